@@ -1,0 +1,56 @@
+"""Carrel reads scanned pages, printed and handwritten, on the machine where they lie.
+
+>>> import carrel
+>>> page = carrel.read("letter.png")      # doctest: +SKIP
+>>> print(page.text)                      # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
+from carrel.options import ReadOptions
+from carrel.page import Alternative, Box, Character, Line, Page, Provenance, Region, Source, Word, Writing
+
+if TYPE_CHECKING:
+    from carrel.reader import Reader, read
+
+# onnxruntime reports to its maker unless this is set before it is first imported
+if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
+    raise ImportError(
+        "onnxruntime was imported before carrel, with its telemetry on; import carrel first or set ORT_DISABLE_TELEMETRY=1"
+    )
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+__version__ = "0.1.0"
+__all__ = [
+    "Alternative",
+    "Box",
+    "CarrelError",
+    "Character",
+    "InputError",
+    "Line",
+    "ModelError",
+    "OutputError",
+    "Page",
+    "Provenance",
+    "ReadOptions",
+    "Reader",
+    "Region",
+    "Source",
+    "UsageError",
+    "Word",
+    "Writing",
+    "read",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("Reader", "read"):  # loaded when first used: `import carrel` stays light
+        from carrel import reader
+
+        return getattr(reader, name)
+    raise AttributeError(f"module 'carrel' has no attribute {name!r}")

@@ -1,0 +1,141 @@
+"""The page model: what was read, where it stands, how sure Carrel is.
+
+All coordinates are whole pixels of the original scan, x to the right, y down. Reading order is list order. Confidences
+are probabilities in [0, 1]. Region kinds and line types are those of SegmOnto (https://segmonto.github.io).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Point = tuple[int, int]
+Points = tuple[Point, ...]
+WritingKind = Literal["printed", "handwritten", "unknown"]
+
+
+class Box(NamedTuple):
+    """An upright rectangle in px; ``right`` and ``bottom`` lie just outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def around(cls, points: Points) -> Box:
+        """The smallest box that holds all ``points``."""
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        return cls(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Printed or handwritten, and how probable that is in [0, 1]."""
+
+    kind: WritingKind
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character and the box it was read from."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word; ``characters`` is empty where the recognizer gives none."""
+
+    text: str
+    box: Box
+    confidence: float
+    characters: tuple[Character, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of a line, by the same or the other recognizer."""
+
+    text: str
+    confidence: float
+    recognizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text.
+
+    ``baseline`` has at least two distinct points in reading direction, ``polygon`` at least three. ``text`` is empty
+    where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none).
+    """
+
+    baseline: Points
+    polygon: Points
+    writing: Writing
+    text: str
+    confidence: float
+    words: tuple[Word, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    recognizer: str = ""
+    line_type: str = "DefaultLine"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A block of lines: ``kind`` is a SegmOnto zone such as MainZone, MarginTextZone, StampZone, TableZone."""
+
+    kind: str
+    polygon: Points
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made the page: software version, models as ``name@sha256[:12]``, and the settings that matter."""
+
+    software: str
+    models: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    skew_degrees: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The scan: file name without folders, and the page in it, counted from 0."""
+
+    file_name: str
+    page_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. ``dpi`` is None where the scan says nothing usable; ``uncovered_ink`` is the share of the page's ink
+    that no line covers, None where it was not measured."""
+
+    width_px: int
+    height_px: int
+    dpi: float | None
+    regions: tuple[Region, ...]
+    source: Source
+    provenance: Provenance = field(default_factory=lambda: Provenance(""))
+    uncovered_ink: float | None = None
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines in reading order."""
+        return tuple(line for region in self.regions for line in region.lines)
+
+    @property
+    def text(self) -> str:
+        """The text in reading order: a line break after each line, an empty line between regions."""
+        blocks = ("\n".join(line.text for line in region.lines if line.text) for region in self.regions)
+        return "\n\n".join(block for block in blocks if block)
+
+    @property
+    def refused(self) -> tuple[Line, ...]:
+        """Lines that were found but not read."""
+        return tuple(line for line in self.lines if not line.text)

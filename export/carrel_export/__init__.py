@@ -1,0 +1,1 @@
+"""Training and export of Carrel's models. Needs the ``export`` extra (torch); never imported at run time."""

@@ -1,0 +1,117 @@
+"""Line images to network input, with or without augmentation.
+
+The input of the network is ink on paper as floats: 0 is paper, 1 is the line's own darkest ink. `to_input` here and
+``carrel.recognizers.ctc`` compute it alike; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN_PX = 8
+MIN_CONTRAST = 24.0
+
+Gray = NDArray[np.uint8]
+Ink = NDArray[np.float32]
+
+
+def _percentiles(gray: Gray, fractions: tuple[float, ...]) -> NDArray[np.int64]:
+    """Gray levels under which the given fractions of the pixels lie, from the histogram."""
+    cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256))
+    return np.searchsorted(cumulated, np.array(fractions) * gray.size)
+
+
+def ink_of(gray: Gray) -> Ink:
+    """Normalize gray levels to ink: paper (the 80th percentile) to 0, the darkest 1 % to 1; float32 in [0, 1]."""
+    ink_level, paper_level = _percentiles(gray, (0.01, 0.8))
+    contrast = max(float(paper_level - ink_level), MIN_CONTRAST)
+    return np.clip((float(paper_level) - gray.astype(np.float32)) / np.float32(contrast), 0.0, 1.0)
+
+
+def to_input(gray: Gray, height_px: int) -> Ink:
+    """Scale a line to ``height_px`` and normalize it; ``MARGIN_PX`` of paper on both sides."""
+    width = max(1, round(gray.shape[1] * height_px / gray.shape[0]))
+    interpolation = cv2.INTER_AREA if height_px < gray.shape[0] else cv2.INTER_LINEAR
+    scaled = cv2.resize(gray, (width, height_px), interpolation=interpolation)
+    return np.pad(ink_of(scaled.astype(np.uint8)), ((0, 0), (MARGIN_PX, MARGIN_PX)))
+
+
+def _warp(gray: Gray, height_px: int, rng: np.random.Generator) -> Gray:
+    """Scale to ``height_px`` with random shear, stretch, vertical place and a gently waving baseline, in one remap."""
+    h, w = gray.shape
+    base = height_px / h
+    scale_y = base * rng.uniform(0.78, 1.12)
+    scale_x = base * float(np.exp(rng.normal(0.0, 0.13)))
+    shear = rng.normal(0.0, 0.18)
+    out_w = max(8, round(w * scale_x + abs(shear) * height_px))
+    shift_y = (height_px - h * scale_y) / 2 + rng.normal(0.0, 0.04) * height_px
+    x, y = np.meshgrid(np.arange(out_w, dtype=np.float32), np.arange(height_px, dtype=np.float32))
+    knots = max(2, out_w // 48 + 2)
+    wave = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
+    stretch = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
+    y = y + wave * rng.uniform(0.0, 0.035) * height_px
+    x = x + stretch * rng.uniform(0.0, 2.5)
+    offset_x = max(0.0, shear) * height_px
+    source_x = (x - offset_x + shear * y) / scale_x
+    source_y = (y - shift_y) / scale_y
+    if base < 1.0:
+        gray = cv2.GaussianBlur(gray, (0, 0), 0.35 / base).astype(np.uint8)
+    paper = float(_percentiles(gray, (0.8,))[0])
+    warped = cv2.remap(
+        gray,
+        source_x.astype(np.float32),
+        source_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(paper,),
+    )
+    return warped.astype(np.uint8)
+
+
+def _stroke(ink: Ink, rng: np.random.Generator) -> Ink:
+    """Thicker, thinner, blurred or sharpened strokes."""
+    kind = rng.integers(0, 6)
+    if kind == 0:
+        return cv2.dilate(ink, np.ones((2, 2), np.uint8)).astype(np.float32)
+    if kind == 1:
+        thin = cv2.erode(ink, np.ones((2, 2), np.uint8)).astype(np.float32)
+        return 0.5 * ink + 0.5 * thin
+    if kind == 2:
+        return cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.4, 1.1))).astype(np.float32)
+    return ink
+
+
+def _paper(ink: Ink, rng: np.random.Generator) -> Ink:
+    """Faint ink, stained and grainy paper, ruled lines, ink of neighbouring lines at the edges, holes."""
+    h, w = ink.shape
+    if rng.random() < 0.3:
+        ink = ink ** np.float32(np.exp(rng.normal(0.0, 0.35)))
+    if rng.random() < 0.3:
+        cells = rng.normal(0.0, 1.0, (4, max(2, w // 40))).astype(np.float32)
+        ink = ink + cv2.resize(cells, (w, h), interpolation=cv2.INTER_CUBIC) * np.float32(rng.uniform(0.02, 0.12))
+    if rng.random() < 0.4:
+        ink = ink + rng.standard_normal(ink.shape, np.float32) * np.float32(rng.uniform(0.01, 0.08))
+    if rng.random() < 0.12:
+        y = int(rng.integers(0, h))
+        ink[y : y + int(rng.integers(1, 3))] += np.float32(rng.uniform(0.15, 0.6))
+    if rng.random() < 0.06:
+        step = int(rng.integers(12, 40))
+        ink[:, int(rng.integers(0, step)) :: step] += np.float32(rng.uniform(0.1, 0.4))
+    if rng.random() < 0.1 and w > 64:
+        x, width = int(rng.integers(0, w - 16)), int(rng.integers(3, 14))
+        ink[:, x : x + width] *= np.float32(rng.uniform(0.0, 0.6))
+    if rng.random() < 0.15:
+        edge = int(rng.integers(1, max(2, h // 7)))
+        rows = slice(0, edge) if rng.random() < 0.5 else slice(h - edge, h)
+        ink[rows] = np.maximum(ink[rows], np.roll(ink[h // 3 : h // 3 + edge], int(rng.integers(0, w)), axis=1))
+    return np.clip(ink, 0.0, 1.0)
+
+
+def augment(gray: Gray, height_px: int, rng: np.random.Generator) -> Ink:
+    """One random view of a line as network input, float32 ``(height_px, width)`` in [0, 1]."""
+    ink = ink_of(_warp(gray, height_px, rng))
+    ink = _paper(_stroke(ink, rng), rng)
+    left, right = rng.integers(MARGIN_PX // 2, 2 * MARGIN_PX, 2)
+    return np.pad(ink, ((0, 0), (int(left), int(right)))).astype(np.float32)

@@ -1,0 +1,115 @@
+"""Line packs: reading, cleaning, the alphabet, and batches grouped by width.
+
+A pack is ``<source>.zip`` with ``lines.jsonl`` (one object a line: ``image``, ``text``, ``page``, ``split``) and the
+gray line images it names, ink dark, straightened along the baseline.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+WIDTH_STEP_PX = 64
+MIN_PX_PER_CHARACTER = 4.0
+"""Below this (at 64 px line height) the image cannot show its text: a cut or misplaced crop."""
+
+KEEP = (
+    " !\"#$%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz"
+    "£§°½«»€ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŒÆàâäçèéêëîïôöùûüÿœæ"
+)
+"""Characters every alphabet holds, whether or not the training text shows them."""
+
+
+@dataclass(frozen=True)
+class LineSample:
+    """One line image with its transcription. ``gray`` is uint8 ``(height, width)``, ink dark."""
+
+    source: str
+    name: str
+    page: str
+    split: str
+    text: str
+    gray: NDArray[np.uint8]
+
+
+def read_packs(folder: Path, splits: Sequence[str], sources: Sequence[str] | None = None) -> Iterator[LineSample]:
+    """Yield the lines of the given splits from every ``*.zip`` in ``folder``, in a fixed order."""
+    packs = sorted(p for p in folder.glob("*.zip") if sources is None or p.stem in sources)
+    if not packs:
+        raise FileNotFoundError(f"no line packs (*.zip) in {folder}; give the folder that holds them")
+    for pack in packs:
+        with zipfile.ZipFile(pack) as archive:
+            for row in map(json.loads, archive.read("lines.jsonl").decode("utf-8").splitlines()):
+                if row["split"] not in splits:
+                    continue
+                with Image.open(io.BytesIO(archive.read(row["image"]))) as image:
+                    gray = np.asarray(image.convert("L"))
+                yield LineSample(pack.stem, row["image"], row["page"], row["split"], row["text"], gray)
+
+
+def alphabet_of(texts: Sequence[str], min_count: int = 10) -> str:
+    """Characters of ``KEEP`` and those that occur at least ``min_count`` times, sorted by code point."""
+    counts = Counter(c for text in texts for c in text)
+    return "".join(sorted(set(KEEP) | {c for c, n in counts.items() if n >= min_count}))
+
+
+def encode(text: str, alphabet: str) -> list[int]:
+    """Class indices of ``text`` (0 is the blank). A character outside the alphabet is read as its base letter, or left out."""
+    index = {c: i + 1 for i, c in enumerate(alphabet)}
+    codes: list[int] = []
+    for character in text:
+        if character not in index:
+            character = unicodedata.normalize("NFKD", character)[0]
+        if character in index:
+            codes.append(index[character])
+    return codes
+
+
+def is_plausible(sample: LineSample) -> bool:
+    """False where the image is too narrow to show its text, or there is no text."""
+    px_at_64 = sample.gray.shape[1] * 64 / sample.gray.shape[0]
+    return bool(sample.text.strip()) and px_at_64 / len(sample.text) >= MIN_PX_PER_CHARACTER
+
+
+def batches(
+    widths: NDArray[np.int64], columns_per_batch: int, max_lines: int, rng: np.random.Generator | None
+) -> list[list[int]]:
+    """Group line indices of like width so that ``lines * widest`` stays under ``columns_per_batch``.
+
+    With ``rng`` the grouping and the order of batches are random (training); without, sorted (evaluation).
+    """
+    jitter = rng.uniform(0.9, 1.1, len(widths)) if rng is not None else np.ones(len(widths))
+    groups: list[list[int]] = []
+    current: list[int] = []
+    for i in np.argsort(widths * jitter, kind="stable"):
+        widest = max([int(widths[j]) for j in current] + [int(widths[i])])
+        if current and ((len(current) + 1) * widest > columns_per_batch or len(current) >= max_lines):
+            groups.append(current)
+            current = []
+        current.append(int(i))
+    if current:
+        groups.append(current)
+    if rng is not None:
+        rng.shuffle(groups)  # type: ignore[arg-type]
+    return groups
+
+
+def collate(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Stack lines ``(height, width)`` to ``(n, 1, height, widest rounded up to WIDTH_STEP_PX)``, zeros (paper) on the right."""
+    height = images[0].shape[0]
+    widest = max(image.shape[1] for image in images)
+    width = -(-widest // WIDTH_STEP_PX) * WIDTH_STEP_PX
+    batch = np.zeros((len(images), 1, height, width), np.float32)
+    for row, image in zip(batch, images, strict=True):
+        row[0, :, : image.shape[1]] = image
+    return batch

@@ -1,0 +1,267 @@
+"""Train a handwriting network on line packs; resumable, on CPU or CUDA, in bfloat16.
+
+The state file holds weights, their moving average, optimizer, the random states and the place in the epoch, so a run
+that was killed goes on where its last checkpoint stood. The learning rate follows a cosine over ``lines`` seen or, with
+``hours``, over the time spent, whichever is further: a budget in hours keeps its end on a machine that is busy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing as mp
+import queue
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from torch import Tensor
+from torch.nn import functional
+
+from carrel_export.augment import augment, to_input
+from carrel_export.lines import LineSample, alphabet_of, batches, collate, encode, is_plausible, read_packs
+from carrel_export.network import SIZES, STRIDE_PX, Crnn, CrnnConfig
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """One run. ``lines`` is the length of the schedule in lines seen, ``hours`` its limit in time (0: none)."""
+
+    size: str = "fast"
+    lines: int = 1_000_000
+    hours: float = 0.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    columns_per_batch: int = 24_576
+    max_lines_per_batch: int = 48
+    shortcut_weight: float = 0.2
+    ema_decay: float = 0.9995
+    warmup_steps: int = 300
+    seed: int = 1
+    validate_every_s: float = 900.0
+    checkpoint_every_s: float = 240.0
+
+
+def _augmented(
+    samples: Sequence[LineSample], height_px: int, alphabet: str, options: TrainingOptions, epoch: int, first: int
+) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
+    """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one."""
+    widths = np.array([s.gray.shape[1] * height_px // s.gray.shape[0] + 1 for s in samples])
+    plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, np.random.default_rng((options.seed, epoch)))
+    for k in range(first, len(plan)):
+        rng = np.random.default_rng((options.seed, epoch, k))
+        images: list[NDArray[np.float32]] = []
+        targets: list[list[int]] = []
+        for i in plan[k]:
+            image = augment(samples[i].gray, height_px, rng)
+            target = encode(samples[i].text, alphabet)
+            if image.shape[1] // STRIDE_PX >= len(target) + sum(a == b for a, b in zip(target, target[1:], strict=False)):
+                images.append(image)
+                targets.append(target)
+        if images:
+            yield collate(images), targets, epoch, k + 1
+
+
+def _feed(out: Any, samples: Sequence[LineSample], height_px: int, alphabet: str, options: TrainingOptions, epoch: int, first: int) -> None:
+    while True:
+        for item in _augmented(samples, height_px, alphabet, options, epoch, first):
+            out.put(item)
+        epoch, first = epoch + 1, 0
+
+
+def greedy(logits: NDArray[np.float32], alphabet: str) -> str:
+    """Best-path text of one line, ``(t, classes)``."""
+    path = logits.argmax(-1)
+    keep = (path != 0) & (path != np.concatenate(([-1], path[:-1])))
+    return "".join(alphabet[c - 1] for c in path[keep])
+
+
+@torch.inference_mode()
+def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device: str) -> dict[str, float]:
+    """Character error rate per source and over all characters (``"all"``), greedy."""
+    network.eval()
+    errors: dict[str, int] = {}
+    lengths: dict[str, int] = {}
+    height = network.config.height_px
+    inputs = [to_input(s.gray, height) for s in samples]
+    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
+        with torch.autocast(device, torch.bfloat16):
+            ink = torch.from_numpy(collate([inputs[i] for i in group])).to(device)
+            logits = network(ink).float().cpu().numpy()
+        for i, rows in zip(group, logits, strict=True):
+            sample = samples[i]
+            errors[sample.source] = errors.get(sample.source, 0) + Levenshtein.distance(greedy(rows, alphabet), sample.text)
+            lengths[sample.source] = lengths.get(sample.source, 0) + len(sample.text)
+    network.train()
+    rates = {source: errors[source] / lengths[source] for source in sorted(errors)}
+    return {"all": sum(errors.values()) / sum(lengths.values()), **rates}
+
+
+class Trainer:
+    """Holds the state of a run in ``folder``; `run` trains until the schedule ends."""
+
+    def __init__(self, folder: Path, packs: Path, options: TrainingOptions) -> None:
+        self.folder, self.options = folder, options
+        cv2.setNumThreads(0)  # its threads do not survive the fork of the augmentation process
+        folder.mkdir(parents=True, exist_ok=True)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        samples = list(read_packs(packs, ("train", "val")))
+        excluded = self._excluded()
+        self.train = [s for s in samples if s.split == "train" and is_plausible(s) and f"{s.source}/{s.name}" not in excluded]
+        self.val = [s for s in samples if s.split == "val"]
+        torch.manual_seed(options.seed)
+        state_file = folder / "state.pt"
+        state: dict[str, Any] | None = None
+        if state_file.exists():
+            state = torch.load(state_file, weights_only=True, map_location="cpu")
+        self.alphabet: str = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
+        self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size])).to(self.device)  # type: ignore[arg-type]
+        self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = Crnn(self.network.config).to(self.device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98)
+        )
+        self.epoch = self.batch = self.step = self.lines_seen = 0
+        self.seconds = 0.0
+        self.best = math.inf
+        if state:
+            self._restore(state)
+        else:
+            self.average.load_state_dict(self.network.state_dict())
+
+    def _excluded(self) -> set[str]:
+        listed = self.folder / "excluded.txt"
+        return set(listed.read_text("utf-8").split()) if listed.exists() else set()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        for name in ("epoch", "batch", "step", "lines_seen", "seconds", "best"):
+            setattr(self, name, state[name])
+
+    def _save(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "alphabet": self.alphabet,
+            **{name: getattr(self, name) for name in ("epoch", "batch", "step", "lines_seen", "seconds", "best")},
+        }
+        torch.save(state, self.folder / "state.part")
+        (self.folder / "state.part").replace(self.folder / "state.pt")
+
+    def _save_weights(self, name: str) -> None:
+        """The averaged weights with all that is needed to build the network again."""
+        config = json.dumps({**asdict(self.network.config), "alphabet": self.alphabet, "size": self.options.size})
+        torch.save({"config": config, "weights": self.average.state_dict()}, self.folder / f"{name}.part")
+        (self.folder / f"{name}.part").replace(self.folder / f"{name}.pt")
+
+    def _log(self, **row: object) -> None:
+        row = {"lines": self.lines_seen, "step": self.step, "seconds": round(self.seconds), **row}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+        print(json.dumps(row), file=sys.stderr, flush=True)
+
+    @property
+    def progress(self) -> float:
+        spent = self.seconds / (self.options.hours * 3600) if self.options.hours else 0.0
+        return min(1.0, max(self.lines_seen / self.options.lines, spent))
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        return self.options.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress)) + 1e-6
+
+    def _average_step(self) -> None:
+        decay = min(self.options.ema_decay, (1 + self.step) / (20 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if mean.dtype.is_floating_point:
+                    mean.lerp_(value.to(mean.dtype), 1 - decay)
+                else:
+                    mean.copy_(value)
+
+    def _loss(self, images: NDArray[np.float32], targets: list[list[int]]) -> Tensor:
+        ink = torch.from_numpy(images).to(self.device)
+        with torch.autocast(self.device, torch.bfloat16):
+            heads = self.network.with_shortcut(ink.contiguous(memory_format=torch.channels_last))
+        flat = torch.tensor([c for t in targets for c in t])
+        lengths = torch.tensor([len(t) for t in targets])
+        losses = []
+        for logits in heads:
+            log_probabilities = functional.log_softmax(logits.float(), -1).transpose(0, 1)  # (t, n, c)
+            frames = torch.full((len(targets),), log_probabilities.shape[0], dtype=torch.long)
+            loss = functional.ctc_loss(log_probabilities, flat, frames, lengths, reduction="sum", zero_infinity=True)
+            losses.append(loss / len(flat))
+        return losses[0] + self.options.shortcut_weight * losses[1]
+
+    def run(self) -> None:
+        """Train to the end of the schedule; leaves ``last.pt`` and the best by validation, ``best.pt``."""
+        height = self.network.config.height_px
+        context = mp.get_context("fork")
+        feed = context.Queue(maxsize=12)
+        arguments = (feed, self.train, height, self.alphabet, self.options, self.epoch, self.batch)
+        feeder = context.Process(target=_feed, args=arguments, daemon=True)
+        feeder.start()
+        parameters = sum(p.numel() for p in self.network.parameters()) - sum(p.numel() for p in self.network.shortcut.parameters())
+        self._log(train=len(self.train), val=len(self.val), classes=len(self.alphabet) + 1, parameters=parameters, torch=torch.__version__)
+        saved = validated = time.monotonic()
+        mean_loss = 0.0
+        while self.progress < 1.0:
+            began = time.monotonic()
+            try:
+                images, targets, self.epoch, self.batch = feed.get(timeout=600)
+            except queue.Empty:
+                raise RuntimeError("the augmentation process stopped; start the same command again to resume") from None
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self._loss(images, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+            self.optimizer.step()
+            self._average_step()
+            self.step += 1
+            self.lines_seen += len(targets)
+            mean_loss += 0.01 * (loss.item() - mean_loss) if self.step > 1 else loss.item()
+            now = time.monotonic()
+            self.seconds += now - began
+            if self.step % 200 == 0:
+                self._log(loss=round(mean_loss, 4), rate=round(self._rate(), 6), per_s=round(self.lines_seen / self.seconds, 1))
+            if now - validated > self.options.validate_every_s or self.progress >= 1.0:
+                self._validate()
+                validated = time.monotonic()
+            if now - saved > self.options.checkpoint_every_s:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+        self._save_weights("last")
+        feeder.terminate()
+
+    def _validate(self) -> None:
+        rates = evaluate(self.average, self.val, self.alphabet, self.device)
+        self._log(**{f"cer_{k}": round(v, 4) for k, v in rates.items()})
+        if rates["all"] < self.best:
+            self.best = rates["all"]
+            self._save_weights("best")
+
+
+def load_network(file: Path) -> tuple[Crnn, str, str]:
+    """The network of a weights file, its alphabet and the name of its size."""
+    saved = torch.load(file, weights_only=True, map_location="cpu")
+    config = json.loads(saved["config"])
+    alphabet, size = config.pop("alphabet"), config.pop("size")
+    config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    network = Crnn(CrnnConfig(**config))
+    network.load_state_dict(saved["weights"])
+    return network.eval(), alphabet, size
