@@ -1,0 +1,34 @@
+"""What a decoder gives back for a line of logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One reading of a line. The four tuples run in step, one entry a character.
+
+    Parameters
+    ----------
+    classes
+        Class index of each character; never the blank.
+    probabilities
+        Probability of each character in [0, 1]: its share of the posterior mass in its span.
+    starts, ends
+        First frame of each character and the frame after its last; both strictly increase over the line.
+    log_score
+        Natural logarithm of the probability that the decoder gave the reading, at the temperature asked for. For the
+        greedy path that is the path's probability; for a beam search the sum over all paths of the text that it
+        followed, times the language model's factors where there is one.
+    confidence
+        Expected share of correct characters, in [0, 1]: the mean of ``probabilities``. Of a line without characters,
+        the probability that it has none.
+    """
+
+    classes: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    log_score: float
+    confidence: float
