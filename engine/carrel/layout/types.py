@@ -1,0 +1,41 @@
+"""What layout analysis finds: lines and the regions that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundLine:
+    """One line of writing, in px of the image that was searched, x to the right, y down.
+
+    Parameters
+    ----------
+    baseline
+        ``(k, 2)`` float32, k >= 2, in reading direction.
+    polygon
+        ``(m, 2)`` float32, m >= 4: holds whole letters with ascenders, descenders and accents.
+    x_height_px
+        Height of letters without ascenders, as estimated from the ink; more than 0.
+    """
+
+    baseline: Points
+    polygon: Points
+    x_height_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundRegion:
+    """A block of lines in reading order; ``kind`` is a SegmOnto zone such as MainZone or MarginTextZone.
+
+    ``polygon`` is ``(m, 2)`` float32 like those of its lines.
+    """
+
+    kind: str
+    polygon: Points
+    lines: tuple[FoundLine, ...]
