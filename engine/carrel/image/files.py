@@ -1,0 +1,67 @@
+"""Opening a file that a stranger named, and the one line that refuses it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from carrel.errors import InputError
+
+
+def shown(path: Path) -> str:
+    """The path as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
+    return "".join(escaped)
+
+
+def refusal(path: Path, page_index: int | None, what: str, remedy: str) -> InputError:
+    """One clear line: where, what, and what to do. ``page_index`` counts from 0, the message from 1."""
+    where = shown(path) if page_index is None else f"{shown(path)}, page {page_index + 1}"
+    return InputError(f"{where}: {what}; {remedy}")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular, non-empty file for reading; never blocks on a FIFO, never touches a device.
+
+    Raises
+    ------
+    InputError
+        Nothing there, a folder, a FIFO, socket or device, a loop of symbolic links, no permission, or no bytes.
+    """
+    try:
+        _require_regular(path, path.stat().st_mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise _missing(path, error) from error
+    stream = os.fdopen(descriptor, "rb")
+    status = os.fstat(descriptor)
+    try:
+        _require_regular(path, status.st_mode)
+        if status.st_size == 0:
+            raise refusal(path, None, "the file is empty", "scan or copy it again")
+    except InputError:
+        stream.close()
+        raise
+    return stream
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise refusal(path, None, "is a folder", "name the files in it")
+    if not stat.S_ISREG(mode):
+        raise refusal(path, None, "is a pipe, socket or device", "name a file")
+
+
+def _missing(path: Path, error: Exception) -> InputError:
+    reasons = {
+        FileNotFoundError: ("no such file", "check the name"),
+        NotADirectoryError: ("no such file", "check the name"),
+        PermissionError: ("may not be read", "change its permissions"),
+    }
+    for kind, (what, remedy) in reasons.items():
+        if isinstance(error, kind):
+            return refusal(path, None, what, remedy)
+    reason = getattr(error, "strerror", None) or "not a usable name"
+    return refusal(path, None, f"cannot be opened ({str(reason).lower()})", "check the name")

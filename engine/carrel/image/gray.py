@@ -1,0 +1,91 @@
+"""Whatever Pillow decodes, as 8-bit gray: 0 is ink, 255 is paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+_STRIP_ROWS = 256
+_DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def gray_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode an opened image to gray, upright after its EXIF orientation.
+
+    Parameters
+    ----------
+    image
+        As Pillow opened it, of any mode but ``F``; transparent parts become white.
+
+    Returns
+    -------
+    ndarray of uint8, (h, w), C-contiguous
+        Luma of ITU-R 601; deeper pixels are scaled by the number of bits that are in use.
+
+    Raises
+    ------
+    ValueError
+        Floating-point pixels. Decoder errors of Pillow pass through.
+    """
+    # a JPEG hands over its luma directly, a quarter of the memory
+    image.draft("L", None)  # pyright: ignore[reportArgumentType]
+    image.load()
+    turn = _orientation(image)
+    return _turned(_gray(image), turn)
+
+
+def _gray(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels")
+    if image.mode in _DEEP_MODES:
+        return _from_deep(np.asarray(image))
+    if image.has_transparency_data:
+        return _on_white(image)
+    if image.mode == "LAB":
+        return np.array(image.getchannel("L"))
+    if image.mode not in ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"):
+        image = image.convert("RGB")
+    return np.array(image.convert("L"))
+
+
+def _from_deep(deep: NDArray[Any]) -> NDArray[np.uint8]:
+    bits = int(deep.max(initial=0)).bit_length()
+    shift = max(bits - 8, 0)
+    gray = np.empty(deep.shape, np.uint8)
+    for top in range(0, len(deep), _STRIP_ROWS):
+        rows = slice(top, top + _STRIP_ROWS)
+        gray[rows] = np.clip(deep[rows], 0, None) >> shift
+    return gray
+
+
+def _on_white(image: Image.Image) -> NDArray[np.uint8]:
+    gray = np.empty((image.height, image.width), np.uint8)
+    for top in range(0, image.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, image.height)
+        strip = image.crop((0, top, image.width, bottom)).convert("RGBA")
+        ink = 255 - np.asarray(strip.convert("RGB").convert("L"), np.uint16)
+        alpha = np.asarray(strip.getchannel("A"), np.uint16)
+        gray[top:bottom] = 255 - (ink * alpha + 127) // 255
+    return gray
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; Pillow has turned a TIFF already. Damaged metadata counts as upright."""
+    if image.format == "TIFF":
+        return 1
+    try:
+        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _turned(gray: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation >= 5:
+        gray = gray.T
+    flip_rows = orientation in (3, 4, 7, 8)
+    flip_columns = orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(gray[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1])
