@@ -95,12 +95,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made the page: software version, models as ``name@sha256[:12]``, and the settings that matter."""
+    """What made the page: software version, models as ``name@sha256[:12]``, and the settings that matter.
+
+    ``created`` is the time in UTC as ``2026-01-31T12:00:00Z``, empty where it was not recorded.
+    """
 
     software: str
     models: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     skew_degrees: float = 0.0
+    created: str = ""
 
 
 @dataclass(frozen=True, slots=True)

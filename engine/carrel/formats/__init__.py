@@ -1,0 +1,71 @@
+"""Pages as files: one pure function per format, and readers for what others write.
+
+>>> from carrel.formats import SUFFIXES, WRITERS, read
+>>> data = WRITERS["alto"](page)                # doctest: +SKIP
+>>> page = read("page-0001.alto.xml")           # doctest: +SKIP
+
+Each format's module is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from carrel.page import Page
+
+
+class Writer(Protocol):
+    """A page as the bytes of one file."""
+
+    def __call__(self, page: Page, /) -> bytes: ...
+
+
+def _writer(module: str) -> Writer:
+    def write(page: Page, /) -> bytes:
+        return import_module(f"carrel.formats.{module}").write(page)
+
+    return write
+
+
+#: name of the format -> writer that needs the page alone
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        "text": _writer("text"),
+        "json": _writer("json_page"),
+        "alto": _writer("alto"),
+    }
+)
+
+#: name of the format -> end of the file name
+SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "text": ".txt",
+        "json": ".json",
+        "alto": ".alto.xml",
+        "page": ".page.xml",
+        "hocr": ".hocr.html",
+        "tei": ".tei.xml",
+        "csv": ".csv",
+        "pdf": ".pdf",
+    }
+)
+
+
+def read(source: str | Path | bytes) -> Page:
+    """The first page of a file of a supported format, told by its content.
+
+    Parameters
+    ----------
+    source
+        A path, or the bytes of the file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, too large, damaged, of another format, or carries a document type definition.
+    """
+    return import_module("carrel.formats.readers").read(source)
