@@ -55,7 +55,9 @@ def _augmented(
 ) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
     """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one."""
     widths = np.array([s.gray.shape[1] * height_px // s.gray.shape[0] + 1 for s in samples])
-    plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, np.random.default_rng((options.seed, epoch)))
+    plan = batches(
+        widths, options.columns_per_batch, options.max_lines_per_batch, np.random.default_rng((options.seed, epoch))
+    )
     for k in range(first, len(plan)):
         rng = np.random.default_rng((options.seed, epoch, k))
         images: list[NDArray[np.float32]] = []
@@ -63,14 +65,24 @@ def _augmented(
         for i in plan[k]:
             image = augment(samples[i].gray, height_px, rng)
             target = encode(samples[i].text, alphabet)
-            if image.shape[1] // STRIDE_PX >= len(target) + sum(a == b for a, b in zip(target, target[1:], strict=False)):
+            if image.shape[1] // STRIDE_PX >= len(target) + sum(
+                a == b for a, b in zip(target, target[1:], strict=False)
+            ):
                 images.append(image)
                 targets.append(target)
         if images:
             yield collate(images), targets, epoch, k + 1
 
 
-def _feed(out: Any, samples: Sequence[LineSample], height_px: int, alphabet: str, options: TrainingOptions, epoch: int, first: int) -> None:
+def _feed(
+    out: Any,
+    samples: Sequence[LineSample],
+    height_px: int,
+    alphabet: str,
+    options: TrainingOptions,
+    epoch: int,
+    first: int,
+) -> None:
     while True:
         for item in _augmented(samples, height_px, alphabet, options, epoch, first):
             out.put(item)
@@ -98,7 +110,9 @@ def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device
             logits = network(ink).float().cpu().numpy()
         for i, rows in zip(group, logits, strict=True):
             sample = samples[i]
-            errors[sample.source] = errors.get(sample.source, 0) + Levenshtein.distance(greedy(rows, alphabet), sample.text)
+            errors[sample.source] = errors.get(sample.source, 0) + Levenshtein.distance(
+                greedy(rows, alphabet), sample.text
+            )
             lengths[sample.source] = lengths.get(sample.source, 0) + len(sample.text)
     network.train()
     rates = {source: errors[source] / lengths[source] for source in sorted(errors)}
@@ -115,7 +129,9 @@ class Trainer:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         samples = list(read_packs(packs, ("train", "val")))
         excluded = self._excluded()
-        self.train = [s for s in samples if s.split == "train" and is_plausible(s) and f"{s.source}/{s.name}" not in excluded]
+        self.train = [
+            s for s in samples if s.split == "train" and is_plausible(s) and f"{s.source}/{s.name}" not in excluded
+        ]
         self.val = [s for s in samples if s.split == "val"]
         torch.manual_seed(options.seed)
         state_file = folder / "state.pt"
@@ -213,8 +229,16 @@ class Trainer:
         arguments = (feed, self.train, height, self.alphabet, self.options, self.epoch, self.batch)
         feeder = context.Process(target=_feed, args=arguments, daemon=True)
         feeder.start()
-        parameters = sum(p.numel() for p in self.network.parameters()) - sum(p.numel() for p in self.network.shortcut.parameters())
-        self._log(train=len(self.train), val=len(self.val), classes=len(self.alphabet) + 1, parameters=parameters, torch=torch.__version__)
+        parameters = sum(p.numel() for p in self.network.parameters()) - sum(
+            p.numel() for p in self.network.shortcut.parameters()
+        )
+        self._log(
+            train=len(self.train),
+            val=len(self.val),
+            classes=len(self.alphabet) + 1,
+            parameters=parameters,
+            torch=torch.__version__,
+        )
         saved = validated = time.monotonic()
         mean_loss = 0.0
         while self.progress < 1.0:
@@ -237,7 +261,11 @@ class Trainer:
             now = time.monotonic()
             self.seconds += now - began
             if self.step % 200 == 0:
-                self._log(loss=round(mean_loss, 4), rate=round(self._rate(), 6), per_s=round(self.lines_seen / self.seconds, 1))
+                self._log(
+                    loss=round(mean_loss, 4),
+                    rate=round(self._rate(), 6),
+                    per_s=round(self.lines_seen / self.seconds, 1),
+                )
             if now - validated > self.options.validate_every_s or self.progress >= 1.0:
                 self._validate()
                 validated = time.monotonic()

@@ -1,0 +1,1 @@
+"""Files that Carrel keeps: model folders and caches."""

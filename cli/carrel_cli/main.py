@@ -1,0 +1,58 @@
+"""The ``carrel`` command."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+
+import click
+
+import carrel
+from carrel.errors import CarrelError
+
+OWN_COMMANDS = {"read": "carrel_cli.read"}
+
+
+class Commands(click.Group):
+    """Carrel's own commands and those that other packages add through the ``carrel.commands`` entry points.
+
+    A command's module is imported when it is called.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*OWN_COMMANDS, *(e.name for e in entry_points(group="carrel.commands"))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in OWN_COMMANDS:
+            command: click.Command = import_module(OWN_COMMANDS[cmd_name]).command
+            return command
+        for entry in entry_points(group="carrel.commands", name=cmd_name):
+            loaded: click.Command = entry.load()
+            return loaded
+        return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(carrel.__version__, prog_name="carrel")
+def cli() -> None:
+    """Read scanned pages, printed and handwritten, on this machine."""
+
+
+def main() -> None:
+    """Run the command line; exit codes as in ``carrel.errors``, 130 after Ctrl-C."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except CarrelError as error:
+        click.echo(f"carrel: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("carrel: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:  # the reader of stdout has gone
+        sys.stderr.close()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,154 @@
+"""``carrel read``: pages in, their text out."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from carrel.errors import CarrelError, InputError, UsageError
+from carrel.formats import SUFFIXES, WRITERS
+from carrel.image.overlay import draw_overlay
+from carrel.image.source import count_pages, open_scans
+from carrel.options import ReadOptions
+from carrel.page import Page
+from carrel.store.output import make_folder, write_file
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where results go and in which formats; without a folder, to stdout."""
+
+    folder: Path | None
+    formats: tuple[str, ...]
+    overlay: bool
+
+
+@click.command("read")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; without it they go to stdout.")
+@click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]")
+@click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them.")
+@click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model.")
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="Processor threads.  [default: all allowed]")
+@click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
+@click.pass_context
+def command(  # noqa: PLR0913
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    output: Path | None,
+    formats: tuple[str, ...],
+    lang: str,
+    writing: str,
+    model: Path | None,
+    threads: int,
+    overlay: bool,
+    quiet: bool,
+) -> None:
+    """Read scans and PDFs: FILES in, their text out."""
+    target = Target(output, formats or ("text",), overlay)
+    if output is None and (overlay or len(target.formats) > 1):
+        raise UsageError("several formats or an overlay need a folder for the results; add -o DIR")
+    if output is not None:
+        make_folder(output)
+    options = ReadOptions(
+        languages=tuple(lang.split("+")),
+        writing=writing,  # type: ignore[arg-type]
+        model=model,
+        threads=threads,
+    )
+    failures = read_files(files, target, options, quiet=quiet)
+    if failures:
+        if len(files) > 1:
+            names = ", ".join(str(f) for f, _ in failures)
+            click.echo(f"carrel: {len(failures)} of {len(files)} files not read: {names}", err=True)
+        ctx.exit(failures[0][1].exit_code)
+
+
+def read_files(
+    files: Sequence[Path], target: Target, options: ReadOptions, *, quiet: bool
+) -> list[tuple[Path, CarrelError]]:
+    """Read every file; returns those that failed, each already named on stderr."""
+    from carrel.reader import Reader
+
+    reader = Reader(options)
+    failures: list[tuple[Path, CarrelError]] = []
+    names = _output_names(files)
+    written = 0
+    with _progress(files, quiet=quiet) as advance:
+        for file, name in zip(files, names, strict=True):
+            try:
+                pages = count_pages(file)
+                for index, scan in enumerate(open_scans(file, options.max_megapixels)):
+                    page = reader.read_scan(scan)
+                    stem = name if pages == 1 else f"{name}-{index + 1:04d}"
+                    _write(page, stem, target, first=written == 0)
+                    if target.folder is not None and target.overlay:
+                        write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray))
+                    written += 1
+                    advance()
+                    if not quiet:
+                        click.echo(_summary(page, stem), err=True)
+            except InputError as error:
+                click.echo(f"carrel: {error}", err=True)
+                failures.append((file, error))
+    return failures
+
+
+def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
+    for name in target.formats:
+        contents = WRITERS[name](page)
+        if target.folder is not None:
+            write_file(target.folder / f"{stem}{SUFFIXES[name]}", contents)
+            continue
+        if not first and name == "text":
+            sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it
+        sys.stdout.buffer.write(contents)
+        sys.stdout.buffer.flush()
+
+
+def _output_names(files: Sequence[Path]) -> list[str]:
+    """Names of the results without suffix: the file's stem, its whole name where two stems are alike."""
+    stems = Counter(file.stem for file in files)
+    names = [file.stem if stems[file.stem] == 1 else file.name for file in files]
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
+    if twice:
+        raise UsageError(f"several files are named {twice[0]}: their results would overwrite each other; read them apart")
+    return names
+
+
+def _summary(page: Page, stem: str) -> str:
+    kinds = Counter(line.writing.kind for line in page.lines)
+    parts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("printed", "handwritten", "unknown") if kinds[kind])
+    refused = f"; {len(page.refused)} not read" if page.refused else ""
+    uncovered = page.uncovered_ink or 0.0
+    missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > 0.1 else ""
+    return f"{stem}: {len(page.lines)} lines ({parts or 'none found'}){refused}{missed}"
+
+
+@contextmanager
+def _progress(files: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A progress bar over pages on a terminal, when there is more than one."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    total = sum(_pages_or_one(file) for file in files)
+    if total < 2:
+        yield lambda: None
+        return
+    with click.progressbar(length=total, label="reading", file=sys.stderr, show_pos=True) as bar:
+        yield lambda: bar.update(1)
+
+
+def _pages_or_one(file: Path) -> int:
+    try:
+        return count_pages(file)
+    except InputError:
+        return 1

@@ -1,0 +1,82 @@
+"""Found lines and their readings to a `Page`, in px of the original scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.image.crop import Crop
+from carrel.layout.types import FoundLine, FoundRegion
+from carrel.page import Alternative, Box, Character, Line, Point, Points, Region, Word
+from carrel.recognizers.routing import Reading
+from carrel.recognizers.types import WordSpan
+
+
+class ScanFrame:
+    """Turns points of the prepared image into whole px inside the scan.
+
+    ``to_scan`` is the affine map ``(2, 3)`` from prepared to scan px.
+    """
+
+    def __init__(self, to_scan: NDArray[np.float64], width_px: int, height_px: int) -> None:
+        self._to_scan = to_scan
+        self._limit = np.array([width_px - 1, height_px - 1])
+
+    def points(self, points: NDArray[np.float32]) -> Points:
+        """Mapped, rounded and clamped points; neighbours that fall together are merged."""
+        mapped = points @ self._to_scan[:, :2].T + self._to_scan[:, 2]
+        whole = np.clip(np.rint(mapped), 0, self._limit).astype(int)
+        kept = [True, *(whole[1:] != whole[:-1]).any(axis=1)]
+        return tuple((int(x), int(y)) for x, y in whole[kept])
+
+    def baseline(self, points: NDArray[np.float32]) -> Points:
+        """At least two distinct points."""
+        found = self.points(points)
+        return found if len(found) > 1 else (found[0], self._beside(found[0]))
+
+    def polygon(self, points: NDArray[np.float32]) -> Points:
+        """At least three points; a degenerate polygon becomes its bounding box."""
+        found = self.points(points)
+        if len(set(found)) >= 3:
+            return found
+        left, top, right, bottom = Box.around(found)
+        return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+    def _beside(self, point: Point) -> Point:
+        x, y = point
+        return (x + 1, y) if x < self._limit[0] else (x - 1, y)
+
+
+def assemble_region(frame: ScanFrame, region: FoundRegion, crops: Sequence[Crop], readings: Sequence[Reading]) -> Region:
+    """The page's region for a found one; ``crops`` and ``readings`` are those of its lines, in order."""
+    lines = tuple(
+        _line(frame, line, crop, reading) for line, crop, reading in zip(region.lines, crops, readings, strict=True)
+    )
+    return Region(region.kind, frame.polygon(region.polygon), lines)
+
+
+def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Line:
+    recognition = reading.recognition
+    return Line(
+        baseline=frame.baseline(line.baseline),
+        polygon=frame.polygon(line.polygon),
+        writing=reading.writing,
+        text=recognition.text,
+        confidence=round(recognition.confidence, 4),
+        words=tuple(_word(frame, crop, word) for word in recognition.words),
+        alternatives=tuple(Alternative(r.text, round(r.confidence, 4), name) for name, r in reading.others),
+        recognizer=reading.recognizer if recognition.text else "",
+    )
+
+
+def _box(frame: ScanFrame, crop: Crop, left_px: float, right_px: float) -> Box:
+    return Box.around(frame.points(crop.page_points(left_px, max(right_px, left_px + 1))))
+
+
+def _word(frame: ScanFrame, crop: Crop, word: WordSpan) -> Word:
+    characters = tuple(
+        Character(c.text, round(c.confidence, 4), _box(frame, crop, c.left_px, c.right_px)) for c in word.characters
+    )
+    return Word(word.text, _box(frame, crop, word.left_px, word.right_px), round(word.confidence, 4), characters)

@@ -1,0 +1,119 @@
+"""Cutting a line out of the page: straightened along its baseline, its neighbours masked away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+Curve = NDArray[np.float32]
+"""Points ``(k, 2)``, x and y in px."""
+
+SAMPLE_STEP_PX = 8.0
+PAPER_PERCENTILE = 80
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A straightened line.
+
+    ``gray`` is uint8 ``(height, width)``, ink dark; ``baseline_row`` the row on which the letters stand; ``ruler`` holds
+    for each column the page point of that row, ``(width, 2)``, and ``normal`` the page vector of one row downwards.
+    """
+
+    gray: Gray
+    baseline_row: int
+    ruler: Curve
+    normal: Curve
+
+    def page_points(self, left: float, right: float) -> Curve:
+        """Corners on the page, ``(4, 2)``, of the columns from ``left`` to ``right`` at full height."""
+        last = len(self.ruler) - 1
+        a, b = (min(max(round(x), 0), last) for x in (left, right))
+        up, down = -self.baseline_row, self.gray.shape[0] - self.baseline_row
+        rows = [(a, up), (b, up), (b, down), (a, down)]
+        return np.array([self.ruler[x] + y * self.normal[x] for x, y in rows], np.float32)
+
+
+def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
+    """Points each ``step`` px of arc length along a smoothed curve, and their unit normals pointing down."""
+    steps = np.hypot(*np.diff(curve, axis=0).T)
+    curve = curve[np.concatenate(([True], steps > 1e-3))]
+    length = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(curve, axis=0).T))))
+    at = np.arange(0.0, max(length[-1], step), step)
+    points = np.stack([np.interp(at, length, curve[:, i]) for i in (0, 1)], 1)
+    if len(points) > 4:  # a jagged baseline would fan the letters out
+        kernel = np.ones(5) / 5
+        padded = np.pad(points, ((2, 2), (0, 0)), mode="reflect", reflect_type="odd")
+        points = np.stack([np.convolve(padded[:, i], kernel, "valid") for i in (0, 1)], 1)
+    tangent = np.gradient(points, axis=0) if len(points) > 1 else np.array([[1.0, 0.0]])
+    tangent /= np.maximum(np.hypot(tangent[:, :1], tangent[:, 1:]), 1e-6)
+    return points.astype(np.float32), np.stack([-tangent[:, 1], tangent[:, 0]], 1).astype(np.float32)
+
+
+def _extent(polygon: Curve, points: Curve, normals: Curve) -> tuple[float, float]:
+    """How far the polygon reaches above and below the curve, in px."""
+    offsets = polygon[:, None, :] - points[None, :, :]
+    nearest = np.argmin((offsets**2).sum(-1), axis=1)
+    rows = (offsets[np.arange(len(polygon)), nearest] * normals[nearest]).sum(-1)
+    return max(4.0, -float(rows.min())), max(2.0, float(rows.max()))
+
+
+def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
+    """Unroll a line along its baseline, at the page's own resolution.
+
+    Parameters
+    ----------
+    gray
+        The page, uint8 ``(h, w)``, ink dark.
+    baseline, polygon
+        Points ``(k, 2)`` float32, px of ``gray``; the baseline in reading direction.
+
+    Returns
+    -------
+    Crop
+        From the polygon's highest to its lowest reach, outside the polygon the line's own paper colour.
+    """
+    import cv2
+
+    points, normals = _resample(baseline, SAMPLE_STEP_PX)
+    above, below = _extent(polygon, points, normals)
+    height, baseline_row = round(above + below), round(above)
+    width = max(8, round((len(points) - 1) * SAMPLE_STEP_PX))
+    at = np.linspace(0, len(points) - 1, width)
+    index = np.arange(len(points))
+    ruler = np.stack([np.interp(at, index, points[:, i]) for i in (0, 1)], 1).astype(np.float32)
+    normal = np.stack([np.interp(at, index, normals[:, i]) for i in (0, 1)], 1).astype(np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, None] - baseline_row
+    map_x, map_y = ruler[:, 0] + rows * normal[:, 0], ruler[:, 1] + rows * normal[:, 1]
+    # remap only the neighbourhood: OpenCV takes at most 32767 px a side
+    x0, y0 = (max(0, int(m.min()) - 2) for m in (map_x, map_y))
+    part = gray[y0 : int(map_y.max()) + 3, x0 : int(map_x.max()) + 3]
+    if part.size == 0:
+        return Crop(np.full((height, width), 255, np.uint8), baseline_row, ruler, normal)
+    map_x -= np.float32(x0)
+    map_y -= np.float32(y0)
+    mask = np.zeros(part.shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(polygon - (x0, y0)).astype(np.int32)], 255)
+    inside = part[mask > 0]
+    paper = int(np.percentile(inside, PAPER_PERCENTILE)) if inside.size else 255
+    line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(paper,))
+    kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
+    line[kept < 128] = paper
+    return Crop(line.astype(np.uint8), baseline_row, ruler, normal)
+
+
+def extend(baseline: Curve, polygon: Curve) -> Curve:
+    """Lengthen the baseline straight to the polygon's left and right ends, so that no letter is cut."""
+    first, last = baseline[0], baseline[-1]
+    direction = (last - first) / max(float(np.hypot(*(last - first))), 1e-6)
+    along = (polygon - first) @ direction
+    before, after = -float(along.min()), float(along.max() - (last - first) @ direction)
+    parts = [baseline]
+    if before > 1.0:
+        parts.insert(0, (first - before * direction)[None])
+    if after > 1.0:
+        parts.append((last + after * direction)[None])
+    return np.concatenate(parts).astype(np.float32)

@@ -1,0 +1,72 @@
+"""Which recognizer reads which line: print to Tesseract, handwriting to the CTC network, both where unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.page import Writing
+from carrel.recognizers.types import Recognition, Recognizer
+
+Gray = NDArray[np.uint8]
+
+SURE = 0.9
+"""Above this probability of its writing a line goes to one recognizer alone."""
+DOUBTFUL_PRINT = 0.75
+"""A printed line that Tesseract reads with less confidence is read by the other recognizer too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A line's reading, who read it, what the line is taken for, and what else was read."""
+
+    recognition: Recognition
+    recognizer: str
+    writing: Writing
+    others: tuple[tuple[str, Recognition], ...] = ()
+
+
+@dataclass(frozen=True)
+class Router:
+    """Reads lines with two recognizers.
+
+    ``probability_printed`` gives for a crop the probability in [0, 1] that it is print; ``writing`` other than "auto"
+    sends every line to one recognizer.
+    """
+
+    printed: Recognizer
+    handwritten: Recognizer
+    probability_printed: Callable[[Gray], float]
+    writing: Literal["auto", "printed", "handwritten"] = "auto"
+
+    def read(self, crops: Sequence[Gray], threads: int) -> list[Reading]:
+        """Readings of the crops, in their order; the same whatever the number of threads."""
+        if threads <= 1 or len(crops) <= 1:
+            return [self.read_one(crop) for crop in crops]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(self.read_one, crops))
+
+    def read_one(self, crop: Gray) -> Reading:
+        if self.writing != "auto":
+            recognizer = self.printed if self.writing == "printed" else self.handwritten
+            return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))
+        printed = self.probability_printed(crop)
+        first, second = (self.printed, self.handwritten) if printed >= 0.5 else (self.handwritten, self.printed)
+        tried = {first.name: first.read([crop])[0]}
+        doubtful = printed >= 0.5 and tried[first.name].confidence < DOUBTFUL_PRINT
+        if max(printed, 1 - printed) < SURE or doubtful or not tried[first.name].text:
+            tried[second.name] = second.read([crop])[0]
+        best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
+        others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
+        return Reading(tried[best], best, _writing(printed), others)
+
+
+def _writing(printed: float) -> Writing:
+    if max(printed, 1 - printed) < SURE:
+        return Writing("unknown", round(max(printed, 1 - printed), 4))
+    return Writing("printed", round(printed, 4)) if printed >= 0.5 else Writing("handwritten", round(1 - printed, 4))

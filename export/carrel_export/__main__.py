@@ -1,0 +1,59 @@
+"""``python -m carrel_export``: train a handwriting network, publish it as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from carrel_export.network import SIZES
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.group()
+def main() -> None:
+    """Train and publish Carrel's handwriting models (needs the export extra)."""
+
+
+@main.command()
+@click.argument("packs", type=FOLDER)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the run; an existing one is resumed.",
+)
+@click.option("--size", type=click.Choice(sorted(SIZES)), default="fast", show_default=True)
+@click.option("--lines", default=1_000_000, show_default=True, help="Length of the schedule, in lines seen.")
+@click.option("--hours", default=0.0, help="Limit of the schedule in time; 0 for none.")
+@click.option("--seed", default=1, show_default=True)
+def train(packs: Path, out: Path, size: str, lines: int, hours: float, seed: int) -> None:
+    """Train on the line packs (source.zip) in folder PACKS."""
+    from carrel_export.training import Trainer, TrainingOptions
+
+    Trainer(out, packs, TrainingOptions(size=size, lines=lines, hours=hours, seed=seed)).run()
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("packs", type=FOLDER)
+@click.option(
+    "--sources",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="JSON of the sources' licences and citations.",
+)
+@click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--name", required=True)
+@click.option("--gate-cer", default=0.3, show_default=True, help="Most that int8 may lose, in points of CER on val.")
+def publish(checkpoint: Path, packs: Path, sources: Path, target: Path, name: str, gate_cer: float) -> None:
+    """Export, quantize, verify and publish a CHECKPOINT."""
+    from carrel_export.publish import publish as run
+
+    manifest = run(checkpoint, packs, target, name, sources, gate_cer / 100)
+    click.echo(f"{target}: {manifest['figures']}, temperature {manifest['calibration']['temperature']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Trained network -> ONNX, fp32 and int8.
+
+int8: convolutions static per channel (QDQ, percentile calibration), then LSTM and MatMul dynamic. The dynamic scale of
+an LSTM spans a whole batch, so Carrel runs one line a call.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from carrel_export.network import Crnn
+
+Ink = NDArray[np.float32]
+
+
+def export_fp32(network: Crnn, target: Path) -> None:
+    """Write the network with any batch and width; batch norms are folded into the convolutions."""
+    example = torch.zeros(1, 1, network.config.height_px, 256)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own deprecations
+        torch.onnx.export(
+            network.eval(),
+            (example,),
+            str(target),
+            opset_version=17,
+            input_names=["ink"],
+            output_names=["logits"],
+            dynamic_axes={"ink": {0: "n", 3: "width"}, "logits": {0: "n", 1: "t"}},
+            dynamo=False,
+        )
+
+
+def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence[str] = ()) -> None:
+    """Write the int8 form of an fp32 file, calibrated on ``lines`` ``(1, 1, height, width)``.
+
+    ``keep_fp32`` names nodes that stay in floating point.
+    """
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_dynamic,
+        quantize_static,
+    )
+
+    class Lines(CalibrationDataReader):
+        def __init__(self) -> None:
+            self._rest: Iterator[Ink] = iter(lines)
+
+        def get_next(self) -> dict[str, Any] | None:  # type: ignore[override]
+            line = next(self._rest, None)
+            return None if line is None else {"ink": line}
+
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        static = Path(folder) / "static.onnx"
+        quantize_static(
+            str(fp32),
+            str(static),
+            Lines(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            nodes_to_exclude=list(keep_fp32),
+            extra_options={"CalibPercentile": 99.99},
+        )
+        quantize_dynamic(
+            str(static),
+            str(target),
+            op_types_to_quantize=["LSTM", "MatMul"],
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+        )
+
+
+def session(file: Path) -> Any:
+    """The file on onnxruntime, one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
