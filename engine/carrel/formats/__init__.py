@@ -37,6 +37,10 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "text": _writer("text"),
         "json": _writer("json_page"),
         "alto": _writer("alto"),
+        "page": _writer("page_xml"),
+        "hocr": _writer("hocr"),
+        "tei": _writer("tei"),
+        "csv": _writer("csv_lines"),
     }
 )
 

@@ -82,7 +82,8 @@ def interchange(page: Page) -> Page:
     """``page`` in the interchange profile: see the module's first lines."""
     regions = tuple(_clean_region(region, page.width_px, page.height_px) for region in page.regions)
     source = Source(base_name(page.source.file_name), page.source.page_index)
-    return replace(page, regions=regions, source=source)
+    provenance = replace(page.provenance, software=clean_text(page.provenance.software))
+    return replace(page, regions=regions, source=source, provenance=provenance)
 
 
 def _clean_region(region: Region, width_px: int, height_px: int) -> Region:

@@ -26,10 +26,11 @@ def child(parent: Element, name: str, text: str | None = None, /, **attributes: 
     return element
 
 
-def to_bytes(root: Element) -> bytes:
-    """``root`` as indented UTF-8 with an XML declaration."""
+def to_bytes(root: Element, short_empty: bool = True) -> bytes:
+    """``root`` as indented UTF-8 with an XML declaration; ``short_empty`` writes ``<a />`` for an empty element."""
     ET.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8") + b"\n"
+    text = ET.tostring(root, encoding="utf-8", short_empty_elements=short_empty)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text + b"\n"
 
 
 def joined(points: Points, within: str) -> str:
