@@ -13,8 +13,9 @@ import xml.etree.ElementTree as ET
 from carrel.formats.interchange import interchange
 from carrel.formats.placing import is_right_to_left
 from carrel.formats.provenance import settings_json
+from carrel.formats.values import corners
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
-from carrel.page import Box, Line, Page, Points, Region, Word
+from carrel.page import Line, Page, Points, Region, Word
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 PRODUCTION = {"printed": "printed", "handwritten": "handwritten-cursive"}
@@ -89,14 +90,8 @@ def _line_custom(line: Line, index: int) -> str:
 
 def _add_word(line: Element, word: Word, identity: str) -> None:
     element = child(line, "Word", id=identity)
-    _add_coords(element, box_corners(word.box))
+    _add_coords(element, corners(word.box))
     _add_text(element, word.text, word.confidence)
-
-
-def box_corners(box: Box) -> Points:
-    """The outermost pixels of ``box``, clockwise from the top left."""
-    right, bottom = box.right - 1, box.bottom - 1
-    return (box.left, box.top), (right, box.top), (right, bottom), (box.left, bottom)
 
 
 def _add_text(parent: Element, text: str, confidence: float) -> None:
