@@ -1,0 +1,154 @@
+"""Found lines against ground truth: which baselines agree, and in which order.
+
+A baseline is matched where it runs within half a line height of the other over at least 70 % of its length, one to one:
+a line that was found in two pieces, or two lines found as one, is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+AGREEMENT = 0.7
+SAMPLES = 64
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueLine:
+    """A line of ground truth, px of the image."""
+
+    baseline: Points
+    polygon: Points
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutScore:
+    """Counts of one or more pages; ``seconds`` is the time of layout analysis alone."""
+
+    true_lines: int
+    recalled: int
+    found_lines: int
+    precise: int
+    neighbours: int
+    misordered: int
+    pages: int = 1
+    seconds: float = 0.0
+
+    def __add__(self, other: LayoutScore) -> LayoutScore:
+        return LayoutScore(
+            self.true_lines + other.true_lines,
+            self.recalled + other.recalled,
+            self.found_lines + other.found_lines,
+            self.precise + other.precise,
+            self.neighbours + other.neighbours,
+            self.misordered + other.misordered,
+            self.pages + other.pages,
+            self.seconds + other.seconds,
+        )
+
+    @property
+    def recall(self) -> float:
+        """Share of true lines that were found."""
+        return self.recalled / max(self.true_lines, 1)
+
+    @property
+    def precision(self) -> float:
+        """Share of found lines that are true."""
+        return self.precise / max(self.found_lines, 1)
+
+    @property
+    def order_error(self) -> float:
+        """Share of neighbouring true lines, both found, whose order is wrong."""
+        return self.misordered / max(self.neighbours, 1)
+
+
+def _samples(line: Points) -> Points:
+    """Evenly spaced points along a polyline, ``(SAMPLES, 2)``."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    along = np.concatenate(([0.0], np.cumsum(steps)))
+    at = np.linspace(0.0, along[-1], SAMPLES)
+    return np.stack((np.interp(at, along, line[:, 0]), np.interp(at, along, line[:, 1])), 1)
+
+
+def _distance(points: Points, line: Points) -> NDArray[np.float64]:
+    """Distance of every point to a polyline."""
+    start, edge = line[:-1], np.diff(line, axis=0)
+    length = np.maximum((edge**2).sum(axis=1), 1e-9)
+    offset = points[:, None, :] - start[None, :, :]
+    t = np.clip((offset * edge).sum(axis=2) / length, 0.0, 1.0)
+    gap = offset - t[..., None] * edge[None, :, :]
+    return np.sqrt((gap**2).sum(axis=2)).min(axis=1)
+
+
+def _length(line: Points) -> float:
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
+
+
+def _area(polygon: Points) -> float:
+    x, y = polygon.T
+    return 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
+
+
+def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:
+    """Height of every true line: its polygon's area per length, at most the distance to the next baseline."""
+    heights = np.array([_area(line.polygon) / max(_length(line.baseline), 1.0) for line in lines])
+    heights = np.clip(heights, 1.0, 2.0 * float(np.median(heights))) if len(heights) else heights
+    for i, line in enumerate(lines):
+        x = (line.baseline[:, 0].min(), line.baseline[:, 0].max())
+        for j, other in enumerate(lines):
+            if i != j and min(x[1], other.baseline[:, 0].max()) - max(x[0], other.baseline[:, 0].min()) > 0.3 * (
+                x[1] - x[0]
+            ):
+                apart = float(np.median(_distance(_samples(line.baseline), other.baseline)))
+                if apart > 0.3 * heights[i]:
+                    heights[i] = min(heights[i], apart)
+    return heights
+
+
+def _one_to_one(agreement: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Pairs (row, column) of at least ``AGREEMENT``, best first, each row and column once."""
+    pairs: list[tuple[int, int]] = []
+    rows: set[int] = set()
+    columns: set[int] = set()
+    for flat in np.argsort(-agreement, axis=None):
+        i, j = divmod(int(flat), agreement.shape[1])
+        if agreement[i, j] < AGREEMENT:
+            break
+        if i not in rows and j not in columns:
+            rows.add(i)
+            columns.add(j)
+            pairs.append((i, j))
+    return pairs
+
+
+def score_page(true: Sequence[TrueLine], found: Sequence[Points], seconds: float = 0.0) -> LayoutScore:
+    """Score the baselines found on a page, in reading order, against its true lines in theirs."""
+    covered, backed = agreements(true, found)
+    recalled = _one_to_one(covered) if covered.size else []
+    precise = _one_to_one(backed) if backed.size else []
+    place = dict(recalled)
+    pairs = [(place[i], place[i + 1]) for i in range(len(true) - 1) if i in place and i + 1 in place]
+    wrong = sum(a > b for a, b in pairs)
+    return LayoutScore(len(true), len(recalled), len(found), len(precise), len(pairs), wrong, 1, seconds)
+
+
+def agreements(true: Sequence[TrueLine], found: Sequence[Points]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of each true line covered by each found one, and of each found line by each true one; ``(true, found)``."""
+    covered = np.zeros((len(true), len(found)))
+    backed = np.zeros_like(covered)
+    heights = line_heights(true)
+    for i, line in enumerate(true):
+        samples, reach = _samples(line.baseline), 0.5 * heights[i]
+        low, high = line.baseline.min(axis=0) - reach, line.baseline.max(axis=0) + reach
+        for j, other in enumerate(found):
+            if (other.max(axis=0) < low).any() or (other.min(axis=0) > high).any():
+                continue
+            covered[i, j] = float((_distance(samples, other) <= reach).mean())
+            backed[i, j] = float((_distance(_samples(other), line.baseline) <= reach).mean())
+    return covered, backed

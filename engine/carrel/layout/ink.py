@@ -1,0 +1,132 @@
+"""Ink of a page at working resolution: what is writing, without borders, gutters and rulings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WORKING_SIDE_PX = 1600
+MIN_CONTRAST = 28.0
+MIN_X_HEIGHT_PX = 5.0
+BODY_PER_LAG = 2.9
+
+Mask = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ink:
+    """Ink of a page.
+
+    Parameters
+    ----------
+    mask
+        ``(h, w)`` uint8, 1 where there is ink of writing; working px.
+    rules
+        ``(h, w)`` uint8, 1 where a vertical ruling was taken out.
+    scale
+        Working px per px of the page, at most 1.
+    x_height_px
+        Height of small letters most common on the page, working px.
+    """
+
+    mask: Mask
+    rules: Mask
+    scale: float
+    x_height_px: float
+
+
+def _threshold(gray: Mask) -> Mask:
+    """Ink is what is darker than half of the strokes' own darkness nearby, faint and strong writing alike."""
+    paper = cv2.blur(gray, (31, 31), borderType=cv2.BORDER_REPLICATE)
+    darkness = np.maximum(np.maximum(paper, 200).astype(np.float32) - gray.astype(np.float32), 0.0)
+    h, w = gray.shape
+    step = 12
+    size = (max(1, w // step), max(1, h // step))
+    peak = cv2.dilate(darkness, np.ones((step, step), np.uint8))
+    blocks = cv2.resize(peak, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    written = (blocks > MIN_CONTRAST).astype(np.float32)
+    window = (21, 21)
+    typical = cv2.blur(blocks * written, window) / np.maximum(cv2.blur(written, window), 1e-3)
+    bound = cv2.resize(
+        np.maximum(0.45 * typical, 0.75 * MIN_CONTRAST).astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR
+    )
+    return (darkness > bound).astype(np.uint8)
+
+
+def _without_borders(mask: Mask) -> Mask:
+    """Take out what hangs on the edge of the image and is long or massive: borders, gutters, neighbouring pages."""
+    h, w = mask.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left, top, width, height, area = stats.T
+    edge = (left <= 1) | (top <= 1) | (left + width >= w - 1) | (top + height >= h - 1)
+    long = (width > 0.2 * w) | (height > 0.12 * h)
+    massive = (area > 0.5 * width * height) & (np.minimum(width, height) > 0.012 * h)
+    drop = edge & (long | massive)
+    drop |= (np.minimum(width, height) > 0.05 * h) & (area > 0.6 * width * height)
+    drop[0] = False
+    return np.where(drop[labels], 0, mask).astype(np.uint8)
+
+
+def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
+    """Straight runs of ink of at least ``length_px``, up to 1 px in 30 aslant, and thin."""
+    across = (3, 1) if vertical else (1, 3)
+    along = (1, length_px) if vertical else (length_px, 1)
+    thick = (9, 1) if vertical else (1, 9)
+    fat = cv2.dilate(mask, np.ones(across[::-1], np.uint8))
+    lines = cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(along[::-1], np.uint8))
+    blocks = cv2.dilate(
+        cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(thick[::-1], np.uint8)), np.ones((3, 3), np.uint8)
+    )
+    return (lines & (1 - blocks)).astype(np.uint8)
+
+
+def _without_rules(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
+    """Take out rulings; strokes that cross them stay whole. Returns the rest and the vertical rulings."""
+    horizontal = _runs(mask, max(40, round(6 * x_height_px)), vertical=False)
+    vertical = _runs(mask, max(60, round(7 * x_height_px)), vertical=True)
+    rest = mask & (1 - horizontal) & (1 - vertical)
+    mended_across = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)) & horizontal & mask
+    return (rest | mended_across).astype(np.uint8), vertical
+
+
+def body_height(mask: Mask) -> float:
+    """Most common height of the bodies of lines, from the autocorrelation of narrow vertical profiles; px."""
+    h, w = mask.shape
+    columns = max(1, w // 48)
+    profile = cv2.resize(mask.astype(np.float32), (columns, h), interpolation=cv2.INTER_AREA)
+    profile = profile - cv2.blur(profile, (1, max(3, h // 12) | 1))
+    size = 2 * h
+    power = np.abs(np.fft.rfft(profile, size, axis=0)) ** 2
+    correlation = np.fft.irfft(power.sum(axis=1))[: h // 4]
+    if correlation[0] <= 0.0:
+        return 12.0
+    # lag 0 holds noise that is not correlated from row to row: the curve is carried back from lags 1 and 2
+    top = 2 * correlation[1] - correlation[2]
+    below = np.flatnonzero(correlation < 0.5 * top)
+    lag = int(below[0]) if len(below) else 12
+    before, after = correlation[max(lag - 1, 0)], correlation[lag]
+    fraction = (before - 0.5 * top) / max(before - after, 1e-9)
+    return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
+
+
+def find_ink(gray: NDArray[np.uint8]) -> Ink:
+    """Find the ink of a flattened page, ``(h, w)`` uint8."""
+    scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
+    if scale < 1.0:
+        size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    mask = _without_borders(_threshold(gray))
+    mask, rules = _without_rules(mask, body_height(mask))
+    x_height = body_height(mask)
+    return Ink(_without_specks(mask, x_height), rules, scale, x_height)
+
+
+def _without_specks(mask: Mask, x_height_px: float) -> Mask:
+    """Take out components that are too small even for a dot."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    keep = stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height_px**2)
+    keep[0] = False
+    return keep[labels].astype(np.uint8)

@@ -1,0 +1,102 @@
+"""Regions and reading order of lines: recursive cuts along white space, after Nagy and Seth's XY-cut.
+
+DOI 10.1109/ICPR.1984 (Nagy and Seth, "Hierarchical representation of optically scanned documents").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.types import FoundLine, FoundRegion
+
+COLUMN_GAP = 1.0
+
+Boxes = NDArray[np.float64]
+
+
+def _boxes(lines: list[FoundLine]) -> Boxes:
+    """Left, top, right, bottom of the bodies of lines, ``(n, 4)``."""
+    rows: list[tuple[float, float, float, float]] = []
+    for line in lines:
+        x, y = line.baseline[:, 0], line.baseline[:, 1]
+        middle = float(np.median(y))
+        rows.append((float(x.min()), middle - 0.9 * line.x_height_px, float(x.max()), middle + 0.1 * line.x_height_px))
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def _widest_gap(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
+    """Width and middle of the widest stretch that no interval covers; width 0 where there is none."""
+    order = np.argsort(low)
+    reach = np.maximum.accumulate(high[order])
+    gaps = low[order][1:] - reach[:-1]
+    if not len(gaps) or gaps.max() <= 0:
+        return 0.0, 0.0
+    k = int(gaps.argmax())
+    return float(gaps[k]), float(reach[k] + gaps[k] / 2)
+
+
+def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray[np.int64]]:
+    """Cut recursively: columns where white space runs through, else bands at the widest space between lines."""
+    if len(index) <= 1:
+        return [index]
+    left, top, right, bottom = boxes[index].T
+    width, at = _widest_gap(left, right)
+    if width > COLUMN_GAP * unit and not _is_one_row(top, bottom):
+        first = (left + right) / 2 < at
+        return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
+    height, at = _widest_gap(top, bottom)
+    if height > 0 and _columns_appear(index, boxes, unit):
+        first = (top + bottom) / 2 < at
+        return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
+    return [index]
+
+
+def _is_one_row(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:
+    return bool(top.max() < bottom.min())
+
+
+def _columns_appear(index: NDArray[np.int64], boxes: Boxes, unit: float) -> bool:
+    """Whether lines stand side by side, so that a cut into bands may set columns free."""
+    left, top, right, bottom = boxes[index].T
+    beside = (left[:, None] > right[None, :] + 0.5 * unit) & (
+        np.minimum(bottom[:, None], bottom) > np.maximum(top[:, None], top)
+    )
+    return bool(beside.any())
+
+
+def _sorted_lines(index: NDArray[np.int64], boxes: Boxes) -> list[int]:
+    """Top to bottom; lines that share a row left to right."""
+    rest = sorted((int(i) for i in index), key=lambda i: float(boxes[i, 1] + boxes[i, 3]))
+    ordered: list[int] = []
+    while rest:
+        first = rest[0]
+        row = [
+            i
+            for i in rest
+            if min(boxes[i, 3], boxes[first, 3]) - max(boxes[i, 1], boxes[first, 1])
+            > 0.4 * (boxes[first, 3] - boxes[first, 1])
+        ]
+        row.sort(key=lambda i: float(boxes[i, 0]))
+        ordered += row
+        rest = [i for i in rest if i not in row]
+    return ordered
+
+
+def _hull(lines: list[FoundLine]) -> NDArray[np.float32]:
+    points = np.concatenate([line.polygon for line in lines])
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
+    """Group lines into regions and put both into reading order."""
+    if not lines:
+        return ()
+    boxes = _boxes(lines)
+    unit = float(np.median([line.x_height_px for line in lines]))
+    regions: list[FoundRegion] = []
+    for block in _blocks(np.arange(len(lines)), boxes, unit):
+        members = [lines[i] for i in _sorted_lines(block, boxes)]
+        regions.append(FoundRegion("MainZone", _hull(members), tuple(members)))
+    return tuple(regions)
