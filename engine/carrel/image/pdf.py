@@ -16,6 +16,7 @@ DEFAULT_DPI = 300.0
 _LOWEST_DPI, _HIGHEST_DPI = 100.0, 1200.0
 _PAGE_SHARE = 0.5  # an image that covers this much of the page is the scan
 _MOST_OBJECTS = 20_000
+_JUST_BELOW = 1 - 1e-6  # sizes are rounded up; a rounding error must not add a pixel
 
 PDFIUM_LOCK = threading.RLock()  # PDFium is not made for threads
 """Held around every call into PDFium."""
@@ -76,7 +77,7 @@ def render(document: Any, page_index: int, max_px: int) -> tuple[NDArray[np.uint
             page = document[page_index]
             try:
                 dpi = _resolution(page, max_px)
-                bitmap = page.render(scale=dpi / POINTS_PER_INCH, grayscale=True, may_draw_forms=False)
+                bitmap = page.render(scale=dpi / POINTS_PER_INCH * _JUST_BELOW, grayscale=True, may_draw_forms=False)
                 pixels = bitmap.to_numpy()
                 gray = np.array(pixels.reshape(pixels.shape[:2]))
                 bitmap.close()

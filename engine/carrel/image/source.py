@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +31,10 @@ _AGAIN = "scan or save it again"
 _PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
 _LONGEST_PAGE_INCH = 34.0
 _REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
-_pillow_lock = threading.RLock()
+_warnings_lock = threading.RLock()
+_limit_lock = threading.Lock()
+_lifted: list[bool] = []  # one for each thread that has lifted Pillow's limit
+_pillows_limit: list[int | None] = []
 
 
 @dataclass(frozen=True)
@@ -121,32 +125,35 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
 def _image_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
     with _refusing(path, None):
         image = _opened(path, stream)
-    with image:
-        frames = _frames(image)
-        index = 0
-        while True:
-            with _refusing(path, index if index else None):
-                if next(frames, None) is None:
-                    return
-                _require_size(path, index, image.width, image.height, max_px)
-                dpi = _dpi(image)
+    frames = _frames(image)
+    for index in count():
+        with _refusing(path, index if index else None):
+            if next(frames, None) is None:
+                return
+            _require_size(path, index, image.width, image.height, max_px)
+            if image.format == "PNG":
+                _verify(path, stream)
+            with _without_pillows_limit():
                 gray = gray_pixels(image)
-            yield Scan(gray, dpi, Source(path.name, index))
-            index += 1
+        yield Scan(gray, _dpi(image), Source(path.name, index))
 
 
 def _opened(path: Path, stream: BinaryIO) -> Image.Image:
-    """Read the header; a PNG's checksums too, which Pillow does not compare while it decodes."""
+    """Read the header."""
     try:
-        with _quiet_pillow():
-            image = Image.open(stream, formats=_FORMATS)
-            if image.format == "PNG":
-                image.verify()
-                stream.seek(0)
-                image = Image.open(stream, formats=_FORMATS)
+        with _quiet(), _without_pillows_limit():
+            return Image.open(stream, formats=_FORMATS)
     except Image.UnidentifiedImageError as error:
         raise refusal(path, None, f"is not {_NAMES}, or is damaged", "scan or convert it again") from error
-    return image
+
+
+def _verify(path: Path, stream: BinaryIO) -> None:
+    """Compare the checksums of a PNG, which Pillow does not do while it decodes."""
+    at = stream.tell()
+    stream.seek(0)
+    with _quiet():
+        _opened(path, stream).verify()
+    stream.seek(at)
 
 
 def _frames(image: Image.Image) -> Iterator[int]:
@@ -161,7 +168,7 @@ def _frames(image: Image.Image) -> Iterator[int]:
             yield frame
         frame += 1
         try:
-            with _quiet_pillow():
+            with _quiet(), _without_pillows_limit():
                 image.seek(frame)
         except EOFError:
             return
@@ -192,15 +199,28 @@ def _dpi(image: Image.Image) -> float | None:
 
 
 @contextmanager
-def _quiet_pillow() -> Generator[None]:
-    """Without Pillow's warnings and its own fixed pixel limit: the caller's is checked before anything is decoded."""
-    with _pillow_lock, warnings.catch_warnings():
+def _quiet() -> Generator[None]:
+    """Without warnings about metadata; they are global, so one thread at a time."""
+    with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        yield
+
+
+@contextmanager
+def _without_pillows_limit() -> Generator[None]:
+    """Lift Pillow's own fixed number of pixels: the caller's is checked before anything is decoded."""
+    with _limit_lock:
+        if not _lifted:
+            _pillows_limit[:] = [Image.MAX_IMAGE_PIXELS]
+            Image.MAX_IMAGE_PIXELS = None
+        _lifted.append(True)
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            _lifted.pop()
+            if not _lifted:
+                Image.MAX_IMAGE_PIXELS = _pillows_limit[0]
 
 
 @contextmanager
