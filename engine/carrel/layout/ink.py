@@ -76,7 +76,7 @@ def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
     along = (1, length_px) if vertical else (length_px, 1)
     thick = (9, 1) if vertical else (1, 9)
     fat = cv2.dilate(mask, np.ones(across[::-1], np.uint8))
-    lines = cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(along[::-1], np.uint8))
+    lines = cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(along[::-1], np.uint8)).astype(np.uint8)
     blocks = cv2.dilate(
         cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(thick[::-1], np.uint8)), np.ones((3, 3), np.uint8)
     )
@@ -88,8 +88,8 @@ def _without_rules(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
     horizontal = _runs(mask, max(40, round(6 * x_height_px)), vertical=False)
     vertical = _runs(mask, max(60, round(7 * x_height_px)), vertical=True)
     rest = mask & (1 - horizontal) & (1 - vertical)
-    mended_across = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)) & horizontal & mask
-    return (rest | mended_across).astype(np.uint8), vertical
+    closed = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)).astype(np.uint8)
+    return (rest | (closed & horizontal & mask)).astype(np.uint8), vertical
 
 
 def body_height(mask: Mask) -> float:
@@ -129,4 +129,4 @@ def _without_specks(mask: Mask, x_height_px: float) -> Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height_px**2)
     keep[0] = False
-    return keep[labels].astype(np.uint8)
+    return keep[labels.astype(np.int32)].astype(np.uint8)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.ink import Ink, Mask
+from carrel.layout.ink import Ink
 from carrel.layout.strands import Strand
 
 BODY_WINDOW = 10.0

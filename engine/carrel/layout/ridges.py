@@ -7,6 +7,7 @@ Bukhari, Shafait and Breuel, "Ridges based curled textline region detection", DO
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -78,7 +79,7 @@ def peaks(response: Map, threshold: float) -> list[tuple[NDArray[np.float64], ND
     shift = 0.5 * (a - b) / np.minimum(a - 2 * m + b, -1e-9)
     bounds = np.searchsorted(columns, np.arange(response.shape[1] + 1))
     exact = rows + 1 + np.clip(shift, -0.5, 0.5).astype(np.float64)
-    return [(exact[s:e], m[s:e].astype(np.float64)) for s, e in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(exact[s:e], m[s:e].astype(np.float64)) for s, e in pairwise(bounds)]
 
 
 class _Track:

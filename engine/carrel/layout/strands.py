@@ -22,7 +22,7 @@ ECHO_PITCH = 0.65
 THINNEST = 0.16
 SOLID = 0.75
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +67,8 @@ def separators(ink: Ink) -> Mask:
         opened |= cv2.morphologyEx(
             white, cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
         ).astype(np.uint8)
-    corridors = cv2.resize(opened, (w, h), interpolation=cv2.INTER_NEAREST)
-    rules = cv2.dilate(ink.rules, np.ones((1, 3), np.uint8))
+    corridors = cv2.resize(opened, (w, h), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    rules = cv2.dilate(ink.rules, np.ones((1, 3), np.uint8)).astype(np.uint8)
     return (corridors | rules).astype(np.uint8)
 
 
@@ -77,8 +77,10 @@ def _between_writing(small: Mask, cells_per_x_height: float) -> Mask:
     near = cv2.dilate(small, np.ones((round(2 * CORRIDOR_ROWS * cells_per_x_height) | 1, 1), np.uint8))
     reach = max(3, round(CORRIDOR_REACH * cells_per_x_height))
     kernel = np.ones((1, reach), np.uint8)
-    left = cv2.dilate(near, kernel, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    right = cv2.dilate(near, kernel, anchor=(reach - 1, 0), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+    left = cv2.dilate(near, kernel, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)).astype(np.uint8)
+    right = cv2.dilate(near, kernel, anchor=(reach - 1, 0), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)).astype(
+        np.uint8
+    )
     return (left & right).astype(np.uint8)
 
 
@@ -99,11 +101,12 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def cut(strand: Strand, wide_ink: Mask, barrier: Mask, x_height_px: float, cut_gap: float = CUT_GAP) -> list[Strand]:
     """Pieces of a strand that carry ink, cut at separators and at gaps of more than ``cut_gap`` x-heights."""
     reach = 0.7 * x_height_px
-    inked = _band(wide_ink, strand, reach, reach).any(axis=0)
-    barred = _band(barrier, strand, reach, reach).mean(axis=0) > 0.6
+    inked = _band(wide_ink, strand, reach, reach).max(axis=0) > 0
+    blocked = _band(barrier, strand, reach, reach).sum(axis=0, dtype=np.int64)
+    free = np.less(blocked, 0.6 * (2 * round(reach) + 1))
     step = float(strand.x[1] - strand.x[0]) if len(strand.x) > 1 else 1.0
     pieces: list[Strand] = []
-    for start, stop in _runs(~barred):
+    for start, stop in _runs(free):
         filled = _runs(inked[start:stop])
         if not filled:
             continue

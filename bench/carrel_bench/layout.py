@@ -1,0 +1,195 @@
+"""Line recall, precision, reading order, time and memory of layout analysis on pages with ground truth.
+
+``python -m carrel_bench.layout --data DIR [--split val] [--json]``: DIR holds either ``index.json`` with page images
+and their ALTO or PAGE files, or ``pages.zip`` with ``pages.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
+from numpy.typing import NDArray
+from PIL import Image
+
+from carrel_bench.layout_score import LayoutScore, Points, TrueLine, score_page
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruePage:
+    """A page with its true lines; ``gray`` is ``(h, w)`` uint8."""
+
+    name: str
+    source: str
+    gray: NDArray[np.uint8]
+    lines: tuple[TrueLine, ...]
+
+
+def _points(text: str, scale: float) -> Points:
+    """``x,y x,y`` or ``x y x y`` to ``(n, 2)``."""
+    return np.array(text.replace(",", " ").split(), dtype=np.float64).reshape(-1, 2) * scale
+
+
+def _name(element: Any) -> str:
+    return etree.QName(element).localname
+
+
+def _line(baseline: Points, polygon: Points | None) -> TrueLine | None:
+    """None for a line without a baseline of some length."""
+    if len(baseline) < 2 or np.ptp(baseline, axis=0).max() < 1.0:
+        return None
+    if polygon is None or len(polygon) < 3:
+        height = np.array([0.0, 0.3 * float(np.ptp(baseline[:, 0]))])
+        polygon = np.concatenate((baseline - height, baseline[::-1]))
+    return TrueLine(baseline, polygon)
+
+
+def _alto_line(element: Any, scale: float) -> TrueLine | None:
+    baseline = element.get("BASELINE")
+    rings = [e.get("POINTS") for e in element.iter() if _name(e) == "Polygon"]
+    return _line(_points(baseline, scale), _points(rings[0], scale) if rings else None) if baseline else None
+
+
+def _page_line(element: Any, scale: float) -> TrueLine | None:
+    found = {_name(e): e.get("points") for e in element if _name(e) in ("Baseline", "Coords")}
+    ring = _points(found["Coords"], scale) if found.get("Coords") else None
+    return _line(_points(found["Baseline"], scale), ring) if found.get("Baseline") else None
+
+
+def lines_of_xml(file: Path, scale: float) -> tuple[TrueLine, ...]:
+    """True lines of an ALTO or PAGE file, in its order; ``scale`` is image px per XML px."""
+    root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
+    read = _alto_line if _name(root) == "alto" else _page_line
+    elements = [e for e in root.iter() if isinstance(e.tag, str) and _name(e) == "TextLine"]
+    return tuple(line for e in elements if (line := read(e, scale)) is not None)
+
+
+def _gray(data: bytes) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(data)) as image:
+        return np.asarray(image.convert("L"))
+
+
+def _folder_pages(folder: Path) -> Iterator[TruePage]:
+    for entry in json.loads((folder / "index.json").read_text("utf-8")):
+        lines = lines_of_xml(folder / entry["xml"], float(entry.get("xml_scale", 1.0)))
+        yield TruePage(entry["image"], entry["source"], _gray((folder / entry["image"]).read_bytes()), lines)
+
+
+def _packed_pages(file: Path, split: str) -> Iterator[TruePage]:
+    with zipfile.ZipFile(file) as pack:
+        for row in map(json.loads, pack.read("pages.jsonl").decode("utf-8").splitlines()):
+            if row["split"] == split:
+                lines = (
+                    _line(np.array(r["baseline"], float).reshape(-1, 2), np.array(r["polygon"], float))
+                    for r in row["lines"]
+                )
+                yield TruePage(
+                    row["image"], row["source"], _gray(pack.read(row["image"])), tuple(line for line in lines if line)
+                )
+
+
+def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
+    """Pages of ``folder``, one at a time."""
+    if (folder / "index.json").exists():
+        return _folder_pages(folder)
+    return _packed_pages(folder / "pages.zip", split)
+
+
+def found_baselines(gray: NDArray[np.uint8]) -> tuple[list[Points], float]:
+    """Baselines that Carrel finds on a scan, px of the scan, in reading order, and the seconds of layout alone."""
+    from carrel.image.prepare import prepare
+    from carrel.layout import find_regions
+
+    ready = prepare(gray)
+    began = time.perf_counter()
+    regions = find_regions(ready.gray, None)
+    seconds = time.perf_counter() - began
+    matrix = ready.to_scan
+    lines = [line.baseline.astype(np.float64) for region in regions for line in region.lines]
+    return [line @ matrix[:, :2].T + matrix[:, 2] for line in lines], seconds
+
+
+def _row(name: str, score: LayoutScore) -> str:
+    return (
+        f"{name:30s} lines {score.true_lines:5d} found {score.found_lines:5d}  recall {score.recall:6.1%}  "
+        f"precision {score.precision:6.1%}  order error {score.order_error:6.1%}  {score.seconds / score.pages:6.2f} s/page"
+    )
+
+
+def _figures(score: LayoutScore) -> dict[str, float]:
+    return {
+        "pages": score.pages,
+        "true_lines": score.true_lines,
+        "found_lines": score.found_lines,
+        "recall": round(score.recall, 4),
+        "precision": round(score.precision, 4),
+        "order_error": round(score.order_error, 4),
+        "seconds_per_page": round(score.seconds / score.pages, 3),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one row a page, a source and overall."""
+    parser = argparse.ArgumentParser(
+        prog="carrel_bench.layout", description="Score layout analysis against ground truth."
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with index.json or pages.zip")
+    parser.add_argument("--split", default="val", help="split of pages.zip")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    per_page: dict[str, LayoutScore] = {}
+    per_source: dict[str, LayoutScore] = {}
+    for page in pages(options.data, options.split):
+        found, seconds = found_baselines(page.gray)
+        score = score_page(page.lines, found, seconds)
+        per_page[page.name] = score
+        per_source[page.source] = per_source[page.source] + score if page.source in per_source else score
+        if not options.json:
+            print(_row(page.name, score), flush=True)
+    if not per_page:
+        print(f"carrel_bench.layout: no pages in {options.data}", file=sys.stderr)
+        return 3
+    return _report(per_page, per_source, options.json)
+
+
+def _report(per_page: dict[str, LayoutScore], per_source: dict[str, LayoutScore], as_json: bool) -> int:
+    scores = list(per_source.values())
+    overall = scores[0]
+    for score in scores[1:]:
+        overall = overall + score
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if as_json:
+        figures = {name: _figures(score) for name, score in per_source.items()}
+        whole = {
+            **_figures(overall),
+            "peak_rss_mib": round(peak_mib),
+            "machine": platform.processor() or platform.machine(),
+        }
+        print(
+            json.dumps(
+                {"overall": whole, "sources": figures, "pages": {n: _figures(s) for n, s in per_page.items()}}, indent=1
+            )
+        )
+        return 0
+    print()
+    for name, score in sorted(per_source.items()):
+        print(_row(name, score))
+    print(_row("overall", overall))
+    print(f"peak resident memory {peak_mib:.0f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
