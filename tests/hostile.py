@@ -154,11 +154,7 @@ def _bad_tiff() -> Iterator[BadFile]:
     both = _saved(first, "TIFF", save_all=True, append_images=[second])
     yield BadFile("second-page-cut.tif", both[: -WIDTH * HEIGHT // 2], "page 2", pages_before=1)
     whole = _saved(first, "TIFF")
-    offset = struct.unpack_from("<I", whole, 4)[0]
     yield BadFile("no-directory.tif", whole[:4] + struct.pack("<I", len(whole) + 9) + whole[8:], "")
-    entries = bytearray(whole)
-    struct.pack_into("<H", entries, offset, 0xFFFF)
-    yield BadFile("endless-directory.tif", bytes(entries), "")
 
 
 def _bad_pdf() -> Iterator[BadFile]:
@@ -228,6 +224,7 @@ def _odd_containers(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     yield OddFile("progressive.jpg", _saved(plain, "JPEG", progressive=True, quality=95), gray, 3)
     yield OddFile("lossless.jp2", _saved(plain, "JPEG2000"), gray)
     yield OddFile("tiff-that-bites-its-tail.tif", _looped_tiff(plain), gray)
+    yield OddFile("endless-directory.tif", _endless_tiff(plain), gray)
     yield OddFile("scan.pdf", _saved(plain, "PDF", quality=95), gray, 8)
 
 
@@ -260,6 +257,13 @@ def _big_endian_tiff(deep: NDArray[np.uint16]) -> bytes:
         packed = struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value)
         directory += struct.pack(">HHI", tag, kind, 1) + packed
     return b"MM\0*" + struct.pack(">I", 8 + len(pixels)) + pixels + directory + struct.pack(">I", 0)
+
+
+def _endless_tiff(image: Image.Image) -> bytes:
+    """A directory that claims to go on far behind the end of the file; all that is needed comes first."""
+    whole = bytearray(_saved(image, "TIFF"))
+    struct.pack_into("<H", whole, struct.unpack_from("<I", whole, 4)[0], 0xFFFF)
+    return bytes(whole)
 
 
 def _looped_tiff(image: Image.Image) -> bytes:

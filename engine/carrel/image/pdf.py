@@ -94,9 +94,9 @@ def _resolution(page: Any, max_px: int) -> float:
     if not (0 < width < math.inf and 0 < height < math.inf):
         raise PdfRefusedError("the page has no size", "save or scan it again")
     scanned = max(_image_resolutions(page, max_px), default=0.0)
-    if scanned and scanned * scanned * width * height > max_px * 1.01:
+    if scanned and scanned * scanned * width * height > max_px * 1.001:
         raise _over_budget(scanned * width, scanned * height, max_px)
-    dpi = scanned or min(DEFAULT_DPI, math.sqrt(max_px / (width * height)))
+    dpi = scanned or min(DEFAULT_DPI, 0.999 * math.sqrt(max_px / (width * height)))
     if dpi < _LOWEST_DPI and not scanned:
         raise _over_budget(_LOWEST_DPI * width, _LOWEST_DPI * height, max_px)
     return dpi

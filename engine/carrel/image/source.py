@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -31,10 +31,9 @@ _AGAIN = "scan or save it again"
 _PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
 _LONGEST_PAGE_INCH = 34.0
 _REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
-_warnings_lock = threading.RLock()
-_limit_lock = threading.Lock()
-_lifted: list[bool] = []  # one for each thread that has lifted Pillow's limit
-_pillows_limit: list[int | None] = []
+_inside_lock = threading.Lock()
+_inside = 0
+_restore = ExitStack()
 
 
 @dataclass(frozen=True)
@@ -131,9 +130,9 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
             if next(frames, None) is None:
                 return
             _require_size(path, index, image.width, image.height, max_px)
-            if image.format == "PNG":
-                _verify(path, stream)
-            with _without_pillows_limit():
+            with _undisturbed():
+                if image.format == "PNG":
+                    _verify(path, stream)
                 gray = gray_pixels(image)
         yield Scan(gray, _dpi(image), Source(path.name, index))
 
@@ -141,7 +140,7 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
 def _opened(path: Path, stream: BinaryIO) -> Image.Image:
     """Read the header."""
     try:
-        with _quiet(), _without_pillows_limit():
+        with _undisturbed():
             return Image.open(stream, formats=_FORMATS)
     except Image.UnidentifiedImageError as error:
         raise refusal(path, None, f"is not {_NAMES}, or is damaged", "scan or convert it again") from error
@@ -151,8 +150,7 @@ def _verify(path: Path, stream: BinaryIO) -> None:
     """Compare the checksums of a PNG, which Pillow does not do while it decodes."""
     at = stream.tell()
     stream.seek(0)
-    with _quiet():
-        _opened(path, stream).verify()
+    _opened(path, stream).verify()
     stream.seek(at)
 
 
@@ -168,7 +166,7 @@ def _frames(image: Image.Image) -> Iterator[int]:
             yield frame
         frame += 1
         try:
-            with _quiet(), _without_pillows_limit():
+            with _undisturbed():
                 image.seek(frame)
         except EOFError:
             return
@@ -199,28 +197,30 @@ def _dpi(image: Image.Image) -> float | None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
-    """Without warnings about metadata; they are global, so one thread at a time."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def _without_pillows_limit() -> Generator[None]:
-    """Lift Pillow's own fixed number of pixels: the caller's is checked before anything is decoded."""
-    with _limit_lock:
-        if not _lifted:
-            _pillows_limit[:] = [Image.MAX_IMAGE_PIXELS]
-            Image.MAX_IMAGE_PIXELS = None
-        _lifted.append(True)
+def _undisturbed() -> Generator[None]:
+    """Without Pillow's warnings about metadata, and without its own fixed number of pixels: the caller's is checked
+    before anything is decoded. Both are global, so the first thread in sets them and the last one out restores them."""
+    global _inside, _restore  # noqa: PLW0603
+    with _inside_lock:
+        if not _inside:
+            _restore = _lift()
+        _inside += 1
     try:
         yield
     finally:
-        with _limit_lock:
-            _lifted.pop()
-            if not _lifted:
-                Image.MAX_IMAGE_PIXELS = _pillows_limit[0]
+        with _inside_lock:
+            _inside -= 1
+            if not _inside:
+                _restore.close()
+
+
+def _lift() -> ExitStack:
+    stack = ExitStack()
+    stack.enter_context(warnings.catch_warnings())
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    Image.MAX_IMAGE_PIXELS = None
+    return stack
 
 
 @contextmanager
