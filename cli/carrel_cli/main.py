@@ -6,9 +6,8 @@ import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 
-import click
-
 import carrel
+import click
 from carrel.errors import CarrelError
 
 OWN_COMMANDS = {"read": "carrel_cli.read"}

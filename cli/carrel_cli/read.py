@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-
 from carrel.errors import CarrelError, InputError, UsageError
 from carrel.formats import SUFFIXES, WRITERS
 from carrel.image.overlay import draw_overlay
@@ -31,16 +30,27 @@ class Target:
 
 @click.command("read")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; without it they go to stdout.")
-@click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]")
-@click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; without it they go to stdout."
+)
+@click.option(
+    "-f",
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(list(WRITERS)),
+    help="Repeat for several.  [default: text]",
+)
+@click.option(
+    "--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."
+)
 @click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model.")
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Processor threads.  [default: all allowed]")
 @click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
-def command(  # noqa: PLR0913
+def command(
     ctx: click.Context,
     files: tuple[Path, ...],
     output: Path | None,
@@ -120,7 +130,9 @@ def _output_names(files: Sequence[Path]) -> list[str]:
     names = [file.stem if stems[file.stem] == 1 else file.name for file in files]
     twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
-        raise UsageError(f"several files are named {twice[0]}: their results would overwrite each other; read them apart")
+        raise UsageError(
+            f"several files are named {twice[0]}: their results would overwrite each other; read them apart"
+        )
     return names
 
 
@@ -134,7 +146,7 @@ def _summary(page: Page, stem: str) -> str:
 
 
 @contextmanager
-def _progress(files: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress(files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None]]:
     """A progress bar over pages on a terminal, when there is more than one."""
     if quiet or not sys.stderr.isatty():
         yield lambda: None

@@ -34,7 +34,8 @@ class ScanFrame:
     def baseline(self, points: NDArray[np.float32]) -> Points:
         """At least two distinct points."""
         found = self.points(points)
-        return found if len(found) > 1 else (found[0], self._beside(found[0]))
+        first = found[0]  # pyright: ignore[reportGeneralTypeIssues]  never empty
+        return found if len(found) > 1 else (first, self._beside(first))
 
     def polygon(self, points: NDArray[np.float32]) -> Points:
         """At least three points; a degenerate polygon becomes its bounding box."""
@@ -49,7 +50,9 @@ class ScanFrame:
         return (x + 1, y) if x < self._limit[0] else (x - 1, y)
 
 
-def assemble_region(frame: ScanFrame, region: FoundRegion, crops: Sequence[Crop], readings: Sequence[Reading]) -> Region:
+def assemble_region(
+    frame: ScanFrame, region: FoundRegion, crops: Sequence[Crop], readings: Sequence[Reading]
+) -> Region:
     """The page's region for a found one; ``crops`` and ``readings`` are those of its lines, in order."""
     lines = tuple(
         _line(frame, line, crop, reading) for line, crop, reading in zip(region.lines, crops, readings, strict=True)

@@ -49,6 +49,11 @@ def input_of(sample: LineSample, height_px: int) -> NDArray[np.float32]:
     return np.pad(ink, ((0, 0), (0, -ink.shape[1] % STRIDE_PX)))[None, None]
 
 
+def _fixed_width(ink: NDArray[np.float32], width: int = 768) -> NDArray[np.float32]:
+    """Cut or padded with paper: the percentile calibration takes lines of one shape."""
+    return np.pad(ink, ((0, 0),) * 3 + ((0, max(0, width - ink.shape[3])),))[..., :width]
+
+
 def measure(file: Path, samples: Sequence[LineSample], alphabet: str, height_px: int) -> Measured:
     """Read the lines with an ONNX file, one by one."""
     run = session(file)
@@ -96,7 +101,7 @@ def publish(
     val = [s for s in samples if s.split == "val"]
     rng = np.random.default_rng(0)
     train = [s for s in samples if s.split == "train"]
-    calibration = [input_of(train[i], height) for i in rng.choice(len(train), 96, replace=False)]
+    calibration = [_fixed_width(input_of(train[i], height)) for i in rng.choice(len(train), 96, replace=False)]
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
         part = Path(folder)

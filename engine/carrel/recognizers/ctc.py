@@ -81,7 +81,9 @@ class CtcRecognizer:
     def _recognition(self, decoded: Decoded, px_per_frame: float, height_px: int) -> Recognition:
         margin = self._margin_px * height_px / self._height_px
         characters = [
-            CharacterSpan(self._alphabet[c - 1], p, max(0.0, start * px_per_frame - margin), end * px_per_frame - margin)
+            CharacterSpan(
+                self._alphabet[c - 1], p, max(0.0, start * px_per_frame - margin), end * px_per_frame - margin
+            )
             for c, p, start, end in zip(
                 decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True
             )

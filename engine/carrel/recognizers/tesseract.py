@@ -49,7 +49,9 @@ def find_tessdata(languages: Sequence[str]) -> Path:
     for folder in folders:
         if all((folder / f"{language}.traineddata").is_file() for language in languages):
             return folder
-    missing = [la for la in languages if not any((f / f"{la}.traineddata").is_file() for f in folders)] or list(languages)
+    missing = [la for la in languages if not any((f / f"{la}.traineddata").is_file() for f in folders)] or list(
+        languages
+    )
     packages = " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in missing)
     searched = ", ".join(map(str, folders))
     raise ModelError(
@@ -124,7 +126,7 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     resized = cv2.resize(crop, (max(1, round(crop.shape[1] * scale)), LINE_HEIGHT_PX), interpolation=interpolation)
     paper = int(np.percentile(resized, 80))
-    border = cv2.copyMakeBorder(resized, *[BORDER_PX] * 4, cv2.BORDER_CONSTANT, value=(paper,))
+    border = np.pad(resized, BORDER_PX, constant_values=paper)
     return border.astype(np.uint8), scale
 
 

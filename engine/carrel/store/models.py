@@ -58,7 +58,9 @@ class Model:
                 raise ModelError(f"{path}: larger than {MAX_FILE_BYTES // 2**20} MiB, not a Carrel model")
             contents = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
+            raise ModelError(
+                f"{path}: the model file cannot be read ({error.strerror}); install the model again"
+            ) from None
         if hashlib.sha256(contents).hexdigest() != entry["sha256"]:
             raise ModelError(f"{path}: the model file is damaged (its SHA-256 is not the manifest's); install it again")
         return contents
@@ -76,7 +78,9 @@ def open_model(folder: Path, task: str) -> Model:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ModelError(f"{path}: no model there ({error.strerror}); give a folder that holds a manifest.json") from None
+        raise ModelError(
+            f"{path}: no model there ({error.strerror}); give a folder that holds a manifest.json"
+        ) from None
     except ValueError:
         raise ModelError(f"{path}: the manifest is damaged (no JSON); install the model again") from None
     if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:

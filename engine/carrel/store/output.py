@@ -26,7 +26,9 @@ def write_file(path: Path, contents: bytes) -> None:
         _flush_folder(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from None
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from None
 
 
 def make_folder(folder: Path) -> None:

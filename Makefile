@@ -1,0 +1,35 @@
+PAGE ?= tests/pages/letter.jpg
+OUT ?= out
+BIN := .venv/bin
+
+.PHONY: read test check format setup-run setup-dev clean
+
+# Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
+read: setup-run
+	@$(BIN)/carrel read "$(PAGE)" -o "$(OUT)" -f text -f alto -f json --overlay
+	@$(BIN)/python -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1], pathlib.Path(sys.argv[2]).stem + ".txt").read_text(encoding="utf-8"), end="")' "$(OUT)" "$(PAGE)"
+	@echo "results are in $(OUT)/" >&2
+
+test: setup-dev
+	@$(BIN)/pytest
+
+# Every check: format, lint, types, directions between packages, tests.
+check: setup-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+format: setup-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+setup-run:
+	@scripts/setup run
+
+setup-dev:
+	@scripts/setup dev
+
+clean:
+	rm -rf .venv out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
