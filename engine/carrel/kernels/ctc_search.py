@@ -1,0 +1,445 @@
+"""CTC prefix beam search over a batch of lines. Compiled, unchecked; `carrel.decode.beam` is the checked way in.
+
+Masses are float64 probabilities, rescaled when they get small: no logarithm in the inner loop. The beam is a set of
+fixed slots: survivors stay where they are, newcomers take the slots of the evicted. Prefixes are nodes of a trie, one
+per text, so that a text cannot stand in the beam twice. After A. Hannun et al., "First-pass large vocabulary
+continuous speech recognition using bi-directional recurrent DNNs", arXiv:1408.2873.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.kernels.compiled import compiled
+from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
+from carrel.kernels.ctc_frames import candidates_of
+
+# columns of `nodes`
+PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
+# rows of `masses`: of the prefix ending in a blank, in its last character, both; the same after the frame
+BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL = range(6)
+# rows of `slots`
+NODE, MARK, NEXT_MARK, FREE = range(4)
+# rows of `origins`
+FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR = range(7)
+SMALLEST = 1e-60
+"""Masses are rescaled when the best falls under this."""
+
+
+class Rules(NamedTuple):
+    """What the search is asked to do; the fields of `carrel.decode.DecodeOptions` in the kernel's terms."""
+
+    blank: int
+    width: int
+    log_threshold: float
+    threshold: float
+    beam_threshold: float
+    scale: float
+    use_language: bool
+    unknown: float
+    use_lexicon: bool
+    penalty: float
+
+
+class Workspace(NamedTuple):
+    """Scratch memory of one thread; see `carrel.decode.workspace` for the sizes."""
+
+    nodes: NDArray[np.int32]  # (nodes, 7)
+    factors: NDArray[np.float64]  # (nodes,)
+    marks: NDArray[np.int32]  # (marks, 2): frame, mark before
+    masses: NDArray[np.float64]  # (6, width)
+    slots: NDArray[np.int32]  # (4, width)
+    extensions: NDArray[np.float64]  # (2, width * classes): mass, factor
+    origins: NDArray[np.int32]  # (7, width * classes)
+    taken: NDArray[np.uint8]  # (width * classes,)
+    probabilities: NDArray[np.float64]  # (classes,)
+    candidates: NDArray[np.int32]  # (classes,)
+    flags: NDArray[np.uint8]  # (classes, padded to a multiple of 8)
+    frames: NDArray[np.float64]  # (2, frames): largest logit, inverse mass
+
+
+@compiled
+def step(rules: Rules, language: Language, trie: Trie, context: int, word: int, label: int) -> tuple[float, int, int]:
+    """Factor of a character after a prefix, and the prefix's states after it."""
+    factor = 1.0
+    if rules.use_language:
+        factor, context = language_step(language, context, label, rules.unknown)
+    if rules.use_lexicon:
+        word_factor, word = trie_step(trie, word, label, rules.penalty)
+        factor *= word_factor
+    return factor, context, word
+
+
+@compiled
+def sort_candidates(candidates: NDArray[np.int32], count: int, probabilities: NDArray[np.float64]) -> None:
+    """Most probable first, by insertion: there are few."""
+    for i in range(1, count):
+        label = candidates[i]
+        key = probabilities[label]
+        j = i
+        while j > 0 and probabilities[candidates[j - 1]] < key:
+            candidates[j] = candidates[j - 1]
+            j -= 1
+        candidates[j] = label
+
+
+@compiled
+def stay(work: Workspace, rules: Rules, occupied: int, frame: int, marks: int) -> tuple[int, int, float, float]:
+    """Masses of the prefixes that stay: by a blank, by a repeat, and by the last character added to a parent in the beam.
+
+    Pairs of slot and character that make such a prefix are noted in ``taken`` (and listed in ``origins[PAIR]``).
+    Returns the numbers of pairs and marks, the best and the smallest mass.
+    """
+    masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
+    classes = len(q)
+    pairs = 0
+    best, smallest = 0.0, np.inf
+    for s in range(occupied):
+        node = slots[NODE, s]
+        label = nodes[node, LABEL]
+        by_blank = masses[TOTAL, s] * q[rules.blank]
+        by_character = 0.0
+        slots[NEXT_MARK, s] = slots[MARK, s]
+        if label >= 0 and q[label] > 0.0:
+            by_character = masses[CHARACTER, s] * q[label]
+            parent = nodes[nodes[node, PARENT], SLOT]
+            if parent >= 0:
+                repeat = nodes[slots[NODE, parent], LABEL] == label
+                source = masses[BLANK, parent] if repeat else masses[TOTAL, parent]
+                merged = source * q[label] * work.factors[node]
+                work.taken[parent * classes + label] = 1
+                work.origins[PAIR, pairs] = parent * classes + label
+                pairs += 1
+                if merged > by_blank + by_character:
+                    work.marks[marks, 0] = frame
+                    work.marks[marks, 1] = slots[MARK, parent]
+                    slots[NEXT_MARK, s] = marks
+                    marks += 1
+                by_character += merged
+        total = by_blank + by_character
+        masses[NEXT_BLANK, s] = by_blank
+        masses[NEXT_CHARACTER, s] = by_character
+        masses[NEXT_TOTAL, s] = total
+        best = max(best, total)
+        smallest = min(smallest, total)
+    return pairs, marks, best, smallest
+
+
+@compiled
+def extend(
+    work: Workspace, rules: Rules, language: Language, trie: Trie, occupied: int, count: int, cut: float
+) -> tuple[int, float]:
+    """New prefixes with a mass of at least ``cut``. Returns their number and the best mass."""
+    masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
+    fused = rules.use_language or rules.use_lexicon
+    classes = len(q)
+    extensions = 0
+    best = 0.0
+    for s in range(occupied):
+        node = slots[NODE, s]
+        last = nodes[node, LABEL]
+        context, word = nodes[node, CONTEXT], nodes[node, WORD]
+        total = masses[TOTAL, s]
+        bound = total
+        if rules.use_language:
+            bound *= language.states[context].bound  # type: ignore[attr-defined]
+        for k in range(count):
+            label = work.candidates[k]
+            if bound * q[label] < cut:
+                break
+            if label == rules.blank or work.taken[s * classes + label]:
+                continue
+            mass = (masses[BLANK, s] if label == last else total) * q[label]
+            factor, to_context, to_word = 1.0, 0, 0
+            if fused and mass > 0.0:
+                factor, to_context, to_word = step(rules, language, trie, context, word, label)
+                mass *= factor
+            if mass > 0.0 and mass >= cut:
+                work.extensions[0, extensions] = mass
+                work.extensions[1, extensions] = factor
+                work.origins[FROM, extensions] = s
+                work.origins[BY, extensions] = label
+                work.origins[TO_CONTEXT, extensions] = to_context
+                work.origins[TO_WORD, extensions] = to_word
+                extensions += 1
+                best = max(best, mass)
+    return extensions, best
+
+
+@compiled
+def count_from(values: NDArray[np.float64], count: int, level: float) -> int:
+    """How many of the first ``count`` values reach ``level``."""
+    total = 0
+    for i in range(count):
+        total += values[i] >= level
+    return total
+
+
+@compiled
+def reaching(work: Workspace, occupied: int, extensions: int, level: float) -> int:
+    """How many masses, old and new, reach ``level``."""
+    return count_from(work.masses[NEXT_TOTAL], occupied, level) + count_from(work.extensions[0], extensions, level)
+
+
+@compiled
+def level_of_best(
+    work: Workspace, occupied: int, extensions: int, width: int, low: float, high: float
+) -> tuple[float, float]:
+    """Levels that split the ``width`` best masses off: all that reach the second, and of those that only reach the first
+    (exact ties) as many as there is room for. More than ``width`` reach ``low``, none is above ``high``.
+
+    Bisection on the bits of positive doubles, which are ordered as their values are.
+    """
+    levels = np.empty(3, np.float64)
+    bits = levels.view(np.int64)
+    levels[0], levels[1] = low, high
+    bits[1] += 1
+    while bits[1] - bits[0] > 1:
+        bits[2] = bits[0] + ((bits[1] - bits[0]) >> 1)
+        reached = reaching(work, occupied, extensions, levels[2])
+        if reached == width:
+            return levels[2], levels[2]
+        if reached < width:
+            bits[1] = bits[2]
+        else:
+            bits[0] = bits[2]
+    return levels[0], levels[1]
+
+
+@compiled
+def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
+    """The node of a prefix and one more character; ``nodes``, the number there are, if it has to be made."""
+    child = work.nodes[node, CHILD]
+    while child >= 0:
+        if work.nodes[child, LABEL] == label:
+            return child
+        child = work.nodes[child, SIBLING]
+    return nodes
+
+
+@compiled
+def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: int) -> tuple[int, int]:
+    """Carry over the masses of the prefixes that reach ``level``, and up to ``room`` that reach ``tie``; free the other
+    slots. Returns how many were freed and the room left."""
+    masses, slots = work.masses, work.slots
+    free = 0
+    for s in range(occupied):
+        total = masses[NEXT_TOTAL, s]
+        kept = total >= level
+        if not kept and room > 0 and total >= tie:
+            kept = True
+            room -= 1
+        if kept:
+            masses[BLANK, s] = masses[NEXT_BLANK, s]
+            masses[CHARACTER, s] = masses[NEXT_CHARACTER, s]
+            masses[TOTAL, s] = total
+            slots[MARK, s] = slots[NEXT_MARK, s]
+        else:
+            work.nodes[slots[NODE, s], SLOT] = -1
+            masses[TOTAL, s] = -1.0
+            slots[FREE, free] = s
+            free += 1
+    return free, room
+
+
+@compiled
+def keep_extensions(work: Workspace, extensions: int, tie: float, level: float, room: int) -> int:
+    """Move the extensions that reach ``level``, and up to ``room`` that reach ``tie``, to the front, with the node and
+    mark they come from; the slots of these must not have been touched yet. Returns how many there are."""
+    origins = work.origins
+    kept = 0
+    for e in range(extensions):
+        mass = work.extensions[0, e]
+        if mass < level:
+            if room == 0 or mass < tie:
+                continue
+            room -= 1
+        s = origins[FROM, e]
+        work.extensions[0, kept] = mass
+        work.extensions[1, kept] = work.extensions[1, e]
+        origins[BY, kept] = origins[BY, e]
+        origins[TO_CONTEXT, kept] = origins[TO_CONTEXT, e]
+        origins[TO_WORD, kept] = origins[TO_WORD, e]
+        origins[TO_NODE, kept] = work.slots[NODE, s]
+        origins[TO_MARK, kept] = work.slots[MARK, s]
+        kept += 1
+    return kept
+
+
+@compiled
+def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> None:
+    """Make the node of extension ``e``: a child of ``parent``."""
+    record = work.nodes[node]
+    record[PARENT], record[LABEL] = parent, label
+    record[CHILD], record[SIBLING] = -1, work.nodes[parent, CHILD]
+    record[CONTEXT], record[WORD] = work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e]
+    work.nodes[parent, CHILD] = node
+    work.factors[node] = work.extensions[1, e]
+
+
+@compiled
+def settle(
+    work: Workspace, kept: int, free: int, occupied: int, nodes: int, marks: int, frame: int
+) -> tuple[int, int, int]:
+    """Give the newcomers slots, freed ones first. Returns the numbers of occupied slots, nodes and marks."""
+    masses, slots, origins = work.masses, work.slots, work.origins
+    for e in range(kept):
+        if free > 0:
+            free -= 1
+            s = slots[FREE, free]
+        else:
+            s = occupied
+            occupied += 1
+        parent, label = origins[TO_NODE, e], origins[BY, e]
+        node = child_of(work, parent, label, nodes)
+        if node == nodes:
+            new_node(work, node, parent, label, e)
+            nodes += 1
+        work.nodes[node, SLOT] = s
+        work.marks[marks, 0] = frame
+        work.marks[marks, 1] = origins[TO_MARK, e]
+        slots[NODE, s], slots[MARK, s] = node, marks
+        marks += 1
+        mass = work.extensions[0, e]
+        masses[BLANK, s], masses[CHARACTER, s], masses[TOTAL, s] = 0.0, mass, mass
+    if free > 0:
+        occupied = close_gaps(work, free, occupied)
+    return occupied, nodes, marks
+
+
+@compiled
+def close_gaps(work: Workspace, free: int, occupied: int) -> int:
+    """Move the last prefixes into the slots still free. Returns the number of occupied slots."""
+    masses, slots = work.masses, work.slots
+    for f in range(free):
+        gap = slots[FREE, f]
+        while occupied > 0 and masses[TOTAL, occupied - 1] < 0.0:
+            occupied -= 1
+        if gap < occupied:
+            last = occupied - 1
+            masses[BLANK, gap], masses[CHARACTER, gap] = masses[BLANK, last], masses[CHARACTER, last]
+            masses[TOTAL, gap] = masses[TOTAL, last]
+            slots[NODE, gap], slots[MARK, gap] = slots[NODE, last], slots[MARK, last]
+            work.nodes[slots[NODE, gap], SLOT] = gap
+            masses[TOTAL, last] = -1.0
+            occupied = last
+    return occupied
+
+
+@compiled
+def advance(
+    work: Workspace,
+    rules: Rules,
+    language: Language,
+    trie: Trie,
+    count: int,
+    occupied: int,
+    nodes: int,
+    marks: int,
+    frame: int,
+) -> tuple[int, int, int, float]:
+    """One frame with ``count`` candidates. Returns the numbers of occupied slots, nodes and marks, and the best mass."""
+    pairs, marks, best, smallest = stay(work, rules, occupied, frame, marks)
+    cut = smallest if occupied == rules.width else 0.0
+    cut = max(cut, best * rules.beam_threshold)
+    extensions, best_extension = extend(work, rules, language, trie, occupied, count, cut)
+    for pair in range(pairs):
+        work.taken[work.origins[PAIR, pair]] = 0
+    best = max(best, best_extension)
+    level = max(best * rules.beam_threshold, np.finfo(np.float64).tiny)
+    tie = level
+    room = 0
+    if reaching(work, occupied, extensions, level) > rules.width:
+        tie, level = level_of_best(work, occupied, extensions, rules.width, level, best)
+        if tie < level:
+            room = rules.width - reaching(work, occupied, extensions, level)
+    # gathers what it needs from the slots, so it must come before they are written; ties among the old come first
+    room_for_new = max(0, room - ties(work, occupied, tie, level)) if room > 0 else 0
+    kept = keep_extensions(work, extensions, tie, level, room_for_new)
+    free, room = keep_stays(work, occupied, tie, level, room)
+    occupied, nodes, marks = settle(work, kept, free, occupied, nodes, marks, frame)
+    return occupied, nodes, marks, best
+
+
+@compiled
+def ties(work: Workspace, occupied: int, tie: float, level: float) -> int:
+    """How many old prefixes reach ``tie`` only."""
+    stays = work.masses[NEXT_TOTAL]
+    return count_from(stays, occupied, tie) - count_from(stays, occupied, level)
+
+
+@compiled
+def rescale(work: Workspace, occupied: int, factor: float) -> None:
+    """Multiply all masses."""
+    for s in range(occupied):
+        work.masses[BLANK, s] *= factor
+        work.masses[CHARACTER, s] *= factor
+        work.masses[TOTAL, s] *= factor
+
+
+@compiled
+def fold(work: Workspace, occupied: int) -> None:
+    """A blank follows every prefix (of the probability 1)."""
+    for s in range(occupied):
+        work.masses[BLANK, s] = work.masses[TOTAL, s]
+        work.masses[CHARACTER, s] = 0.0
+
+
+@compiled
+def start(work: Workspace) -> None:
+    """The beam holds the empty prefix."""
+    root = work.nodes[0]
+    root[PARENT], root[LABEL], root[CHILD], root[SIBLING] = -1, -1, -1, -1
+    root[SLOT], root[CONTEXT], root[WORD] = 0, 0, 0
+    work.factors[0] = 1.0
+    work.masses[BLANK, 0], work.masses[CHARACTER, 0], work.masses[TOTAL, 0] = 1.0, 0.0, 1.0
+    work.slots[NODE, 0], work.slots[MARK, 0] = 0, -1
+
+
+@compiled
+def search_line(
+    logits: NDArray[np.float32], rules: Rules, language: Language, trie: Trie, first_context: int, work: Workspace
+) -> tuple[int, float]:
+    """Search one line ``(t, c)``. Returns the number of occupied slots and the logarithm their masses are scaled by."""
+    start(work)
+    work.nodes[0, CONTEXT] = first_context
+    bits = logits.view(np.int32)
+    words = work.flags.view(np.uint64)
+    occupied, nodes, marks = 1, 1, 0
+    log_scale, by_blanks = 0.0, 1.0
+    after_blank = False
+    for t in range(len(logits)):
+        count, largest, inverse = candidates_of(
+            logits[t],
+            bits[t],
+            rules.scale,
+            rules.log_threshold,
+            rules.threshold,
+            work.flags,
+            words,
+            work.probabilities,
+            work.candidates,
+        )
+        work.frames[0, t], work.frames[1, t] = largest, inverse
+        if count == 1 and work.candidates[0] == rules.blank:
+            if not after_blank:
+                fold(work, occupied)
+                after_blank = True
+            by_blanks *= work.probabilities[rules.blank]
+            if by_blanks < SMALLEST:
+                log_scale += math.log(by_blanks)
+                by_blanks = 1.0
+        else:
+            after_blank = False
+            sort_candidates(work.candidates, count, work.probabilities)
+            occupied, nodes, marks, best = advance(work, rules, language, trie, count, occupied, nodes, marks, t)
+            if best < SMALLEST and best > 0.0:
+                rescale(work, occupied, 1.0 / best)
+                log_scale += math.log(best)
+        for k in range(count):
+            work.probabilities[work.candidates[k]] = 0.0
+    return occupied, log_scale + math.log(by_blanks)
