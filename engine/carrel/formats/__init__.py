@@ -24,9 +24,22 @@ class Writer(Protocol):
     def __call__(self, page: Page, /) -> bytes: ...
 
 
+class ScanWriter(Protocol):
+    """A page and the bytes of its scan, as the bytes of one file."""
+
+    def __call__(self, page: Page, scan: bytes, /) -> bytes: ...
+
+
 def _writer(module: str) -> Writer:
     def write(page: Page, /) -> bytes:
         return import_module(f"carrel.formats.{module}").write(page)
+
+    return write
+
+
+def _scan_writer(module: str) -> ScanWriter:
+    def write(page: Page, scan: bytes, /) -> bytes:
+        return import_module(f"carrel.formats.{module}").write(page, scan)
 
     return write
 
@@ -43,6 +56,9 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "csv": _writer("csv_lines"),
     }
 )
+
+#: name of the format -> writer that needs the scan's bytes too
+SCAN_WRITERS: Mapping[str, ScanWriter] = MappingProxyType({"pdf": _scan_writer("pdf")})
 
 #: name of the format -> end of the file name
 SUFFIXES: Mapping[str, str] = MappingProxyType(
