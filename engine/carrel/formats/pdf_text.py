@@ -19,6 +19,7 @@ from carrel.page import Box, Line, Points
 _NARROWEST_EM = 0.05
 _GAP_EM = 0.2
 _SMALLEST_PX = 4.0
+_MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
 _FORWARDS = ("L", "EN", "AN")
 _Point = tuple[float, float]
 
@@ -78,8 +79,9 @@ def _left_to_right(run: Run) -> Run:
     if run.end[0] >= run.start[0]:
         return run
     turned: list[str] = []
-    for backwards, group in groupby(run.clusters, key=lambda cluster: bidirectional(cluster[0]) not in _FORWARDS):
-        turned = ([*reversed(list(group))] if backwards else list(group)) + turned
+    for backwards, members in groupby(run.clusters, key=lambda cluster: bidirectional(cluster[0]) not in _FORWARDS):
+        group = list(members)
+        turned = ([cluster.translate(_MIRRORED) for cluster in reversed(group)] if backwards else group) + turned
     return Run(turned, run.end, run.start)
 
 
