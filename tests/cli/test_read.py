@@ -1,0 +1,174 @@
+"""``carrel read`` in-process, on the pages that ship with the project and on files that are no pages."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from carrel.evaluate import character_errors
+from carrel.formats import SUFFIXES
+from carrel_cli.main import main
+
+PAGES = Path(__file__).parents[1] / "pages"
+
+
+@pytest.fixture(scope="module")
+def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The head of a printed page: quick to read."""
+    path = tmp_path_factory.mktemp("scan") / "small.png"
+    with Image.open(PAGES / "french.jpg") as image:
+        image.crop((0, 0, image.width, 620)).save(path)
+    return path
+
+
+def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of ``carrel read``."""
+    before = sys.argv
+    sys.argv = ["carrel", "read", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        sys.argv = before
+    out, err = capfdbinary.readouterr()
+    assert isinstance(stop.value.code, int)
+    return stop.value.code, out.decode("utf-8"), err.decode("utf-8")
+
+
+def cer(truth_file: Path, text: str) -> float:
+    truth = " ".join(truth_file.read_text("utf-8").split())
+    return character_errors(truth, " ".join(text.split())) / len(truth)
+
+
+@pytest.mark.parametrize("name", ["french", "two-columns"])
+def test_printed_page_is_read(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, out, err = run(capfdbinary, PAGES / f"{name}.jpg")
+    assert code == 0, err
+    assert cer(PAGES / f"{name}.gt.txt", out) <= 0.015
+
+
+def test_letter_is_read_by_both_recognizers(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    code, out, err = run(capfdbinary, PAGES / "letter.jpg", "-o", tmp_path, "-f", "json", "-f", "text", "-f", "alto", "--overlay")
+    assert (code, out) == (0, ""), err
+    names = {f"letter{SUFFIXES[f]}" for f in ("json", "text", "alto")} | {"letter.overlay.png"}
+    assert {p.name for p in tmp_path.iterdir()} == names
+    with Image.open(tmp_path / "letter.overlay.png") as overlay:
+        assert max(overlay.size) == 2000
+    recognizers = {line["recognizer"] for region in json.loads((tmp_path / "letter.json").read_text("utf-8"))["regions"] for line in region["lines"]}
+    assert {"ctc", "tesseract"} <= recognizers
+    assert cer(PAGES / "letter.gt.txt", (tmp_path / "letter.txt").read_text("utf-8")) <= 0.35
+
+
+def test_threads_do_not_change_the_result(capfdbinary: pytest.CaptureFixture[bytes], small_page: Path) -> None:
+    results = [run(capfdbinary, small_page, "-f", "json", "--threads", n, "-q") for n in (1, 3)]
+    assert results[0] == results[1]
+    assert results[0][2] == ""
+
+
+def _password_pdf() -> bytes:
+    import pikepdf
+
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    out = io.BytesIO()
+    pdf.save(out, encryption=pikepdf.Encryption(user="secret", owner="secret"))
+    return out.getvalue()
+
+
+def _image(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (width, height), 255).save(out, "PNG")
+    return out.getvalue()
+
+
+BAD_INPUT = {
+    "empty.png": b"",
+    "truncated.jpg": (PAGES / "letter.jpg").read_bytes()[:20_000],
+    "notes.png": b"these are notes, not a picture",
+    "dot.png": _image(1, 1),
+    "wide.png": _image(60_000, 40),
+    "huge.png": _image(17_000, 17_000),
+    "locked.pdf": _password_pdf(),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_gives_one_line_and_its_exit_code(name: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (tmp_path / name).write_bytes(BAD_INPUT[name])
+    code, out, err = run(capfdbinary, tmp_path / name, "-o", tmp_path / "out")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"carrel: {tmp_path / name}")
+    assert err.count("\n") == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_folder_as_input(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, _, err = run(capfdbinary, tmp_path)
+    assert (code, err.count("\n")) == (3, 1)
+    assert "folder" in err
+
+
+def test_missing_file(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, _, err = run(capfdbinary, tmp_path / "gone.png")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "gone.png" in err
+
+
+def test_the_others_are_still_read(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    code, _, err = run(capfdbinary, tmp_path / "empty.png", small_page, "-o", tmp_path / "out")
+    assert code == 3
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["small.txt"]
+    assert f"1 of 2 files not read: {tmp_path / 'empty.png'}" in err
+
+
+def test_files_of_one_name_keep_apart(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with Image.open(small_page) as image:
+        image.crop((0, 0, 600, 250)).save(tmp_path / "small.tif")
+    code, _, err = run(capfdbinary, small_page, tmp_path / "small.tif", "-o", tmp_path / "out", "-q")
+    assert code == 0, err
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"small.png.txt", "small.tif.txt"}
+
+
+def test_pages_of_one_file_are_numbered(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with Image.open(small_page) as image:
+        page = image.crop((0, 0, 600, 250))
+        page.save(tmp_path / "two.tif", save_all=True, append_images=[page])
+    code, _, err = run(capfdbinary, tmp_path / "two.tif", "-o", tmp_path / "out", "-q")
+    assert code == 0, err
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"two-0001.txt", "two-0002.txt"}
+
+
+def test_output_that_cannot_be_written(small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, out, err = run(capfdbinary, small_page, "-o", "/proc/self/results")
+    assert (code, out, err.count("\n")) == (5, "", 1)
+
+
+def test_damaged_model(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    import carrel_models
+
+    model = shutil.copytree(Path(carrel_models.__file__).parent / "handwriting-fast", tmp_path / "model")
+    for file in model.glob("*.onnx"):
+        file.write_bytes(file.read_bytes()[:-7])
+    code, out, err = run(capfdbinary, small_page, "--model", model)
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "damaged" in err
+
+
+def test_language_without_data(small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, out, err = run(capfdbinary, small_page, "--lang", "eng+tlh")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "apt-get install tesseract-ocr-tlh" in err
+    assert "/usr/share" in err
+
+
+def test_several_formats_need_a_folder(small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, _, err = run(capfdbinary, small_page, "-f", "text", "-f", "alto")
+    assert code == 2
+    assert "add -o DIR" in err

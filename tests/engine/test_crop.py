@@ -1,0 +1,69 @@
+"""Lines are cut out whole, straight, and without their neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.image.crop import extend, straighten
+
+
+def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A page with a dark band of 5 px on a sine baseline, another line 60 px below it."""
+    page = np.full((300, 800), 240, np.uint8)
+    x = np.arange(100, 700)
+    y = 120 + 20 * np.sin(x / 120)
+    for column, row in zip(x, np.rint(y).astype(int), strict=True):
+        page[row - 4 : row + 1, column] = 20
+        page[row + 56 : row + 61, column] = 20
+    return page, np.stack([x[::30], y[::30]], 1).astype(np.float32)
+
+
+def _band(baseline: NDArray[np.float32], above: float, below: float) -> NDArray[np.float32]:
+    return np.concatenate([baseline - (0, above), (baseline + (0, below))[::-1]]).astype(np.float32)
+
+
+def test_curved_line_becomes_straight() -> None:
+    page, baseline = _curved_page()
+    crop = straighten(page, baseline, _band(baseline, 30, 12))
+    dark = crop.gray < 128
+    rows = np.flatnonzero(dark.mean(axis=1) > 0.5)
+    assert 3 <= len(rows) <= 7
+    assert abs(rows[-1] - crop.baseline_row) <= 2
+    assert dark[: rows[0] - 2].sum() == 0
+    assert dark[rows[-1] + 3 :].sum() == 0
+
+
+def test_neighbour_inside_the_extent_is_masked() -> None:
+    page, baseline = _curved_page()
+    polygon = np.concatenate([_band(baseline, 30, 12), np.array([[650.0, 250.0]], np.float32)])
+    left_half = straighten(page, baseline, polygon).gray[:, :200]
+    assert (left_half < 128).any(axis=1).sum() < 12  # the band alone, not the line below
+
+
+def test_columns_map_back_to_the_page() -> None:
+    page, baseline = _curved_page()
+    crop = straighten(page, baseline, _band(baseline, 30, 12))
+    corners = crop.page_points(0, crop.gray.shape[1])
+    assert np.abs(corners[:2, 0] - (baseline[0, 0], baseline[-1, 0])).max() < 15
+    assert corners[0, 1] < baseline[0, 1] < corners[3, 1]
+
+
+def test_line_at_the_edge_of_the_page() -> None:
+    page = np.full((40, 200), 230, np.uint8)
+    baseline = np.array([[-10.0, 38.0], [220.0, 38.0]], np.float32)
+    crop = straighten(page, baseline, _band(baseline, 60, 20))
+    assert crop.gray.shape[0] == 80
+    assert (crop.gray == 230).all()
+
+
+def test_line_outside_the_page_is_blank() -> None:
+    baseline = np.array([[10.0, 900.0], [80.0, 900.0]], np.float32)
+    crop = straighten(np.zeros((50, 100), np.uint8), baseline, _band(baseline, 20, 5))
+    assert (crop.gray == 255).all()
+
+
+def test_baseline_reaches_the_ends_of_the_polygon() -> None:
+    baseline = np.array([[50.0, 10.0], [60.0, 10.0]], np.float32)
+    polygon = np.array([[20.0, 0.0], [100.0, 0.0], [100.0, 20.0], [20.0, 20.0]], np.float32)
+    assert extend(baseline, polygon)[[0, -1], 0].tolist() == [20.0, 100.0]
