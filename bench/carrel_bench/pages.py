@@ -76,7 +76,7 @@ def run_tesseract(image: Path, languages: str) -> tuple[str, float]:
     command = ["tesseract", str(image), "-", "-l", languages]
     try:
         text = subprocess.run(
-            command, capture_output=True, text=True, timeout=TESSERACT_LIMIT_S, env=environment
+            command, check=False, capture_output=True, text=True, timeout=TESSERACT_LIMIT_S, env=environment
         ).stdout
     except subprocess.TimeoutExpired:
         text = ""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 WIDTH_STEP_PX = 64
+BATCH_SIZES = (8, 12, 16, 20, 24, 32, 40, 48, 64)
 MIN_PX_PER_CHARACTER = 4.0
 """Below this (at 64 px line height) the image cannot show its text: a cut or misplaced crop."""
 
@@ -68,10 +69,9 @@ def encode(text: str, alphabet: str) -> list[int]:
     index = {c: i + 1 for i, c in enumerate(alphabet)}
     codes: list[int] = []
     for character in text:
-        if character not in index:
-            character = unicodedata.normalize("NFKD", character)[0]
-        if character in index:
-            codes.append(index[character])
+        known = character if character in index else unicodedata.normalize("NFKD", character)[0]
+        if known in index:
+            codes.append(index[known])
     return codes
 
 
@@ -84,21 +84,20 @@ def is_plausible(sample: LineSample) -> bool:
 def batches(
     widths: NDArray[np.int64], columns_per_batch: int, max_lines: int, rng: np.random.Generator | None
 ) -> list[list[int]]:
-    """Group line indices of like width so that ``lines * widest`` stays under ``columns_per_batch``.
+    """Group line indices of like width so that ``lines * widest`` stays near ``columns_per_batch``.
 
-    With ``rng`` the grouping and the order of batches are random (training); without, sorted (evaluation).
+    A group has one of few sizes, so that few shapes reach the network: each new one is compiled. With ``rng`` the
+    grouping and the order of groups are random (training); without, by falling width (evaluation).
     """
     jitter = rng.uniform(0.9, 1.1, len(widths)) if rng is not None else np.ones(len(widths))
+    order = np.argsort(-widths * jitter, kind="stable")
     groups: list[list[int]] = []
-    current: list[int] = []
-    for i in np.argsort(widths * jitter, kind="stable"):
-        widest = max([int(widths[j]) for j in current] + [int(widths[i])])
-        if current and ((len(current) + 1) * widest > columns_per_batch or len(current) >= max_lines):
-            groups.append(current)
-            current = []
-        current.append(int(i))
-    if current:
-        groups.append(current)
+    start = 0
+    while start < len(order):
+        fitting = min(max_lines, columns_per_batch // int(widths[order[start]]))
+        size = max((n for n in BATCH_SIZES if n <= fitting), default=BATCH_SIZES[0])
+        groups.append([int(i) for i in order[start : start + size]])
+        start += size
     if rng is not None:
         rng.shuffle(groups)  # type: ignore[arg-type]
     return groups

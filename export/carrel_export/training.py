@@ -7,6 +7,7 @@ that was killed goes on where its last checkpoint stood. The learning rate follo
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import multiprocessing as mp
@@ -66,7 +67,7 @@ def _augmented(
             image = augment(samples[i].gray, height_px, rng)
             target = encode(samples[i].text, alphabet)
             if image.shape[1] // STRIDE_PX >= len(target) + sum(
-                a == b for a, b in zip(target, target[1:], strict=False)
+                a == b for a, b in itertools.pairwise(target)
             ):
                 images.append(image)
                 targets.append(target)
