@@ -1,7 +1,4 @@
-"""Handwriting: a CTC network over a line image, decoded greedily.
-
-The network's input is ink: paper 0, the line's darkest ink 1 (`to_ink`), as in training.
-"""
+"""Handwriting: a CTC network over a line image, decoded greedily."""
 
 from __future__ import annotations
 
@@ -14,31 +11,12 @@ from numpy.typing import NDArray
 from carrel.backends import Backend
 from carrel.decode.greedy import greedy
 from carrel.decode.types import Decoded
+from carrel.image.ink import to_ink
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 from carrel.store.models import Model
 
-MIN_CONTRAST = 24.0
 MAX_WIDTH_PX = 8192
 """A crop that is wider after scaling is no line of writing."""
-
-
-def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int) -> NDArray[np.float32]:
-    """Scale a line to ``height_px`` and normalize it: paper (the 80th percentile) 0, the darkest 1 % 1.
-
-    Returns float32 ``(1, 1, height_px, width)`` in [0, 1], with ``margin_px`` of paper on both sides and ``width`` a
-    multiple of 4.
-    """
-    import cv2
-
-    width = max(1, round(gray.shape[1] * height_px / gray.shape[0]))
-    interpolation = cv2.INTER_AREA if height_px < gray.shape[0] else cv2.INTER_LINEAR
-    scaled = cv2.resize(gray, (width, height_px), interpolation=interpolation)
-    cumulated = np.cumsum(np.bincount(scaled.ravel(), minlength=256))
-    ink_level, paper_level = np.searchsorted(cumulated, np.array((0.01, 0.8)) * scaled.size)
-    contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
-    ink = np.clip((np.float32(paper_level) - scaled.astype(np.float32)) / contrast, 0.0, 1.0)
-    right = margin_px + -(width + 2 * margin_px) % 4
-    return np.pad(ink, ((0, 0), (margin_px, right)))[None, None].astype(np.float32)
 
 
 class CtcRecognizer:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.ink import holds_ink
 from carrel.page import Writing
 from carrel.recognizers.types import Recognition, Recognizer
 
@@ -52,6 +53,8 @@ class Router:
             return list(pool.map(self.read_one, crops))
 
     def read_one(self, crop: Gray) -> Reading:
+        if not holds_ink(crop):  # Tesseract reads words on empty paper
+            return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
         if self.writing != "auto":
             recognizer = self.printed if self.writing == "printed" else self.handwritten
             return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))

@@ -1,0 +1,79 @@
+"""Lines go to the recognizer of their writing, to both where that is unsure, and never vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.recognizers.routing import Router
+from carrel.recognizers.types import Recognition
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A recognizer that reads the same on every line."""
+
+    name: str
+    text: str
+    confidence: float
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
+        return [Recognition(self.text, self.confidence) for _ in crops]
+
+
+def _crop() -> NDArray[np.uint8]:
+    crop = np.full((40, 200), 240, np.uint8)
+    crop[10:30, 20:180:7] = 10
+    return crop
+
+
+def _router(
+    printed: float, print_confidence: float = 0.95, hand_confidence: float = 0.9, print_text: str = "type"
+) -> Router:
+    return Router(
+        Fixed("tesseract", print_text, print_confidence), Fixed("ctc", "hand", hand_confidence), lambda _: printed
+    )
+
+
+def test_sure_print_goes_to_tesseract_alone() -> None:
+    reading = _router(0.97).read([_crop()], 1)[0]
+    assert (reading.recognizer, reading.others, reading.writing.kind) == ("tesseract", (), "printed")
+
+
+def test_sure_handwriting_goes_to_the_network_alone() -> None:
+    reading = _router(0.02).read([_crop()], 1)[0]
+    assert (reading.recognizer, reading.others, reading.writing.kind) == ("ctc", (), "handwritten")
+
+
+@pytest.mark.parametrize(("hand_confidence", "winner"), [(0.99, "ctc"), (0.5, "tesseract")])
+def test_unsure_line_is_read_by_both_and_the_surer_wins(hand_confidence: float, winner: str) -> None:
+    reading = _router(0.6, hand_confidence=hand_confidence).read([_crop()], 1)[0]
+    assert reading.recognizer == winner
+    assert [name for name, _ in reading.others] == [{"ctc": "tesseract", "tesseract": "ctc"}[winner]]
+    assert reading.writing.kind == "unknown"
+
+
+def test_doubtful_print_is_tried_as_handwriting() -> None:
+    reading = _router(0.97, print_confidence=0.3).read([_crop()], 1)[0]
+    assert reading.recognizer == "ctc"
+    assert reading.others[0][0] == "tesseract"
+
+
+def test_line_that_one_refuses_goes_to_the_other() -> None:
+    reading = _router(0.97, print_text="", print_confidence=0.0).read([_crop()], 1)[0]
+    assert (reading.recognizer, reading.recognition.text) == ("ctc", "hand")
+
+
+def test_empty_paper_is_refused_with_a_reason() -> None:
+    reading = _router(0.97).read([np.full((40, 200), 238, np.uint8)], 1)[0]
+    assert (reading.recognition.text, reading.recognition.reason) == ("", "no ink in it")
+
+
+def test_order_is_kept_with_threads() -> None:
+    crops = [np.roll(_crop(), i, axis=1) for i in range(40)]
+    router = Router(Fixed("tesseract", "t", 0.9), Fixed("ctc", "c", 0.9), lambda crop: float(crop[20, 20]) > 100)
+    assert [r.recognizer for r in router.read(crops, 4)] == [r.recognizer for r in router.read(crops, 1)]
