@@ -16,6 +16,14 @@ from numpy.typing import NDArray
 LEAST_SKEW_DEGREES = 0.15
 MOST_SKEW_DEGREES = 8.0
 
+_LARGE_PAGE_PX = 6000
+_ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
+_DARKEST_PAPER = 0.5  # of the page's usual paper; what is darker is no paper
+_STRIP_CELLS = 32
+_SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
+_STRIP_PX = 8
+_CLEAR_PEAK = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -57,15 +65,9 @@ def prepare(gray: NDArray[np.uint8], *, deskew: bool = True) -> Prepared:
 
 def flatten(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Divide by the paper's brightness, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
-    import cv2
-
     gray = _checked(gray)
-    paper = _paper(gray)
-    height, width = gray.shape
-    flat = np.empty_like(gray)
-    full = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    cv2.divide(gray, full, flat, scale=255.0)
-    return flat
+    halvings = _halvings(gray)
+    return _divided(gray, _paper(_halved(gray, halvings)), 1 << halvings)
 
 
 def estimate_skew(gray: NDArray[np.uint8]) -> float:
@@ -76,14 +78,15 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     gray
         uint8, (h, w), paper near 255.
     """
-    ink = _ink_strips(_checked(gray))
+    gray = _checked(gray)
+    ink = _ink_strips(_halved(gray, max((max(gray.shape) // _SKEW_SIDE_PX).bit_length() - 1, 0)))
     coarse = np.arange(-MOST_SKEW_DEGREES, MOST_SKEW_DEGREES + 0.01, 0.5)
-    scores = _profile_energies(ink, coarse)
-    if scores.max() <= 1.05 * np.median(scores):
+    energies = _profile_energies(ink, coarse)
+    if energies.max() <= _CLEAR_PEAK * np.median(energies):
         return 0.0
-    around = coarse[int(scores.argmax())]
-    fine = around + np.arange(-0.6, 0.61, 0.1)
-    return _peak(fine, _profile_energies(ink, fine))
+    fine = coarse[int(energies.argmax())] + np.arange(-0.6, 0.61, 0.1)
+    skew_degrees = _peak(fine, _profile_energies(ink, fine))
+    return min(max(skew_degrees, -MOST_SKEW_DEGREES), MOST_SKEW_DEGREES)
 
 
 def binarize(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -91,15 +94,11 @@ def binarize(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     The window is 1/40 of the shorter side, k = 0.2, R = 128. doi:10.1016/S0031-3203(99)00055-2
     """
-    import cv2
+    from carrel.kernels import prepare as kernels
 
     gray = _checked(gray)
-    window = max(15, min(gray.shape) // 40 | 1)
-    mean = cv2.boxFilter(gray, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REPLICATE)
-    square = cv2.sqrBoxFilter(gray, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REPLICATE)
-    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
-    threshold = mean * (1 + 0.2 * (deviation / 128 - 1))
-    return np.where(gray > threshold, np.uint8(255), np.uint8(0))
+    window = min(max(15, min(gray.shape) // 40 | 1), kernels.WIDEST_WINDOW)
+    return kernels.sauvola(gray, window)
 
 
 def _checked(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -108,34 +107,66 @@ def _checked(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(gray)
 
 
-def _paper(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness of the paper on a coarse grid of cells of 8 px; uint8, about (h / 8, w / 8)."""
+def _halvings(gray: NDArray[np.uint8]) -> int:
+    """How often to halve the page for a look at its paper: cells of 8 px at 300 dpi, 16 on very large pages."""
+    wanted = 3 if max(gray.shape) <= _LARGE_PAGE_PX else 4
+    return max(0, min(wanted, min(gray.shape).bit_length() - 4))
+
+
+def _halved(gray: NDArray[np.uint8], halvings: int) -> NDArray[np.uint8]:
+    """Means of whole cells; what is left over at the right and below is dropped."""
+    import cv2
+
+    height, width = (side >> halvings << halvings for side in gray.shape)
+    small = gray[:height, :width]
+    for _ in range(halvings):
+        half = (small.shape[1] // 2, small.shape[0] // 2)
+        small = np.asarray(cv2.resize(small, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return small
+
+
+def _paper(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brightness of the paper in each cell: the bright envelope where paper shows, that of its surroundings elsewhere."""
+    import cv2
+
+    kernel = np.ones((_ENVELOPE_CELLS, _ENVELOPE_CELLS), np.uint8)
+    envelope = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, kernel)
+    usual = float(np.percentile(envelope, 90))
+    shows = (envelope > _DARKEST_PAPER * usual).astype(np.float32)
+    bright, weight = envelope * shows, shows
+    for _ in range(3):  # three boxes are nearly a Gaussian
+        bright = cv2.blur(bright, (_ENVELOPE_CELLS, _ENVELOPE_CELLS))
+        weight = cv2.blur(weight, (_ENVELOPE_CELLS, _ENVELOPE_CELLS))
+    paper = (bright + 1e-3 * usual) / (weight + 1e-3)
+    return np.rint(np.clip(paper, 1, 255)).astype(np.uint8)
+
+
+def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int) -> NDArray[np.uint8]:
+    """Divide by the paper, linear between the middles of cells; a strip of rows at a time stays in the cache."""
     import cv2
 
     height, width = gray.shape
-    cells = (max(1, round(width / 8)), max(1, round(height / 8)))
-    small = cv2.resize(gray, cells, interpolation=cv2.INTER_AREA)
-    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (15, 15))
-    bright = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel).astype(np.float32)
-    seen = (bright > 0.5 * np.percentile(bright, 90)).astype(np.float32)
-    weight = cv2.GaussianBlur(seen, (0, 0), 8) + 1e-3
-    level = float(np.average(bright, weights=seen)) if seen.any() else 255.0
-    paper = (cv2.GaussianBlur(bright * seen, (0, 0), 8) + 1e-3 * level) / weight
-    return np.clip(paper, 1, 255).astype(np.uint8)
+    below = -(-height // cell_px) - paper.shape[0] + 1
+    right = -(-width // cell_px) - paper.shape[1]
+    paper = np.asarray(cv2.copyMakeBorder(paper, 1, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    flat = np.empty_like(gray)
+    for first in range(0, paper.shape[0] - 2, _STRIP_CELLS):
+        cells = paper[first : first + _STRIP_CELLS + 2]
+        wide = cv2.resize(cells, None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
+        rows = slice(first * cell_px, min((first + _STRIP_CELLS) * cell_px, height))
+        near = wide[cell_px : cell_px + rows.stop - rows.start, :width]
+        cv2.divide(gray[rows], near, flat[rows], scale=255.0)
+    return flat
 
 
-def _ink_strips(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Ink of the reduced page, summed over upright strips; float32, (rows, strips)."""
+def _ink_strips(small: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Ink of the reduced page, summed over upright strips of 8 px; float32, (rows, strips)."""
     import cv2
 
-    height, width = gray.shape
-    scale = min(1.0, 1200 / max(height, width))
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (15, 15))
-    ink = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, kernel)
-    ink = ink[:, : ink.shape[1] // 8 * 8]
-    return ink.reshape(ink.shape[0], -1, 8).sum(2, dtype=np.float32)
+    ink = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
+    strips = -(-ink.shape[1] // _STRIP_PX)
+    ink = cv2.copyMakeBorder(ink, 0, 0, 0, strips * _STRIP_PX - ink.shape[1], cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(cv2.resize(ink, (strips, ink.shape[0]), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _profile_energies(ink: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,7 +178,7 @@ def _profile_energy(ink: NDArray[np.float32], angle_degrees: float) -> float:
     rows, strips = ink.shape
     middle = (strips - 1) / 2
     slope = np.tan(np.radians(angle_degrees))
-    shifts = np.rint((np.arange(strips) - middle) * 8 * slope).astype(int)
+    shifts = np.rint((np.arange(strips) - middle) * _STRIP_PX * slope).astype(int)
     margin = int(np.abs(shifts).max(initial=0))
     profile = np.zeros(rows + 2 * margin, np.float32)
     for strip, shift in enumerate(shifts):
@@ -155,15 +186,13 @@ def _profile_energy(ink: NDArray[np.float32], angle_degrees: float) -> float:
     return float(np.square(np.diff(profile)).sum())
 
 
-def _peak(angles: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
-    """Vertex of the parabola through the best score and its neighbours."""
-    best = int(scores.argmax())
-    if best in (0, len(scores) - 1):
-        return float(angles[best])
-    before, top, after = scores[best - 1 : best + 2]
-    bend = before - 2 * top + after
-    offset = 0.5 * (before - after) / bend if bend < 0 else 0.0
-    return float(angles[best] + offset * (angles[1] - angles[0]))
+def _peak(angles: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
+    """Vertex of the parabola through the best energy and the three on either side."""
+    best = int(energies.argmax())
+    near = slice(max(best - 3, 0), best + 4)
+    bend, slope, _ = np.polyfit(angles[near] - angles[best], energies[near] / energies[best], 2)
+    offset = -slope / (2 * bend) if bend < 0 else 0.0
+    return float(angles[best] + min(max(offset, -0.1), 0.1))
 
 
 def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
