@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from carrel.errors import InputError
 from carrel.formats import json_page, read_alto, read_hocr, read_page_xml
@@ -12,6 +13,7 @@ from carrel.page import Page
 
 _HTML = re.compile(rb"<html[\s>]|class=[\"']ocr_page", re.IGNORECASE)
 _HEAD_BYTES = 4096
+Kind = Literal["json", "hocr", "alto", "page"]
 
 
 def read(source: str | Path | bytes) -> Page:
@@ -20,12 +22,13 @@ def read(source: str | Path | bytes) -> Page:
         return _from_bytes(source)
     path = Path(source)
     try:
-        return _from_bytes(_load(path))
+        return _from_bytes(load(path))
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
 
 
-def _load(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """The bytes of a regular file of at most 64 MiB; raises InputError otherwise."""
     try:
         if not path.is_file():
             raise InputError("no such file")
@@ -37,16 +40,32 @@ def _load(path: Path) -> bytes:
 
 
 def _from_bytes(data: bytes) -> Page:
+    kind = kind_of(data)
+    if kind == "json":
+        return json_page.parse(data)
+    if kind == "hocr":
+        return read_hocr.read(data)
+    root = parse(data).root
+    return read_alto.read(root) if kind == "alto" else read_page_xml.read(root)
+
+
+def kind_of(data: bytes) -> Kind:
+    """The format of a file's bytes.
+
+    Raises
+    ------
+    InputError
+        Too large, or none of the formats that can be read.
+    """
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data)} bytes; at most {MAX_BYTES} are read")
     head = data[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"{"):
-        return json_page.parse(data)
+        return "json"
     if _HTML.search(head):
-        return read_hocr.read(data)
-    root, namespace = parse(data)
-    if root.tag == "alto":
-        return read_alto.read(root)
-    if root.tag == "PcGts":
-        return read_page_xml.read(root)
-    raise InputError(f"neither ALTO, PAGE, hOCR nor Carrel's JSON: {root.tag[:60]!r} in {namespace[:120]!r}")
+        return "hocr"
+    root, namespace, _ = parse(data)
+    kinds: dict[str, Kind] = {"alto": "alto", "PcGts": "page"}
+    if root.tag not in kinds:
+        raise InputError(f"neither ALTO, PAGE, hOCR nor Carrel's JSON: {root.tag[:60]!r} in {namespace[:120]!r}")
+    return kinds[root.tag]

@@ -7,6 +7,7 @@ no connection. Namespaces are cut off names: the formats here are told apart by 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import NamedTuple
 from xml.parsers import expat
 
 from carrel.errors import InputError
@@ -43,12 +44,22 @@ def decimal(value: float) -> str:
     return f"{value:.4f}"
 
 
+class Document(NamedTuple):
+    """A parsed file: names in the tree have lost their namespace, which is the root's."""
+
+    root: Element
+    namespace: str
+    is_default: bool
+    """Whether the root's namespace was declared without a prefix."""
+
+
 class _Builder:
     """Collects expat's events into a tree and counts what untrusted input could make endless."""
 
     def __init__(self) -> None:
         self.tree = ET.TreeBuilder()
         self.namespace = ""
+        self.default_namespace = ""
         self.depth = 0
         self.elements = 0
 
@@ -62,6 +73,10 @@ class _Builder:
             raise InputError(f"XML with more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements")
         self.tree.start(local, {key.rpartition(_SEPARATOR)[2]: value for key, value in attributes.items()})
 
+    def declare(self, prefix: str | None, uri: str | None) -> None:
+        if prefix is None and not self.elements:
+            self.default_namespace = uri or ""
+
     def end(self, name: str) -> None:
         self.depth -= 1
         self.tree.end(name.rpartition(_SEPARATOR)[2])
@@ -74,8 +89,8 @@ def _refuse_doctype(*_: object) -> None:
     raise InputError("XML with a document type definition; remove the DOCTYPE line")
 
 
-def parse(data: bytes) -> tuple[Element, str]:
-    """The root element and its namespace.
+def parse(data: bytes) -> Document:
+    """The tree of an XML file.
 
     Raises
     ------
@@ -88,6 +103,7 @@ def parse(data: bytes) -> tuple[Element, str]:
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartNamespaceDeclHandler = builder.declare
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
@@ -95,4 +111,5 @@ def parse(data: bytes) -> tuple[Element, str]:
         parser.Parse(data, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise InputError(f"XML that is not well-formed: {error}") from error
-    return builder.tree.close(), builder.namespace
+    is_default = builder.namespace == builder.default_namespace
+    return Document(builder.tree.close(), builder.namespace, is_default)
