@@ -46,7 +46,14 @@ class Target:
 )
 @click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model.")
+@click.option(
+    "--language-model/--no-language-model",
+    default=True,
+    show_default=True,
+    help="Search handwriting with a model of French and English.",
+)
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Processor threads.  [default: all allowed]")
+@click.option("--binarize", is_flag=True, help="Read in black and white; gray is better on most scans.")
 @click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
@@ -58,7 +65,9 @@ def command(
     lang: str,
     writing: str,
     model: Path | None,
+    language_model: bool,
     threads: int,
+    binarize: bool,
     overlay: bool,
     quiet: bool,
 ) -> None:
@@ -73,6 +82,8 @@ def command(
         writing=writing,  # type: ignore[arg-type]
         model=model,
         threads=threads,
+        language_model=language_model,
+        binarize=binarize,
     )
     failures = read_files(files, target, options, quiet=quiet)
     if failures:

@@ -69,9 +69,16 @@ def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Li
         text=recognition.text,
         confidence=round(recognition.confidence, 4),
         words=tuple(_word(frame, crop, word) for word in recognition.words),
-        alternatives=tuple(Alternative(r.text, round(r.confidence, 4), name) for name, r in reading.others),
+        alternatives=_alternatives(reading),
         recognizer=reading.recognizer if recognition.text else "",
     )
+
+
+def _alternatives(reading: Reading) -> tuple[Alternative, ...]:
+    """What the other recognizer read, then what else this one held possible."""
+    others = tuple(Alternative(r.text, round(r.confidence, 4), name) for name, r in reading.others)
+    own = reading.recognition.alternatives
+    return others + tuple(Alternative(text, round(confidence, 4), reading.recognizer) for text, confidence in own)
 
 
 def _box(frame: ScanFrame, crop: Crop, left_px: float, right_px: float) -> Box:

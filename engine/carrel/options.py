@@ -24,9 +24,11 @@ class ReadOptions:
     max_megapixels
         Pages above this are refused before they are decoded.
     binarize
-        Hand Tesseract a Sauvola-binarized image instead of gray.
+        Turn the page black and white before lines are cut out (Sauvola); gray reads better on most scans.
     line_timeout_s
         A printed line that Tesseract has not read by then is refused.
+    language_model
+        Search handwriting with the character model of French and English that ships with Carrel.
     """
 
     languages: tuple[str, ...] = ("eng", "fra")
@@ -36,3 +38,4 @@ class ReadOptions:
     max_megapixels: float = 250.0
     binarize: bool = False
     line_timeout_s: float = 5.0
+    language_model: bool = True

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_region
 from carrel.backends.ort import OrtBackend
+from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.errors import InputError
 from carrel.image.crop import extend, straighten
-from carrel.image.prepare import prepare
+from carrel.image.prepare import binarize, prepare
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import find_regions
 from carrel.options import ReadOptions
@@ -24,6 +26,7 @@ from carrel.recognizers.writing import WritingClassifier
 from carrel.store.models import Model, open_model, shipped_model
 
 DEFAULT_MODEL = "handwriting-fast"
+LANGUAGE_MODEL = "language-fr-en"
 
 
 class Reader:
@@ -72,6 +75,8 @@ class Reader:
     def read_scan(self, scan: Scan) -> Page:
         """Text of one scan."""
         prepared = prepare(scan.gray)
+        if self.options.binarize:
+            prepared = replace(prepared, gray=binarize(prepared.gray))
         found = find_regions(prepared.gray, scan.dpi)
         lines = [line for region in found for line in region.lines]
         crops = [straighten(prepared.gray, extend(line.baseline, line.polygon), line.polygon) for line in lines]
@@ -102,9 +107,17 @@ class Reader:
         return shipped_model("writing", "writing")
 
     @cached_property
+    def _language(self) -> NgramModel | None:
+        if not self.options.language_model:
+            return None
+        model = shipped_model(LANGUAGE_MODEL, "language")
+        return parse_ngrams(model.read_file("ngram"), model.name)
+
+    @cached_property
     def _router(self) -> Router:
         handwriting, writing = self._handwriting, self._writing
-        ctc = CtcRecognizer(handwriting, OrtBackend(handwriting.read_file("onnx-int8"), handwriting.name))
+        network = OrtBackend(handwriting.read_file("onnx-int8"), handwriting.name)
+        ctc = CtcRecognizer(handwriting, network, self._language)
         classifier = WritingClassifier(writing, OrtBackend(writing.read_file("onnx"), writing.name))
         printed = TesseractRecognizer(self.options.languages, self.options.line_timeout_s)
         return Router(printed, ctc, classifier.probability_printed, self.options.writing)

@@ -44,15 +44,20 @@ def train(packs: Path, out: Path, size: str, lines: int, hours: float, seed: int
     required=True,
     help="JSON of the sources' licences and citations.",
 )
+@click.option(
+    "--language", type=click.Path(exists=True, path_type=Path), required=True, help="n-gram file to search with."
+)
 @click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", required=True)
 @click.option("--gate-cer", default=0.3, show_default=True, help="Most that int8 may lose, in points of CER on val.")
-def publish(checkpoint: Path, packs: Path, sources: Path, target: Path, name: str, gate_cer: float) -> None:
+def publish(
+    checkpoint: Path, packs: Path, sources: Path, language: Path, target: Path, name: str, gate_cer: float
+) -> None:
     """Export, quantize, verify and publish a CHECKPOINT."""
     from carrel_export.publish import publish as run
 
-    manifest = run(checkpoint, packs, target, name, sources, gate_cer / 100)
-    click.echo(f"{target}: {manifest['figures']}, temperature {manifest['calibration']['temperature']}")
+    manifest = run(checkpoint, packs, target, name, sources, language, gate_cer / 100)
+    click.echo(f"{target}: {manifest['figures']}, {manifest['calibration']}")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from carrel.decode.ngram import read_ngrams
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from carrel_export.augment import MARGIN_PX, to_input
+from carrel_export.calibration import calibrate
 from carrel_export.lines import LineSample, read_packs
 from carrel_export.network import STRIDE_PX
 from carrel_export.onnx_export import export_fp32, quantize, session
@@ -62,33 +64,10 @@ def measure(file: Path, samples: Sequence[LineSample], alphabet: str, height_px:
     return Measured(np.array(errors), np.array([len(s.text) for s in samples]), logits)
 
 
-def fit_temperature(logits: Sequence[Logits], correct: Sequence[float]) -> float:
-    """The temperature whose mean line confidence ``exp(mean log p)`` best fits the share of right characters.
-
-    Least squares over a grid; ``correct`` is 1 - CER of each line, clipped at 0.
-    """
-    truth = np.array(correct)
-
-    def error(temperature: float) -> float:
-        return float(((np.array([line_confidence(row, temperature) for row in logits]) - truth) ** 2).mean())
-
-    return float(min(np.arange(0.6, 2.6, 0.05), key=error))
-
-
-def line_confidence(logits: Logits, temperature: float) -> float:
-    """Geometric mean over the emitted characters of their peak probability."""
-    scaled = logits / temperature
-    probabilities = np.exp(scaled - scaled.max(-1, keepdims=True))
-    probabilities /= probabilities.sum(-1, keepdims=True)
-    path, best = probabilities.argmax(-1), probabilities.max(-1)
-    emitted = best[(path != 0) & (path != np.concatenate(([-1], path[:-1])))]
-    return float(np.exp(np.log(emitted).mean())) if emitted.size else 0.0
-
-
 def publish(
-    checkpoint: Path, packs: Path, target: Path, name: str, sources: Path, gate: float = 0.003
+    checkpoint: Path, packs: Path, target: Path, name: str, sources: Path, language: Path, gate: float = 0.003
 ) -> dict[str, Any]:
-    """Make the model folder ``target`` from a weights file of the training.
+    """Make the model folder ``target`` from a weights file of the training; ``language`` is the n-gram file to search with.
 
     Raises
     ------
@@ -101,18 +80,18 @@ def publish(
     val = [s for s in samples if s.split == "val"]
     rng = np.random.default_rng(0)
     train = [s for s in samples if s.split == "train"]
-    calibration = [_fixed_width(input_of(train[i], height)) for i in rng.choice(len(train), 96, replace=False)]
+    calibrating = [_fixed_width(input_of(train[i], height)) for i in rng.choice(len(train), 96, replace=False)]
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
         part = Path(folder)
         fp32, int8 = part / "model.fp32.onnx", part / "model.int8.onnx"
         export_fp32(network, fp32)
         _check_export(network, fp32, val[:16], height)
-        quantize(fp32, int8, calibration)
+        quantize(fp32, int8, calibrating)
         wide, narrow = (measure(file, val, alphabet, height) for file in (fp32, int8))
         if narrow.cer > wide.cer + gate:
             raise GateError(f"int8 CER {narrow.cer:.4f} against fp32 {wide.cer:.4f} on val: over the gate of {gate}")
-        temperature = fit_temperature(narrow.logits, np.clip(1 - narrow.errors / narrow.characters, 0, 1).tolist())
+        calibration = calibrate(narrow.logits, [x.text for x in val], alphabet, read_ngrams(language))
         _save_weights(network, part / "weights.safetensors")
         used = sorted({s.source for s in samples})
         listed = json.loads(sources.read_text("utf-8"))
@@ -128,10 +107,11 @@ def publish(
             "stride_px": STRIDE_PX,
             "network": network.config.__dict__,
             "parameters": sum(p.numel() for n, p in network.named_parameters() if not n.startswith("shortcut")),
-            "calibration": {"temperature": round(temperature, 2), "fitted_on": "val"},
+            "calibration": calibration.entry,
             "figures": {
                 "val_cer_greedy_fp32": round(wide.cer, 4),
                 "val_cer_greedy_int8": round(narrow.cer, 4),
+                "val_cer_search_int8": round(calibration.search_cer, 4),
                 "val_lines": len(val),
             },
             "training_sources": {

@@ -85,7 +85,7 @@ def target_maps(page: LayoutPage) -> Maps:
         _fill_band(maps[0], line, band, band * 0.5)
         _fill_band(maps[1], line, 0.45 * height, 0.0)
         for channel, (x, y) in ((2, line[0]), (3, line[-1])):
-            half = max(3.0, 0.15 * height)
+            half = min(max(3.0, 0.15 * height), max(2.0, 0.2 * _length(line)))
             corner = (round(x - half), round(y - 0.55 * height)), (round(x + half), round(y + 0.2 * height))
             cv2.rectangle(maps[channel], *corner, (255,), -1)
     return np.stack(maps, axis=-1)

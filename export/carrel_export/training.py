@@ -66,9 +66,7 @@ def _augmented(
         for i in plan[k]:
             image = augment(samples[i].gray, height_px, rng)
             target = encode(samples[i].text, alphabet)
-            if image.shape[1] // STRIDE_PX >= len(target) + sum(
-                a == b for a, b in itertools.pairwise(target)
-            ):
+            if image.shape[1] // STRIDE_PX >= len(target) + sum(a == b for a, b in itertools.pairwise(target)):
                 images.append(image)
                 targets.append(target)
         if images:

@@ -1,7 +1,8 @@
-"""Handwriting: a CTC network over a line image, decoded greedily."""
+"""Handwriting: a CTC network over a line image, its logits searched with a character language model."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from carrel.backends import Backend
 from carrel.decode.greedy import greedy
+from carrel.decode.ngram import Language, NgramModel
+from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.image.ink import to_ink
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
@@ -17,6 +20,7 @@ from carrel.store.models import Model
 
 MAX_WIDTH_PX = 8192
 """A crop that is wider after scaling is no line of writing."""
+ALTERNATIVES = 3
 
 
 class CtcRecognizer:
@@ -28,11 +32,13 @@ class CtcRecognizer:
         A ``recognition`` model.
     backend
         The network of one of its files.
+    language
+        A character model for the search; without one, the best path is taken and no kernels are loaded.
     """
 
     name = "ctc"
 
-    def __init__(self, model: Model, backend: Backend) -> None:
+    def __init__(self, model: Model, backend: Backend, language: NgramModel | None = None) -> None:
         manifest: Any = model.manifest
         self._backend = backend
         self._alphabet: str = manifest["alphabet"]
@@ -40,11 +46,36 @@ class CtcRecognizer:
         self._stride_px: int = manifest["stride_px"]
         self._height_px: int = manifest["input"]["height_px"]
         self._margin_px: int = manifest["input"]["margin_px"]
-        self._temperature: float = manifest["calibration"]["temperature"]
+        self._calibration: Any = manifest["calibration"]["search" if language else "greedy"]
+        self._language = Language(language, self._alphabet, self._blank) if language else None
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one line, float32 ``(t, classes)``."""
         return self._backend.run(to_ink(crop, self._height_px, self._margin_px))[0]
+
+    def decode(self, logits: NDArray[np.float32]) -> tuple[Decoded, ...]:
+        """Readings of a line's logits, best first; one without a language model."""
+        if self._language is None:
+            return (greedy(logits, self._blank, self._calibration["temperature"]),)
+        from carrel.decode.beam import beam_search
+
+        options = DecodeOptions(
+            beam_width=self._calibration["beam_width"],
+            alternatives=ALTERNATIVES,
+            beam_threshold=self._calibration["beam_threshold"],
+            temperature=self._calibration["temperature"],
+            language_weight=self._calibration["language_weight"],
+            length_bonus=self._calibration["length_bonus"],
+        )
+        return beam_search(logits, options, self._language, blank=self._blank)
+
+    def text_of(self, decoded: Decoded) -> str:
+        """The reading's text."""
+        return "".join(self._alphabet[c - 1] for c in decoded.classes).strip()
+
+    def confidence_of(self, decoded: Decoded) -> float:
+        """Calibrated probability that a character of the reading is right, in [0, 1]."""
+        return self._calibrated(decoded.confidence)
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
         return [self._read_one(crop) for crop in crops]
@@ -53,19 +84,30 @@ class CtcRecognizer:
         height, width = crop.shape
         if width * self._height_px > MAX_WIDTH_PX * height:
             return Recognition("", 0.0, reason="wider than any line of writing")
-        decoded = greedy(self.logits_of(crop), blank=self._blank, temperature=self._temperature)
-        return self._recognition(decoded, px_per_frame=self._stride_px * height / self._height_px, height_px=height)
+        best, *others = self.decode(self.logits_of(crop))
+        text = self.text_of(best)
+        if not text:
+            return Recognition("", 0.0, reason="no text in it")
+        words = words_of(self._characters(best, height))
+        alternatives = tuple((self.text_of(other), self.confidence_of(other)) for other in others)
+        return Recognition(text, self.confidence_of(best), words, tuple(a for a in alternatives if a[0] != text))
 
-    def _recognition(self, decoded: Decoded, px_per_frame: float, height_px: int) -> Recognition:
-        margin = self._margin_px * height_px / self._height_px
-        characters = [
+    def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
+        """The characters with their columns in px of the crop, ``height_px`` high."""
+        scale = height_px / self._height_px
+        spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
+        return [
             CharacterSpan(
-                self._alphabet[c - 1], p, max(0.0, start * px_per_frame - margin), end * px_per_frame - margin
+                self._alphabet[symbol - 1],
+                self._calibrated(probability),
+                max(0.0, (start * self._stride_px - self._margin_px) * scale),
+                max(0.0, (end * self._stride_px - self._margin_px) * scale),
             )
-            for c, p, start, end in zip(
-                decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True
-            )
+            for symbol, probability, start, end in spans
         ]
-        text = "".join(c.text for c in characters).strip()
-        reason = "" if text else "no text in it"
-        return Recognition(text, decoded.confidence if text else 0.0, words_of(characters), reason)
+
+    def _calibrated(self, probability: float) -> float:
+        """Platt scaling, fitted on validation lines; doi:10.1145/1102351.1102430."""
+        slope, shift = self._calibration["confidence"]
+        probability = min(max(probability, 1e-6), 1 - 1e-6)
+        return 1.0 / (1.0 + math.exp(-slope * math.log(probability / (1 - probability)) - shift))

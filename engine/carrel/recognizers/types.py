@@ -33,18 +33,24 @@ class WordSpan:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The reading of one line. ``text`` is empty where nothing was read; ``reason`` then says why."""
+    """The reading of one line.
+
+    ``text`` is empty where nothing was read; ``reason`` then says why. ``alternatives`` are other texts with their
+    confidences, better ones first.
+    """
 
     text: str
     confidence: float
     words: tuple[WordSpan, ...] = ()
+    alternatives: tuple[tuple[str, float], ...] = ()
     reason: str = ""
 
 
 class Recognizer(Protocol):
     """Reads line crops, uint8 ``(height, width)``, ink dark. May be called from several threads at once."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]: ...
 

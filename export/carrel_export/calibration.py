@@ -1,0 +1,109 @@
+"""Search settings and confidences of a recognition model, fitted on validation lines.
+
+The temperature, the language model's weight and the length bonus are those with the lowest CER; confidences are Platt
+scaled (J. Platt 1999; doi:10.1145/1102351.1102430) so that a line's confidence is the expected share of right
+characters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from carrel.decode.beam import beam_search_lines
+from carrel.decode.greedy import greedy_lines
+from carrel.decode.ngram import Language, NgramModel
+from carrel.decode.options import DecodeOptions
+from carrel.decode.types import Decoded
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+Logits = NDArray[np.float32]
+
+BEAM_WIDTH = 25
+BEAM_THRESHOLD = 1e-3
+TEMPERATURES = (0.8, 1.0, 1.25, 1.5, 1.8)
+WEIGHTS = (0.2, 0.35, 0.5, 0.65, 0.8)
+BONUSES = (1.0, 1.5, 2.2, 3.2)
+PLATT_STEPS = 400
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What goes into the manifest, and what it gave on the lines it was fitted on."""
+
+    entry: dict[str, Any]
+    greedy_cer: float
+    search_cer: float
+
+
+def _text(decoded: Decoded, alphabet: str) -> str:
+    return "".join(alphabet[c - 1] for c in decoded.classes).strip()
+
+
+def _errors(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str) -> NDArray[np.int64]:
+    return np.array([Levenshtein.distance(_text(r, alphabet), t) for r, t in zip(readings, texts, strict=True)])
+
+
+def platt(confidences: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
+    """Slope and shift on the log odds that minimize the cross entropy to the shares ``right`` in [0, 1]; Newton steps."""
+    clipped = np.clip(np.array(confidences), 1e-6, 1 - 1e-6)
+    odds = np.log(clipped / (1 - clipped))
+    target = np.array(right)
+    design = np.stack([odds, np.ones_like(odds)], 1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(PLATT_STEPS):
+        predicted = 1 / (1 + np.exp(-design @ weights))
+        gradient = design.T @ (predicted - target)
+        hessian = (design * (predicted * (1 - predicted))[:, None]).T @ design + 1e-6 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        weights -= step
+        if np.abs(step).max() < 1e-9:
+            break
+    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+
+
+def _shares(errors: NDArray[np.int64], texts: Sequence[str]) -> list[float]:
+    return [max(0.0, 1 - e / max(1, len(t))) for e, t in zip(errors, texts, strict=True)]
+
+
+def calibrate(logits: Sequence[Logits], texts: Sequence[str], alphabet: str, ngrams: NgramModel) -> Calibration:
+    """Fit everything on validation lines: logits ``(t, classes)`` each, and their true texts."""
+    characters = sum(map(len, texts))
+    plain = greedy_lines(list(logits))
+    plain_errors = _errors(plain, texts, alphabet)
+    language = Language(ngrams, alphabet)
+    best: tuple[int, DecodeOptions, list[Decoded], NDArray[np.int64]] | None = None
+    for temperature, weight, bonus in itertools.product(TEMPERATURES, WEIGHTS, BONUSES):
+        options = DecodeOptions(
+            beam_width=BEAM_WIDTH,
+            beam_threshold=BEAM_THRESHOLD,
+            temperature=temperature,
+            language_weight=weight,
+            length_bonus=bonus,
+        )
+        readings = [r[0] for r in beam_search_lines(list(logits), None, options, language)]
+        errors = _errors(readings, texts, alphabet)
+        if best is None or errors.sum() < best[0]:
+            best = (int(errors.sum()), options, readings, errors)
+    assert best is not None  # the grids are not empty
+    _, options, readings, errors = best
+    entry = {
+        "greedy": {
+            "temperature": 1.0,
+            "confidence": platt([d.confidence for d in plain], _shares(plain_errors, texts)),
+        },
+        "search": {
+            "beam_width": BEAM_WIDTH,
+            "beam_threshold": BEAM_THRESHOLD,
+            "temperature": options.temperature,
+            "language_weight": options.language_weight,
+            "length_bonus": options.length_bonus,
+            "confidence": platt([d.confidence for d in readings], _shares(errors, texts)),
+        },
+        "fitted_on": "val",
+    }
+    return Calibration(entry, float(plain_errors.sum() / characters), float(errors.sum() / characters))
