@@ -79,7 +79,7 @@ def test_the_map_leads_to_the_same_ink() -> None:
     rng = np.random.default_rng(1)
     ys, xs = rng.integers(60, 840, 500), rng.integers(60, 640, 500)
     at = np.column_stack([xs, ys, np.ones(500)]) @ prepared.to_scan.T
-    looked_up = cv2.remap(flat, *at.T.astype(np.float32)[..., None], cv2.INTER_LINEAR)[:, 0]
+    looked_up = cv2.remap(flat, at[:, :1].astype(np.float32), at[:, 1:].astype(np.float32), cv2.INTER_LINEAR)[:, 0]
     assert np.abs(looked_up.astype(int) - prepared.gray[ys, xs]).mean() < 6
 
 
@@ -125,9 +125,8 @@ def test_faint_ink_in_a_shadow_is_kept() -> None:
     ink[100:500:40, 60:840] = ink[101:500:40, 60:840] = ink[102:500:40, 60:840] = True
     gray = np.where(ink, 0.75 * lamp, lamp).astype(np.uint8)
     flat = flatten(gray)
-    # away from the paper's edges the ink keeps its share of the paper's light, in the shadow as under the lamp
-    off = np.abs(flat.astype(int) - 191)
-    assert off[:, :650][ink[:, :650]].max() < 6 and off[ink].max() < 20
+    # ink keeps its share of the paper's light, in the shadow as under the lamp
+    assert np.abs(flat[ink].astype(int) - 191).max() < 8
     assert flat[~ink].min() > 245
 
 

@@ -18,7 +18,8 @@ MOST_SKEW_DEGREES = 8.0
 
 _LARGE_PAGE_PX = 6000
 _ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
-_DARKEST_PAPER = 0.5  # of the page's usual paper; what is darker is no paper
+_SMOOTHING_CELLS = 9
+_DARKEST_PAPER = 0.4  # of the page's usual paper; what is darker is no paper
 _STRIP_CELLS = 32
 _SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
 _STRIP_PX = 8
@@ -129,16 +130,40 @@ def _paper(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Brightness of the paper in each cell: the bright envelope where paper shows, that of its surroundings elsewhere."""
     import cv2
 
-    kernel = np.ones((_ENVELOPE_CELLS, _ENVELOPE_CELLS), np.uint8)
-    envelope = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, kernel)
+    envelope = _envelope(cells)
     usual = float(np.percentile(envelope, 90))
-    shows = (envelope > _DARKEST_PAPER * usual).astype(np.float32)
-    bright, weight = envelope * shows, shows
+    shows = envelope > _DARKEST_PAPER * usual
+    if not shows.all():
+        envelope = _filled(envelope, shows, usual)
+    # carried on beyond the edges as it rises or falls there, so that a shadow in the gutter keeps its depth
+    reach = [(min(2 * _SMOOTHING_CELLS, side - 1),) * 2 for side in envelope.shape]
+    smooth = np.pad(envelope, reach, mode="reflect", reflect_type="odd")
     for _ in range(3):  # three boxes are nearly a Gaussian
+        smooth = cv2.blur(smooth, (_SMOOTHING_CELLS, _SMOOTHING_CELLS))
+    rows, columns = (slice(before, before + side) for (before, _), side in zip(reach, envelope.shape, strict=True))
+    return np.rint(np.clip(smooth[rows, columns], 1, 255)).astype(np.uint8)
+
+
+def _envelope(cells: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Closing; the edges are carried on, or the brighter inside would win there."""
+    import cv2
+
+    edge = _ENVELOPE_CELLS
+    kernel = np.ones((_ENVELOPE_CELLS, _ENVELOPE_CELLS), np.uint8)
+    framed = cv2.copyMakeBorder(cells, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.morphologyEx(framed, cv2.MORPH_CLOSE, kernel)[edge:-edge, edge:-edge], np.float32)
+
+
+def _filled(envelope: NDArray[np.float32], shows: NDArray[np.bool_], usual: float) -> NDArray[np.float32]:
+    """Where no paper shows, the mean of the paper around; the usual where there is none near."""
+    import cv2
+
+    weight = shows.astype(np.float32)
+    bright = envelope * weight
+    for _ in range(3):
         bright = cv2.blur(bright, (_ENVELOPE_CELLS, _ENVELOPE_CELLS))
         weight = cv2.blur(weight, (_ENVELOPE_CELLS, _ENVELOPE_CELLS))
-    paper = (bright + 1e-3 * usual) / (weight + 1e-3)
-    return np.rint(np.clip(paper, 1, 255)).astype(np.uint8)
+    return np.where(shows, envelope, (bright + 1e-3 * usual) / (weight + 1e-3))
 
 
 def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int) -> NDArray[np.uint8]:
