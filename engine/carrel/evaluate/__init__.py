@@ -1,4 +1,4 @@
-"""How far a transcription is from the truth.
+"""How far a transcription is from the truth, and why.
 
 >>> from carrel.evaluate import character_errors, word_errors
 >>> character_errors("carrel", "barrels"), word_errors("a small room", "a room")
@@ -8,5 +8,21 @@
 from __future__ import annotations
 
 from carrel.evaluate.distance import character_errors, word_errors
+from carrel.evaluate.document import Document, TextLine, from_page, from_text
+from carrel.evaluate.score import Counts, DocumentScore, Evaluation, LineScore, confusions, count, score_document
 
-__all__ = ["character_errors", "word_errors"]
+__all__ = [
+    "Counts",
+    "Document",
+    "DocumentScore",
+    "Evaluation",
+    "LineScore",
+    "TextLine",
+    "character_errors",
+    "confusions",
+    "count",
+    "from_page",
+    "from_text",
+    "score_document",
+    "word_errors",
+]

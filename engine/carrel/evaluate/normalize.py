@@ -1,0 +1,56 @@
+"""What may be left out of a comparison: case, punctuation, spacing, typographic forms.
+
+Text is always compared in NFC with white space folded to single spaces and none at the ends. dinglehopper counts
+grapheme clusters where Carrel and jiwer count code points: they differ where a letter and its mark have no common code
+point.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+_TYPOGRAPHY = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛ʼ′´`", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–—―−¬⸗", "-"),
+        "…": "...",
+        "\u00ad": "-",
+        "ſ": "s",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """What counts: True compares it, False leaves it out."""
+
+    name: str
+    case: bool = True
+    punctuation: bool = True
+    spacing: bool = True
+    typography: bool = True
+
+    def apply(self, text: str) -> str:
+        """``text`` with what does not count left out."""
+        text = unicodedata.normalize("NFC", text)
+        if not self.typography:
+            text = text.translate(_TYPOGRAPHY)
+        if not self.case:
+            text = text.casefold()
+        if not self.punctuation:
+            text = "".join(character for character in text if unicodedata.category(character)[0] != "P")
+        return ("" if not self.spacing else " ").join(text.split())
+
+
+AS_IS = Normalization("as is")
+ALL = (
+    AS_IS,
+    Normalization("without typography", typography=False),
+    Normalization("without case", case=False),
+    Normalization("without punctuation", punctuation=False),
+    Normalization("without spacing", spacing=False),
+    Normalization("letters only", case=False, punctuation=False, spacing=False, typography=False),
+)
+"""Every way that ``carrel eval`` compares."""

@@ -1,0 +1,180 @@
+"""Errors counted: characters, words, lines, order; for all documents, each document, each kind of writing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from carrel.evaluate.distance import align, character_errors, word_errors
+from carrel.evaluate.document import Document, TextLine
+from carrel.evaluate.matching import Match, lines_out_of_order, match_lines
+from carrel.evaluate.normalize import ALL, AS_IS, Normalization
+from carrel.page import WritingKind
+
+LONGEST_CONFUSION = 3  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Errors and what they are measured against; the rates may exceed 1 where there is more than the truth."""
+
+    characters: int = 0
+    character_errors: int = 0
+    words: int = 0
+    word_errors: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.characters + other.characters,
+            self.character_errors + other.character_errors,
+            self.words + other.words,
+            self.word_errors + other.word_errors,
+        )
+
+    @property
+    def cer(self) -> float:
+        """Character error rate; 0 of nothing, unless something was read there."""
+        return rate(self.character_errors, self.characters)
+
+    @property
+    def wer(self) -> float:
+        """Word error rate; 0 of nothing, unless something was read there."""
+        return rate(self.word_errors, self.words)
+
+
+def rate(errors: int, total: int) -> float:
+    """``errors`` for each of ``total``; errors against nothing count as 1."""
+    return errors / total if total else float(errors > 0)
+
+
+def count(truth: str, hypothesis: str, normalization: Normalization = AS_IS) -> Counts:
+    """Compare two texts."""
+    truth, hypothesis = normalization.apply(truth), normalization.apply(hypothesis)
+    errors = character_errors(truth, hypothesis)
+    return Counts(len(truth), errors, len(truth.split()), word_errors(truth, hypothesis) if errors else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineScore:
+    """Lines that belong together: ``counts`` by the name of the normalization."""
+
+    document: str
+    match: Match
+    truth: str
+    hypothesis: str
+    writing: WritingKind
+    counts: dict[str, Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentScore:
+    """One document: its lines, and its whole text in the order it was read."""
+
+    name: str
+    lines: list[LineScore]
+    in_order: Counts
+    missed_lines: int
+    extra_lines: int
+    split_or_merged: int
+    out_of_order: int
+
+    def total(self, normalization: str = AS_IS.name) -> Counts:
+        """The sum of the lines' counts."""
+        return sum((line.counts[normalization] for line in self.lines), Counts())
+
+
+def score_document(truth: Document, hypothesis: Document) -> DocumentScore:
+    """Compare a document line by line, wherever the lines stand, and as a whole in reading order."""
+    matches = match_lines(truth, hypothesis)
+    lines = [_score_line(truth, hypothesis, match) for match in matches if _has_text(truth, hypothesis, match)]
+    return DocumentScore(
+        name=truth.name,
+        lines=lines,
+        in_order=count(truth.text, hypothesis.text),
+        missed_lines=sum(bool(line.truth and not line.hypothesis) for line in lines),
+        extra_lines=sum(bool(line.hypothesis and not line.truth) for line in lines),
+        split_or_merged=sum(len(line.match.truth) + len(line.match.hypothesis) > 2 for line in lines),
+        out_of_order=lines_out_of_order([line.match for line in lines]),
+    )
+
+
+def _has_text(truth: Document, hypothesis: Document, match: Match) -> bool:
+    left = any(truth.lines[index].text for index in match.truth)
+    return left or any(hypothesis.lines[index].text for index in match.hypothesis)
+
+
+def _score_line(truth: Document, hypothesis: Document, match: Match) -> LineScore:
+    left = [truth.lines[index] for index in match.truth]
+    right = [hypothesis.lines[index] for index in match.hypothesis]
+    texts = _joined(left), _joined(right)
+    counts = {normalization.name: count(*texts, normalization) for normalization in ALL}
+    return LineScore(truth.name, match, *texts, _writing(left + right), counts)
+
+
+def _joined(lines: list[TextLine]) -> str:
+    return " ".join(line.text for line in lines if line.text)
+
+
+def _writing(lines: Sequence[TextLine]) -> WritingKind:
+    """The first kind that is known, the truth's before the hypothesis's."""
+    for line in lines:
+        if line.writing != "unknown":
+            return line.writing
+    return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All documents of one hypothesis."""
+
+    documents: list[DocumentScore] = field(default_factory=list[DocumentScore])
+
+    @property
+    def lines(self) -> list[LineScore]:
+        """The lines of all documents."""
+        return [line for document in self.documents for line in document.lines]
+
+    def total(self, normalization: str = AS_IS.name) -> Counts:
+        """The sum over all documents."""
+        return sum((document.total(normalization) for document in self.documents), Counts())
+
+    def in_order(self) -> Counts:
+        """The sum over all documents read as a whole, so that wrong order counts."""
+        return sum((document.in_order for document in self.documents), Counts())
+
+    def by_writing(self) -> dict[str, Counts]:
+        """Counts for each kind of writing that occurs."""
+        kinds: dict[str, Counts] = {}
+        for line in self.lines:
+            kinds[line.writing] = kinds.get(line.writing, Counts()) + line.counts[AS_IS.name]
+        return dict(sorted(kinds.items()))
+
+
+def confusions(lines: Sequence[LineScore]) -> Counter[tuple[str, str]]:
+    """What was taken for what, most frequent first by ``most_common``; the empty text stands for nothing."""
+    found: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        if line.truth and line.hypothesis and line.counts[AS_IS.name].character_errors:
+            truth, hypothesis = AS_IS.apply(line.truth), AS_IS.apply(line.hypothesis)
+            found.update(pair for pair in differences(truth, hypothesis) if _is_short(pair))
+    return found
+
+
+def _is_short(pair: tuple[str, str]) -> bool:
+    return pair[0] != pair[1] and max(map(len, pair)) <= LONGEST_CONFUSION
+
+
+def differences(truth: str, hypothesis: str) -> list[tuple[str, str]]:
+    """Both texts cut into pieces that are equal and pieces that differ, in turn; joined they give the texts again."""
+    pieces: list[tuple[str, str]] = []
+    was_same: bool | None = None
+    for left, right in align(truth, hypothesis):
+        pair = ("" if left is None else truth[left], "" if right is None else hypothesis[right])
+        same = pair[0] == pair[1]
+        if same == was_same:
+            pieces[-1] = (pieces[-1][0] + pair[0], pieces[-1][1] + pair[1])
+        else:
+            pieces.append(pair)
+        was_same = same
+    return pieces
