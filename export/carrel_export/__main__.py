@@ -27,12 +27,15 @@ def main() -> None:
 @click.option("--size", type=click.Choice(sorted(SIZES)), default="fast", show_default=True)
 @click.option("--lines", default=1_000_000, show_default=True, help="Length of the schedule, in lines seen.")
 @click.option("--hours", default=0.0, help="Limit of the schedule in time; 0 for none.")
+@click.option("--checkpoint-every", default=240.0, show_default=True, help="Seconds from one checkpoint to the next.")
 @click.option("--seed", default=1, show_default=True)
-def train(packs: Path, out: Path, size: str, lines: int, hours: float, seed: int) -> None:
+def train(packs: Path, out: Path, size: str, lines: int, hours: float, checkpoint_every: float, seed: int) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
     from carrel_export.training import Trainer, TrainingOptions
 
-    Trainer(out, packs, TrainingOptions(size=size, lines=lines, hours=hours, seed=seed)).run()
+    Trainer(
+        out, packs, TrainingOptions(size=size, lines=lines, hours=hours, checkpoint_every_s=checkpoint_every, seed=seed)
+    ).run()
 
 
 @main.command()

@@ -1,0 +1,107 @@
+"""Training on a tiny set of drawn lines: batches, and a run that is killed and resumed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
+
+from carrel_export.augment import MARGIN_PX, to_input  # noqa: E402
+from carrel_export.lines import batches, collate, encode  # noqa: E402
+
+WORDS = ["the", "keeper", "of", "tide", "tables", "wrote", "both", "figures", "down", "and", "waited", "a", "quarter", "hour"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packs")
+    rng = np.random.default_rng(0)
+    font = ImageFont.load_default(40)
+    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
+        rows = []
+        for i in range(72):
+            text = " ".join(rng.choice(WORDS, rng.integers(1, 5)))
+            image = Image.new("L", (20 + int(font.getlength(text)), 64), 230)
+            ImageDraw.Draw(image).text((8, 6), text, fill=30, font=font)
+            data = io.BytesIO()
+            image.save(data, "PNG")
+            archive.writestr(f"{i}.png", data.getvalue())
+            split = "val" if i % 9 == 0 else "train"
+            rows.append({"image": f"{i}.png", "text": text, "page": str(i // 8), "split": split})
+        archive.writestr("lines.jsonl", "\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def _command(packs: Path, out: Path) -> list[str]:
+    options = ["--out", str(out), "--lines", "500", "--checkpoint-every", "0"]
+    return [sys.executable, "-m", "carrel_export", "train", str(packs), *options]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'export'}:{ROOT / 'engine'}", "OMP_NUM_THREADS": "1"}
+
+
+def test_killed_run_ends_where_an_undisturbed_one_does(packs: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(_command(packs, whole), check=True, capture_output=True, env=_environment())
+    process = subprocess.Popen(
+        _command(packs, killed), stderr=subprocess.DEVNULL, env=_environment(), start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (killed / "state.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1.0)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    step = torch.load(killed / "state.pt", weights_only=True)["step"]
+    subprocess.run(_command(packs, killed), check=True, capture_output=True, env=_environment())
+    expected = torch.load(whole / "state.pt", weights_only=True)
+    resumed = torch.load(killed / "state.pt", weights_only=True)
+    assert 0 < step < resumed["step"] == expected["step"]
+    for name, weights in expected["network"].items():
+        assert torch.allclose(weights.float(), resumed["network"][name].float(), atol=1e-4), name
+
+
+def test_every_line_is_in_one_batch() -> None:
+    widths = np.random.default_rng(1).integers(40, 1500, 500)
+    for rng in (None, np.random.default_rng(2)):
+        groups = batches(widths, 12_000, 48, rng)
+        assert sorted(i for group in groups for i in group) == list(range(500))
+        assert all(len(g) <= 48 for g in groups)
+
+
+def test_batch_is_padded_with_paper_to_whole_steps() -> None:
+    batch = collate([np.ones((48, 70), np.float32), np.ones((48, 130), np.float32)])
+    assert batch.shape == (2, 1, 48, 192)
+    assert (batch[0, 0, :, 70:] == 0).all()
+
+
+def test_characters_outside_the_alphabet_lose_their_accent_or_are_left_out() -> None:
+    assert encode("aḿ€", "am") == [1, 2]
+
+
+def test_input_is_that_of_the_run_time() -> None:
+    from carrel.image.ink import to_ink
+
+    rng = np.random.default_rng(3)
+    gray = np.clip(rng.normal(200, 20, (64, 500)), 0, 255).astype(np.uint8)
+    gray[20:40, 50:450:9] = 30
+    expected = to_input(gray, 48)
+    actual = to_ink(gray, 48, MARGIN_PX)[0, 0]
+    assert np.array_equal(actual[:, : expected.shape[1]], expected)
+    assert (actual[:, expected.shape[1] :] == 0).all()
