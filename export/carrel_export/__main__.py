@@ -63,5 +63,15 @@ def publish(
     click.echo(f"{target}: {manifest['figures']}, {manifest['calibration']}")
 
 
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("figures", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def card(folder: Path, figures: Path) -> None:
+    """Write the card of a model FOLDER from FIGURES, the output of `python -m carrel_bench.lines --json`."""
+    from carrel_export.card import write_card
+
+    click.echo(write_card(folder, figures))
+
+
 if __name__ == "__main__":
     main()

@@ -1,0 +1,78 @@
+"""A model's card: what it is, what it was trained on and under which licences, how well it reads and what it is bad at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+WORST = 3
+
+
+def write_card(folder: Path, figures: Path) -> str:
+    """Write ``card.md`` into a model folder from its manifest and the JSON of ``python -m carrel_bench.lines --json``."""
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    measured = json.loads(figures.read_text("utf-8"))
+    rows = {key: value for key, value in measured.items() if key.startswith(f"{manifest['name']} ")}
+    if not rows:
+        raise ValueError(f"{figures}: holds no figures of {manifest['name']}")
+    card = (
+        "\n\n".join([_head(manifest), _figures(manifest["name"], rows), _sources(manifest), _weaknesses(rows)]) + "\n"
+    )
+    (folder / "card.md").write_text(card, "utf-8")
+    return card
+
+
+def _head(manifest: Mapping[str, Any]) -> str:
+    size = manifest["files"]["onnx-int8"]["bytes"] / 1e6
+    return f"""# {manifest["name"]}
+
+Reads one line of handwriting, 17th to 21st century, French and English; {manifest["parameters"]:,} parameters, {size:.1f} MB
+in int8. A small residual network, {manifest["network"]["recurrent_layers"]} bidirectional LSTM layers and CTC over
+{len(manifest["alphabet"])} characters; lines {manifest["input"]["height_px"]} px high.
+
+Licence: {manifest["licence"]} (the strictest of the sources below). Made by `python -m carrel_export train` and `publish`;
+`weights.safetensors` holds the trained weights for fine-tuning."""
+
+
+def _figures(name: str, rows: Mapping[str, Any]) -> str:
+    lines = [
+        "## Figures",
+        "",
+        "Lines of the `test` pages, none of which were used for training or tuning; character error rate with its 95 %",
+        "bootstrap interval over pages. From `python -m carrel_bench.lines --data DIR --split test`.",
+        "",
+        "| source | lines | " + " | ".join(f"{key.removeprefix(name + ' ')}" for key in rows) + " |",
+        "|---|---|" + "---|" * len(rows),
+    ]
+    sources = next(iter(rows.values()))["sources"]
+    for source in sources:
+        cells = [_cell(row["sources"][source]) for row in rows.values()]
+        label = "**overall**" if source == "overall" else source
+        lines.append(f"| {label} | {sources[source]['lines']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    low, high = row["cer_interval"]
+    return f"{100 * row['cer']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _sources(manifest: Mapping[str, Any]) -> str:
+    lines = ["## Trained on", "", "| source | language | century | licence | cite |", "|---|---|---|---|---|"]
+    for name, source in manifest["training_sources"].items():
+        lines.append(f"| {name} | {source['lang']} | {source['century']} | {source['lic']} | {source['cite']} |")
+    return "\n".join(lines)
+
+
+def _weaknesses(rows: Mapping[str, Any]) -> str:
+    last = list(rows.values())[-1]["sources"]
+    worst = sorted((s for s in last if s != "overall"), key=lambda s: -last[s]["cer"])[:WORST]
+    named = ", ".join(f"{s} ({100 * last[s]['cer']:.0f} %)" for s in worst)
+    return f"""## Bad at
+
+- The sources it reads worst: {named}.
+- Other languages and scripts, music, formulas: it knows French and English hands in Latin script only.
+- Struck-out and interlinear words: lines with editorial marks were left out of its training.
+- Lines that were cut badly: it reads what the crop shows, and neighbouring lines in it add errors."""
