@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from carrel.formats.findings import (
@@ -137,7 +138,7 @@ def _text_findings(where: str, line: Element, context: _Context) -> Iterator[Fin
 def _hyphen_findings(page: Element) -> Iterator[Finding]:
     """The halves of a broken word stand next to each other and agree on the whole."""
     strings = list(page.iter("String"))
-    for string, following in zip(strings, [*strings[1:], None], strict=True):
+    for string, following in zip_longest(strings, strings[1:]):
         if string.get("SUBS_TYPE") != "HypPart1":
             continue
         if following is None or following.get("SUBS_TYPE") != "HypPart2":

@@ -108,7 +108,7 @@ def _dpi(properties: dict[str, str]) -> float | None:
 
 def _regions(page: _Node) -> tuple[Region, ...]:
     areas = _all(page, {"ocr_carea"}) or _all(page, {"ocr_par"})
-    if not areas:
+    if not areas and _all(page, _LINES):
         areas = [_Node("ocr_carea", {"bbox": page.properties["bbox"]}, page.children)]
     return tuple(_region(area) for area in areas)
 

@@ -1,0 +1,227 @@
+"""Pages written in every format: what importers need is there, and reading back gives the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from carrel import page as model
+from carrel.errors import InputError, OutputError
+from carrel.formats import SCAN_WRITERS, SUFFIXES, WRITERS, json_page, read
+from carrel.formats.check import check
+from carrel.formats.interchange import interchange
+from carrel.formats.placing import place_words
+from carrel.page import Box, Line, Page, Region, Word, Writing
+from hypothesis import HealthCheck, given, settings
+from lxml import etree
+from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
+
+slow = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+REAL = Path(__file__).parents[2].parent / "shared/data/pages"
+
+
+def test_every_format_has_a_suffix() -> None:
+    assert set(WRITERS) | set(SCAN_WRITERS) == set(SUFFIXES)
+
+
+@slow
+@given(pages)
+def test_json_reads_back_to_the_same_page(page: Page) -> None:
+    data = WRITERS["json"](page)
+    assert read(data) == page
+    assert WRITERS["json"](read(data)) == data
+
+
+@slow
+@given(pages)
+def test_interchange_changes_nothing_twice(page: Page) -> None:
+    once = interchange(page)
+    assert interchange(once) == once
+
+
+@slow
+@given(pages)
+@pytest.mark.parametrize("name", ["alto", "page", "hocr"])
+def test_reading_back_and_writing_gives_the_same_bytes(name: str, page: Page) -> None:
+    data = WRITERS[name](page)
+    assert WRITERS[name](read(data)) == data
+
+
+@slow
+@given(pages)
+@pytest.mark.parametrize("name", ["alto", "page", "hocr"])
+def test_reading_back_loses_nothing_that_the_format_holds(name: str, page: Page) -> None:
+    clean, again = interchange(page), read(WRITERS[name](page))
+    assert (again.width_px, again.height_px, again.dpi) == (page.width_px, page.height_px, page.dpi)
+    assert (again.source, again.uncovered_ink) == (clean.source, page.uncovered_ink)
+    assert again.provenance == clean.provenance or name == "hocr"
+    assert [(region.kind, region.polygon) for region in again.regions] == [
+        (region.kind, region.polygon) for region in clean.regions
+    ]
+    for line, expected in zip(again.lines, clean.lines, strict=True):
+        kept = ("baseline", "polygon", "text", "recognizer", "line_type")
+        assert all(getattr(line, field) == getattr(expected, field) for field in kept)
+        assert line.writing.kind == expected.writing.kind
+        words = [(word.text, word.box, word.confidence) for word in expected.words]
+        assert [(word.text, word.box, word.confidence) for word in line.words] == words
+        assert name == "alto" or (line.confidence, line.writing) == (expected.confidence, expected.writing)
+
+
+@slow
+@given(pages)
+@pytest.mark.parametrize("name", ["alto", "page", "hocr"])
+def test_the_checker_finds_nothing_in_what_is_written(name: str, page: Page) -> None:
+    page = replace(page, width_px=max(page.width_px, 4), height_px=max(page.height_px, 4))
+    assert check(WRITERS[name](page)) == []
+
+
+@slow
+@given(pages)
+@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "page"])
+def test_valid_by_the_official_schemas(kind: str, page: Page) -> None:
+    assert schema_errors(kind, WRITERS[kind.partition("-")[0]](page)) == []
+
+
+@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "page"])
+def test_the_official_schemas_refuse_what_is_wrong(kind: str) -> None:
+    data = WRITERS[kind.partition("-")[0]](page_of("word"))
+    assert schema_errors(kind, data.replace(b'WC="0.9', b'WC="9.9').replace(b'conf="0.9', b'conf="9.9'))
+    assert schema(kind) is schema(kind)
+
+
+@slow
+@given(pages)
+def test_escriptorium_reads_every_line(page: Page) -> None:
+    clean = interchange(page)
+    expected = [(line.text, [list(point) for point in line.baseline]) for line in clean.lines]
+    alto = escriptorium_alto(WRITERS["alto"](page))
+    assert [line[:2] for line in alto] == expected
+    assert [line[2] for line in alto] == [line.line_type for line in clean.lines]
+    assert escriptorium_page(WRITERS["page"](page)) == expected
+
+
+@slow
+@given(pages)
+def test_other_formats_hold_every_line(page: Page) -> None:
+    clean = interchange(page)
+    texts = [line.text for line in clean.lines if line.text]
+    assert WRITERS["text"](page).decode().split() == " ".join(texts).split()
+    rows = list(csv.DictReader(io.StringIO(WRITERS["csv"](page).decode(), newline="")))
+    assert [row["text"] for row in rows] == [line.text for line in clean.lines]
+    tei = etree.fromstring(WRITERS["tei"](page))
+    assert [segment.text for segment in tei.iter("{*}seg")] == texts
+    zones = {zone.get("{http://www.w3.org/XML/1998/namespace}id") for zone in tei.iter("{*}zone")}
+    assert {element.get("facs").lstrip("#") for element in tei.iter("{*}lb", "{*}ab")} == zones
+
+
+def test_alto_word_by_word() -> None:
+    line = Line(((10, 40), (190, 44)), ((8, 10), (195, 55), (8, 50)), Writing("handwritten", 0.9), "a bé", 0.5)
+    letters = tuple(model.Character(letter, 0.5, Box(1, 1, 2, 2)) for letter in "bé")
+    line = replace(line, words=(Word("a", Box(8, 12, 20, 50), 1.0), Word("bé", Box(30, 12, 60, 50), 0.25, letters)))
+    page = page_of(regions=(Region("StampZone", (), (line,)),), width_px=200, height_px=100)
+    root = etree.fromstring(WRITERS["alto"](page))
+    strings = [dict(string.attrib) for string in root.iter("{*}String")]
+    box = {"VPOS": "12", "HEIGHT": "38"}
+    assert strings == [
+        {"ID": "r0l0w0", "CONTENT": "a", "HPOS": "8", "WIDTH": "12", "WC": "1.0000"} | box,
+        {"ID": "r0l0w1", "CONTENT": "bé", "HPOS": "30", "WIDTH": "30", "WC": "0.2500", "CC": "4 4"} | box,
+    ]
+    labels = {tag.get("ID"): tag.get("LABEL") for tag in root.iter("{*}OtherTag")}
+    (text_line,) = root.iter("{*}TextLine")
+    assert [labels[tag] for tag in text_line.get("TAGREFS").split()] == ["DefaultLine", "handwritten"]
+    assert text_line.get("BASELINE") == "10 40 190 44"
+
+
+def test_broken_words_are_put_together() -> None:
+    data = WRITERS["alto"](page_of("an exam-", "ple of hy-", "phens-", "Here none-", "", "at all"))
+    strings = [
+        (s.get("CONTENT"), s.get("SUBS_TYPE"), s.get("SUBS_CONTENT")) for s in etree.fromstring(data).iter("{*}String")
+    ]
+    assert strings == [
+        ("an", None, None),
+        ("exam-", "HypPart1", "example"),
+        ("ple", "HypPart2", "example"),
+        ("of", None, None),
+        ("hy-", "HypPart1", "hyphens-"),
+        ("phens-", "HypPart2", "hyphens-"),
+        ("Here", None, None),
+        ("none-", None, None),
+        ("", None, None),
+        ("at", None, None),
+        ("all", None, None),
+    ]
+    breaks = [b.get("break") for b in etree.fromstring(WRITERS["tei"](page_of("exam-", "ple"))).iter("{*}lb")]
+    assert breaks == [None, "no"]
+
+
+def test_empty_page() -> None:
+    page = page_of(regions=())
+    assert WRITERS["text"](page) == b""
+    for name, write in WRITERS.items():
+        assert name in ("text", "csv", "tei") or read(write(page)).regions == ()
+
+
+def test_json_follows_its_schema() -> None:
+    schema_file = Path(json_page.__file__).with_name("carrel-page-1.schema.json")
+    described = json.loads(schema_file.read_text("utf-8"))
+    page, _ = sample_page("letter")
+    jsonschema.validate(json.loads(WRITERS["json"](page)), described)
+    jsonschema.validate(json.loads(WRITERS["json"](interchange(page))), described)
+    for kind in ("source", "provenance", "region", "line", "word", "character", "alternative"):
+        names = {field.name for field in fields(getattr(model, kind.capitalize()))}
+        assert set(described["$defs"][kind]["properties"]) == names
+    assert set(described["properties"]) == {field.name for field in fields(Page)} | {"format"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "carrel-page/2"}, "carrel-page/2"),
+        ({"width_px": "10"}, "page.width_px: expected a whole number"),
+        ({"width_px": True}, "page.width_px: expected a whole number"),
+        ({"regions": {}}, "page.regions: expected a list"),
+        ({"regions": [3]}, r"page.regions\[0\]: expected an object"),
+        ({"regions": [{"kind": "x", "polygon": [[1]], "lines": []}]}, r"polygon\[0\]: expected 2 values"),
+        ({"source": {}}, "page.source.file_name: expected a value"),
+    ],
+)
+def test_json_of_another_shape_is_refused(change: dict[str, object], message: str) -> None:
+    told = json.loads(WRITERS["json"](page_of("word"))) | change
+    with pytest.raises(InputError, match=message):
+        read(json.dumps(told).encode())
+
+
+def test_json_cannot_hold_what_is_no_number() -> None:
+    with pytest.raises(OutputError, match="number"):
+        WRITERS["json"](page_of("word", dpi=float("nan")))
+
+
+def test_words_follow_a_slanted_line() -> None:
+    polygon = ((0, 0), (100, 100), (90, 110), (-10, 10))
+    boxes = place_words("aaaa bbbb", ((0, 5), (100, 105)), polygon)
+    assert boxes[0].bottom < boxes[1].bottom and boxes[0].right < boxes[1].right
+    backwards = place_words("שלום עולם", ((0, 50), (100, 50)), ((0, 30), (100, 30), (100, 60), (0, 60)))
+    assert backwards[0].left > backwards[1].right
+
+
+@pytest.mark.parametrize(
+    "path", sorted(REAL.glob("*.xml"))[::4] or [None], ids=lambda path: path.stem if path else "none"
+)
+def test_real_pages(path: Path | None) -> None:
+    if path is None:
+        pytest.skip("the folder with real pages is not there")
+    page = read(path)
+    told = path.with_suffix("").with_suffix(".gt.txt").read_text("utf-8").splitlines()
+    assert len([line for line in told if line.strip()]) == len([line for line in page.lines if line.text.strip()])
+    for name, kinds in {"alto": ("alto-4.2", "alto-4.3"), "page": ("page",), "hocr": ()}.items():
+        data = WRITERS[name](page)
+        assert check(data) == []
+        assert WRITERS[name](read(data)) == data
+        assert all(schema_errors(kind, data) == [] for kind in kinds)
