@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.types import FoundLine, FoundRegion
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
 
-__all__ = ["FoundLine", "FoundRegion", "find_regions"]
+__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions"]
 
 
-def find_regions(gray: NDArray[np.uint8], dpi: float | None) -> tuple[FoundRegion, ...]:
+def find_regions(
+    gray: NDArray[np.uint8], dpi: float | None, heatmaps: Heatmaps | None = None
+) -> tuple[FoundRegion, ...]:
     """Find the lines of a page, grouped into regions, in reading order.
 
     Parameters
@@ -19,12 +21,19 @@ def find_regions(gray: NDArray[np.uint8], dpi: float | None) -> tuple[FoundRegio
         ``(h, w)`` uint8, illumination flattened (paper near 255, ink dark) and deskewed.
     dpi
         Resolution of ``gray`` where it is known.
+    heatmaps
+        The line segmenter: ink ``(h, w)`` float32 in [0, 1], h a multiple of 16 and w of 32, to probabilities of
+        baseline, body, start and end, ``(4, h / 2, w / 4)`` float32. None finds lines without a model.
 
     Returns
     -------
     tuple of FoundRegion
         Empty where the page holds no writing. Coordinates are px of ``gray``.
     """
+    if heatmaps is not None and min(gray.shape) >= SMALLEST_SIDE_PX:
+        from carrel.layout.learned import find_regions_by_maps
+
+        return find_regions_by_maps(gray, heatmaps)
     from carrel.layout.classical import find_regions_classically
 
-    return find_regions_classically(gray, dpi)
+    return find_regions_classically(gray)

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink
-from carrel.layout.strands import Strand
+from carrel.layout.strands import Floats, Strand
+from carrel.layout.types import FoundLine
 
 BODY_WINDOW = 10.0
 KNOT_DISTANCE = 4.0
 HIGHEST, LOWEST = 3.2, 2.4
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,3 +151,13 @@ def outlines(bodies: list[Body], ink: Ink) -> list[tuple[Floats, Floats]]:
         ring = np.concatenate((np.stack((x, top), 1), np.stack((x, bottom), 1)[::-1]))
         found.append((baseline, ring))
     return found
+
+
+def found_lines(bodies: list[Body], ink: Ink, shape: tuple[int, int]) -> list[FoundLine]:
+    """Lines in px of the page, whose ``shape`` is (h, w)."""
+    limit = np.array([shape[1] - 1, shape[0] - 1], dtype=np.float64)
+    lines: list[FoundLine] = []
+    for body, rings in zip(bodies, outlines(bodies, ink), strict=True):
+        baseline, polygon = (np.clip(points / ink.scale, 0.0, limit).astype(np.float32) for points in rings)
+        lines.append(FoundLine(baseline, polygon, body.x_height_px / ink.scale))
+    return lines

@@ -21,6 +21,7 @@ SLOPES = (-0.14, -0.07, 0.0, 0.07, 0.14)
 SIZES = (1.0, 1.7)
 
 Map = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +71,7 @@ def ridge_map(ink: Ink) -> RidgeMap:
     return RidgeMap(best, w / columns, h / rows)
 
 
-def peaks(response: Map, threshold: float) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def peaks(response: Map, threshold: float) -> list[tuple[Floats, Floats]]:
     """Local maxima of every column above ``threshold``: rows (parabolic, ascending) and strengths."""
     middle, above, below = response[1:-1], response[:-2], response[2:]
     found = (middle > threshold) & (middle >= above) & (middle > below)
@@ -106,15 +107,15 @@ class _Track:
         )
 
 
-def trace(response: Map, threshold: float, reach_rows: float, gap_columns: int) -> list[Ridge]:
-    """Follow the ridges of ``response`` from left to right.
+def trace(peaks_of_columns: list[tuple[Floats, Floats]], reach_rows: float, gap_columns: int) -> list[Ridge]:
+    """Follow ridges from left to right through the peaks (rows, strengths) of every column.
 
     A ridge goes on at the nearest peak within ``reach_rows`` of where it is expected, over at most ``gap_columns``
     columns without one.
     """
     done: list[_Track] = []
     live: list[_Track] = []
-    for column, (rows, strengths) in enumerate(peaks(response, threshold)):
+    for column, (rows, strengths) in enumerate(peaks_of_columns):
         kept = [t for t in live if column - t.points[-1][0] <= gap_columns]
         done += [t for t in live if column - t.points[-1][0] > gap_columns]
         live = kept

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
+Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+SMALLEST_SIDE_PX = 24
+"""Images with a side below this hold no line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,94 @@
+"""From the segmenter's maps to lines: where baselines run, where they start and end, how tall their letters are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.ridges import Ridge, trace
+from carrel.layout.strands import Floats, Strand, join
+
+SIDE_PX = 1024
+CELL_HEIGHT_PX, CELL_WIDTH_PX = 2, 4
+MULTIPLE_PX = (16, 32)
+BASELINE, BODY, START, END = range(4)
+LIKELY = 0.35
+MEAN_AT_LEAST = 0.5
+ENDING = 0.4
+X_HEIGHT_PER_BODY = 0.9
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaselineStrand:
+    """A baseline in px of the segmenter's input, and the x-height there."""
+
+    strand: Strand
+    x_height_px: float
+
+
+def segmenter_input(gray: NDArray[np.uint8]) -> tuple[Map, float]:
+    """Ink of a flattened page at the segmenter's size, padded with paper, and its px per px of ``gray``."""
+    scale = min(1.0, SIDE_PX / max(gray.shape))
+    if scale < 1.0:
+        size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    pad = [(0, -side % multiple) for side, multiple in zip(gray.shape, MULTIPLE_PX, strict=True)]
+    return np.pad((255.0 - gray.astype(np.float32)) / 255.0, pad).astype(np.float32), scale
+
+
+def _bands(baseline: Map, threshold: float) -> list[tuple[Floats, Floats]]:
+    """Per column, the rows of the middles of runs above ``threshold`` and their highest values."""
+    above = baseline > threshold
+    edge = np.zeros((1, above.shape[1]), np.int8)
+    change = np.diff(np.concatenate((edge, above.astype(np.int8), edge)), axis=0).T  # (columns, rows + 1)
+    column, first = np.nonzero(change == 1)
+    last = np.nonzero(change == -1)[1]
+    weighted = np.cumsum(np.concatenate((np.zeros_like(baseline[:1]), baseline)), axis=0, dtype=np.float64)
+    moment = baseline * np.arange(len(baseline), dtype=np.float32)[:, None]
+    moments = np.cumsum(np.concatenate((np.zeros_like(baseline[:1]), moment)), axis=0, dtype=np.float64)
+    mass = weighted[last, column] - weighted[first, column]
+    rows = (moments[last, column] - moments[first, column]) / np.maximum(mass, 1e-9)
+    strength = mass / np.maximum(last - first, 1)
+    bounds = np.searchsorted(column, np.arange(baseline.shape[1] + 1))
+    return [(rows[a:b], strength[a:b]) for a, b in pairwise(bounds)]
+
+
+def _strand(ridge: Ridge) -> Strand:
+    return Strand((ridge.columns + 0.5) * CELL_WIDTH_PX, (ridge.rows + 0.5) * CELL_HEIGHT_PX, ridge.strength)
+
+
+def _x_height(strand: Strand, body: Map) -> float:
+    """Median height of the body over the baseline, in px of the input."""
+    reach = body.shape[0] // 8
+    column = np.clip((strand.x / CELL_WIDTH_PX).astype(np.int64), 0, body.shape[1] - 1)
+    base = np.clip(np.rint(strand.y / CELL_HEIGHT_PX).astype(np.int64), 0, body.shape[0] - 1)
+    rows = np.clip(base[None, :] - 1 - np.arange(reach)[:, None], 0, body.shape[0] - 1)
+    filled = body[rows, column[None, :]] > 0.4
+    height = np.where(filled.all(axis=0), reach, (~filled).argmax(axis=0)) + 1.0
+    return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * float(np.median(height)))
+
+
+def baselines(maps: Map) -> list[BaselineStrand]:
+    """Trace the baselines of the maps ``(4, rows, columns)``.
+
+    Starts and ends are taken out of the baselines, so that lines which follow each other on one row stay apart.
+    """
+    ends = np.maximum(maps[START], maps[END])
+    baseline = maps[BASELINE] * (1.0 - np.clip((ends - ENDING) / (1.0 - ENDING), 0.0, 1.0))
+    ridges = trace(_bands(baseline.astype(np.float32), LIKELY), reach_rows=2.5, gap_columns=3)
+    strands = [s for s in map(_strand, ridges) if len(s.x) > 1 and float(s.strength.mean()) >= MEAN_AT_LEAST]
+    if not strands:
+        return []
+    heights = [_x_height(s, maps[BODY]) for s in strands]
+    unit = float(np.median(heights))
+    size = (maps.shape[2] * CELL_WIDTH_PX, maps.shape[1] * CELL_HEIGHT_PX)
+    barrier = cv2.resize((ends > ENDING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    joined = join(strands, barrier, unit, gap=3.0)
+    found = [BaselineStrand(s, _x_height(s, maps[BODY])) for s in joined]
+    return [f for f in found if f.strand.x[-1] - f.strand.x[0] >= 0.7 * f.x_height_px]
