@@ -24,7 +24,6 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .line { border-top: 1px solid #ccc; padding: .7rem 0 } .line img { max-width: 100%; max-height: 8rem; display: block }
 .line p { margin: .2rem 0; white-space: pre-wrap } .where { color: #666; font-size: .85rem }
 del { background: #ffd7d5; text-decoration: none } ins { background: #ccf1d3; text-decoration: none }
-del:empty, ins:empty { display: none }
 """
 
 
@@ -130,7 +129,7 @@ def _range(interval: Interval | None) -> str:
 def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, most_lines: int) -> str:
     """One page that needs nothing else: the table, then the lines with most errors, differences marked.
 
-    Red is what the truth has and was not read, green what was read and is not there.
+    Each line's truth stands above what was read; red was not read so, green was read instead.
     """
     lines = [line for line in evaluation.lines if line.counts[AS_IS.name].character_errors]
     lines.sort(key=lambda line: -line.counts[AS_IS.name].character_errors)
@@ -141,7 +140,7 @@ def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, m
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; ",
         f"style-src 'unsafe-inline'\"><style>{_STYLE}</style></head><body><h1>Evaluation</h1>",
         f"<pre>{escape(as_table(evaluation, routes))}</pre>",
-        f"<h2>Lines</h2><p>{note}. <del>Missing or wrong</del>, <ins>read instead</ins>.</p>",
+        f"<h2>Lines</h2><p>{note}. Above the truth, <del>not read so</del>; below what was read, <ins>instead</ins>.</p>",
         *(_html_line(line, picture(line)) for line in shown),
         "</body></html>\n",
     ]
@@ -151,10 +150,13 @@ def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, m
 def _html_line(line: LineScore, uri: str | None) -> str:
     counts = line.counts[AS_IS.name]
     truth, read = AS_IS.apply(line.truth), AS_IS.apply(line.hypothesis)
-    marked = "".join(
-        escape(left) if left == right else f"<del>{escape(left)}</del><ins>{escape(right)}</ins>"
-        for left, right in differences(truth, read)
-    )
+    pieces = differences(truth, read)
+    above = "".join(_marked(left, "del", left == right) for left, right in pieces)
+    below = "".join(_marked(right, "ins", left == right) for left, right in pieces)
     image = f"<img src='{escape(uri)}' alt=''>" if uri else ""
     where = f"{escape(line.document)}, {counts.character_errors} of {counts.characters} characters, {line.writing}"
-    return f"<div class='line' dir='auto'><div class='where'>{where}</div>{image}<p>{marked}</p></div>"
+    return f"<div class='line' dir='auto'><div class='where'>{where}</div>{image}<p>{above}</p><p>{below}</p></div>"
+
+
+def _marked(text: str, tag: str, same: bool) -> str:
+    return escape(text) if same or not text else f"<{tag}>{escape(text)}</{tag}>"

@@ -22,7 +22,7 @@ from carrel.page import Page, Region
 
 _POINTS_PER_INCH = 72.0
 _DEFAULT_DPI = 300.0
-_LONGEST_SIDE_POINTS = 14_400.0
+_SHORTEST_SIDE_POINTS, _LONGEST_SIDE_POINTS = 3.0, 14_400.0
 _FLAVOUR = "2b"
 _NOT_RECORDED = "1970-01-01T00:00:00Z"
 _STRUCTURE = {"MarginTextZone": Name.Note, "TitlePageZone": Name.Sect, "TableZone": Name.Sect}
@@ -88,9 +88,10 @@ def _add_page(pdf: Pdf, page: Page, scan: bytes, codes: Codes, structure: _Struc
 
 
 def _points_per_px(page: Page) -> float:
-    """Size of a pixel on the page; a page beyond PDF's largest is scaled down."""
+    """Size of a pixel on the page; a page beyond the largest or smallest that PDF/A allows is scaled."""
     natural = _POINTS_PER_INCH / (page.dpi or _DEFAULT_DPI)
-    return min(natural, _LONGEST_SIDE_POINTS / max(page.width_px, page.height_px))
+    least = _SHORTEST_SIDE_POINTS / min(page.width_px, page.height_px)
+    return min(max(natural, least), _LONGEST_SIDE_POINTS / max(page.width_px, page.height_px))
 
 
 class _Structure:
