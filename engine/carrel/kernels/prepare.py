@@ -107,7 +107,10 @@ def _flatten_rows(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int,
             held = above[y]
             upper, lower = lower, upper
             _stretch(gain[below[y]], left, right, share_of_right, lower)
-        _lit_row(gray[y], upper, lower, share_of_below[y], flat[y])
+        share, row, target = share_of_below[y], gray[y], flat[y]
+        for x in range(width):
+            lit = _f32(row[x]) * (upper[x] + share * (lower[x] - upper[x])) + _f32(0.5)
+            target[x] = np.uint8(np.int32(lit if lit < _f32(255.0) else _f32(255.0)))
 
 
 @compiled
@@ -136,19 +139,6 @@ def _stretch(
     for x in range(len(wide)):
         first = values[before[x]]
         wide[x] = first + share[x] * (values[after[x]] - first)
-
-
-@compiled
-def _lit_row(
-    row: NDArray[np.uint8],
-    upper: NDArray[np.float32],
-    lower: NDArray[np.float32],
-    share: np.float32,
-    flat: NDArray[np.uint8],
-) -> None:
-    for x in range(len(row)):
-        lit = _f32(row[x]) * (upper[x] + share * (lower[x] - upper[x])) + _f32(0.5)
-        flat[x] = np.uint8(np.int32(lit if lit < _f32(255.0) else _f32(255.0)))
 
 
 @compiled
