@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
 
-__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions"]
+__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions", "uncovered_ink"]
 
 
 def find_regions(
@@ -37,3 +39,10 @@ def find_regions(
     from carrel.layout.classical import find_regions_classically
 
     return find_regions_classically(gray)
+
+
+def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> float:
+    """Share in [0, 1] of the ink of ``gray`` that lies in no line of ``regions``; see `carrel.layout.coverage`."""
+    from carrel.layout import coverage
+
+    return coverage.uncovered_ink(gray, regions)

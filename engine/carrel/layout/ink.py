@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 WORKING_SIDE_PX = 1600
 MIN_CONTRAST = 28.0
 MIN_X_HEIGHT_PX = 5.0
-BODY_PER_LAG = 2.9
+BODY_PER_LAG = 3.3
+X_HEIGHT_PER_COMPONENT = 0.6
 
 Mask = NDArray[np.uint8]
 
@@ -112,6 +113,20 @@ def body_height(mask: Mask) -> float:
     return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
 
 
+def x_height_of(mask: Mask) -> float:
+    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them."""
+    body = body_height(mask)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
+    letters = (height > 0.4 * body) & (height < 10.0 * body)
+    if not letters.any():
+        return body
+    order = np.argsort(height[letters])
+    widths = np.cumsum(width[letters][order])
+    median = float(height[letters][order][np.searchsorted(widths, widths[-1] / 2)])
+    return float(np.clip(X_HEIGHT_PER_COMPONENT * median, body, 1.6 * body))
+
+
 def find_ink(gray: NDArray[np.uint8]) -> Ink:
     """Find the ink of a flattened page, ``(h, w)`` uint8."""
     scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
@@ -120,7 +135,7 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
         gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     mask = _without_borders(_threshold(gray))
     mask, rules = _without_rules(mask, body_height(mask))
-    x_height = body_height(mask)
+    x_height = x_height_of(mask)
     return Ink(_without_specks(mask, x_height), rules, scale, x_height)
 
 

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from carrel.layout.types import FoundLine, FoundRegion
 
-COLUMN_GAP = 1.0
+COLUMN_GAP = 2.4
+INSET = 1.2
+TABLE_COLUMNS = 3
+PROSE_WIDTH = 25.0
 
 Boxes = NDArray[np.float64]
 
@@ -37,19 +40,41 @@ def _widest_gap(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[fl
 
 
 def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray[np.int64]]:
-    """Cut recursively: columns where white space runs through, else bands at the widest space between lines."""
+    """Cut recursively: columns where white space runs through, else bands at the widest space between lines.
+
+    Where the columns are those of a table its bands come first, so that it is read row by row.
+    """
     if len(index) <= 1:
         return [index]
     left, top, right, bottom = boxes[index].T
-    width, at = _widest_gap(left, right)
-    if width > COLUMN_GAP * unit and not _is_one_row(top, bottom):
-        first = (left + right) / 2 < at
-        return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
-    height, at = _widest_gap(top, bottom)
+    inset = np.minimum(INSET * unit, 0.15 * (right - left))
+    gap, across = _widest_gap(left + inset, right - inset)
+    height, down = _widest_gap(top, bottom)
+    if gap > COLUMN_GAP * unit and not _is_one_row(top, bottom):
+        if _is_table(_columns(left + inset, right - inset, COLUMN_GAP * unit), unit):
+            return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit)
+        return _both(index, (left + right) / 2 < across, boxes, unit)
     if height > 0 and _columns_appear(index, boxes, unit):
-        first = (top + bottom) / 2 < at
-        return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
+        return _both(index, (top + bottom) / 2 < down, boxes, unit)
     return [index]
+
+
+def _both(index: NDArray[np.int64], first: NDArray[np.bool_], boxes: Boxes, unit: float) -> list[NDArray[np.int64]]:
+    return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
+
+
+def _columns(low: NDArray[np.float64], high: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Widths of the stretches that the intervals make and that lie more than ``least`` apart."""
+    order = np.argsort(low)
+    reach = np.maximum.accumulate(high[order])
+    first = np.flatnonzero(np.concatenate(([True], low[order][1:] - reach[:-1] > least)))
+    last = np.concatenate((first[1:] - 1, [len(low) - 1]))
+    return reach[last] - low[order][first]
+
+
+def _is_table(widths: NDArray[np.float64], unit: float) -> bool:
+    """At least three columns, half of them too narrow for prose."""
+    return len(widths) >= TABLE_COLUMNS and 2 * int((widths < PROSE_WIDTH * unit).sum()) >= len(widths)
 
 
 def _is_one_row(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:

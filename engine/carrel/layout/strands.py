@@ -12,10 +12,11 @@ from carrel.layout.ink import Ink, Mask
 from carrel.layout.ridges import Ridge, RidgeMap
 
 JOIN_GAP = 5.0
+OVERLAP = 5.0
 CUT_GAP = 6.5
 CORRIDORS = ((1.6, 28.0), (3.0, 16.0))  # width and height
-CORRIDOR_REACH = 14.0
-CORRIDOR_ROWS = 1.5
+CORRIDOR_REACH = 40.0
+CORRIDOR_ROWS = 2.5
 SHORTEST = 1.2
 ECHO_DISTANCE = 1.15
 ECHO_PITCH = 0.65
@@ -179,7 +180,7 @@ def _best_pairs(live: list[Strand], barrier: Mask, x_height_px: float, gap: floa
     lengths = right_end - left_end
     middle = np.clip(across, 0.0, None) / 2
     rise = (starts[None, :, 0] - starts[None, :, 1] * middle) - (ends[:, None, 0] + ends[:, None, 1] * middle)
-    overlap_limit = -np.minimum(2.0 * x_height_px, 0.4 * np.minimum(lengths[:, None], lengths[None, :]))
+    overlap_limit = -np.minimum(OVERLAP * x_height_px, 0.4 * np.minimum(lengths[:, None], lengths[None, :]))
     tolerance = (0.6 + 0.06 * np.clip(across, 0, None) / x_height_px) * x_height_px
     possible = (across < gap * x_height_px) & (across > overlap_limit) & (np.abs(rise) < tolerance)
     possible &= right_end[None, :] > right_end[:, None]

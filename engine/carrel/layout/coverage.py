@@ -1,0 +1,48 @@
+"""Ink that no line covers: what a reader of the text would never know of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.ink import find_ink
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
+
+SMALLEST_LETTER = 0.15
+
+
+def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> float:
+    """Share of a page's ink that lies in no line's polygon.
+
+    Borders, rulings and specks too small for a letter are no ink.
+
+    Parameters
+    ----------
+    gray
+        ``(h, w)`` uint8, illumination flattened (paper near 255, ink dark): the image that was searched.
+    regions
+        What was found on it.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 for a page without ink.
+    """
+    if min(gray.shape) < SMALLEST_SIDE_PX:
+        return 0.0
+    ink = find_ink(gray)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
+    large[0] = False
+    written = large[labels.astype(np.int32)]
+    total = int(written.sum())
+    if total == 0:
+        return 0.0
+    covered = np.zeros(ink.mask.shape, np.uint8)
+    for region in regions:
+        for line in region.lines:
+            cv2.fillPoly(covered, [np.rint(line.polygon * ink.scale).astype(np.int32)], (1,))
+    return float(np.count_nonzero(written & (covered == 0))) / total
