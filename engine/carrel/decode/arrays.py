@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +34,8 @@ def scratch_for(width: int, classes: int, frames: int) -> Scratch:
     nodes, pairs = 1 + width * frames, width * classes
     padded = -(-classes // FLAG_PADDING) * FLAG_PADDING
     return Scratch(
-        np.empty(7 * nodes + 4 * (nodes - 1) + 4 * width + 7 * pairs + classes, np.int32),
-        np.zeros(nodes + 6 * width + 2 * pairs + classes + 2 * frames, np.float64),
+        np.empty(7 * nodes + 4 * (nodes - 1) + 4 * width + 7 * pairs + 3 * classes, np.int32),
+        np.zeros(nodes + 7 * width + 2 * pairs + classes + 3 + 2 * frames, np.float64),
         np.zeros(padded + pairs, np.uint8),
     )
 
@@ -45,7 +44,7 @@ def scratch_for(width: int, classes: int, frames: int) -> Scratch:
 class Room:
     """Room for ``k`` readings of ``n`` lines of up to ``t`` frames."""
 
-    lengths: NDArray[np.int32]  # (n, k), -1 where there is no reading
+    lengths: NDArray[np.int32]  # (n, k), -1 where there is no reading, -2 where the line is broken
     scores: NDArray[np.float64]  # (n, k)
     characters: NDArray[np.int32]  # (n, k, 3, t): classes, starts, ends
     chances: NDArray[np.float32]  # (n, k, 2, t): share in the span, support in the beam
@@ -64,11 +63,9 @@ def room_for(lines: int, alternatives: int, frames: int) -> Room:
 
 def levels_of(options: DecodeOptions, unknown: float) -> NDArray[np.float64]:
     """The settings that are real numbers, in the kernel's order."""
-    threshold = options.candidate_threshold
     return np.array(
         [
-            math.log(threshold) if threshold > 0.0 else -745.0,  # exp of less is 0
-            threshold,
+            options.candidate_threshold,
             options.beam_threshold,
             LOG2_E / options.temperature,
             unknown,

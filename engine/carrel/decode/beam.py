@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.arrays import Room, Scratch, levels_of, room_for, scratch_for
-from carrel.decode.checks import check_line
+from carrel.decode.checks import check_shape, check_values
 from carrel.decode.lexicon import Lexicon
 from carrel.decode.ngram import ARC, STATE, Factors, Language
 from carrel.decode.options import DecodeOptions
@@ -20,6 +21,9 @@ from carrel.errors import UsageError
 
 Readings = tuple[Decoded, ...]
 _thread = threading.local()
+LINES_AT_ONCE = 8
+BROKEN = -2
+"""Length of a line that holds broken frames; see ``carrel.kernels.ctc_search``."""
 
 
 def beam_search(
@@ -75,15 +79,20 @@ def beam_search_lines(
     options = options or DecodeOptions()
     lines = [row if frames is None else row[: frames[i]] for i, row in enumerate(logits)]
     for i, line in enumerate(lines):
-        check_line(line, blank, options.temperature, line=i)
+        check_shape(line, blank, options.temperature, line=i)
     if not lines:
         return []
     classes = lines[0].shape[1]
     _check_classes(lines, classes, language, lexicon)
     search = _Search(options, language, lexicon, blank, classes)
-    if options.threads == 1 or len(lines) == 1:
-        return search.read(lines)
-    return _read_in_threads(search, lines, options.threads)
+    try:
+        if options.threads == 1 or len(lines) == 1:
+            return search.read(lines)
+        return _read_in_threads(search, lines, options.threads)
+    except _BrokenLineError:
+        for i, line in enumerate(lines):
+            check_values(line, i)
+        raise
 
 
 def _check_classes(
@@ -104,6 +113,10 @@ def _read_in_threads(search: _Search, lines: list[NDArray[np.float32]], threads:
         return [readings for part in pool.map(search.read, parts) for readings in part]
 
 
+class _BrokenLineError(Exception):
+    """A line holds values that `check_values` refuses; the search looks at them all anyway."""
+
+
 class _Search:
     """The settings of a call in the kernel's terms; `read` may run in several threads at once."""
 
@@ -120,17 +133,23 @@ class _Search:
         self.symbols = np.stack([factors.numbers, lexicon.symbols if lexicon else factors.numbers])
 
     def read(self, lines: list[NDArray[np.float32]]) -> list[Readings]:
+        """Read lines, a few at a time: the room for their results is used again and stays in the processor's cache."""
+        longest = max(map(len, lines))
+        memory = _memory(self.width, self.classes, self.alternatives, longest)
+        found: list[Readings] = []
+        for i in range(0, len(lines), LINES_AT_ONCE):
+            found += self._read(lines[i : i + LINES_AT_ONCE], memory)
+        return found
+
+    def _read(self, lines: list[NDArray[np.float32]], memory: _Memory) -> list[Readings]:
         from carrel.kernels.ctc_readings import read_lines
 
         rows, places = _rows_of(lines)
-        longest = int(places[:, 1].max())
-        scratch, capacity = _scratch(self.width, self.classes, longest)
-        room = room_for(len(lines), self.alternatives, longest)
-        f = self.factors
+        f, scratch, room = self.factors, memory.scratch, memory.room
         read_lines(
             rows,
             places,
-            np.array((*self.counts, capacity)),
+            np.array((*self.counts, memory.longest)),
             self.levels,
             f.states,
             f.arcs,
@@ -145,24 +164,35 @@ class _Search:
             room.characters,
             room.chances,
         )
-        return _readings(room)
+        return _readings(room, len(lines))
 
 
 def _rows_of(lines: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All rows of all lines as one array, and where each line stands in it."""
     lengths = np.array([len(line) for line in lines])
-    rows = np.ascontiguousarray(lines[0]) if len(lines) == 1 else np.concatenate(lines)
+    rows = np.require(lines[0], requirements="CW") if len(lines) == 1 else np.concatenate(lines)
     return rows, np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
 
 
-def _scratch(width: int, classes: int, frames: int) -> tuple[Scratch, int]:
-    """The thread's scratch memory and the number of frames it is laid out for, made anew when something larger comes."""
-    key = (width, classes)
-    held: tuple[tuple[int, int], Scratch, int] | None = getattr(_thread, "held", None)
-    if held is None or held[0] != key or held[2] < frames:
-        capacity = -(-frames // 128) * 128
-        held = _thread.held = (key, scratch_for(width, classes, capacity), capacity)
-    return held[1], held[2]
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a thread works in, for lines of up to ``longest`` frames."""
+
+    key: tuple[int, int, int]
+    longest: int
+    scratch: Scratch
+    room: Room
+
+
+def _memory(width: int, classes: int, alternatives: int, frames: int) -> _Memory:
+    """The thread's memory, made anew when something else or longer comes."""
+    key = (width, classes, alternatives)
+    held: _Memory | None = getattr(_thread, "held", None)
+    if held is None or held.key != key or held.longest < frames:
+        longest = -(-frames // 128) * 128
+        room = room_for(LINES_AT_ONCE, alternatives, longest)
+        held = _thread.held = _Memory(key, longest, scratch_for(width, classes, longest), room)
+    return held
 
 
 @cache
@@ -176,8 +206,10 @@ def _no_trie() -> NDArray[np.int32]:
     return np.array([1, 0, 0, 0, 0], np.int32)
 
 
-def _readings(room: Room) -> list[Readings]:
-    lengths, scores = room.lengths.tolist(), room.scores.tolist()
+def _readings(room: Room, lines: int) -> list[Readings]:
+    lengths, scores = room.lengths[:lines].tolist(), room.scores[:lines].tolist()
+    if any(row[0] == BROKEN for row in lengths):
+        raise _BrokenLineError
     return [
         tuple(
             _reading(room.characters[n, k, :, :length], room.chances[n, k, :, :length], scores[n][k])

@@ -11,12 +11,18 @@ from carrel.errors import ModelError, UsageError
 
 
 def check_line(logits: NDArray[np.float32], blank: int, temperature: float = 1.0, line: int | None = None) -> None:
-    """Refuse logits of one line that cannot be decoded.
+    """Refuse logits of one line that cannot be decoded: `check_shape` and `check_values`."""
+    check_shape(logits, blank, temperature, line)
+    check_values(logits, line)
+
+
+def check_shape(logits: NDArray[np.float32], blank: int, temperature: float = 1.0, line: int | None = None) -> None:
+    """Refuse logits of a wrong type or shape, and settings that do not fit them.
 
     Parameters
     ----------
     logits
-        float32 ``(t, c)``; -inf marks an impossible class.
+        float32 ``(t, c)``.
     blank
         Class index of the blank, in [0, c).
     temperature
@@ -28,8 +34,6 @@ def check_line(logits: NDArray[np.float32], blank: int, temperature: float = 1.0
     ------
     UsageError
         Wrong type, shape, blank or temperature.
-    ModelError
-        NaN, +inf, or a frame that is zero or -inf throughout.
     """
     where = "" if line is None else f" of line {line}"
     if logits.dtype != np.float32 or logits.ndim != 2:
@@ -44,10 +48,17 @@ def check_line(logits: NDArray[np.float32], blank: int, temperature: float = 1.0
         raise UsageError(f"blank is class {blank}, but the logits{where} have classes 0 to {classes - 1}")
     if not (temperature > 0.0 and math.isfinite(temperature)):
         raise UsageError(f"temperature is {temperature}; it must be a number above 0")
-    _check_values(logits, where)
 
 
-def _check_values(logits: NDArray[np.float32], where: str) -> None:
+def check_values(logits: NDArray[np.float32], line: int | None = None) -> None:
+    """Refuse what no sound network gives; -inf marks an impossible class and is none of it.
+
+    Raises
+    ------
+    ModelError
+        NaN, +inf, or a frame that is zero or -inf throughout.
+    """
+    where = "" if line is None else f" of line {line}"
     # one pass each: NaN and +inf reach the row maximum, a row of zeros or -inf has no other maximum
     largest = logits.max(axis=1)
     if not np.isfinite(largest).all():

@@ -210,7 +210,7 @@ class Language:
         bits = np.left_shift(np.uint64(1), (model.arc_symbols & 63).astype(np.uint64))
         states["filter"][:-1] = np.bitwise_or.reduceat(bits, first)
         states["bound"][:-1] = _bounds(states[:-1], np.maximum.reduceat(arcs["factor"], first), unknown)
-        return Factors(states, arcs, model.arc_symbols, self._numbers, model.start, unknown)
+        return Factors(states, arcs, model.arc_symbols.copy(), self._numbers, model.start, unknown)
 
 
 def _bounds(states: NDArray[np.void], of_arcs: NDArray[np.float32], unknown: float) -> NDArray[np.float32]:

@@ -47,6 +47,15 @@ def compiled(function: Callable[P, R] | None = None, **settings: Any) -> Any:
         _settings.CACHE_DIR = before
 
 
+def inner(function: Callable[P, R] | None = None, **settings: Any) -> Any:
+    """Compile a function for use by kernels only: inlined, and free to pass arrays around without counting references.
+
+    Such a function can make no arrays, return none, and not be called from Python. What it saves is large: numba counts
+    references with locked instructions wherever an array is taken out of a tuple or sliced.
+    """
+    return compiled(function, **{"forceinline": True, "_nrt": False, **settings})
+
+
 @cache
 def cache_folder() -> Path | None:
     """The private folder of compiled kernels, made if need be; None where there can be none (nothing is cached then).

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.compiled import compiled
+from carrel.kernels.compiled import inner
 
 STATE = np.dtype([("filter", "<u8"), ("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4"), ("bound", "<f4")])
 """A context. ``filter`` has bit ``symbol % 64`` set for each arc, ``first`` is the first arc (the last one is before
@@ -48,7 +48,7 @@ class Trie(NamedTuple):
     symbols: NDArray[np.int32]
 
 
-@compiled
+@inner
 def find(symbols: NDArray[np.uint8], first: int, end: int, symbol: int) -> int:
     """Place of ``symbol`` in ``symbols[first:end]``, sorted ascending; -1 if it is not there."""
     if end - first <= SCAN:
@@ -66,7 +66,7 @@ def find(symbols: NDArray[np.uint8], first: int, end: int, symbol: int) -> int:
     return first if first < end_of_range and symbols[first] == symbol else -1
 
 
-@compiled
+@inner
 def language_step(language: Language, state: int, label: int, unknown: float) -> tuple[float, int]:
     """Factor of class ``label`` in a state, and the next state. Unknown classes cost ``unknown`` and forget the context."""
     symbol = language.symbols[label]
@@ -87,7 +87,7 @@ def language_step(language: Language, state: int, label: int, unknown: float) ->
         state = np.int64(record.shorter)  # type: ignore[attr-defined]
 
 
-@compiled
+@inner
 def trie_step(trie: Trie, state: int, label: int, penalty: float) -> tuple[float, int]:
     """Factor of class ``label`` in a trie state, and the next state; leaving the trie costs ``penalty``, once a word."""
     symbol = trie.symbols[label]
@@ -107,7 +107,7 @@ def trie_step(trie: Trie, state: int, label: int, penalty: float) -> tuple[float
     return penalty, OUTSIDE
 
 
-@compiled
+@inner
 def trie_end(trie: Trie, state: int, penalty: float) -> float:
     """Factor of ending the word here: ``penalty`` inside an entry; between words and after a whole one nothing."""
     return penalty if state > 0 and not trie.ends[state] else 1.0

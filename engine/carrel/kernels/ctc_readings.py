@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from carrel.kernels.compiled import compiled
-from carrel.kernels.ctc_context import Language, Trie, language_step, trie_end
+from carrel.kernels.compiled import compiled, inner
+from carrel.kernels.ctc_context import ARC, STATE, Language, Trie, language_step, trie_end
 from carrel.kernels.ctc_frames import LOG2_E, PADDING
 from carrel.kernels.ctc_search import (
+    BROKEN,
     CONTEXT,
     LABEL,
     MARK,
@@ -29,7 +32,7 @@ from carrel.kernels.ctc_search import (
 LABELS, STARTS, ENDS = range(3)
 
 
-@compiled
+@inner
 def close_line(work: Workspace, rules: Rules, language: Language, trie: Trie, occupied: int, end_label: int) -> float:
     """Multiply the factors of ending the line into ``masses[NEXT_TOTAL]``. Returns the sum of these."""
     total = 0.0
@@ -37,15 +40,15 @@ def close_line(work: Workspace, rules: Rules, language: Language, trie: Trie, oc
         node = work.slots[NODE, s]
         mass = work.masses[TOTAL, s]
         if rules.use_language and end_label >= 0:
-            mass *= language_step(language, work.nodes[node, CONTEXT], end_label, rules.unknown)[0]
+            mass *= language_step(language, np.int64(work.nodes[node, CONTEXT]), end_label, rules.unknown)[0]
         if rules.use_lexicon:
-            mass *= trie_end(trie, work.nodes[node, WORD], rules.penalty)
+            mass *= trie_end(trie, np.int64(work.nodes[node, WORD]), rules.penalty)
         work.masses[NEXT_TOTAL, s] = mass
         total += mass
     return total
 
 
-@compiled
+@inner
 def best_slot(work: Workspace, occupied: int) -> int:
     """Slot of the largest mass not yet taken (taken ones are negative); -1 if none is above 0."""
     best, best_mass = -1, 0.0
@@ -55,7 +58,7 @@ def best_slot(work: Workspace, occupied: int) -> int:
     return best
 
 
-@compiled
+@inner
 def write_characters(work: Workspace, slot: int, characters: NDArray[np.int32]) -> int:
     """Classes and first frames of the prefix in ``slot``. Returns how many characters it has."""
     length = 0
@@ -71,7 +74,7 @@ def write_characters(work: Workspace, slot: int, characters: NDArray[np.int32]) 
     return length
 
 
-@compiled
+@inner
 def write_spans(
     logits: NDArray[np.float32],
     rules: Rules,
@@ -107,7 +110,7 @@ def write_spans(
         shares[i] = min(1.0, own / max(others, 1e-30))
 
 
-@compiled
+@inner
 def set_path(work: Workspace, slot: int, length: int) -> None:
     """Note the depth of every node of the reading in ``slot`` in the column ``SLOT``; a ``length`` of 0 clears it."""
     node = work.slots[NODE, slot]
@@ -118,7 +121,7 @@ def set_path(work: Workspace, slot: int, length: int) -> None:
         node = work.nodes[node, PARENT]
 
 
-@compiled
+@inner
 def write_support(
     work: Workspace, occupied: int, length: int, characters: NDArray[np.int32], support: NDArray[np.float32]
 ) -> None:
@@ -151,7 +154,7 @@ def write_support(
         support[i] = min(1.0, support[i] / total)
 
 
-@compiled
+@inner(forceinline=False)
 def read_line(
     logits: NDArray[np.float32],
     rules: Rules,
@@ -165,11 +168,15 @@ def read_line(
     characters: NDArray[np.int32],
     chances: NDArray[np.float32],
 ) -> None:
-    """The best ``len(lengths)`` readings of a line; ``lengths`` is -1 where there are fewer.
+    """The best ``len(lengths)`` readings of a line; ``lengths`` is -1 where there are fewer, `BROKEN` if
+    a frame is none that a network should give.
 
     ``characters`` is ``(k, 3, t)``, ``chances`` ``(k, 2, t)``: share in the span, support in the beam.
     """
     occupied, log_scale = search_line(logits, rules, language, trie, first_context, work)
+    if occupied < 0:
+        lengths[:] = BROKEN
+        return
     close_line(work, rules, language, trie, occupied, end_label)
     for s in range(occupied):
         work.masses[TOTAL, s] = work.masses[NEXT_TOTAL, s]
@@ -186,7 +193,7 @@ def read_line(
         write_spans(logits, rules, work, length, characters[k], chances[k, 0])
         set_path(work, slot, length)
         write_support(work, occupied, length, characters[k], chances[k, 1])
-        set_path(work, slot, 0)
+        set_path(work, slot, np.int64(0))
 
 
 @compiled
@@ -214,11 +221,10 @@ def read_lines(
     the settings, ``integers``, ``reals`` and ``flags`` are scratch memory; `carrel.decode.arrays` lays all of them out.
     """
     blank, width, use_language, use_lexicon, first_context, longest = counts
-    log_threshold, threshold, beam_threshold, scale, unknown, penalty = levels
+    threshold, beam_threshold, scale, unknown, penalty = levels
     rules = Rules(
         blank,
         width,
-        log_threshold,
         threshold,
         beam_threshold,
         scale,
@@ -248,7 +254,7 @@ def read_lines(
         )
 
 
-@compiled
+@inner(_nrt=True)
 def trie_of(packed: NDArray[np.int32], symbols: NDArray[np.int32]) -> Trie:
     """Take a packed trie apart: number of states and arcs, firsts, ends, symbols, next states."""
     states, arcs = packed[0], packed[1]
@@ -259,7 +265,7 @@ def trie_of(packed: NDArray[np.int32], symbols: NDArray[np.int32]) -> Trie:
     return Trie(packed[first:ends], packed[arc_symbols:arc_next], packed[arc_next:], packed[ends:arc_symbols], symbols)
 
 
-@compiled
+@inner(_nrt=True)
 def workspace_of(
     integers: NDArray[np.int32],
     reals: NDArray[np.float64],
@@ -275,7 +281,7 @@ def workspace_of(
     b = a + 4 * (nodes - 1)
     c = b + 4 * width
     d = c + 7 * pairs
-    e = nodes + 6 * width
+    e = nodes + 7 * width
     f = e + 2 * pairs
     g = f + classes
     padded = (classes + PADDING - 1) // PADDING * PADDING
@@ -283,13 +289,46 @@ def workspace_of(
         integers[:a].reshape((nodes, 7)),
         reals[:nodes],
         integers[a:b].reshape((2 * (nodes - 1), 2)),
-        reals[nodes:e].reshape((6, width)),
+        reals[nodes:e].reshape((7, width)),
         integers[b:c].reshape((4, width)),
         reals[e:f].reshape((2, pairs)),
         integers[c:d].reshape((7, pairs)),
         flags[padded : padded + pairs],
         reals[f:g],
         integers[d : d + classes],
+        integers[d + classes : d + 2 * classes],
         flags[:padded],
-        reals[g : g + 2 * longest].reshape((2, longest)),
+        integers[d + 2 * classes : d + 3 * classes].view(np.float32),
+        reals[g : g + 3],
+        reals[g : g + 3].view(np.int64),
+        reals[g + 3 : g + 3 + 2 * longest].reshape((2, longest)),
+    )
+
+
+def warm_up() -> None:
+    """Compile the search, or take it from the cache, for the types that `carrel.decode.beam` passes."""
+    read_lines.compile(signature())
+
+
+def signature() -> tuple[Any, ...]:
+    """Types of the arguments of `read_lines`: C-ordered, writable arrays."""
+    integers, longs = types.Array(types.int32, 1, "C"), types.Array(types.int64, 1, "C")
+    reals, bytes_ = types.Array(types.float64, 1, "C"), types.Array(types.uint8, 1, "C")
+    return (
+        types.Array(types.float32, 2, "C"),
+        types.Array(types.int64, 2, "C"),
+        longs,
+        reals,
+        types.Array(from_dtype(STATE), 1, "C"),
+        types.Array(from_dtype(ARC), 1, "C"),
+        bytes_,
+        integers,
+        types.Array(types.int32, 2, "C"),
+        integers,
+        reals,
+        bytes_,
+        types.Array(types.int32, 2, "C"),
+        types.Array(types.float64, 2, "C"),
+        types.Array(types.int32, 4, "C"),
+        types.Array(types.float32, 4, "C"),
     )

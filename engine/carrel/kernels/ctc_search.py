@@ -14,18 +14,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.compiled import compiled
+from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
 from carrel.kernels.ctc_frames import candidates_of
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
-# rows of `masses`: of the prefix ending in a blank, in its last character, both; the same after the frame
-BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL = range(6)
+# rows of `masses`: of the prefix ending in a blank, in its last character, both; the same after the frame; the most that
+# the prefix and one more character could have, but for the character's probability
+BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND = range(7)
 # rows of `slots`
 NODE, MARK, NEXT_MARK, FREE = range(4)
 # rows of `origins`
 FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR = range(7)
+BROKEN = -2
 SMALLEST = 1e-60
 """Masses are rescaled when the best falls under this."""
 
@@ -35,7 +37,6 @@ class Rules(NamedTuple):
 
     blank: int
     width: int
-    log_threshold: float
     threshold: float
     beam_threshold: float
     scale: float
@@ -51,18 +52,22 @@ class Workspace(NamedTuple):
     nodes: NDArray[np.int32]  # (nodes, 7)
     factors: NDArray[np.float64]  # (nodes,)
     marks: NDArray[np.int32]  # (marks, 2): frame, mark before
-    masses: NDArray[np.float64]  # (6, width)
+    masses: NDArray[np.float64]  # (7, width)
     slots: NDArray[np.int32]  # (4, width)
     extensions: NDArray[np.float64]  # (2, width * classes): mass, factor
     origins: NDArray[np.int32]  # (7, width * classes)
     taken: NDArray[np.uint8]  # (width * classes,)
     probabilities: NDArray[np.float64]  # (classes,)
     candidates: NDArray[np.int32]  # (classes,)
+    tries: NDArray[np.int32]  # (classes,)
     flags: NDArray[np.uint8]  # (classes, padded to a multiple of 8)
+    powers: NDArray[np.float32]  # (classes,)
+    levels: NDArray[np.float64]  # (3,)
+    level_bits: NDArray[np.int64]  # the same memory
     frames: NDArray[np.float64]  # (2, frames): largest logit, inverse mass
 
 
-@compiled
+@inner
 def step(rules: Rules, language: Language, trie: Trie, context: int, word: int, label: int) -> tuple[float, int, int]:
     """Factor of a character after a prefix, and the prefix's states after it."""
     factor = 1.0
@@ -74,30 +79,40 @@ def step(rules: Rules, language: Language, trie: Trie, context: int, word: int, 
     return factor, context, word
 
 
-@compiled
-def sort_candidates(candidates: NDArray[np.int32], count: int, probabilities: NDArray[np.float64]) -> None:
-    """Most probable first, by insertion: there are few."""
-    for i in range(1, count):
-        label = candidates[i]
-        key = probabilities[label]
-        j = i
-        while j > 0 and probabilities[candidates[j - 1]] < key:
-            candidates[j] = candidates[j - 1]
+@inner
+def choose_tries(work: Workspace, blank: int, count: int, least: float) -> np.int64:
+    """List the candidates of at least this probability, other than the blank, most probable first. Returns how many.
+
+    By insertion: there are few.
+    """
+    chosen = np.int64(0)
+    for k in range(count):
+        label = work.candidates[k]
+        probability = work.probabilities[label]
+        if label == blank or probability < least:
+            continue
+        j = chosen
+        while j > 0 and work.probabilities[work.tries[j - 1]] < probability:
+            work.tries[j] = work.tries[j - 1]
             j -= 1
-        candidates[j] = label
+        work.tries[j] = label
+        chosen += 1
+    return chosen
 
 
-@compiled
-def stay(work: Workspace, rules: Rules, occupied: int, frame: int, marks: int) -> tuple[int, int, float, float]:
+@inner
+def stay(
+    work: Workspace, rules: Rules, language: Language, occupied: int, frame: int, marks: int
+) -> tuple[np.int64, int, float, float, float]:
     """Masses of the prefixes that stay: by a blank, by a repeat, and by the last character added to a parent in the beam.
 
     Pairs of slot and character that make such a prefix are noted in ``taken`` (and listed in ``origins[PAIR]``).
-    Returns the numbers of pairs and marks, the best and the smallest mass.
+    Returns the numbers of pairs and marks, the best and the smallest mass, and the largest bound for new prefixes.
     """
     masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
     classes = len(q)
-    pairs = 0
-    best, smallest = 0.0, np.inf
+    pairs = np.int64(0)
+    best, smallest, widest = 0.0, np.inf, 0.0
     for s in range(occupied):
         node = slots[NODE, s]
         label = nodes[node, LABEL]
@@ -126,35 +141,38 @@ def stay(work: Workspace, rules: Rules, occupied: int, frame: int, marks: int) -
         masses[NEXT_TOTAL, s] = total
         best = max(best, total)
         smallest = min(smallest, total)
-    return pairs, marks, best, smallest
+        bound = masses[TOTAL, s]
+        if rules.use_language:
+            bound *= language.states[nodes[node, CONTEXT]].bound  # type: ignore[attr-defined]
+        masses[BOUND, s] = bound
+        widest = max(widest, bound)
+    return pairs, marks, best, smallest, widest
 
 
-@compiled
+@inner
 def extend(
     work: Workspace, rules: Rules, language: Language, trie: Trie, occupied: int, count: int, cut: float
 ) -> tuple[int, float]:
-    """New prefixes with a mass of at least ``cut``. Returns their number and the best mass."""
+    """New prefixes with a mass of at least ``cut`` by the first ``count`` of ``tries``. Returns their number and the best mass."""
     masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
     fused = rules.use_language or rules.use_lexicon
     classes = len(q)
     extensions = 0
     best = 0.0
     for s in range(occupied):
-        node = slots[NODE, s]
+        node = np.int64(slots[NODE, s])
         last = nodes[node, LABEL]
-        context, word = nodes[node, CONTEXT], nodes[node, WORD]
+        context, word = np.int64(nodes[node, CONTEXT]), np.int64(nodes[node, WORD])
         total = masses[TOTAL, s]
-        bound = total
-        if rules.use_language:
-            bound *= language.states[context].bound  # type: ignore[attr-defined]
+        bound = masses[BOUND, s]
         for k in range(count):
-            label = work.candidates[k]
+            label = np.int64(work.tries[k])
             if bound * q[label] < cut:
                 break
-            if label == rules.blank or work.taken[s * classes + label]:
+            if work.taken[s * classes + label]:
                 continue
             mass = (masses[BLANK, s] if label == last else total) * q[label]
-            factor, to_context, to_word = 1.0, 0, 0
+            factor, to_context, to_word = 1.0, np.int64(0), np.int64(0)
             if fused and mass > 0.0:
                 factor, to_context, to_word = step(rules, language, trie, context, word, label)
                 mass *= factor
@@ -170,7 +188,7 @@ def extend(
     return extensions, best
 
 
-@compiled
+@inner
 def count_from(values: NDArray[np.float64], count: int, level: float) -> int:
     """How many of the first ``count`` values reach ``level``."""
     total = 0
@@ -179,13 +197,13 @@ def count_from(values: NDArray[np.float64], count: int, level: float) -> int:
     return total
 
 
-@compiled
+@inner
 def reaching(work: Workspace, occupied: int, extensions: int, level: float) -> int:
     """How many masses, old and new, reach ``level``."""
     return count_from(work.masses[NEXT_TOTAL], occupied, level) + count_from(work.extensions[0], extensions, level)
 
 
-@compiled
+@inner
 def level_of_best(
     work: Workspace, occupied: int, extensions: int, width: int, low: float, high: float
 ) -> tuple[float, float]:
@@ -194,8 +212,7 @@ def level_of_best(
 
     Bisection on the bits of positive doubles, which are ordered as their values are.
     """
-    levels = np.empty(3, np.float64)
-    bits = levels.view(np.int64)
+    levels, bits = work.levels, work.level_bits
     levels[0], levels[1] = low, high
     bits[1] += 1
     while bits[1] - bits[0] > 1:
@@ -210,7 +227,7 @@ def level_of_best(
     return levels[0], levels[1]
 
 
-@compiled
+@inner
 def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
     """The node of a prefix and one more character; ``nodes``, the number there are, if it has to be made."""
     child = work.nodes[node, CHILD]
@@ -221,7 +238,7 @@ def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
     return nodes
 
 
-@compiled
+@inner
 def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: int) -> tuple[int, int]:
     """Carry over the masses of the prefixes that reach ``level``, and up to ``room`` that reach ``tie``; free the other
     slots. Returns how many were freed and the room left."""
@@ -246,7 +263,7 @@ def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: i
     return free, room
 
 
-@compiled
+@inner
 def keep_extensions(work: Workspace, extensions: int, tie: float, level: float, room: int) -> int:
     """Move the extensions that reach ``level``, and up to ``room`` that reach ``tie``, to the front, with the node and
     mark they come from; the slots of these must not have been touched yet. Returns how many there are."""
@@ -270,7 +287,7 @@ def keep_extensions(work: Workspace, extensions: int, tie: float, level: float, 
     return kept
 
 
-@compiled
+@inner
 def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> None:
     """Make the node of extension ``e``: a child of ``parent``."""
     record = work.nodes[node]
@@ -281,7 +298,7 @@ def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> Non
     work.factors[node] = work.extensions[1, e]
 
 
-@compiled
+@inner
 def settle(
     work: Workspace, kept: int, free: int, occupied: int, nodes: int, marks: int, frame: int
 ) -> tuple[int, int, int]:
@@ -294,7 +311,7 @@ def settle(
         else:
             s = occupied
             occupied += 1
-        parent, label = origins[TO_NODE, e], origins[BY, e]
+        parent, label = np.int64(origins[TO_NODE, e]), np.int64(origins[BY, e])
         node = child_of(work, parent, label, nodes)
         if node == nodes:
             new_node(work, node, parent, label, e)
@@ -311,7 +328,7 @@ def settle(
     return occupied, nodes, marks
 
 
-@compiled
+@inner
 def close_gaps(work: Workspace, free: int, occupied: int) -> int:
     """Move the last prefixes into the slots still free. Returns the number of occupied slots."""
     masses, slots = work.masses, work.slots
@@ -330,7 +347,7 @@ def close_gaps(work: Workspace, free: int, occupied: int) -> int:
     return occupied
 
 
-@compiled
+@inner
 def advance(
     work: Workspace,
     rules: Rules,
@@ -343,10 +360,12 @@ def advance(
     frame: int,
 ) -> tuple[int, int, int, float]:
     """One frame with ``count`` candidates. Returns the numbers of occupied slots, nodes and marks, and the best mass."""
-    pairs, marks, best, smallest = stay(work, rules, occupied, frame, marks)
+    pairs, marks, best, smallest, widest = stay(work, rules, language, occupied, frame, marks)
     cut = smallest if occupied == rules.width else 0.0
     cut = max(cut, best * rules.beam_threshold)
-    extensions, best_extension = extend(work, rules, language, trie, occupied, count, cut)
+    # the margin is for rounding: division and multiplication must not disagree about the very best
+    tries = choose_tries(work, rules.blank, count, cut / widest * (1.0 - 1e-9) if widest > 0.0 else np.inf)
+    extensions, best_extension = extend(work, rules, language, trie, occupied, tries, cut)
     for pair in range(pairs):
         work.taken[work.origins[PAIR, pair]] = 0
     best = max(best, best_extension)
@@ -365,14 +384,14 @@ def advance(
     return occupied, nodes, marks, best
 
 
-@compiled
+@inner
 def ties(work: Workspace, occupied: int, tie: float, level: float) -> int:
     """How many old prefixes reach ``tie`` only."""
     stays = work.masses[NEXT_TOTAL]
     return count_from(stays, occupied, tie) - count_from(stays, occupied, level)
 
 
-@compiled
+@inner
 def rescale(work: Workspace, occupied: int, factor: float) -> None:
     """Multiply all masses."""
     for s in range(occupied):
@@ -381,7 +400,7 @@ def rescale(work: Workspace, occupied: int, factor: float) -> None:
         work.masses[TOTAL, s] *= factor
 
 
-@compiled
+@inner
 def fold(work: Workspace, occupied: int) -> None:
     """A blank follows every prefix (of the probability 1)."""
     for s in range(occupied):
@@ -389,7 +408,7 @@ def fold(work: Workspace, occupied: int) -> None:
         work.masses[CHARACTER, s] = 0.0
 
 
-@compiled
+@inner
 def start(work: Workspace) -> None:
     """The beam holds the empty prefix."""
     root = work.nodes[0]
@@ -400,16 +419,19 @@ def start(work: Workspace) -> None:
     work.slots[NODE, 0], work.slots[MARK, 0] = 0, -1
 
 
-@compiled
+@inner(forceinline=False)
 def search_line(
     logits: NDArray[np.float32], rules: Rules, language: Language, trie: Trie, first_context: int, work: Workspace
 ) -> tuple[int, float]:
-    """Search one line ``(t, c)``. Returns the number of occupied slots and the logarithm their masses are scaled by."""
+    """Search one line ``(t, c)``. Returns the number of occupied slots and the logarithm their masses are scaled by.
+
+    At a frame that no network should give, the search ends with `BROKEN` and the number of the frame.
+    """
     start(work)
     work.nodes[0, CONTEXT] = first_context
     bits = logits.view(np.int32)
     words = work.flags.view(np.uint64)
-    occupied, nodes, marks = 1, 1, 0
+    occupied, nodes, marks = np.int64(1), np.int64(1), np.int64(0)  # literals would compile everything below twice
     log_scale, by_blanks = 0.0, 1.0
     after_blank = False
     for t in range(len(logits)):
@@ -417,13 +439,15 @@ def search_line(
             logits[t],
             bits[t],
             rules.scale,
-            rules.log_threshold,
             rules.threshold,
+            work.powers,
             work.flags,
             words,
             work.probabilities,
             work.candidates,
         )
+        if count == 0:
+            return BROKEN, np.float64(t)
         work.frames[0, t], work.frames[1, t] = largest, inverse
         if count == 1 and work.candidates[0] == rules.blank:
             if not after_blank:
@@ -435,11 +459,10 @@ def search_line(
                 by_blanks = 1.0
         else:
             after_blank = False
-            sort_candidates(work.candidates, count, work.probabilities)
             occupied, nodes, marks, best = advance(work, rules, language, trie, count, occupied, nodes, marks, t)
             if best < SMALLEST and best > 0.0:
                 rescale(work, occupied, 1.0 / best)
                 log_scale += math.log(best)
         for k in range(count):
             work.probabilities[work.candidates[k]] = 0.0
-    return occupied, log_scale + math.log(by_blanks)
+    return occupied, log_scale + math.log(by_blanks)  # type: ignore[return-value]
