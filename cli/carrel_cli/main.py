@@ -10,7 +10,7 @@ import carrel
 import click
 from carrel.errors import CarrelError
 
-OWN_COMMANDS = {"read": "carrel_cli.read"}
+OWN_COMMANDS = {"batch": "carrel_cli.batch", "read": "carrel_cli.read"}
 
 
 class Commands(click.Group):

@@ -91,10 +91,14 @@ class Reader:
         )
         return Page(width_px, height_px, scan.dpi, regions, scan.source, self._provenance(prepared.skew_degrees))
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models in use, as ``name@sha256[:12]``."""
+        return self._handwriting.identity, self._writing.identity
+
     def _provenance(self, skew_degrees: float) -> Provenance:
-        models = (self._handwriting.identity, self._writing.identity)
         software = f"Carrel {carrel.__version__}"
-        return Provenance(software, models, self.options.languages, round(skew_degrees, 3))
+        return Provenance(software, self.models, self.options.languages, round(skew_degrees, 3))
 
     @cached_property
     def _handwriting(self) -> Model:

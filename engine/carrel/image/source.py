@@ -55,7 +55,7 @@ class Scan:
     source: Source
 
 
-def open_scans(path: Path, max_megapixels: float) -> Iterator[Scan]:
+def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator[Scan]:
     """Decode the pages of a file one after the other.
 
     Parameters
@@ -64,6 +64,8 @@ def open_scans(path: Path, max_megapixels: float) -> Iterator[Scan]:
         PNG, JPEG, TIFF (with any number of pages), WebP, JPEG 2000 or PDF, told by content, not by name.
     max_megapixels
         Pages above this many million pixels are refused before they are decoded.
+    first
+        Pages before this one, counted from 0, are passed over undecoded.
 
     Yields
     ------
@@ -78,7 +80,7 @@ def open_scans(path: Path, max_megapixels: float) -> Iterator[Scan]:
     max_px = int(max_megapixels * 1e6)
     with open_regular(path) as stream:
         pages = _pdf_scans if _is_pdf(stream) else _image_scans
-        yield from pages(path, stream, max_px)
+        yield from pages(path, stream, max_px, first)
 
 
 def count_pages(path: Path) -> int:
@@ -107,11 +109,11 @@ def _is_pdf(stream: BinaryIO) -> bool:
     return b"%PDF-" in head
 
 
-def _pdf_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
+def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterator[Scan]:
     with _refusing(path, None):
         document = pdf.open_pdf(stream)
     try:
-        for index in range(len(document)):
+        for index in range(first, len(document)):
             with _refusing(path, index):
                 gray, dpi = pdf.render(document, index, max_px)
                 _require_size(path, index, gray.shape[1], gray.shape[0], max_px)
@@ -121,7 +123,7 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
             document.close()
 
 
-def _image_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
+def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterator[Scan]:
     with _refusing(path, None):
         image = _opened(path, stream)
     frames = _frames(image)
@@ -129,6 +131,8 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int) -> Iterator[Scan]:
         with _refusing(path, index if index else None):
             if next(frames, None) is None:
                 return
+            if index < first:
+                continue
             _require_size(path, index, image.width, image.height, max_px)
             with _undisturbed():
                 if image.format == "PNG":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from carrel.errors import OutputError
@@ -14,7 +15,7 @@ def write_file(path: Path, contents: bytes) -> None:
     Raises
     ------
     OutputError
-        The file cannot be written; whatever stood at ``path`` is as it was.
+        The file cannot be written; whatever stood at ``path`` is as it was. Its cause is the ``OSError``.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -25,10 +26,11 @@ def write_file(path: Path, contents: bytes) -> None:
         part.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that turned read-only refuses this too
+            part.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        ) from None
+        ) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -1,0 +1,101 @@
+"""``carrel batch``: a folder of scans in, results out; stops and resumes as often as need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from carrel.batch.folders import Folders
+from carrel.batch.intake import Found, find_files
+from carrel.batch.journal import Journal
+from carrel.batch.status import read_heartbeat, summary
+from carrel.errors import InputError, UsageError
+from carrel.image.files import shown
+
+from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
+
+
+@click.command("batch")
+@click.argument("source", required=False, type=click.Path(path_type=Path), metavar="IN")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="Folder for the results.")
+@batch_options
+@click.option("--retry", is_flag=True, help="Try again what was refused or put aside.")
+@click.option("--status", type=click.Path(path_type=Path), metavar="OUT", help="How the batch into OUT is doing.")
+@click.option("--list", "list_failures", is_flag=True, help="With --status: name the files that gave no results.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
+@click.pass_context
+def command(ctx: click.Context, /, source: Path | None, output: Path | None, quiet: bool, **options: Any) -> None:
+    """Read all scans and PDFs below IN, thousands if need be.
+
+    A page's results are complete or absent. After Ctrl-C, a crash or a power cut the same command goes on where it
+    stopped; no page is read twice. The first Ctrl-C lets running pages finish, the second abandons them.
+    """
+    if options["status"] is not None:
+        show_status(Folders.of(options["status"], options["state"]), names=options["list_failures"])
+        return
+    if source is None or output is None:
+        raise UsageError("name the folder of scans and, with -o, the folder for the results")
+    ctx.exit(read_batch(source, output, options, quiet=quiet))
+
+
+def read_batch(source: Path, output: Path, options: dict[str, Any], *, quiet: bool) -> int:
+    """Read everything below ``source``; the exit code."""
+    progress = Progress(quiet=quiet)
+    batch = make_batch(source, output, options, log=progress.log)
+    found = find_files(source.resolve(), batch.folders.output, every=options["every_file"])
+    if not found.files:
+        raise InputError(f"{shown(source)}: no scans there that can be read; {_passed_over(found)}")
+    with batch, stop_on_signals(batch) as signals:
+        if options["retry"]:
+            batch.journal.retry_failed()
+        batch.journal.add_files(found.files)
+        told = False
+        while not batch.finished:
+            batch.step()
+            progress.show(batch)
+            if signals and not told:
+                told = True
+                progress.log("finishing the pages at work; Ctrl-C again abandons them")
+        counts = batch.counts()
+    progress.clear()
+    if not quiet:
+        click.echo(f"carrel: {summary(counts)}; {_passed_over(found)}", err=True)
+        if counts.failed and not signals:
+            click.echo(f"carrel: what failed and why: carrel batch --status {shown(output)} --list", err=True)
+    if signals:
+        return 130
+    return InputError.exit_code if counts.failed else 0
+
+
+def show_status(folders: Folders, *, names: bool) -> None:
+    """Print how a batch is doing, whether it is at work or not.
+
+    Raises
+    ------
+    InputError
+        There never was one.
+    """
+    if not folders.journal.exists():
+        raise InputError(f"{folders.output}: no batch has been there")
+    journal = Journal(folders.journal, readonly=True)
+    try:
+        counts, failures = journal.counts(), journal.failures() if names else []
+    finally:
+        journal.close()
+    status = read_heartbeat(folders)
+    doing = f"{status.get('doing', 'at work')} (process {status.get('pid', '?')})" if status else "not at work"
+    click.echo(f"{doing}: {summary(counts)}")
+    if status:
+        left = status.get("minutes_left")
+        click.echo(f"{status.get('pages_per_minute')} pages a minute" + (f", {left} min left" if left else ""))
+    for path, page_index, state, reason in failures:
+        page = "" if page_index is None else f", page {page_index + 1}"
+        click.echo(f"{state}: {shown(path)}{page}: {reason}")
+
+
+def _passed_over(found: Found) -> str:
+    parts = [f"{found.others:,} other files left alone"]
+    if found.unreadable:
+        parts.append(f"{len(found.unreadable):,} folders could not be looked into")
+    return ", ".join(parts)

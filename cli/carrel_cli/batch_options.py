@@ -1,0 +1,170 @@
+"""Options and loop that ``carrel batch`` and ``carrel watch`` share."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from carrel.batch import sandbox
+from carrel.batch.folders import Folders
+from carrel.batch.plan import cache_folder, plan_workers
+from carrel.batch.pool import Limits
+from carrel.batch.run import Batch
+from carrel.batch.settings import READ_PAGES, Settings
+from carrel.errors import OutputError, UsageError
+from carrel.formats import WRITERS
+from carrel.options import ReadOptions
+
+Command = Callable[..., Any]
+_MIB = 2**20
+
+_OPTIONS = (
+    click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]"),
+    click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."),
+    click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True),
+    click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model."),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
+    click.option("--memory", type=click.IntRange(min=1), metavar="MIB", help="For all workers together.  [default: four fifths of what is free]"),
+    click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
+    click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
+    click.option("--max-file", type=click.IntRange(min=1), default=2048, show_default=True, metavar="MIB", help="Larger files are refused."),
+    click.option("--max-megapixels", type=click.FloatRange(min=0.01), default=250.0, show_default=True, help="Larger pages are refused."),
+    click.option("--review-below", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Lines less sure than this are counted as to review."),
+    click.option("--state", type=click.Path(path_type=Path), help="Private folder for journal and spool.  [default: OUT/.carrel]"),
+    click.option("--every-file", is_flag=True, help="Also try files whose names do not end like a scan's."),
+    click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
+    click.option("--pages-with", "entry", default=READ_PAGES, hidden=True, metavar="MODULE:FUNCTION"),
+)  # fmt: skip
+
+
+def batch_options(command: Command) -> Command:
+    """Everything about how pages are read and within what limits."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any) -> Batch:
+    """A batch from the values of `batch_options`.
+
+    Raises
+    ------
+    UsageError
+        Input and output are one folder, or the memory will not do.
+    """
+    folders = Folders.of(output, options["state"])
+    root = source.resolve() if source.is_dir() else source.resolve().parent
+    if folders.output == root or root.is_relative_to(folders.state):
+        raise UsageError(f"{output}: results would lie among the scans; choose another folder with -o")
+    asked = options["memory"]
+    plan = plan_workers(asked * _MIB if asked else None, options["workers"])
+    read = ReadOptions(
+        languages=tuple(options["lang"].split("+")),
+        writing=options["writing"],
+        model=options["model"].resolve() if options["model"] else None,
+        threads=plan.threads,
+        max_megapixels=options["max_megapixels"],
+    )
+    settings = Settings(
+        read,
+        options["formats"] or ("text",),
+        review_below=options["review_below"],
+        most_pages=options["max_pages"],
+        most_bytes=options["max_file"] * _MIB,
+        entry=options["entry"],
+    )
+    limits = Limits(options["page_timeout"], plan.worker_bytes)
+    sandbox.forbid_dumps()
+    return Batch(
+        root,
+        folders,
+        settings,
+        cache=make_cache(),
+        workers=plan.workers,
+        limits=limits,
+        show_stderr=options["log_text"],
+        **more,
+    )
+
+
+def make_cache() -> Path:
+    """The workers' cache, private.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    cache = cache_folder()
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{cache}: cannot be created ({error.strerror}); set XDG_CACHE_HOME") from error
+    return cache
+
+
+@contextmanager
+def stop_on_signals(batch: Batch) -> Generator[list[int]]:
+    """The first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        batch.stopping = True
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Progress:
+    """One line on a terminal, kept up to date; elsewhere a line a minute."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._terminal = quiet, sys.stderr.isatty()
+        self._next = time.monotonic() + (0 if self._terminal else 60)
+
+    def show(self, batch: Batch) -> None:
+        if self._quiet or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + (0.5 if self._terminal else 60)
+        line = progress_line(batch)
+        click.echo(f"\r\x1b[K{line}" if self._terminal else line, nl=not self._terminal, err=True)
+
+    def log(self, line: str) -> None:
+        if not self._quiet:
+            self.clear()
+            click.echo(f"carrel: {line}", err=True)
+
+    def clear(self) -> None:
+        if self._terminal and not self._quiet:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def progress_line(batch: Batch) -> str:
+    """For example ``reading: 41 of 120 pages, 12.3 a minute, 1 refused, 3 to review, 6 min left``."""
+    from carrel.batch.status import pages_left
+
+    counts = batch.counts()
+    settled = counts.done + counts.failed
+    left = batch.pace.minutes_left(counts)
+    about = "about " if counts.waiting_files else ""
+    parts = [
+        f"{batch.doing}: {settled:,} of {about}{settled + pages_left(counts):,.0f} pages",
+        f"{batch.pace.pages_per_minute:.1f} a minute",
+        f"{counts.failed:,} refused",
+        f"{counts.review:,} to review",
+    ]
+    return ", ".join(parts + ([f"{left:,.0f} min left"] if left is not None else []))

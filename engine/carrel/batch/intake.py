@@ -1,0 +1,118 @@
+"""Finding the scans in a folder: regular files only, never through links, in the order a person would expect."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from carrel.batch.journal import SeenFile
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".pdf"))
+"""Files of other names are left alone: sidecars, lists, thumbnails. What a file really is, its content tells."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a walk found: scans, how many other files there were, and folders that could not be read."""
+
+    files: list[SeenFile] = field(default_factory=list[SeenFile])
+    others: int = 0
+    unreadable: list[Path] = field(default_factory=list[Path])
+
+
+def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False) -> Found:
+    """All scans below ``root``, or ``root`` itself where it is a file.
+
+    Parameters
+    ----------
+    leave_out
+        A folder that is not entered, such as the output's.
+    every
+        Also take files whose name does not end like a scan's.
+    """
+    found = Found()
+    if not root.is_dir():
+        return _one_file(root, found)
+    barred = _identity(leave_out) if leave_out else None
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            if barred is not None and _identity(folder) == barred:
+                continue
+            entries = sorted(os.scandir(folder), key=lambda entry: natural(entry.name))
+        except OSError:
+            found.unreadable.append(folder)
+            continue
+        for entry in entries:
+            _sort_in(entry, found, every=every)
+        folders.extend(Path(e) for e in reversed(entries) if _visible(e) and e.is_dir(follow_symlinks=False))
+    return found
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts ``page2`` before ``page10``."""
+    return [(False, int(digits), "") if digits else (True, 0, text) for digits, text in _PARTS.findall(name)]
+
+
+_PARTS = re.compile(r"([0-9]{1,18})|([^0-9]+)")
+
+
+def _sort_in(entry: os.DirEntry[str], found: Found, *, every: bool) -> None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:  # it went away, or the disk is failing
+        return
+    if stat.S_ISDIR(status.st_mode):
+        return
+    taken = every or os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122  an entry is no Path yet
+    if stat.S_ISREG(status.st_mode) and _visible(entry) and taken:
+        found.files.append(seen(Path(entry), status))
+    else:
+        found.others += 1
+
+
+def seen(path: Path, status: os.stat_result) -> SeenFile:
+    """The file as it is now."""
+    return SeenFile(path, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
+
+
+def _visible(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".")
+
+
+def _one_file(path: Path, found: Found) -> Found:
+    try:
+        status = path.lstat()
+    except OSError:
+        found.unreadable.append(path)
+        return found
+    if stat.S_ISREG(status.st_mode):
+        found.files.append(seen(path, status))
+    else:
+        found.unreadable.append(path)
+    return found
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Every file and folder below ``root``, folders after what they hold; links are named, never followed."""
+    try:
+        entries = list(os.scandir(root))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(Path(entry))
+        yield Path(entry)

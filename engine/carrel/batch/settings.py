@@ -1,0 +1,67 @@
+"""What a batch was asked to do, as it travels to the workers and into the journal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from carrel.options import ReadOptions
+
+READ_PAGES = "carrel.batch.reading:open_pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Choices for all pages of a batch.
+
+    Parameters
+    ----------
+    options
+        How pages are read.
+    formats
+        Names of the results' formats, as in ``carrel.formats.WRITERS``.
+    review_below
+        Lines read with less confidence than this are counted as to be reviewed.
+    most_pages, most_bytes
+        Files above these are refused.
+    entry
+        ``module:function`` that workers call with these settings for a function from scan to results.
+    """
+
+    options: ReadOptions = field(default_factory=ReadOptions)
+    formats: tuple[str, ...] = ("text",)
+    review_below: float = 0.8
+    most_pages: int = 5000
+    most_bytes: int = 2 * 2**30
+    entry: str = READ_PAGES
+
+    def key(self, identity: str) -> str:
+        """Digest of everything that changes results, and of the ``identity`` of the models: a page that was read under
+        this key is not read again. Limits and the number of threads are no part of it."""
+        options = {k: v for k, v in _options(self.options).items() if k not in _WITHOUT_EFFECT}
+        matters = [self.entry, identity, options, sorted(self.formats), self.review_below]
+        return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "options": _options(self.options)}
+
+
+_WITHOUT_EFFECT = ("threads", "max_megapixels", "model")  # the model is in the identity, by content
+
+
+def _options(options: ReadOptions) -> dict[str, Any]:
+    values = asdict(options)
+    return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+
+def from_json(values: Mapping[str, Any]) -> Settings:
+    """The inverse of `Settings.to_json`."""
+    options: dict[str, Any] = dict(values["options"])
+    options["languages"] = tuple(options["languages"])
+    options["model"] = Path(options["model"]) if options["model"] else None
+    arguments: dict[str, Any] = {**values, "options": ReadOptions(**options), "formats": tuple(values["formats"])}
+    return Settings(**arguments)

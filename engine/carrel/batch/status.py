@@ -1,0 +1,99 @@
+"""How a batch is doing: a heartbeat for whoever looks from outside, and the arithmetic of rates."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from carrel.batch.folders import Folders
+from carrel.batch.journal import Counts
+from carrel.errors import CarrelError
+
+HEARTBEAT_S = 5.0
+_WINDOW = 200  # pages that the rate is taken over
+
+
+@dataclass(slots=True)
+class Pace:
+    """Pages a minute over the last pages of this run."""
+
+    started: float = field(default_factory=time.monotonic)
+    _ends: deque[float] = field(default_factory=lambda: deque[float](maxlen=_WINDOW))
+
+    def page(self) -> None:
+        self._ends.append(time.monotonic())
+
+    @property
+    def pages_per_minute(self) -> float:
+        if not self._ends:
+            return 0.0
+        since = self.started if len(self._ends) < _WINDOW else self._ends[0]
+        return 60.0 * len(self._ends) / max(time.monotonic() - since, 1e-3)
+
+    def minutes_left(self, counts: Counts) -> float | None:
+        """None before the first page."""
+        rate = self.pages_per_minute
+        return pages_left(counts) / rate if rate else None
+
+
+def pages_left(counts: Counts) -> float:
+    """Pages to be read, with as many in a file that was not opened yet as in those that were."""
+    opened = counts.files - counts.waiting_files - counts.refused_files - counts.duplicates
+    known = counts.queued + counts.running + counts.done + counts.refused + counts.quarantined
+    return counts.queued + counts.running + counts.waiting_files * (known / opened if opened > 0 else 1.0)
+
+
+def summary(counts: Counts) -> str:
+    """One line, for example ``120 pages read, 3 of them to review; 1 refused; 2 duplicates passed over``."""
+    parts = [f"{counts.done:,} {_plural('page', counts.done)} read, {counts.review:,} of them to review"]
+    waiting = counts.queued + counts.running
+    parts += [f"{waiting:,} waiting"] if waiting else []
+    parts += [f"{counts.waiting_files:,} files not opened yet"] if counts.waiting_files else []
+    refused = counts.refused + counts.refused_files
+    parts += [f"{refused:,} refused"] if refused else []
+    parts += [f"{counts.quarantined:,} put aside after failing twice"] if counts.quarantined else []
+    parts += (
+        [f"{counts.duplicates:,} {_plural('duplicate', counts.duplicates)} passed over"] if counts.duplicates else []
+    )
+    return "; ".join(parts)
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def write_heartbeat(folders: Folders, doing: str, counts: Counts, pace: Pace) -> None:
+    """Replace the status file; a disk that does not take it stops nothing."""
+    left = pace.minutes_left(counts)
+    status = {
+        "doing": doing,
+        "pid": os.getpid(),
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "pages_per_minute": round(pace.pages_per_minute, 2),
+        "minutes_left": None if left is None else round(left, 1),
+        **asdict(counts),
+    }
+    aside = folders.heartbeat.with_suffix(".json.part")
+    with suppress(OSError):
+        aside.write_text(json.dumps(status, indent=1) + "\n", "utf-8")
+        aside.replace(folders.heartbeat)
+
+
+def read_heartbeat(folders: Folders) -> dict[str, Any]:
+    """The last status of the run that works on these folders; ``{}`` where none is at work."""
+    try:
+        with folders.locked():
+            return {}
+    except CarrelError:
+        pass  # somebody holds the lock, or we may not look
+    try:
+        status = json.loads(folders.heartbeat.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}

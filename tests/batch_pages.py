@@ -1,0 +1,146 @@
+"""Page functions for tests of batches: real processes and real decoding, no recognition.
+
+What a page does to its worker is drawn in its top left corner: `mark` makes one that kills, hangs, raises or eats
+memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+import numpy as np
+from carrel.batch.pool import Places
+from carrel.batch.settings import Settings
+from carrel.batch.worker import PageResults, work
+from carrel.errors import ModelError
+from carrel.image.source import Scan
+from numpy.typing import NDArray
+from PIL import Image
+
+HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW = range(7)
+ENTRY = "batch_pages:measure_pages"
+WIDTH_PX, HEIGHT_PX = 64, 48
+
+
+def page(number: int, what: int = HARMLESS) -> NDArray[np.uint8]:
+    """A small page unlike all others."""
+    gray = np.random.default_rng(number).integers(0, 256, (HEIGHT_PX, WIDTH_PX), dtype=np.uint8)
+    gray[:8, :8] = what * 10
+    return gray
+
+
+def write_page(path: Path, number: int, what: int = HARMLESS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(page(number, what)).save(path)
+    return path
+
+
+def expected(number: int, what: int = HARMLESS) -> str:
+    """The result of `write_page` in format "text"."""
+    return f"{WIDTH_PX} x {HEIGHT_PX} {hashlib.sha256(page(number, what).tobytes()).hexdigest()}\n"
+
+
+class Forked:
+    """A worker forked from this process: starts in no time, for tests that start many."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self._code = pid, None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, Connection]:
+    """A `Launch` of workers that keeps nothing open but its end of the pipe."""
+    ours, theirs = Pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+                if descriptor > 2 and descriptor != theirs.fileno():
+                    with suppress(OSError):
+                        os.close(descriptor)
+            os.chdir(places.spool)
+            work(theirs, parent)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return Forked(pid), ours
+
+
+class Measure:
+    identity = "measure"
+
+    def __init__(self, settings: Settings) -> None:
+        self._formats = settings.formats
+
+    def __call__(self, scan: Scan, /) -> PageResults:
+        _act(int(scan.gray[0, 0]) // 10)
+        height_px, width_px = scan.gray.shape
+        text = f"{width_px} x {height_px} {hashlib.sha256(scan.gray.tobytes()).hexdigest()}\n".encode()
+        return PageResults(dict.fromkeys(self._formats, text), 3, 1, 2)
+
+
+def measure_pages(settings: Settings) -> Measure:
+    return Measure(settings)
+
+
+def _act(what: int) -> None:
+    if what == KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == HANG:
+        time.sleep(600)
+    elif what == RAISE:
+        raise RuntimeError("the secret text of a page")
+    elif what == EAT:
+        hoard = [np.empty(2**26, np.uint8) for _ in range(400)]
+        raise AssertionError(f"{len(hoard)} blocks of 64 MiB fit into the limit")
+    elif what == SLOW:
+        time.sleep(0.3)
+    elif what == PRY:
+        _pry()
+
+
+def _pry() -> None:
+    """Try what a worker may not; whatever works makes the page fail."""
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+        try:
+            socket.socket(family).close()
+        except PermissionError:
+            continue
+        raise AssertionError(f"socket family {family} is open to workers")
+    socket.socket(socket.AF_UNIX).close()
+    for path in (Path("/etc/hostname"), Path(os.environ["CARREL_TEST_SECRET"])):
+        try:
+            path.read_bytes()
+        except PermissionError:
+            continue
+        raise AssertionError("a file outside the input is open to workers")
+    try:
+        Path(os.environ["CARREL_TEST_SECRET"]).with_name("written").write_bytes(b"")
+    except PermissionError:
+        return
+    raise AssertionError("workers can write outside their spool")
+
+
+def without_model(settings: Settings) -> Measure:
+    raise ModelError(f"{settings.options.model}: no model there")

@@ -1,0 +1,158 @@
+"""Batches with real worker processes: what they read, what they survive, what workers may not do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from batch_pages import EAT, ENTRY, HANG, KILL, PRY, RAISE, SLOW, expected, fork_worker, page, write_page
+from carrel.batch.folders import Folders
+from carrel.batch.intake import find_files
+from carrel.batch.journal import Counts
+from carrel.batch.pool import Limits
+from carrel.batch.run import Batch
+from carrel.batch.settings import Settings
+from carrel.errors import CarrelError, ModelError, OutputError, UsageError
+from PIL import Image
+
+MakeBatch = Callable[..., Batch]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeBatch:
+    """A function that makes a batch from ``in`` to ``out``."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
+    (tmp_path / "secret").write_text("not for workers", "utf-8")
+    monkeypatch.setenv("CARREL_TEST_SECRET", str(tmp_path / "secret"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "cache").mkdir()
+
+    def make_batch(settings: Settings | None = None, **more: object) -> Batch:
+        folders = Folders.of(tmp_path / "out")
+        more = {"launch": fork_worker, **more}
+        settings = settings or Settings(entry=ENTRY)
+        return Batch(tmp_path / "in", folders, settings, cache=tmp_path / "cache", **more)  # type: ignore[arg-type]
+
+    return make_batch
+
+
+def run(batch: Batch) -> Counts:
+    deadline = time.monotonic() + 120
+    with batch:
+        batch.journal.add_files(find_files(batch.root).files)
+        while not batch.finished:
+            batch.step()
+            assert time.monotonic() < deadline, "the batch does not come to an end"
+        return batch.counts()
+
+
+def results(folder: Path) -> dict[str, str]:
+    files = (p for p in folder.rglob("*") if p.is_file() and ".carrel" not in p.parts)
+    return {p.relative_to(folder).as_posix(): p.read_text("utf-8") for p in files}
+
+
+def test_bad_pages_cost_themselves_only(make: MakeBatch, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    for number, what in enumerate((KILL, HANG, RAISE, EAT, PRY)):
+        write_page(source / f"a{number}.png", number, what)
+    for number in range(10, 14):
+        write_page(source / "good" / f"b{number}.png", number)
+    write_page(source / "copy of b10.png", 10)
+    frames = [Image.fromarray(page(number)) for number in (20, 21, 22)]
+    frames[0].save(source / "three.tif", save_all=True, append_images=frames[1:])
+    (source / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    log: list[str] = []
+    counts = run(make(log=log.append, limits=Limits(1.5, 800 * 2**20)))
+    read = {f"good/b{n}.txt": expected(n) for n in range(11, 14)} | {"copy of b10.txt": expected(10)}
+    read |= {f"three-{i + 1:04d}.txt": expected(20 + i) for i in range(3)} | {"a4.txt": expected(4, PRY)}
+    assert results(tmp_path / "out") == read
+    assert (counts.done, counts.quarantined, counts.refused_files, counts.duplicates) == (8, 4, 1, 1)
+    assert (counts.lines, counts.unread_lines, counts.review) == (24, 8, 8)
+    reasons = [line.partition("failed: ")[2].partition(".py:")[0] for line in log if "failed: " in line]
+    assert sorted(set(reasons)) == [
+        "RuntimeError in batch_pages",
+        "did not fit into memory",
+        "the worker was ended by SIGKILL",
+        "took longer than 1.5 s",
+    ]
+    assert len(reasons) == 8, "each is tried twice"
+    assert not any(word in line for line in log for word in ("secret", ".png", str(tmp_path)))
+
+
+def test_names_that_hurt_second_run_and_changed_settings(make: MakeBatch, tmp_path: Path) -> None:
+    names = [b"-rf.png", b"a\nb.png", b"\xff\xfe.png", "\u202egpj.png".encode(), b"x" * 240 + b".png", b"%2f..%2f.png"]
+    for number, name in enumerate(names):
+        path = os.path.join(os.fsencode(tmp_path), b"in", name)  # noqa: PTH118  bytes
+        os.rename(write_page(tmp_path / "in" / "next.png", number), path)  # noqa: PTH104
+    assert run(make()).done == len(names)
+    read = results(tmp_path / "out")
+    assert sorted(read.values()) == sorted(expected(number) for number in range(len(names)))
+    assert all(name.isprintable() and not name.startswith("-") for name in read)
+
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file() and p.parent.name != "in"}
+    state = {f"out/.carrel/{name}" for name in ("journal.sqlite", "lock", "status.json")}
+    assert left == {f"out/{name}" for name in read} | {"secret"} | state
+    private = [(tmp_path / "out/.carrel" / name).stat().st_mode & 0o777 for name in (".", "spool")]
+    assert private == [0o700, 0o700]
+
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").glob("*.txt")}
+    write_page(tmp_path / "in" / "more.png", 7)
+    assert run(make()).done == len(names) + 1
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    log: list[str] = []
+    run(make(Settings(formats=("text", "alto"), entry=ENTRY), log=log.append))
+    assert len(results(tmp_path / "out")) == 2 * (len(names) + 1)
+    assert log == ["settings or models have changed: 7 pages are read again"]
+
+
+def test_only_one_batch_at_a_time(make: MakeBatch) -> None:
+    with make(), pytest.raises(UsageError, match="another carrel is at work"), make():
+        raise AssertionError("two batches at one output")
+
+
+def test_file_that_changes_while_it_waits_is_read_as_it_is_then(make: MakeBatch, tmp_path: Path) -> None:
+    path = write_page(tmp_path / "in" / "page.png", 1)
+    with make() as batch:
+        batch.journal.add_files(find_files(batch.root).files)
+        write_page(path, 22)
+        while not batch.finished:
+            batch.step()
+        assert batch.counts().files == 0
+        batch.journal.add_files(find_files(batch.root).files)
+        while not batch.finished:
+            batch.step()
+    assert results(tmp_path / "out") == {"page.txt": expected(22)}
+
+
+def test_pages_at_work_when_stopped_are_queued_again(make: MakeBatch, tmp_path: Path) -> None:
+    write_page(tmp_path / "in" / "slow.png", 1, SLOW)
+    with make() as batch:
+        batch.journal.add_files(find_files(batch.root).files)
+        while not (batch.counts().running and batch.counts().done == 0):
+            batch.step(0.05)
+    assert results(tmp_path / "out") == {}
+    assert run(make()).done == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "error", "says"),
+    [
+        ("batch_pages:without_model", ModelError, "no model there"),
+        ("nowhere:nothing", CarrelError, "before they can"),
+    ],
+)
+def test_workers_that_cannot_start_end_the_batch(
+    make: MakeBatch, tmp_path: Path, entry: str, error: type[CarrelError], says: str
+) -> None:
+    write_page(tmp_path / "in" / "a.png", 1)
+    with pytest.raises(error, match=says):
+        run(make(Settings(entry=entry), launch=None))
+
+
+def test_output_that_is_no_folder(make: MakeBatch, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("taken", "utf-8")
+    with pytest.raises(OutputError, match="not a folder"), make():
+        raise AssertionError("it is a file")
