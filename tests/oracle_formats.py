@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from carrel.page import Alternative, Box, Character, Line, Page, Points, Provenance, Region, Source, Word, Writing
 from hypothesis import strategies as st
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 SAMPLES = Path(__file__).parent / "pages"
 _SCHEMAS = {
@@ -129,7 +129,7 @@ def _sample_line(told: dict[str, Any]) -> Line:
     return Line(baseline, above + below, Writing(told["writing"], 1.0), told["text"], 0.9)
 
 
-class _Shipped(etree.Resolver):
+class _Shipped(etree.Resolver):  # pyright: ignore[reportUntypedBaseClass]
     """Finds the one schema that ALTO's imports, so that nothing is fetched."""
 
     def __init__(self, folder: Path) -> None:

@@ -18,7 +18,7 @@ from carrel.formats.interchange import interchange
 from carrel.formats.placing import place_words
 from carrel.page import Box, Line, Page, Region, Word, Writing
 from hypothesis import HealthCheck, given, settings
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
 
 slow = settings(

@@ -38,9 +38,11 @@ def scan_of(page: Page, mode: str = "L", kind: str = "PNG", **options: object) -
     return buffer.getvalue()
 
 
-def picture_of(pdf: pikepdf.Pdf) -> pikepdf.Object:
+def picture_of(pdf: pikepdf.Pdf) -> pikepdf.Stream:
     """The image on the first page."""
-    return pdf.pages[0].obj.Resources.XObject.Im0
+    picture = pdf.pages[0].obj.Resources.XObject.Im0
+    assert isinstance(picture, pikepdf.Stream)
+    return picture
 
 
 def text_of(data: bytes) -> list[str]:
