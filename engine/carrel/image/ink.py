@@ -9,11 +9,11 @@ MIN_CONTRAST = 24.0
 """Gray levels between paper and ink at least assumed: an empty crop stays paper instead of becoming noise."""
 
 
-def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int) -> NDArray[np.float32]:
+def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multiple_px: int = 4) -> NDArray[np.float32]:
     """Scale a line to ``height_px`` and normalize it: paper (the 80th percentile) 0, the darkest 1 % 1.
 
     Returns float32 ``(1, 1, height_px, width)`` in [0, 1], with ``margin_px`` of paper on both sides and ``width`` a
-    multiple of 4.
+    multiple of ``width_multiple_px``.
     """
     import cv2
 
@@ -24,7 +24,7 @@ def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int) -> NDArray[n
     ink_level, paper_level = np.searchsorted(cumulated, np.array((0.01, 0.8)) * scaled.size)
     contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
     ink = np.clip((np.float32(paper_level) - scaled.astype(np.float32)) / contrast, 0.0, 1.0)
-    right = margin_px + -(width + 2 * margin_px) % 4
+    right = margin_px + -(width + 2 * margin_px) % width_multiple_px
     return np.pad(ink, ((0, 0), (margin_px, right)))[None, None].astype(np.float32)
 
 

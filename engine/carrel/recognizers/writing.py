@@ -23,8 +23,9 @@ class WritingClassifier:
         self._backend = backend
         self._height_px: int = manifest["input"]["height_px"]
         self._margin_px: int = manifest["input"]["margin_px"]
+        self._multiple_px: int = manifest["input"]["width_multiple_px"]
 
     def probability_printed(self, crop: NDArray[np.uint8]) -> float:
         """Probability in [0, 1] that a line crop, uint8 ``(height, width)``, is print."""
-        ink = to_ink(crop, self._height_px, self._margin_px)[..., :MAX_WIDTH_PX]
+        ink = to_ink(crop, self._height_px, self._margin_px, self._multiple_px)[..., :MAX_WIDTH_PX]
         return 1.0 - float(self._backend.run(ink).ravel()[0])
