@@ -24,8 +24,8 @@ def _strands(ink: Ink, grid: RidgeMap) -> list[Strand]:
     barrier = separators(ink)
     strands = from_ridges(trace(peaks(grid.response, threshold), reach_rows=2.0, gap_columns=6), grid)
     pieces = [p for s in strands for p in cut(s, ink.mask, barrier, unit) if is_writing(p, ink.mask, unit)]
-    pieces = without_echoes(long_enough(pieces, unit, 0.5), unit)
-    return long_enough(without_echoes(join(pieces, barrier, unit), unit), unit)
+    pieces = without_echoes(long_enough(pieces, unit, 0.5), ink.mask, unit)
+    return long_enough(without_echoes(join(pieces, barrier, unit), ink.mask, unit), unit)
 
 
 def find_regions_classically(gray: NDArray[np.uint8]) -> tuple[FoundRegion, ...]:

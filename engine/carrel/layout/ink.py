@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 WORKING_SIDE_PX = 1600
 MIN_CONTRAST = 28.0
 MIN_X_HEIGHT_PX = 5.0
-BODY_PER_LAG = 3.3
+BODY_PER_LAG = 3.9
 X_HEIGHT_PER_COMPONENT = 0.6
 
 Mask = NDArray[np.uint8]

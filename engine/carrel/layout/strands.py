@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carrel.layout.ink import Ink, Mask
 from carrel.layout.ridges import Ridge, RidgeMap
 
-JOIN_GAP = 5.0
+JOIN_GAP = 11.0
 OVERLAP = 5.0
 CUT_GAP = 6.5
 CORRIDORS = ((1.6, 28.0), (3.0, 16.0))  # width and height
@@ -20,7 +20,8 @@ CORRIDOR_ROWS = 2.5
 SHORTEST = 1.2
 ECHO_DISTANCE = 1.15
 ECHO_PITCH = 0.65
-THINNEST = 0.16
+VALLEY = 0.12
+THINNEST = 0.11
 SOLID = 0.75
 
 Floats = NDArray[np.floating]
@@ -215,7 +216,17 @@ def _apart(strand: Strand, other: Strand) -> float:
     return float(np.median(np.interp(x, other.x, other.y) - np.interp(x, strand.x, strand.y)))
 
 
-def without_echoes(strands: list[Strand], x_height_px: float, distance: float = ECHO_DISTANCE) -> list[Strand]:
+def _has_valley(strand: Strand, other: Strand, mask: Mask) -> bool:
+    """Whether hardly any ink lies half-way between two strands: then they are lines, however close."""
+    x = strand.x[(strand.x >= other.x[0]) & (strand.x <= other.x[-1])]
+    own, far = np.interp(x, strand.x, strand.y), np.interp(x, other.x, other.y)
+    inked = [float((_band(mask, Strand(x, y, x), 1.0, 1.0).max(axis=0) > 0).mean()) for y in (own, (own + far) / 2)]
+    return inked[1] < VALLEY * inked[0]
+
+
+def without_echoes(
+    strands: list[Strand], mask: Mask, x_height_px: float, distance: float = ECHO_DISTANCE
+) -> list[Strand]:
     """Drop strands that run close over or under a heavier one: rows of ascenders, descenders and accents.
 
     Close is ``distance`` x-heights, and for pieces that are short beside the other ``ECHO_PITCH`` of the page's pitch.
@@ -229,7 +240,10 @@ def without_echoes(strands: list[Strand], x_height_px: float, distance: float = 
             if len(x):
                 apart = np.abs(np.interp(x, strand.x, strand.y) - np.interp(x, other.x, other.y))
                 reach = wide if strand.weight < 0.35 * other.weight else distance * x_height_px
-                shadowed += int((apart < reach).sum())
+                close = int((apart < reach).sum())
+                if close and float(np.median(apart)) > 0.6 * x_height_px and _has_valley(strand, other, mask):
+                    close = 0
+                shadowed += close
         if shadowed < 0.5 * len(strand.x):
             kept.append(strand)
     return kept
