@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -11,7 +12,7 @@ from carrel.layout import FoundLine, find_regions
 from numpy.typing import NDArray
 
 Map = NDArray[np.float32]
-Points = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 
 HEIGHT, WIDTH, LETTER = 800, 640, 12
 
@@ -64,7 +65,7 @@ def worst_distance(line: FoundLine, points: Points) -> float:
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_straight_slanted_and_curved_lines_are_followed(noise: float) -> None:
-    curve = [(x, 420 + 30 * np.sin(x / 160)) for x in range(60, 580, 10)]
+    curve: Points = [(float(x), 420 + 30 * math.sin(x / 160)) for x in range(60, 580, 10)]
     lines: list[Points] = [[(60, 100), (580, 100)], [(60, 200), (580, 245)], curve]
     result = found(lines, noise)
     assert len(result) == len(lines)
@@ -76,8 +77,7 @@ def test_straight_slanted_and_curved_lines_are_followed(noise: float) -> None:
 
 def test_lines_on_one_row_stay_apart() -> None:
     rows = range(100, 700, 40)
-    lines: list[Points] = [[(40, y), (310, y)] for y in rows]
-    lines += [[(324, y), (600, y)] for y in rows]
+    lines: list[Points] = [[(left, y), (right, y)] for left, right in ((40, 310), (324, 600)) for y in rows]
     result = found(lines)
     assert len(result) == len(lines)
     assert all(line.baseline[-1, 0] < 325 or line.baseline[0, 0] > 309 for line in result)

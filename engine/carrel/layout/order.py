@@ -1,6 +1,7 @@
-"""Regions and reading order of lines: recursive cuts along white space, after Nagy and Seth's XY-cut.
+"""Regions and reading order of lines: recursive cuts along white space between the boxes of lines.
 
-DOI 10.1109/ICPR.1984 (Nagy and Seth, "Hierarchical representation of optically scanned documents").
+After Ha, Haralick and Phillips, "Recursive X-Y cut using bounding boxes of connected components",
+DOI 10.1109/ICDAR.1995.602059.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where lines run: a map whose ridges follow the bodies of lines, and the ridges traced from left to right.
 
 The map is the negative second derivative across the lines of ink smoothed along them, over a few slopes and sizes, after
-Bukhari, Shafait and Breuel, "Ridges based curled textline region detection", DOI 10.1109/ICDAR.2009.107.
+Bukhari, Shafait and Breuel, "Ridges based curled textline region detection", DOI 10.1007/978-3-642-03767-2_21.
 """
 
 from __future__ import annotations
