@@ -201,8 +201,10 @@ def pitch_of(strands: list[Strand], x_height_px: float) -> float:
     """Usual distance from a long strand to the next long one under it, px; 3 x-heights where there are too few."""
     long = [s for s in strands if s.x[-1] - s.x[0] > 10.0 * x_height_px]
     distances: list[float] = []
-    for strand in long:
-        below = [d for other in long if (d := _apart(strand, other)) > 1.2 * x_height_px]
+    heights = np.array([float(s.y.mean()) for s in long])
+    for strand, height in zip(long, heights, strict=True):
+        near = np.flatnonzero(np.abs(heights - height - 5.0 * x_height_px) < 6.0 * x_height_px)
+        below = [d for k in near if (d := _apart(strand, long[int(k)])) > 1.2 * x_height_px]
         if below:
             distances.append(min(below))
     return float(np.median(distances)) if len(distances) >= 4 else 3.0 * x_height_px
@@ -232,10 +234,13 @@ def without_echoes(
     Close is ``distance`` x-heights, and for pieces that are short beside the other ``ECHO_PITCH`` of the page's pitch.
     """
     wide = max(distance * x_height_px, min(ECHO_PITCH * pitch_of(strands, x_height_px), 3.0 * x_height_px))
-    kept: list[Strand] = []
+    kept: list[tuple[Strand, float, float]] = []
     for strand in sorted(strands, key=lambda s: -s.weight):
         shadowed = 0
-        for other in kept:
+        top, bottom = float(strand.y.min()) - wide, float(strand.y.max()) + wide
+        for other, low, high in kept:
+            if low > bottom or high < top:
+                continue
             x = strand.x[(strand.x >= other.x[0]) & (strand.x <= other.x[-1])]
             if len(x):
                 apart = np.abs(np.interp(x, strand.x, strand.y) - np.interp(x, other.x, other.y))
@@ -245,8 +250,8 @@ def without_echoes(
                     close = 0
                 shadowed += close
         if shadowed < 0.5 * len(strand.x):
-            kept.append(strand)
-    return kept
+            kept.append((strand, float(strand.y.min()), float(strand.y.max())))
+    return [strand for strand, _, _ in kept]
 
 
 def is_writing(strand: Strand, mask: Mask, x_height_px: float) -> bool:
