@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 from carrel.backends.ort import OrtBackend
-from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.decode.ngram import NgramModel
+from carrel.engines import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.evaluate import character_errors, word_errors
-from carrel.reader import DEFAULT_MODEL, LANGUAGE_MODEL
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.store.models import Model, open_model, shipped_model
 from numpy.typing import NDArray
@@ -136,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"carrel_bench.lines: no {options.split} lines in {options.data}", file=sys.stderr)
         return 3
     language_model = shipped_model(LANGUAGE_MODEL, "language")
-    language = parse_ngrams(language_model.read_file("ngram"), language_model.name)
-    folders = options.model or [Path(str(resources.files("carrel_models"))) / DEFAULT_MODEL]
+    language = load_ngrams(language_model)
+    folders = options.model or [Path(str(resources.files("carrel_models"))) / HANDWRITING_MODEL]
     report: dict[str, object] = {}
     for model in (open_model(folder, "recognition") for folder in folders):
         for precision, decoding, counted, rate in measure(model, lines, language):

@@ -50,14 +50,16 @@ class ScanFrame:
         return (x + 1, y) if x < self._limit[0] else (x - 1, y)
 
 
-def assemble_region(
-    frame: ScanFrame, region: FoundRegion, crops: Sequence[Crop], readings: Sequence[Reading]
-) -> Region:
-    """The page's region for a found one; ``crops`` and ``readings`` are those of its lines, in order."""
-    lines = tuple(
-        _line(frame, line, crop, reading) for line, crop, reading in zip(region.lines, crops, readings, strict=True)
-    )
-    return Region(region.kind, frame.polygon(region.polygon), lines)
+def assemble_regions(
+    frame: ScanFrame, found: Sequence[FoundRegion], crops: Sequence[Crop], readings: Sequence[Reading]
+) -> tuple[Region, ...]:
+    """The page's regions; ``crops`` and ``readings`` are those of all their lines, in order."""
+    pairs = iter(zip(crops, readings, strict=True))
+    regions: list[Region] = []
+    for region in found:
+        lines = tuple(_line(frame, line, *next(pairs)) for line in region.lines)
+        regions.append(Region(region.kind, frame.polygon(region.polygon), lines))
+    return tuple(regions)
 
 
 def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Line:

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
+from carrel.engines import HANDWRITING_MODEL
 from carrel.errors import ModelError
-from carrel.reader import DEFAULT_MODEL
 from carrel.store.models import open_model, shipped_model
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shipped = Path(str(resources.files("carrel_models"))) / DEFAULT_MODEL
+    shipped = Path(str(resources.files("carrel_models"))) / HANDWRITING_MODEL
     return Path(shutil.copytree(shipped, tmp_path / "model"))
 
 
@@ -28,7 +27,7 @@ def _edit(folder: Path, **changes: Any) -> None:
 
 
 def test_shipped_model_is_whole() -> None:
-    model = shipped_model(DEFAULT_MODEL, "recognition")
+    model = shipped_model(HANDWRITING_MODEL, "recognition")
     for role in model.manifest["files"]:
         assert len(model.read_file(role)) == model.manifest["files"][role]["bytes"]
     assert model.manifest["training_sources"]

@@ -105,6 +105,11 @@ def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     return Crop(line.astype(np.uint8), baseline_row, ruler, normal)
 
 
+def cut_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
+    """`straighten` with the baseline lengthened to the ends of the polygon."""
+    return straighten(gray, extend(baseline, polygon), polygon)
+
+
 def extend(baseline: Curve, polygon: Curve) -> Curve:
     """Lengthen the baseline straight to the polygon's left and right ends, so that no letter is cut."""
     first, last = baseline[0], baseline[-1]

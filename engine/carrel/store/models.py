@@ -96,6 +96,15 @@ def open_model(folder: Path, task: str) -> Model:
 REQUIRED = {"recognition": ("alphabet", "blank", "stride_px", "input", "calibration")}
 
 
+def has_shipped_model(name: str) -> bool:
+    """Whether the ``carrel_models`` package holds this model."""
+    return (_shipped_folder(name) / "manifest.json").is_file()
+
+
 def shipped_model(name: str, task: str) -> Model:
     """A model of the ``carrel_models`` package."""
-    return open_model(Path(str(resources.files("carrel_models"))) / name, task)
+    return open_model(_shipped_folder(name), task)
+
+
+def _shipped_folder(name: str) -> Path:
+    return Path(str(resources.files("carrel_models"))) / name
