@@ -15,6 +15,8 @@ COLUMN_GAP = 2.4
 INSET = 1.2
 TABLE_COLUMNS = 3
 PROSE_WIDTH = 25.0
+NUMBER_WIDTH = 10.0
+NOTE_WIDTH = 0.4
 
 Boxes = NDArray[np.float64]
 
@@ -109,10 +111,27 @@ def _sorted_lines(index: NDArray[np.int64], boxes: Boxes) -> list[int]:
     return ordered
 
 
-def _hull(lines: list[FoundLine]) -> NDArray[np.float32]:
-    points = np.concatenate([line.polygon for line in lines])
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+def _ring(box: NDArray[np.float32]) -> NDArray[np.float32]:
+    left, top, right, bottom = box
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def _extent(lines: list[FoundLine]) -> NDArray[np.float32]:
+    """Left, top, right, bottom of the polygons."""
+    points = np.concatenate([line.polygon for line in lines])
+    return np.concatenate((points.min(axis=0), points.max(axis=0)))
+
+
+def _kind(box: NDArray[np.float32], main: NDArray[np.float32], lines: int, unit: float) -> str:
+    """Zone of a block by its place beside the largest one: numbers over or under it, notes next to it."""
+    left, top, right, bottom = box
+    narrow = right - left < NOTE_WIDTH * (main[2] - main[0])
+    middle = (left + right) / 2
+    if lines == 1 and right - left < NUMBER_WIDTH * unit and (bottom <= main[1] or top >= main[3]):
+        return "NumberingZone"
+    if narrow and not main[0] <= middle <= main[2] and min(bottom, main[3]) > max(top, main[1]):
+        return "MarginTextZone"
+    return "MainZone"
 
 
 def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
@@ -121,8 +140,10 @@ def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
         return ()
     boxes = _boxes(lines)
     unit = float(np.median([line.x_height_px for line in lines]))
-    regions: list[FoundRegion] = []
-    for block in _blocks(np.arange(len(lines)), boxes, unit):
-        members = [lines[i] for i in _sorted_lines(block, boxes)]
-        regions.append(FoundRegion("MainZone", _hull(members), tuple(members)))
-    return tuple(regions)
+    blocks = [[lines[i] for i in _sorted_lines(block, boxes)] for block in _blocks(np.arange(len(lines)), boxes, unit)]
+    extents = [_extent(block) for block in blocks]
+    main = max(extents, key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
+    return tuple(
+        FoundRegion(_kind(box, main, len(block), unit), _ring(box), tuple(block))
+        for block, box in zip(blocks, extents, strict=True)
+    )
