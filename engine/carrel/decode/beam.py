@@ -170,7 +170,7 @@ class _Search:
 def _rows_of(lines: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All rows of all lines as one array, and where each line stands in it."""
     lengths = np.array([len(line) for line in lines])
-    rows = np.require(lines[0], requirements="CW") if len(lines) == 1 else np.concatenate(lines)
+    rows = np.require(lines[0], requirements=["C", "W"]) if len(lines) == 1 else np.concatenate(lines)
     return rows, np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
 
 

@@ -1,0 +1,184 @@
+"""Carrel's beam search against fast-ctc-decode, pyctcdecode and flashlight-text: ``python -m carrel_bench.decode``.
+
+Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
+machine slows all of them alike. Times are processor time of the decoding thread; each decoder gets its input as it
+wants it (logits, probabilities or logarithms), and making that is in the time of Carrel alone. A ratio is the median
+over rounds of peer time by Carrel time. The flatter logits are the same ones times `FLATTER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import sys
+import zipfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from carrel.decode.ngram import read_ngrams
+from numpy.typing import NDArray
+from PIL import Image
+
+from carrel_bench.decode_language import write_arpa
+from carrel_bench.peers import PeerError, Worker, machine, peer_python
+
+PACKAGES = ("numpy<2", "fast-ctc-decode==0.3.7", "pyctcdecode==0.5.0", "flashlight-text==0.0.7", "kenlm==0.3.0")
+PEERS = ("fast-ctc-decode", "pyctcdecode", "flashlight-text")
+WIDTHS = (5, 10, 25, 100)
+FLATTER = 0.6
+SLOW = ("pyctcdecode", "flashlight-text")
+SLOW_LINES = 6
+SPACE = "\u2423"
+Row = dict[str, Any]
+
+
+def open_workers(stack: ExitStack, logits: Path, ngrams: Path, arpa: Path, peers: Sequence[str]) -> dict[str, Worker]:
+    """Carrel and the peers that can be installed here; the others are named on standard error."""
+    script = Path(__file__).with_name("decode_worker.py")
+    workers: dict[str, Worker] = {}
+    for name in ("carrel", *peers):
+        try:
+            python = Path(sys.executable) if name == "carrel" else peer_python("ctc-decoders", PACKAGES)
+            worker = stack.enter_context(Worker(python, script, [name, str(logits), str(ngrams), str(arpa)]))
+            worker.ask(lines=[0], width=5, model=True)  # loads, compiles
+            workers[name] = worker
+        except PeerError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return workers
+
+
+def take_turns(workers: dict[str, Worker], rounds: int, lines: Sequence[int], **question: Any) -> Row:
+    """Microseconds a line of each decoder, ratios to Carrel, and the share of lines with Carrel's text."""
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    texts: dict[str, list[str]] = {}
+    grown: dict[str, int] = dict.fromkeys(workers, 0)
+    used = {name: list(lines)[: SLOW_LINES if name in SLOW else None] for name in workers}
+    for _ in range(rounds):
+        for name, worker in workers.items():
+            repeats = 3 if name == "carrel" else 1
+            answer = worker.ask(lines=used[name], repeats=repeats, **question)
+            times[name].append(1e6 * answer["seconds"] / len(used[name]))
+            texts[name] = answer["texts"]
+            grown[name] = max(grown[name], answer["grown_kib"])
+    carrel = times["carrel"]
+    return {
+        **question,
+        "us_per_line": {name: round(statistics.median(values), 1) for name, values in times.items()},
+        "ratio": {
+            name: round(statistics.median(b / a for a, b in zip(carrel, values, strict=True)), 2)
+            for name, values in times.items()
+            if name != "carrel"
+        },
+        "same_text": {
+            name: round(sum(map(str.__eq__, found, texts["carrel"])) / len(found), 3)
+            for name, found in texts.items()
+            if name != "carrel"
+        },
+        "grown_kib": grown,
+    }
+
+
+def compare(workers: dict[str, Worker], rounds: int, lines: Sequence[int]) -> list[Row]:
+    """All cells: logits as they are and flatter, every width, batches, single lines, and with the language model."""
+    quick = {name: worker for name, worker in workers.items() if name in ("carrel", "fast-ctc-decode")}
+    fused = {name: worker for name, worker in workers.items() if name != "fast-ctc-decode"}
+    rows: list[Row] = []
+    for sharpness in (1.0, FLATTER):
+        for width in WIDTHS:
+            # the slow ones would take minutes at width 100
+            taking_part = workers if width < 100 else quick
+            rows.append(take_turns(taking_part, rounds, lines, width=width, sharpness=sharpness, model=False))
+            _show("batch", rows[-1])
+            if width <= 10:
+                rows.append(
+                    take_turns(quick, rounds, lines, width=width, sharpness=sharpness, model=False, single=True)
+                )
+                _show("single", rows[-1])
+        few = list(lines)[:SLOW_LINES]
+        rows.append(take_turns(fused, rounds, few, width=25, sharpness=sharpness, model=True))
+        _show("language model", rows[-1])
+        rows.append(_overhead(workers["carrel"], rounds, lines, sharpness))
+        print(json.dumps(rows[-1]))
+    return rows
+
+
+def _overhead(carrel: Worker, rounds: int, lines: Sequence[int], sharpness: float) -> Row:
+    """What the language model costs at width 25 with a beam threshold of 1e-3, in turns."""
+    ratios: list[float] = []
+    question = {"lines": list(lines), "width": 25, "sharpness": sharpness, "beam_threshold": 1e-3, "repeats": 3}
+    for _ in range(rounds):
+        alone = carrel.ask(model=False, **question)["seconds"]
+        ratios.append(carrel.ask(model=True, **question)["seconds"] / alone)
+    return {"language_model_overhead": round(statistics.median(ratios), 2), "sharpness": sharpness}
+
+
+def _show(kind: str, row: Row) -> None:
+    shown = {key: row[key] for key in ("us_per_line", "ratio", "same_text", "grown_kib")}
+    print(f"{kind:15} x{row['sharpness']} width {row['width']:3} {json.dumps(shown)}", flush=True)
+
+
+def shipped_logits(packs: Path, count: int, file: Path) -> None:
+    """Logits of about ``count`` lines of the test split by the shipped network, as many of each pack, as an ``.npz``."""
+    from carrel.backends.ort import OrtBackend
+    from carrel.recognizers.ctc import CtcRecognizer
+    from carrel.store.models import shipped_model
+
+    model = shipped_model("handwriting-fast", "recognition")
+    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
+    sources = sorted(packs.glob("*.zip"))
+    lines = [recognizer.logits_of(gray) for pack in sources for gray in _crops(pack, -(-count // len(sources)))]
+    frames = np.array([len(line) for line in lines])
+    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array(model.manifest["alphabet"]))
+
+
+def _crops(pack: Path, count: int) -> list[NDArray[np.uint8]]:
+    """The first lines of a pack's test split."""
+    with zipfile.ZipFile(pack) as archive:
+        rows = [json.loads(row) for row in archive.read("lines.jsonl").decode("utf-8").splitlines()]
+        names = [row["image"] for row in rows if row["split"] == "test"][:count]
+        images = [Image.open(io.BytesIO(archive.read(name))).convert("L") for name in names]
+    return [np.asarray(image) for image in images]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Beam search decoders side by side.")
+    parser.add_argument("--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet")
+    parser.add_argument("--packs", type=Path, help="line packs to make logits of with the shipped network")
+    parser.add_argument("--ngrams", type=Path, help="n-gram file; the shipped one by default")
+    parser.add_argument("--lines", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+    parser.add_argument("--out", type=Path, help="write all figures as JSON")
+    options = parser.parse_args(arguments)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        logits = options.logits or Path(folder) / "logits.npz"
+        if options.logits is None:
+            if options.packs is None:
+                parser.error("give --logits or --packs")
+            shipped_logits(options.packs, options.lines, logits)
+        ngrams = options.ngrams or _shipped_ngrams()
+        arpa = Path(folder) / "model.arpa"
+        write_arpa(read_ngrams(ngrams), arpa, SPACE)
+        workers = open_workers(stack, logits, ngrams, arpa, options.peers)
+        count = min(options.lines, len(np.load(logits)["frames"]))
+        print(json.dumps(machine()))
+        rows = compare(workers, options.rounds, range(count))
+    if options.out:
+        options.out.write_text(
+            json.dumps({"machine": machine(), "packages": PACKAGES, "rows": rows}, indent=1), "utf-8"
+        )
+
+
+def _shipped_ngrams() -> Path:
+    return Path(str(resources.files("carrel_models"))) / "language-fr-en" / "ngram.bin"
+
+
+if __name__ == "__main__":
+    main()

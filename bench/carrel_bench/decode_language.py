@@ -1,0 +1,49 @@
+"""A Carrel language model as ARPA, for decoders that read KenLM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from carrel.decode.ngram import LINE_END, NgramModel
+
+Row = tuple[str, float, float]
+
+
+def n_grams_of(model: NgramModel) -> list[list[Row]]:
+    """All n-grams with score and back-off weight (log10), by order. In text and line end, ``"\\n"`` is both."""
+    strings = {0: ""}
+    backoffs = {"": 0.0}
+    first = [*model.states["first"].tolist(), len(model.arcs)]
+    levels: list[list[tuple[str, float]]] = [[] for _ in range(model.order)]
+    for state in range(len(model.states)):
+        context = strings[state]
+        backoffs[context] = float(model.states["backoff"][state])
+        for arc in range(first[state], first[state + 1]):
+            gram = context + model.symbols[model.arc_symbols[arc]]
+            levels[len(gram) - 1].append((gram, float(model.arcs["score"][arc])))
+            # shorter contexts come first, so a state is first met from the context that it extends
+            strings.setdefault(int(model.arcs["next"][arc]), gram)
+    return [[(gram, score, backoffs.get(gram, 0.0)) for gram, score in level] for level in levels]
+
+
+def write_arpa(model: NgramModel, file: Path, space: str) -> None:
+    """Write the model as ARPA, one character a word; ``space`` stands for the space."""
+    levels = n_grams_of(model)
+    with file.open("w", encoding="utf-8") as target:
+        target.write("\\data\\\n")
+        for n, level in enumerate(levels, 1):
+            target.write(f"ngram {n}={len(level) + 2 * (n == 1)}\n")
+        for n, level in enumerate(levels, 1):
+            target.write(f"\n\\{n}-grams:\n")
+            if n == 1:
+                begin = next(backoff for gram, _, backoff in level if gram == LINE_END)
+                target.write(f"{model.unknown}\t<unk>\t0\n-99\t<s>\t{begin:.7f}\n")
+            for gram, score, backoff in level:
+                words = [space if c == " " else c for c in gram]
+                if n > 1 and words[0] == LINE_END:
+                    words[0] = "<s>"
+                if words[-1] == LINE_END:
+                    words[-1] = "</s>"
+                ending = "" if n == len(levels) or words[-1] == "</s>" else f"\t{backoff:.7f}"
+                target.write(f"{score:.7f}\t{' '.join(words)}{ending}\n")
+        target.write("\n\\end\\\n")
