@@ -1,6 +1,6 @@
 """Line recall, precision, reading order, time and memory of layout analysis on pages with ground truth.
 
-``python -m carrel_bench.layout --data DIR [--split val] [--json]``: DIR holds either ``index.json`` with page images
+``python -m carrel_bench.layout --data DIR [--split val] [--finder ink] [--json]``: DIR holds either ``index.json`` with page images
 and their ALTO or PAGE files, or ``pages.zip`` with ``pages.jsonl``.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from carrel.layout.types import Heatmaps
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from numpy.typing import NDArray
 from PIL import Image
@@ -107,14 +108,27 @@ def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
     return _packed_pages(folder / "pages.zip", split)
 
 
-def found_baselines(gray: NDArray[np.uint8]) -> tuple[list[Points], float]:
+def load_heatmaps(model: Path | None) -> Heatmaps | None:
+    """The segmenter in a model folder, else the shipped one; None where there is none."""
+    from carrel.backends.ort import OrtBackend
+    from carrel.store.models import has_shipped_model, open_model, shipped_model
+
+    if model is None and not has_shipped_model("segmenter"):
+        return None
+    opened = open_model(model, "segmentation") if model else shipped_model("segmenter", "segmentation")
+    role = "onnx-int8" if "onnx-int8" in opened.manifest["files"] else "onnx"
+    backend = OrtBackend(opened.read_file(role), opened.name)
+    return lambda ink: backend.run(ink[None, None])[0]
+
+
+def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple[list[Points], float]:
     """Baselines that Carrel finds on a scan, px of the scan, in reading order, and the seconds of layout alone."""
     from carrel.image.prepare import prepare
     from carrel.layout import find_regions
 
     ready = prepare(gray)
     began = time.perf_counter()
-    regions = find_regions(ready.gray, None)
+    regions = find_regions(ready.gray, None, heatmaps)
     seconds = time.perf_counter() - began
     matrix = ready.to_scan
     lines = [line.baseline.astype(np.float64) for region in regions for line in region.lines]
@@ -147,12 +161,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with index.json or pages.zip")
     parser.add_argument("--split", default="val", help="split of pages.zip")
+    parser.add_argument("--finder", choices=("model", "ink"), default="model", help="ink: the finder without a model")
+    parser.add_argument("--model", type=Path, help="folder of a segmenter; default: the shipped one, if there is one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    heatmaps = load_heatmaps(options.model) if options.finder == "model" else None
     per_page: dict[str, LayoutScore] = {}
     per_source: dict[str, LayoutScore] = {}
     for page in pages(options.data, options.split):
-        found, seconds = found_baselines(page.gray)
+        found, seconds = found_baselines(page.gray, heatmaps)
         score = score_page(page.lines, found, seconds)
         per_page[page.name] = score
         per_source[page.source] = per_source[page.source] + score if page.source in per_source else score
@@ -161,10 +178,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not per_page:
         print(f"carrel_bench.layout: no pages in {options.data}", file=sys.stderr)
         return 3
-    return _report(per_page, per_source, options.json)
+    return _report(per_page, per_source, "model" if heatmaps else "ink", options.json)
 
 
-def _report(per_page: dict[str, LayoutScore], per_source: dict[str, LayoutScore], as_json: bool) -> int:
+def _report(per_page: dict[str, LayoutScore], per_source: dict[str, LayoutScore], finder: str, as_json: bool) -> int:
     scores = list(per_source.values())
     overall = scores[0]
     for score in scores[1:]:
@@ -187,7 +204,7 @@ def _report(per_page: dict[str, LayoutScore], per_source: dict[str, LayoutScore]
     for name, score in sorted(per_source.items()):
         print(_row(name, score))
     print(_row("overall", overall))
-    print(f"peak resident memory {peak_mib:.0f} MiB")
+    print(f"finder: {finder}; peak resident memory {peak_mib:.0f} MiB")
     return 0
 
 
