@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import click
 from carrel.errors import InputError
 
+from carrel_cli.documents import document_files, find_scan, load_document
+
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation, LineScore
     from carrel.evaluate.report import LinePicture
 
-# best first, where a folder has a page in several formats
-_SUFFIXES = (
-    ".json", ".page.xml", ".alto.xml", ".xml", ".hocr.html", ".html", ".hocr", ".gt.txt", ".txt",
-)  # fmt: skip
-_PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
 Pairs = list[tuple["Document", "Document"]]
 
 
@@ -32,7 +29,7 @@ Pairs = list[tuple["Document", "Document"]]
 @click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Scans for the report.")
 @click.option("--worst", default=200, show_default=True, help="Lines in the report.")
 @click.option("--no-places", is_flag=True, help="Match lines by their text even where files say where they stand.")
-def evaluate(
+def command(
     truth: Path,
     hypotheses: tuple[Path, ...],
     json_file: Path | None,
@@ -52,6 +49,7 @@ def evaluate(
     from carrel.evaluate import Evaluation, score_document
     from carrel.evaluate.report import as_data, as_html, as_table
     from carrel.evaluate.routing import compare_routes
+    from carrel.store.output import write_file
 
     first: Evaluation | None = None
     for hypothesis in hypotheses:
@@ -64,11 +62,10 @@ def evaluate(
         if first is None:
             first = evaluation
             if json_file:
-                json_file.write_text(
-                    json.dumps(as_data(evaluation, routes), ensure_ascii=False, indent=1) + "\n", "utf-8"
-                )
+                data = json.dumps(as_data(evaluation, routes), ensure_ascii=False, indent=1)
+                write_file(json_file, data.encode() + b"\n")
             if html_file:
-                html_file.write_text(as_html(evaluation, routes, _pictures(pairs, images), worst), "utf-8")
+                write_file(html_file, as_html(evaluation, routes, _pictures(pairs, images), worst).encode())
         else:
             click.echo(_difference(first, evaluation))
 
@@ -83,53 +80,24 @@ def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
     """
     from carrel.evaluate import Document
 
-    left, right = _files(truth), _files(hypothesis)
+    left, right = document_files(truth), document_files(hypothesis)
     if truth.is_file() and hypothesis.is_file():
         right = dict(zip(left, right.values(), strict=True))
     if not left.keys() & right.keys():
         raise InputError(f"{truth} and {hypothesis} have no document in common")
     pairs: Pairs = []
     for name, path in left.items():
-        document = _document(name, path, no_places)
-        other = _document(name, right[name], no_places) if name in right else Document(name, (), document.size_px)
+        document = load_document(name, path, no_places)
+        other = load_document(name, right[name], no_places) if name in right else Document(name, (), document.size_px)
         if name not in right:
             click.echo(f"{name}: not in {hypothesis}, counts as not read", err=True)
         pairs.append((document, other))
     return pairs
 
 
-def _files(path: Path) -> dict[str, Path]:
-    """Document name -> its file, the most telling format of each."""
-    if path.is_file():
-        return {document_name(path.name): path}
-    found: dict[str, tuple[int, Path]] = {}
-    for file in sorted(path.iterdir()):
-        suffix = next((index for index, suffix in enumerate(_SUFFIXES) if file.name.endswith(suffix)), None)
-        name = document_name(file.name)
-        if suffix is not None and file.is_file() and file.name != "index.json":
-            found[name] = min(found.get(name, (suffix, file)), (suffix, file))
-    return {name: file for name, (_, file) in found.items()}
-
-
-def document_name(file_name: str) -> str:
-    """``file_name`` without the suffix of its format."""
-    return next((file_name.removesuffix(suffix) for suffix in _SUFFIXES if file_name.endswith(suffix)), file_name)
-
-
-def _document(name: str, path: Path, no_places: bool) -> Document:
-    from carrel.evaluate import Document, from_page, from_text
-    from carrel.formats import read
-    from carrel.formats.readers import load
-
-    if path.suffix == ".txt":
-        return from_text(name, load(path).decode("utf-8-sig", "replace"))
-    document = from_page(name, read(path))
-    return Document(name, document.lines, None, document.image) if no_places else document
-
-
 def _pictures(pairs: Pairs, images: Path | None) -> LinePicture:
     """Finds a line's picture among the scans, by the hypothesis's polygon, else the truth's."""
-    from carrel.evaluate.pictures import cut_line, data_uri, open_scan
+    from carrel.evaluate.pictures import cut_line, data_uri
 
     documents = {truth.name: (truth, hypothesis) for truth, hypothesis in pairs}
 
@@ -137,11 +105,7 @@ def _pictures(pairs: Pairs, images: Path | None) -> LinePicture:
     def scan(name: str):
         truth, hypothesis = documents[name]
         size = truth.size_px or hypothesis.size_px
-        named = [document.image for document in (truth, hypothesis) if document.image]
-        names = [*named, *(name + suffix for suffix in _PICTURES)]
-        paths = [images / Path(candidate).name for candidate in names] if images else []
-        opened = (open_scan(path, size) for path in paths if size and path.is_file())
-        return next((image for image in opened if image), None)
+        return find_scan(images, name, (truth.image, hypothesis.image), size) if images and size else None
 
     def picture(line: LineScore) -> str | None:
         image = scan(line.document)

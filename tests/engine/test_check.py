@@ -9,7 +9,7 @@ import pytest
 from carrel.errors import InputError
 from carrel.formats import WRITERS
 from carrel.formats.check import check
-from carrel_cli.check import check as command
+from carrel_cli.check import command
 from click.testing import CliRunner
 from oracle_formats import page_of
 

@@ -36,7 +36,7 @@ from carrel.evaluate.routing import compare_routes
 from carrel.evaluate.score import differences
 from carrel.formats import WRITERS
 from carrel.page import Alternative, Writing
-from carrel_cli.evaluate import evaluate as command
+from carrel_cli.evaluate import command
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st

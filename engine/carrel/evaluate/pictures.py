@@ -28,12 +28,17 @@ def open_scan(path: Path, size_px: tuple[int, int]) -> Image.Image | None:
     return upright.convert("RGB") if upright.size == size_px else None
 
 
-def cut_line(scan: Image.Image, polygon: Points) -> Image.Image:
-    """The box around ``polygon`` with a margin; what lies outside the polygon is faded."""
+def crop_line(scan: Image.Image, polygon: Points) -> tuple[Image.Image, tuple[int, int]]:
+    """The box around ``polygon`` with a margin, and where its left upper corner is in the scan."""
     box = Box.around(polygon)
     left, top = max(box.left - _MARGIN_PX, 0), max(box.top - _MARGIN_PX, 0)
     right, bottom = min(box.right + _MARGIN_PX, scan.width), min(box.bottom + _MARGIN_PX, scan.height)
-    crop = scan.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    return scan.crop((left, top, max(right, left + 1), max(bottom, top + 1))), (left, top)
+
+
+def cut_line(scan: Image.Image, polygon: Points) -> Image.Image:
+    """The same, with what lies outside the polygon faded."""
+    crop, (left, top) = crop_line(scan, polygon)
     mask = Image.new("L", crop.size, _FADED)
     ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in polygon], fill=0)
     crop.paste("white", mask=mask)

@@ -8,11 +8,13 @@ from typing import Any
 
 from carrel.evaluate.bootstrap import Interval, cer_interval, wer_interval
 from carrel.evaluate.normalize import ALL, AS_IS
+from carrel.evaluate.review import review_coverage, share_removed
 from carrel.evaluate.routing import Route
 from carrel.evaluate.score import Counts, DocumentScore, Evaluation, LineScore, confusions, differences
 
 FORMAT = "carrel-eval/1"
 MOST_CONFUSIONS = 30
+_REVIEWED = 0.2
 
 #: the picture of a line as a data URI, None where there is none
 LinePicture = Callable[[LineScore], str | None]
@@ -35,12 +37,32 @@ def as_data(evaluation: Evaluation, routes: list[Route]) -> dict[str, Any]:
         "in_order": _counts(evaluation.in_order()),
         "by_writing": {kind: _counts(counts) for kind, counts in evaluation.by_writing().items()},
         "routes": [{"name": route.name, "lines": route.lines} | _counts(route.counts) for route in routes],
+        "review": [{"lines": share, "errors": errors} for share, errors in _curve(evaluation)],
         "confusions": [
             {"truth": pair[0], "read": pair[1], "times": times}
             for pair, times in confusions(evaluation.lines).most_common(MOST_CONFUSIONS)
         ],
         "documents": [_document(document) for document in evaluation.documents],
     }
+
+
+def _curve(evaluation: Evaluation) -> list[list[float]]:
+    """Share of errors that go when so large a share of lines, least sure first, is corrected: in steps of 5 %."""
+    curve = review_coverage(evaluation.lines)
+    return [[step / 20, share_removed(curve, step / 20)] for step in range(21)] if curve[-1, 1] else []
+
+
+def _curve_picture(evaluation: Evaluation) -> str:
+    """The curve as SVG, with the diagonal that guessing would give."""
+    points = " ".join(f"{300 * share:.1f},{200 - 200 * errors:.1f}" for share, errors in _curve(evaluation))
+    if not points:
+        return ""
+    caption = "Errors removed (up) by correcting the least sure lines first (right), both from 0 to 100 %"
+    return (
+        "<h2>Review</h2><svg viewBox='-5 -5 310 210' width='310' height='210' fill='none'>"
+        "<rect width='300' height='200' stroke='#ccc'/><path d='M0 200L300 0' stroke='#ccc'/>"
+        f"<polyline points='{points}' stroke='#b3261e' stroke-width='2'/></svg><p>{caption}.</p>"
+    )
 
 
 def _rates(evaluation: Evaluation, name: str) -> dict[str, Any]:
@@ -61,7 +83,8 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 def _document(document: DocumentScore) -> dict[str, Any]:
     lines = [
-        {"truth": line.truth, "read": line.hypothesis, "writing": line.writing} | _counts(line.counts[AS_IS.name])
+        {"truth": line.truth, "read": line.hypothesis, "writing": line.writing, "confidence": line.confidence}
+        | _counts(line.counts[AS_IS.name])
         for line in document.lines
     ]
     return {
@@ -90,6 +113,10 @@ def _table_lines(evaluation: Evaluation, routes: list[Route], most: int) -> Iter
     yield f"{'in reading order':24}{percent(evaluation.in_order().cer):>9}  {'':19}{percent(evaluation.in_order().wer):>9}"
     yield ""
     yield _line_summary(evaluation)
+    curve = review_coverage(evaluation.lines)
+    if curve[-1, 1]:
+        removed = share_removed(curve, _REVIEWED)
+        yield f"the {percent(_REVIEWED)} of lines with least confidence hold {percent(removed)} of the errors"
     for kind, counts in evaluation.by_writing().items():
         yield f"{kind:24}{percent(counts.cer):>9}  of {counts.characters} characters"
     if routes:
@@ -140,6 +167,7 @@ def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, m
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; ",
         f"style-src 'unsafe-inline'\"><style>{_STYLE}</style></head><body><h1>Evaluation</h1>",
         f"<pre>{escape(as_table(evaluation, routes))}</pre>",
+        _curve_picture(evaluation),
         f"<h2>Lines</h2><p>{note}. Above the truth, <del>not read so</del>; below what was read, <ins>instead</ins>.</p>",
         *(_html_line(line, picture(line)) for line in shown),
         "</body></html>\n",

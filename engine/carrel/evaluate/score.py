@@ -65,6 +65,8 @@ class LineScore:
     hypothesis: str
     writing: WritingKind
     counts: dict[str, Counts]
+    confidence: float | None = None
+    """The least of the lines that were read; None where nothing says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def _score_line(truth: Document, hypothesis: Document, match: Match) -> LineScor
     right = [hypothesis.lines[index] for index in match.hypothesis]
     texts = _joined(left), _joined(right)
     counts = {normalization.name: count(*texts, normalization) for normalization in ALL}
-    return LineScore(truth.name, match, *texts, _writing(left + right), counts)
+    sure = [line.confidence for line in right if line.confidence is not None]
+    return LineScore(truth.name, match, *texts, _writing(left + right), counts, min(sure, default=None))
 
 
 def _joined(lines: list[TextLine]) -> str:
