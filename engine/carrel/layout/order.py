@@ -111,6 +111,18 @@ def _sorted_lines(index: NDArray[np.int64], boxes: Boxes) -> list[int]:
     return ordered
 
 
+def _without_numbers(block: list[int], boxes: Boxes, unit: float) -> list[list[int]]:
+    """Set apart a short first or last line that stands well off the rest: a page number, a signature of sheets."""
+    if len(block) < 4:
+        return [block]
+    middles = boxes[block, 1] + boxes[block, 3]
+    steps = np.abs(np.diff(middles)) / 2
+    far = steps > 1.6 * float(np.median(steps))
+    short = boxes[block, 2] - boxes[block, 0] < NUMBER_WIDTH * unit
+    first, last = int(far[0] and short[0]), len(block) - int(far[-1] and short[-1])
+    return [part for part in (block[:first], block[first:last], block[last:]) if part]
+
+
 def _ring(box: NDArray[np.float32]) -> NDArray[np.float32]:
     left, top, right, bottom = box
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
@@ -140,7 +152,8 @@ def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
         return ()
     boxes = _boxes(lines)
     unit = float(np.median([line.x_height_px for line in lines]))
-    blocks = [[lines[i] for i in _sorted_lines(block, boxes)] for block in _blocks(np.arange(len(lines)), boxes, unit)]
+    sorted_blocks = [_sorted_lines(block, boxes) for block in _blocks(np.arange(len(lines)), boxes, unit)]
+    blocks = [[lines[i] for i in part] for block in sorted_blocks for part in _without_numbers(block, boxes, unit)]
     extents = [_extent(block) for block in blocks]
     main = max(extents, key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
     return tuple(

@@ -1,0 +1,106 @@
+"""Regions and reading order of lines whose places are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from carrel.layout import FoundLine
+from carrel.layout.order import in_reading_order
+from hypothesis import given
+from hypothesis import strategies as st
+
+X_HEIGHT = 10.0
+
+
+def line(left: float, right: float, base: float) -> FoundLine:
+    ring = [(left, base - 18), (right, base - 18), (right, base + 6), (left, base + 6)]
+    return FoundLine(np.array([(left, base), (right, base)], np.float32), np.array(ring, np.float32), X_HEIGHT)
+
+
+def order_of(lines: list[FoundLine]) -> list[int]:
+    """Indices of ``lines`` in the order found."""
+    place = {id(one): k for k, one in enumerate(lines)}
+    return [place[id(one)] for region in in_reading_order(lines) for one in region.lines]
+
+
+def kinds(lines: list[FoundLine]) -> list[str]:
+    return [region.kind for region in in_reading_order(lines)]
+
+
+def prose(left: float, right: float, top: float, count: int) -> list[FoundLine]:
+    return [line(left, right, top + 30 * k) for k in range(count)]
+
+
+def shuffled(lines: list[FoundLine]) -> list[FoundLine]:
+    return [lines[i] for i in np.random.default_rng(5).permutation(len(lines))]
+
+
+def assert_read_as(lines: list[FoundLine]) -> None:
+    """Whatever order they are found in, lines must come back in that of ``lines``."""
+    mixed = shuffled(lines)
+    place = {id(one): k for k, one in enumerate(lines)}
+    assert [place[id(mixed[i])] for i in order_of(mixed)] == list(range(len(lines)))
+
+
+def test_one_column_is_read_downwards() -> None:
+    assert_read_as(prose(100, 700, 100, 20))
+
+
+def test_columns_under_a_heading() -> None:
+    assert_read_as([line(200, 800, 60), *prose(50, 480, 120, 15), *prose(520, 950, 120, 15)])
+
+
+def test_columns_between_full_lines() -> None:
+    middle = [*prose(50, 480, 120, 8), *prose(520, 950, 120, 8)]
+    assert_read_as([line(50, 950, 60), *middle, *prose(50, 950, 400, 4)])
+
+
+def test_three_columns_of_prose_are_no_table() -> None:
+    assert_read_as([*prose(50, 340, 100, 20), *prose(370, 660, 100, 20), *prose(690, 980, 100, 20)])
+
+
+def test_tables_are_read_row_by_row() -> None:
+    rows = [line(left, left + 60, base) for base in range(100, 600, 50) for left in (50, 200, 350, 500)]
+    assert_read_as(rows)
+
+
+def test_a_letter_with_its_date_at_the_right() -> None:
+    assert_read_as([line(500, 700, 60), line(100, 250, 110), *prose(100, 700, 160, 10), line(450, 680, 520)])
+
+
+def test_skewed_rows_stay_in_order() -> None:
+    lines = [
+        FoundLine(
+            np.array([(50, 100 + 30 * k), (900, 118 + 30 * k)], np.float32), line(50, 900, 110 + 30 * k).polygon, 10.0
+        )
+        for k in range(20)
+    ]
+    assert_read_as(lines)
+
+
+def test_zones_of_notes_and_numbers() -> None:
+    body = prose(300, 900, 120, 20)
+    lines = [line(860, 900, 40), *prose(60, 200, 300, 3), *body]
+    found = {region.kind: len(region.lines) for region in in_reading_order(lines)}
+    assert found == {"NumberingZone": 1, "MarginTextZone": 3, "MainZone": 20}
+
+
+def test_no_lines_no_regions() -> None:
+    assert in_reading_order([]) == ()
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 900), st.floats(12, 900), st.floats(20, 1400)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_every_line_comes_back_once(places: list[tuple[float, float, float]]) -> None:
+    lines = [line(left, left + width, base) for left, width, base in places]
+    assert sorted(order_of(lines)) == list(range(len(lines)))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_lines(count: int) -> None:
+    assert kinds(prose(100, 700, 100, count)) == ["MainZone"]
