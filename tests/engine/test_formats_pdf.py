@@ -218,6 +218,21 @@ def test_page_of_a_tiff() -> None:
         assert set(picture.read_bytes()) == {30}
 
 
+def test_scans_that_are_pdfs_themselves() -> None:
+    page, scan = sample_page("letter")
+    first = write(page, scan)
+    with pikepdf.open(io.BytesIO(write(page, first))) as pdf:
+        assert picture_of(pdf).read_raw_bytes() == scan
+    small = page_of("word", width_px=300, height_px=200, dpi=72.0)
+    drawn = write(small, scan_of(small))  # Flate, so it is rendered
+    with pikepdf.open(io.BytesIO(write(small, drawn))) as pdf:
+        shown = np.frombuffer(picture_of(pdf).read_bytes(), np.uint8).reshape(200, 300, 3)
+    original = np.asarray(Image.open(io.BytesIO(scan_of(small))))
+    assert np.abs(shown[..., 0].astype(int) - original).max() <= 1
+    with pytest.raises(InputError, match="has 1 pages, not page 4"):
+        write(replace(page, source=replace(page.source, page_index=3)), first)
+
+
 def test_font_is_sound() -> None:
     font = TTFont(io.BytesIO(true_type()), checkChecksums=2)
     assert font["maxp"].numGlyphs == 2 and font["hmtx"].metrics[font.getGlyphName(1)] == (500, 0)

@@ -150,7 +150,7 @@ def _hyphen_findings(page: Element) -> Iterator[Finding]:
 def _order_findings(root: Element) -> Iterator[Finding]:
     known = {element.get("ID", "") for element in root.iter()}
     for reference in root.iterfind("ReadingOrder//ElementRef"):
-        yield from reference_findings("ReadingOrder", [reference.get("REF", "")], known, "element")
+        yield from reference_findings("ReadingOrder", reference.get("REF", "").split(), known, "element")
 
 
 def _points(where: str, name: str, text: str) -> tuple[Points, list[Finding]]:

@@ -1,5 +1,7 @@
 """The scan inside the PDF, pixel for pixel: JPEG streams as they are, black and white as CCITT G4, the rest as Flate.
 
+Of a page that was read from a PDF, its own JPEG is taken where that is all it shows, else a rendering.
+
 Only what PDF/A cannot hold is changed: transparency goes onto white, CMYK and Lab become RGB.
 """
 
@@ -14,6 +16,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import ExifTags, Image
 
 from carrel.errors import InputError
+from carrel.formats.pdf_source import is_pdf, page_picture
 from carrel.page import Page
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "JPEG2000")
@@ -49,9 +52,11 @@ def add_picture(pdf: Pdf, page: Page, scan: bytes) -> Picture:
         The scan cannot be decoded, or has another size than the page.
     """
     try:
+        from_pdf = is_pdf(scan)
+        scan = page_picture(scan, page) if from_pdf else scan
         image = Image.open(io.BytesIO(scan), formats=_FORMATS)
         _seek(image, page.source.page_index)
-        orientation = _orientation(image)
+        orientation = 1 if from_pdf else _orientation(image)  # PDF readers pass over EXIF
         width, height = image.size if orientation <= 4 else (image.height, image.width)
         if (width, height) != (page.width_px, page.height_px):
             raise InputError(f"the scan has {width} x {height} px, the page {page.width_px} x {page.height_px}")

@@ -49,7 +49,9 @@ def _size(page: Element, regions: tuple[Region, ...]) -> tuple[int, int]:
 def _reading_ranks(root: Element) -> dict[str, int]:
     """Element ID -> place in the explicit reading order of ALTO 4.3 and later; empty without one."""
     order = root.find("ReadingOrder")
-    references = [] if order is None else [element.get("REF", "") for element in order.iter("ElementRef")]
+    references = (
+        [] if order is None else [ref for element in order.iter("ElementRef") for ref in element.get("REF", "").split()]
+    )
     return {reference: rank for rank, reference in reversed(list(enumerate(references)))}
 
 
