@@ -222,6 +222,7 @@ def _readings(room: Room, lines: int) -> list[Readings]:
 
 def _reading(characters: NDArray[np.int32], chances: NDArray[np.float32], score: float) -> Decoded:
     classes, starts, ends = characters.tolist()
-    probabilities = chances[0].tolist()
+    # what the network says of the place and what the readings agree on: their mean tells right from wrong best
+    probabilities = chances.mean(axis=0, dtype=np.float64).tolist()
     confidence = sum(probabilities) / len(probabilities) if probabilities else min(1.0, float(np.exp(score)))
     return Decoded(tuple(classes), tuple(probabilities), tuple(starts), tuple(ends), score, confidence)

@@ -14,7 +14,9 @@ class Decoded:
     classes
         Class index of each character; never the blank.
     probabilities
-        Probability of each character in [0, 1]: its share of the posterior mass in its span.
+        Probability of each character in [0, 1]. Of the greedy path the largest of its frames; of a beam search the
+        mean of its share of the mass of all characters in its span and the share of the readings in the beam, by mass,
+        that have it at this place too (so a language model has its say).
     starts, ends
         First frame of each character and the frame after its last; both strictly increase over the line.
     log_score
