@@ -10,7 +10,17 @@ import carrel
 import click
 from carrel.errors import CarrelError
 
-OWN_COMMANDS = {"batch": "carrel_cli.batch", "read": "carrel_cli.read"}
+OWN_COMMANDS = {
+    "batch": "carrel_cli.batch",
+    "check": "carrel_cli.check",
+    "eval": "carrel_cli.evaluate",
+    "manifest": "carrel_cli.manifest",
+    "privacy": "carrel_cli.privacy",
+    "purge": "carrel_cli.purge",
+    "read": "carrel_cli.read",
+    "review": "carrel_cli.review",
+    "watch": "carrel_cli.watch",
+}
 
 
 class Commands(click.Group):

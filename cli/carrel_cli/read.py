@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from carrel.errors import CarrelError, InputError, UsageError
@@ -17,6 +18,12 @@ from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page
 from carrel.store.output import make_folder, write_file
+
+if TYPE_CHECKING:
+    from carrel.reader import Reader
+
+PDF = "pdf"
+"""Searchable PDF/A-2b: one document for each file, the scan itself under its text."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Target:
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(list(WRITERS)),
+    type=click.Choice([*WRITERS, PDF]),
     help="Repeat for several.  [default: text]",
 )
 @click.option(
@@ -73,8 +80,8 @@ def command(
 ) -> None:
     """Read scans and PDFs: FILES in, their text out."""
     target = Target(output, formats or ("text",), overlay)
-    if output is None and (overlay or len(target.formats) > 1):
-        raise UsageError("several formats or an overlay need a folder for the results; add -o DIR")
+    if output is None and (overlay or len(target.formats) > 1 or PDF in target.formats):
+        raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
     if output is not None:
         make_folder(output)
     options = ReadOptions(
@@ -101,19 +108,13 @@ def read_files(
 
     reader = Reader(options)
     failures: list[tuple[Path, CarrelError]] = []
-    names = _output_names(files)
-    written = 0
+    first = True
     with _progress(files, quiet=quiet) as advance:
-        for file, name in zip(files, names, strict=True):
+        for file, name in zip(files, _output_names(files), strict=True):
             try:
-                pages = count_pages(file)
-                for index, scan in enumerate(open_scans(file, options.max_megapixels)):
-                    page = reader.read_scan(scan)
-                    stem = name if pages == 1 else f"{name}-{index + 1:04d}"
-                    _write(page, stem, target, first=written == 0)
-                    if target.folder is not None and target.overlay:
-                        write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray))
-                    written += 1
+                for page, stem in _read_file(reader, file, name, target):
+                    _write(page, stem, target, first=first)
+                    first = False
                     advance()
                     if not quiet:
                         click.echo(_summary(page, stem), err=True)
@@ -123,8 +124,29 @@ def read_files(
     return failures
 
 
+def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterator[tuple[Page, str]]:
+    """Pages of a file with the names of their results; writes what needs the scan."""
+    count = count_pages(file)
+    pages: list[Page] = []
+    for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
+        page = reader.read_scan(scan)
+        stem = name if count == 1 else f"{name}-{index + 1:04d}"
+        if target.folder is not None and target.overlay:
+            write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray))
+        pages.append(page)
+        yield page, stem
+    if target.folder is not None and PDF in target.formats:
+        from carrel.formats.pdf import write_document
+
+        contents = file.read_bytes()
+        document = write_document([(page, contents) for page in pages])
+        write_file(target.folder / f"{name}{SUFFIXES[PDF]}", document)
+
+
 def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
     for name in target.formats:
+        if name == PDF:
+            continue
         contents = WRITERS[name](page)
         if target.folder is not None:
             write_file(target.folder / f"{stem}{SUFFIXES[name]}", contents)

@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from carrel.evaluate import character_errors
 from carrel.formats import SUFFIXES
 from carrel_cli.main import main
+from PIL import Image
 
 PAGES = Path(__file__).parents[1] / "pages"
 
@@ -54,13 +53,19 @@ def test_printed_page_is_read(name: str, capfdbinary: pytest.CaptureFixture[byte
 
 
 def test_letter_is_read_by_both_recognizers(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    code, out, err = run(capfdbinary, PAGES / "letter.jpg", "-o", tmp_path, "-f", "json", "-f", "text", "-f", "alto", "--overlay")
+    code, out, err = run(
+        capfdbinary, PAGES / "letter.jpg", "-o", tmp_path, "-f", "json", "-f", "text", "-f", "alto", "--overlay"
+    )
     assert (code, out) == (0, ""), err
     names = {f"letter{SUFFIXES[f]}" for f in ("json", "text", "alto")} | {"letter.overlay.png"}
     assert {p.name for p in tmp_path.iterdir()} == names
     with Image.open(tmp_path / "letter.overlay.png") as overlay:
         assert max(overlay.size) == 2000
-    recognizers = {line["recognizer"] for region in json.loads((tmp_path / "letter.json").read_text("utf-8"))["regions"] for line in region["lines"]}
+    recognizers = {
+        line["recognizer"]
+        for region in json.loads((tmp_path / "letter.json").read_text("utf-8"))["regions"]
+        for line in region["lines"]
+    }
     assert {"ctc", "tesseract"} <= recognizers
     assert cer(PAGES / "letter.gt.txt", (tmp_path / "letter.txt").read_text("utf-8")) <= 0.35
 
@@ -99,7 +104,9 @@ BAD_INPUT = {
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_gives_one_line_and_its_exit_code(name: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_bad_input_gives_one_line_and_its_exit_code(
+    name: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     (tmp_path / name).write_bytes(BAD_INPUT[name])
     code, out, err = run(capfdbinary, tmp_path / name, "-o", tmp_path / "out")
     assert (code, out) == (3, "")
@@ -128,7 +135,9 @@ def test_the_others_are_still_read(tmp_path: Path, small_page: Path, capfdbinary
     assert f"1 of 2 files not read: {tmp_path / 'empty.png'}" in err
 
 
-def test_files_of_one_name_keep_apart(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_files_of_one_name_keep_apart(
+    tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     with Image.open(small_page) as image:
         image.crop((0, 0, 600, 250)).save(tmp_path / "small.tif")
     code, _, err = run(capfdbinary, small_page, tmp_path / "small.tif", "-o", tmp_path / "out", "-q")
@@ -136,7 +145,25 @@ def test_files_of_one_name_keep_apart(tmp_path: Path, small_page: Path, capfdbin
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"small.png.txt", "small.tif.txt"}
 
 
-def test_pages_of_one_file_are_numbered(tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_searchable_pdf_holds_all_pages_of_a_file(
+    tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    import pypdfium2
+
+    with Image.open(small_page) as page:
+        page.save(tmp_path / "two.tif", save_all=True, append_images=[page])
+    code, out, err = run(capfdbinary, tmp_path / "two.tif", "-f", "pdf", "-o", tmp_path / "out", "-q")
+    assert (code, out) == (0, ""), err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["two.pdf"]
+    with pypdfium2.PdfDocument(tmp_path / "out" / "two.pdf") as document:
+        texts = [document[i].get_textpage().get_text_range() for i in range(len(document))]
+    assert len(texts) == 2
+    assert "retrouva dans la vase" in " ".join(texts[1].split())
+
+
+def test_pages_of_one_file_are_numbered(
+    tmp_path: Path, small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     with Image.open(small_page) as image:
         page = image.crop((0, 0, 600, 250))
         page.save(tmp_path / "two.tif", save_all=True, append_images=[page])
