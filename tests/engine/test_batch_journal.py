@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 from carrel.batch.intake import find_files, natural
 from carrel.batch.journal import MOST_LOST_RUNS, Journal, PageKey, SeenFile, name_key
-from carrel.batch.names import LONGEST_BYTES, page_names
+from carrel.batch.names import LONGEST_BYTES, document_folder, page_names
 from carrel.batch.settings import Settings, from_json
 from carrel.errors import OutputError
 from carrel.options import ReadOptions
@@ -30,7 +31,7 @@ def journal(tmp_path: Path):
 def open_file(journal: Journal, file: SeenFile, sha256: str, pages: int = 1, settings: str = "s") -> None:
     journal.add_files([file])
     assert journal.take_file() == file
-    journal.opened(file, sha256, settings, page_names(file.path, Path("/in"), sha256, pages))
+    journal.opened(file, sha256, settings, page_names(file.path, "", sha256, pages))
 
 
 def test_pages_are_taken_once_and_in_order(journal: Journal) -> None:
@@ -168,12 +169,14 @@ def test_damaged_journal_and_one_of_another_version(tmp_path: Path) -> None:
 @given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=250), min_size=1, max_size=3))
 def test_names_are_printable_and_short_and_the_last_is_unique(parts: list[str]) -> None:
     parts = [part for part in parts if part not in (".", "..")] or ["x"]
-    for names in page_names(Path("/in", *parts), Path("/in"), A, 2):
+    path = Path("/in", *parts)
+    candidates = page_names(path, document_folder(path, Path("/in")), A, 2)
+    for names in candidates:
         for name in names:
             assert name.isprintable()
             assert all(len(part.encode()) <= LONGEST_BYTES + 24 and part not in (".", "..") for part in name.split("/"))
             assert not name.startswith("/")
-    assert all(A in name for name in page_names(Path("/in", *parts), Path("/in"), A, 2)[-1])
+    assert all(A in name for name in candidates[-1])
 
 
 def test_names_that_a_disk_may_take_for_one() -> None:
@@ -187,6 +190,13 @@ def test_settings_travel_and_what_changes_results_changes_the_key() -> None:
     assert key == Settings(ReadOptions(("deu",), threads=7), ("alto", "text")).key("model@1")
     assert key != settings.key("model@2")
     assert key != Settings(ReadOptions(("deu",)), ("text",)).key("model@1")
+
+
+def test_documents_by_folder_and_by_name() -> None:
+    group = re.compile(r"(.+)_[0-9]+")
+    paths = [Path("/in", name) for name in ("deed_001.tif", "box/deed_2.tif", "box/deed.tif")]
+    assert [document_folder(path, Path("/in"), group) for path in paths] == ["deed", "box/deed", "box"]
+    assert [document_folder(path, Path("/in")) for path in paths] == ["", "box", "box"]
 
 
 def test_natural_order() -> None:

@@ -25,6 +25,9 @@ MOST_ATTEMPTS = 2
 MOST_LOST_RUNS = 5
 """A page that was being read each time when the whole machine went down this often is quarantined too."""
 
+_LOG_PAGES = 100
+"""Of 4 KiB in the write-ahead log, before it is written back: keeps it small on small disks."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files(
   path BLOB PRIMARY KEY, bytes INTEGER NOT NULL, changed_ns INTEGER NOT NULL,
@@ -37,7 +40,7 @@ CREATE TABLE IF NOT EXISTS pages(
   sha256 TEXT NOT NULL, page_index INTEGER NOT NULL, settings TEXT NOT NULL, name TEXT NOT NULL,
   state TEXT NOT NULL CHECK(state IN ('queued', 'running', 'done', 'refused', 'quarantined')),
   attempts INTEGER NOT NULL DEFAULT 0, lost_runs INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, lines INTEGER, unread INTEGER, review INTEGER, finished TEXT,
+  reason TEXT, lines INTEGER, unread INTEGER, review INTEGER, finished TEXT, kept INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY(sha256, page_index, settings));
 CREATE INDEX IF NOT EXISTS pages_by_state ON pages(settings, state, lost_runs, attempts);
 CREATE TABLE IF NOT EXISTS names(name_key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, page_index INTEGER NOT NULL);
@@ -116,6 +119,7 @@ class Journal:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA secure_delete=ON")
+                self._db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
                 self._prepare()
 
     def close(self) -> None:
@@ -204,15 +208,14 @@ class Journal:
         return QueuedPage(key, _seen(*row[3:]), row[2])
 
     def queued_pages(self, settings: str) -> int:
-        with self._translated():
-            return self._one("SELECT count(*) FROM pages WHERE settings=? AND state='queued'", (settings,))[0]
+        return int(self._one("SELECT count(*) FROM pages WHERE settings=? AND state='queued'", (settings,))[0])
 
     def page_done(self, key: PageKey, lines: int, unread: int, review: int) -> None:
         """Results are on the disk."""
         with self._commit():
             self._set_page(
                 key,
-                "state='done', reason=NULL, lines=?, unread=?, review=?, finished=?",
+                "state='done', kept=1, reason=NULL, lines=?, unread=?, review=?, finished=?",
                 lines,
                 unread,
                 review,
@@ -255,6 +258,47 @@ class Journal:
             elif row and row[0]:
                 self._db.execute("UPDATE pages SET state='queued' WHERE sha256=? AND state='running'", (row[0],))
 
+    def finished_files(self, settings: str) -> list[tuple[SeenFile, bool]]:
+        """Files that nothing more will be done with and whose originals have not been dealt with; True where every page
+        was read."""
+        rows = self._all(
+            "SELECT path, bytes, changed_ns, state='opened' AND NOT EXISTS (SELECT 1 FROM pages WHERE"
+            " pages.sha256=files.sha256 AND settings=? AND pages.state<>'done') FROM files WHERE settled=0"
+            " AND state NOT IN ('queued', 'running') AND NOT EXISTS (SELECT 1 FROM pages WHERE"
+            " pages.sha256=files.sha256 AND settings=? AND pages.state IN ('queued', 'running'))",
+            (settings, settings),
+        )
+        return [(_seen(*row[:3]), bool(row[3])) for row in rows]
+
+    def settle_file(self, file: SeenFile) -> None:
+        """The original was kept, moved or deleted, as it should."""
+        with self._commit():
+            self._set_file(file, "settled=1")
+
+    def pages_below(self, folder: str, settings: str) -> list[tuple[str, str]]:
+        """Names and states of the pages whose names lie directly in ``folder``."""
+        rows = self._all("SELECT name, state FROM pages WHERE settings=? ORDER BY name", (settings,))
+        return [(name, state) for name, state in rows if name.rpartition("/")[0] == folder]
+
+    def names(self) -> list[str]:
+        """Names of all pages that were ever queued."""
+        return [name for (name,) in self._all("SELECT DISTINCT name FROM pages")]
+
+    def results(self, finished_before: str | None = None) -> list[str]:
+        """Names of pages whose results may be there; only of those that were finished before a time as in
+        ``2026-01-31T12:00:00Z``, if one is given.
+        """
+        rows = self._all(
+            "SELECT DISTINCT name FROM pages WHERE kept=1 AND (? IS NULL OR finished<?)",
+            (finished_before, finished_before),
+        )
+        return [name for (name,) in rows]
+
+    def results_deleted(self, names: Iterable[str]) -> None:
+        """Remember pages as done whose results are gone: they are not read again."""
+        with self._commit():
+            self._db.executemany("UPDATE pages SET kept=0 WHERE name=?", [(name,) for name in names])
+
     def retry_failed(self) -> None:
         """Queue again what was refused or quarantined."""
         with self._commit():
@@ -268,9 +312,9 @@ class Journal:
         """Counts of the pages read under ``settings``, by default those of the last run, and of all files."""
         key = settings or self.meta("settings") or ""
         states: Counter[str] = Counter(
-            dict(self._db.execute("SELECT state, count(*) FROM pages WHERE settings=? GROUP BY state", (key,)))
+            dict(self._all("SELECT state, count(*) FROM pages WHERE settings=? GROUP BY state", (key,)))
         )
-        files: Counter[str] = Counter(dict(self._db.execute("SELECT state, count(*) FROM files GROUP BY state")))
+        files: Counter[str] = Counter(dict(self._all("SELECT state, count(*) FROM files GROUP BY state")))
         contents = self._one("SELECT count(sha256), count(DISTINCT sha256) FROM files WHERE state='opened'") or (0, 0)
         sums = self._one(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(unread), 0), coalesce(sum(review > 0), 0)"
@@ -291,7 +335,7 @@ class Journal:
     def failures(self, settings: str | None = None) -> list[tuple[Path, int | None, str, str]]:
         """What gave no results: path, page (from 0, None for a whole file), state and reason."""
         key = settings or self.meta("settings") or ""
-        rows = self._db.execute(
+        rows = self._all(
             "SELECT path, NULL, state, reason FROM files WHERE state IN ('refused', 'quarantined') UNION ALL"
             " SELECT min(path), page_index, pages.state, pages.reason FROM pages JOIN files USING(sha256)"
             " WHERE pages.settings=? AND pages.state IN ('refused', 'quarantined') GROUP BY sha256, page_index"
@@ -335,7 +379,12 @@ class Journal:
         self._db.execute(f"UPDATE files SET {assignments} WHERE path=?", (*values, os.fsencode(file.path)))
 
     def _one(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        return self._db.execute(statement, values).fetchone()
+        with self._translated():
+            return self._db.execute(statement, values).fetchone()
+
+    def _all(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._translated():
+            return self._db.execute(statement, values).fetchall()
 
     @contextmanager
     def _commit(self) -> Generator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +10,25 @@ LONGEST_BYTES = 200
 """Of a name without suffix: most disks take 255 bytes, and ``-0001.alto.xml.part`` must fit behind it."""
 
 
-def page_names(path: Path, root: Path, sha256: str, pages: int) -> Sequence[Sequence[str]]:
+def document_folder(path: Path, root: Path, group: re.Pattern[str] | None = None) -> str:
+    """The folder for a file's results, relative to the output folder, "" for that itself.
+
+    It is the folder where the file lies below ``root``; inside it, files in whose name ``group`` is found go to a folder
+    named after its first group: ``(.+)_[0-9]+`` puts ``deed12_001.tif`` and ``deed12_002.tif`` into ``deed12``.
+    """
+    parts = list(path.relative_to(root).parent.parts)
+    found = group.match(path.stem) if group else None
+    if found:
+        parts.append(found.group(1))
+    return "/".join(_printable(part) for part in parts)
+
+
+def page_names(path: Path, folder: str, sha256: str, pages: int) -> Sequence[Sequence[str]]:
     """Candidates for the names of a file's pages, relative to the output folder and without suffix.
 
-    First the file's stem in the folder where it lies below ``root``, then its whole name, then that with the file's
+    First the file's stem in ``folder``, then its whole name, then that with the file's
     digest, which no other file has. Each candidate is a list with one name a page.
     """
-    folder = "/".join(_printable(part) for part in path.relative_to(root).parent.parts)
     stems = _printable(path.stem), _printable(path.name), f"{_printable(path.stem)}-{sha256[:16]}", sha256
     documents = [f"{folder}/{stem}" if folder else stem for stem in stems]
     return [_numbered(document, pages) for document in documents]

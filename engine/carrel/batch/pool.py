@@ -22,6 +22,7 @@ from carrel.errors import CarrelError
 
 Task = SeenFile | QueuedPage
 START_TIMEOUT_S = 300.0
+FIRST_PAGE_S = 600.0
 MOST_FAILED_STARTS = 3
 
 
@@ -79,7 +80,14 @@ class _Worker:
     connection: Connection
     since: float
     ready: bool = False
+    warm: bool = False
     task: Task | None = None
+
+    def limit_s(self, page_timeout_s: float) -> float:
+        """The first page may take longer: kernels may have to be compiled for it."""
+        if not self.ready:
+            return START_TIMEOUT_S
+        return page_timeout_s if self.warm else page_timeout_s + FIRST_PAGE_S
 
 
 class Pool:
@@ -152,7 +160,7 @@ class Pool:
                 yield answer
         now = time.monotonic()
         for worker in list(self._workers):
-            limit_s = self._limits.page_timeout_s if worker.ready else START_TIMEOUT_S
+            limit_s = worker.limit_s(self._limits.page_timeout_s)
             if (worker.task or not worker.ready) and now - worker.since > limit_s:
                 answer = self._lose(worker, f"took longer than {limit_s:g} s")
                 if answer is not None:
@@ -190,6 +198,7 @@ class Pool:
             self._greet(worker, message)
             return None
         task, worker.task = worker.task, None
+        worker.warm |= kind == "read"
         if task is None:
             return None
         self._failed_starts = 0

@@ -16,7 +16,7 @@ from typing import Self
 
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Counts, Journal, QueuedPage, SeenFile
-from carrel.batch.names import page_names
+from carrel.batch.names import document_folder, page_names
 from carrel.batch.pool import Answer, Launch, Limits, Places, Pool, Task
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, write_heartbeat
@@ -44,6 +44,8 @@ class Batch:
         Wait and try again when results cannot be written for another reason than a full disk; that is always waited for.
     cache
         Folder that workers keep compiled kernels in.
+    group
+        Tells which files belong to one document, see `carrel.batch.names.document_folder`.
     launch
         Starts a worker; by default a new Python.
 
@@ -68,13 +70,14 @@ class Batch:
         wait_for_disk: bool = False,
         show_stderr: bool = False,
         launch: Launch | None = None,
+        group: re.Pattern[str] | None = None,
     ) -> None:
         self.root, self.folders, self.settings = root, folders, settings
         self.pace = Pace()
         self.stopping = False
         self.doing = "starting"
-        self._log, self._wait_for_disk = log, wait_for_disk
-        self._workers = workers
+        self.log, self._wait_for_disk = log, wait_for_disk
+        self._workers, self._group = workers, group
         self._key: str | None = None
         self._beat = 0.0
         model = settings.options.model
@@ -101,7 +104,7 @@ class Batch:
         """Hand out tasks and settle what has been answered; waits at most about ``timeout_s``."""
         if not self.stopping:
             self.pool.start()
-            self._hand_out()
+            self.patiently(self._hand_out)
         for answer in self.pool.wait(timeout_s):
             self._settle(answer)
         self._learn_settings()
@@ -116,6 +119,15 @@ class Batch:
         counts = self.counts()
         return self.stopping or not (counts.queued or counts.running or counts.waiting_files)
 
+    @property
+    def key(self) -> str | None:
+        """What pages are read under; None until the first worker has loaded its models."""
+        return self._key
+
+    def document(self, path: Path) -> str:
+        """The folder of a file's results."""
+        return document_folder(path, self.root, self._group)
+
     def counts(self) -> Counts:
         return self.journal.counts(self._key)
 
@@ -129,10 +141,10 @@ class Batch:
             return
         key = self.settings.key(self.pool.identity)
         again: list[int] = []
-        if self._patiently(lambda: again.append(self.journal.use_settings(key))):
+        if self.patiently(lambda: again.append(self.journal.use_settings(key))):
             self._key = key
         if any(again):
-            self._log(f"settings or models have changed: {again[0]:,} pages are read again")
+            self.log(f"settings or models have changed: {again[0]:,} pages are read again")
 
     def _hand_out(self) -> None:
         while self._key is not None and self.pool.idle():
@@ -159,39 +171,39 @@ class Batch:
     def _settle_page(self, page: QueuedPage, answer: Answer) -> None:
         key = page.key
         if answer.kind == "read" and set(answer.files) == set(self.settings.formats):
-            if not self._patiently(lambda: self.folders.write_results(page.name, dict(answer.files))):
+            if not self.patiently(lambda: self.folders.write_results(page.name, dict(answer.files))):
                 return
             lines, unread, review = (answer.number(n) for n in ("lines", "unread", "review"))
-            self._patiently(lambda: self.journal.page_done(key, lines, unread, review))
+            self.patiently(lambda: self.journal.page_done(key, lines, unread, review))
             self.pace.page()
         elif answer.kind == "refused":
-            self._patiently(lambda: self.journal.page_refused(key, answer.reason))
-            self._log(f"{_shown(page)}: refused: {answer.reason}")
+            self.patiently(lambda: self.journal.page_refused(key, answer.reason))
+            self.log(f"{_shown(page)}: refused: {answer.reason}")
         elif answer.kind == "gone":
-            self._patiently(lambda: self.journal.forget(page.file))
-            self._log(f"{_shown(page)}: the file went away or changed while it waited")
+            self.patiently(lambda: self.journal.forget(page.file))
+            self.log(f"{_shown(page)}: the file went away or changed while it waited")
         else:
             reason = answer.reason or "sent an unreadable answer"
-            self._patiently(lambda: self.journal.page_failed(key, reason))
-            self._log(f"{_shown(page)}: failed: {reason}")
+            self.patiently(lambda: self.journal.page_failed(key, reason))
+            self.log(f"{_shown(page)}: failed: {reason}")
 
     def _settle_file(self, file: SeenFile, answer: Answer) -> None:
         sha256, pages = str(answer.message.get("sha256")), answer.number("pages")
         known = _SHA256.fullmatch(sha256) is not None
         if answer.kind == "opened" and known and 0 < pages <= self.settings.most_pages and self._key:
-            names, key = page_names(file.path, self.root, sha256, pages), self._key
-            self._patiently(lambda: self.journal.opened(file, sha256, key, names))
+            names, key = page_names(file.path, self.document(file.path), sha256, pages), self._key
+            self.patiently(lambda: self.journal.opened(file, sha256, key, names))
         elif answer.kind == "refused":
-            self._patiently(lambda: self.journal.file_refused(file, answer.reason, sha256 if known else None))
-            self._log(f"a file was refused: {answer.reason}")
+            self.patiently(lambda: self.journal.file_refused(file, answer.reason, sha256 if known else None))
+            self.log(f"a file was refused: {answer.reason}")
         elif answer.kind == "gone":
-            self._patiently(lambda: self.journal.forget(file))
+            self.patiently(lambda: self.journal.forget(file))
         else:
             reason = answer.reason or "sent an unreadable answer"
-            self._patiently(lambda: self.journal.file_failed(file, reason))
-            self._log(f"a file could not be opened: {reason}")
+            self.patiently(lambda: self.journal.file_failed(file, reason))
+            self.log(f"a file could not be opened: {reason}")
 
-    def _patiently(self, write: Callable[[], None]) -> bool:
+    def patiently(self, write: Callable[[], None]) -> bool:
         """Write, waiting for space on a full disk; False where the batch was stopped meanwhile.
 
         Raises
@@ -215,7 +227,7 @@ class Batch:
     def _pause(self, why: str) -> None:
         if not self.doing.startswith("paused"):
             self.doing = f"paused: {why}"
-            self._log(f"paused: {why}; trying again every {TRY_AGAIN_S:g} s")
+            self.log(f"paused: {why}; trying again every {TRY_AGAIN_S:g} s")
         until = time.monotonic() + TRY_AGAIN_S
         while time.monotonic() < until and not self.stopping:
             self.heartbeat()
@@ -237,7 +249,7 @@ class Batch:
             self.heartbeat(now=True)
             self.folders.empty_spool()
         except (OutputError, OSError) as error:  # the next run recovers what this one could not write down
-            self._log(f"not closed cleanly: {error}")
+            self.log(f"not closed cleanly: {error}")
 
 
 def _shown(page: QueuedPage) -> str:
