@@ -1,0 +1,201 @@
+"""A hot folder: looks every few seconds, which works on network drives too, and takes a file when it has come to rest."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from carrel.batch.intake import find_files
+from carrel.batch.journal import SeenFile
+from carrel.batch.run import Batch
+from carrel.batch.worker import GoneError, open_unchanged
+from carrel.errors import InputError, OutputError
+from carrel.store.output import make_folder, write_file
+
+DOCUMENT_FILE = "document.json"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How a hot folder is watched.
+
+    Parameters
+    ----------
+    every_s
+        Seconds between looks.
+    quiet_s
+        A file is taken when neither its size nor its time has changed for this long.
+    marker
+        Name of a file that says a folder is complete; nothing is taken from a folder before it is there.
+    originals
+        What becomes of a file after all its pages were read. Others are never deleted; with "move" they go to
+        ``refused``.
+    done, refused
+        Folders for originals that are moved.
+    every_file
+        Also take files whose names do not end like a scan's.
+    """
+
+    every_s: float = 5.0
+    quiet_s: float = 10.0
+    marker: str | None = None
+    originals: Literal["keep", "move", "delete"] = "keep"
+    done: Path | None = None
+    refused: Path | None = None
+    every_file: bool = False
+
+
+class Watcher:
+    """Feeds a `Batch` from its folder, and deals with originals when their pages are on the disk."""
+
+    def __init__(self, batch: Batch, options: WatchOptions, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._batch, self._options, self._clock = batch, options, clock
+        self._resting: dict[Path, tuple[SeenFile, float]] = {}
+        self._taken: dict[Path, SeenFile] = {}
+        self._next = 0.0
+        self._blind = False
+        self._documents: set[str] = set()
+
+    def step(self) -> None:
+        """Look if it is time, and read on."""
+        if self._clock() >= self._next and not self._batch.stopping:
+            self._next = self._clock() + self._options.every_s
+            self.look()
+        self._batch.step()
+        self._deal_with_originals()
+
+    def look(self) -> None:
+        """Take the files that have come to rest."""
+        found = find_files(self._batch.root, self._batch.folders.output, every=self._options.every_file)
+        self._tell_blind(self._batch.root in found.unreadable)
+        now = self._clock()
+        files = [file for file in found.files if self._complete(file.path.parent)]
+        before = self._resting
+        self._resting = {}
+        for file in files:
+            seen, since = before.get(file.path, (file, now))
+            self._resting[file.path] = (file, since if seen == file else now)
+        rested = [file for file, since in self._resting.values() if now - since >= self._options.quiet_s]
+        new = [file for file in rested if self._taken.get(file.path) != file and _opens(file.path)]
+        if new and self._batch.patiently(lambda: self._batch.journal.add_files(new)):
+            self._taken.update((file.path, file) for file in new)
+        self._taken = {path: file for path, file in self._taken.items() if path in self._resting}
+
+    def _complete(self, folder: Path) -> bool:
+        marker = self._options.marker
+        return marker is None or (folder / marker).is_file()
+
+    def _tell_blind(self, blind: bool) -> None:
+        if blind and not self._blind:
+            self._batch.log("the input folder cannot be looked into; trying again")
+        self._blind = blind
+
+    def _deal_with_originals(self) -> None:
+        key = self._batch.key
+        if key is None:
+            return
+        for file, all_read in self._batch.journal.finished_files(key):
+            if not self._deal_with(file, all_read):
+                continue
+            self._batch.patiently(lambda file=file: self._batch.journal.settle_file(file))
+            self._documents.add(self._batch.document(file.path))
+        for document in sorted(self._documents):
+            if self._write_document(document, key):
+                self._documents.discard(document)
+
+    def _deal_with(self, file: SeenFile, all_read: bool) -> bool:
+        options = self._options
+        target = options.done if all_read else options.refused
+        try:
+            if options.originals == "delete" and all_read:
+                _delete(file)
+            elif options.originals == "move" and target is not None:
+                _move(file, target / self._batch.document(file.path))
+        except OutputError as error:
+            why = (
+                error.__cause__.strerror if isinstance(error.__cause__, OSError) else "the folder cannot be written to"
+            )
+            self._batch.log(f"an original stays where it is: {why}")
+        except (GoneError, InputError):  # another file stands there by now, or none
+            pass
+        return True
+
+    def _write_document(self, document: str, key: str) -> bool:
+        """The list of a document's pages, once none of them is waited for; True when it is written or not needed."""
+        if not document:
+            return True
+        waiting = (f for path, (f, _) in self._resting.items() if self._taken.get(path) != f)
+        if any(self._batch.document(file.path) == document for file in waiting):
+            return False
+        pages = self._batch.journal.pages_below(document, key)
+        if any(state in ("queued", "running") for _, state in pages):
+            return False
+        entries = [{"name": name.rpartition("/")[2], "state": state} for name, state in pages]
+        contents = json.dumps({"pages": entries}, ensure_ascii=False, indent=1) + "\n"
+        folder = self._batch.folders.output / document
+        with suppress(OutputError):
+            make_folder(folder)
+            return self._batch.patiently(lambda: write_file(folder / DOCUMENT_FILE, contents.encode()))
+        return True
+
+
+def _opens(path: Path) -> bool:
+    """A scanner that still writes may hold its file closed to others."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EPERM)  # not for now, but for good: the worker refuses it
+    return True
+
+
+def _delete(file: SeenFile) -> None:
+    with open_unchanged(file):
+        try:
+            file.path.unlink()
+        except OSError as error:
+            raise OutputError(f"{file.path}: cannot be deleted") from error
+
+
+def _move(file: SeenFile, folder: Path) -> None:
+    with open_unchanged(file) as descriptor:
+        make_folder(folder)
+        target = _free(folder / file.path.name)
+        try:
+            file.path.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise OutputError(f"{file.path}: cannot be moved") from error
+            _move_across(file, descriptor, target)
+
+
+def _move_across(file: SeenFile, descriptor: int, target: Path) -> None:
+    """To another disk: the copy is complete and flushed before the original goes."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with os.fdopen(os.dup(descriptor), "rb") as source, part.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        part.replace(target)
+        file.path.unlink()
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OutputError(f"{file.path}: cannot be moved") from error
+
+
+def _free(path: Path) -> Path:
+    """``path``, or the first of ``name-2``, ``name-3``, ... that is not taken."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{path.stem[:200]}-{number}{path.suffix}")
+    return free

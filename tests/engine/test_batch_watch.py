@@ -1,0 +1,123 @@
+"""Hot folders: files are taken when they have come to rest, once, and originals are dealt with after."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from batch_pages import ENTRY, RAISE, expected, fork_worker, write_page
+from carrel.batch.folders import Folders
+from carrel.batch.purge import expire, purge
+from carrel.batch.run import Batch
+from carrel.batch.settings import Settings
+from carrel.batch.watch import Watcher, WatchOptions
+from carrel.errors import InputError, UsageError
+
+Watch = Callable[..., tuple[Batch, Watcher]]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    """A function that starts to watch ``in``."""
+    (tmp_path / "in").mkdir()
+    with ExitStack() as stack:
+
+        def start(group: str | None = None, **options: object) -> tuple[Batch, Watcher]:
+            pattern = re.compile(group) if group else None
+            batch = Batch(
+                tmp_path / "in", Folders.of(tmp_path / "out"), Settings(entry=ENTRY), cache=tmp_path,
+                launch=fork_worker, group=pattern, wait_for_disk=True, log=lambda line: None,
+            )  # fmt: skip
+            stack.enter_context(batch)
+            choices = WatchOptions(**{"every_s": 0.05, "quiet_s": 0.3, **options})  # type: ignore[arg-type]
+            return batch, Watcher(batch, choices)
+
+        yield start
+
+
+def go_on(watcher: Watcher, until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not until():
+        watcher.step()
+        assert time.monotonic() < deadline, "nothing happens"
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {p.relative_to(folder).as_posix(): p.read_text("utf-8") for p in folder.rglob("*.txt")}
+
+
+def test_slow_copies_bad_files_and_strange_ones(watch: Watch, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    batch, watcher = watch(originals="move", done=tmp_path / "done", refused=tmp_path / "refused")
+    os.mkfifo(source / "pipe.png")
+    (source / "link.png").symlink_to("/etc/hostname")
+    (source / "bad.png").write_bytes(b"not a scan")
+    write_page(source / "fails.png", 5, RAISE)
+    whole = write_page(tmp_path / "whole.png", 1).read_bytes()
+    slow = source / "slow.png"
+    for end in range(0, len(whole) + 1, len(whole) // 6):  # as a scanner writes
+        slow.write_bytes(whole[:end])
+        until = time.monotonic() + 0.15
+        go_on(watcher, lambda until=until: time.monotonic() > until)
+    slow.write_bytes(whole)
+    write_page(source / "box" / "b.png", 2)
+    go_on(watcher, lambda: len(texts(tmp_path / "out")) == 2 and (tmp_path / "refused" / "fails.png").exists())
+    go_on(watcher, lambda: sorted(p.name for p in source.iterdir()) == ["box", "link.png", "pipe.png"])
+    assert texts(tmp_path / "out") == {"slow.txt": expected(1), "box/b.txt": expected(2)}
+    assert batch.counts().refused_files == 1, "the slow file was taken too early"
+    assert {p.name for p in (tmp_path / "refused").iterdir()} == {"bad.png", "fails.png"}
+    assert (tmp_path / "done" / "box" / "b.png").exists()
+    assert json.loads((tmp_path / "out/box/document.json").read_text("utf-8")) == {
+        "pages": [{"name": "b", "state": "done"}]
+    }
+    write_page(source / "box" / "b.png", 2)  # dropped again: known, not read again, moved all the same
+    go_on(watcher, (tmp_path / "done" / "box" / "b-2.png").exists)
+    assert batch.counts().done == 2
+
+
+def test_marker_groups_and_deleted_originals(watch: Watch, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    _, watcher = watch(group="(.+)_[0-9]+", marker="ready", originals="delete", quiet_s=0.0)
+    for number in (1, 2):
+        write_page(source / f"deed_00{number}.png", number)
+    (source / "bad_1.png").write_bytes(b"not a scan")
+    until = time.monotonic() + 0.5
+    go_on(watcher, lambda: time.monotonic() > until)
+    assert texts(tmp_path / "out") == {}
+    (source / "ready").write_bytes(b"")
+    document = tmp_path / "out" / "deed" / "document.json"
+    go_on(watcher, document.exists)
+    assert texts(tmp_path / "out") == {f"deed/deed_00{number}.txt": expected(number) for number in (1, 2)}
+    pages = json.loads(document.read_text("utf-8"))["pages"]
+    assert pages == [{"name": f"deed_00{number}", "state": "done"} for number in (1, 2)]
+    go_on(watcher, lambda: not (source / "deed_002.png").exists())
+    assert {p.name for p in source.iterdir()} == {"bad_1.png", "ready"}, "what was not read is never deleted"
+
+
+def test_expiry_and_purge(watch: Watch, tmp_path: Path) -> None:
+    batch, watcher = watch(quiet_s=0.0)
+    write_page(tmp_path / "in" / "box" / "a.png", 1)
+    go_on(watcher, (tmp_path / "out/box/document.json").exists)
+    with pytest.raises(UsageError, match="another carrel"):
+        purge(batch.folders)
+    assert expire(batch.folders, batch.journal, 1).results == 0
+    assert expire(batch.folders, batch.journal, -1).results == 1
+    assert texts(tmp_path / "out") == {}
+    until = time.monotonic() + 0.5
+    go_on(watcher, lambda: time.monotonic() > until)
+    assert texts(tmp_path / "out") == {}, "what has expired is not read again"
+    batch.__exit__()
+    (tmp_path / "out/box/mine.txt").write_text("not Carrel's", "utf-8")
+    purged = purge(batch.folders)
+    assert (purged.results, purged.failed) == (1, [])
+    assert purged.left == [(tmp_path / "out/box/mine.txt").resolve()]
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == ["box", "mine.txt"]
+    assert (tmp_path / "in" / "box" / "a.png").exists()
+    with pytest.raises(InputError, match="no batch has been there"):
+        purge(batch.folders)
