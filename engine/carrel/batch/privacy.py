@@ -1,0 +1,172 @@
+"""The proof sheet: what is kept where, what may talk to whom. Whatever can be tried is tried, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import carrel
+from carrel.batch.folders import Folders
+from carrel.batch.journal import Journal
+from carrel.batch.plan import cache_folder
+from carrel.errors import CarrelError
+
+ENCRYPT = "encrypt the disk"
+
+_TRIAL = """
+import json, os, socket, sys
+from pathlib import Path
+from carrel.batch import sandbox
+sandbox.forbid_dumps()
+outside = Path(sys.argv[1])
+def tried(action):
+    try:
+        action()
+    except PermissionError:
+        return "refused"
+    except OSError as error:
+        return f"failed otherwise ({error.strerror})"
+    return "ALLOWED"
+sandbox.forbid_internet()
+version = sandbox.confine_files([Path("/usr")], [])
+found = {
+    "IPv4 socket": tried(lambda: socket.socket(socket.AF_INET).close()),
+    "IPv6 socket": tried(lambda: socket.socket(socket.AF_INET6).close()),
+    "raw packets": tried(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
+    "reading your home folder": tried(lambda: os.listdir(outside)),
+}
+import resource
+found["core dump"] = "refused" if resource.getrlimit(resource.RLIMIT_CORE)[0] == 0 else "ALLOWED"
+print(json.dumps({"tried": found, "landlock": version}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the lines under it."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def proof_sheet(folders: Folders | None = None) -> list[Section]:
+    """Everything an archive asks about: storage, sockets, telemetry, models, memory.
+
+    Parameters
+    ----------
+    folders
+        A batch's folders to look into; None describes what a batch would do.
+    """
+    return [
+        Section("What is kept", tuple(_kept(folders))),
+        Section("What a worker may do (tried just now)", tuple(_confinement())),
+        Section("Telemetry of libraries", tuple(_telemetry())),
+        Section("Models", tuple(_models())),
+        Section("What Carrel cannot promise", tuple(_limits())),
+    ]
+
+
+def worker_confinement() -> dict[str, Any]:
+    """Confine a process as workers are and let it try what they may not: ``tried`` by name, Landlock's version.
+
+    Raises
+    ------
+    CarrelError
+        The process could not be run.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _TRIAL, str(Path.home())], capture_output=True, text=True, check=False
+    )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise CarrelError("the confinement of workers could not be tried; does this Python run at all?") from None
+    return answer
+
+
+def _kept(folders: Folders | None) -> list[str]:
+    output = str(folders.output) if folders else "OUT"
+    state = str(folders.state) if folders else "OUT/.carrel"
+    lines = [
+        f"results: {output}; kept until deleted, or for the days given with --retain",
+        f"journal: {state}/journal.sqlite; paths, digests, counts, reasons, no text; until carrel purge",
+        f"spool: {state}/spool, for you alone (0700); emptied when a batch starts and ends",
+        f"heartbeat: {state}/status.json; counts only",
+        f"compiled code: {cache_folder()}; nothing of any page",
+        "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
+        "logs: stderr only; neither text nor file names, unless --log-text is given",
+    ]
+    return lines + (_kept_now(folders) if folders else [])
+
+
+def _kept_now(folders: Folders) -> list[str]:
+    if not folders.journal.exists():
+        return ["no batch has been here"]
+    mode = folders.state.stat().st_mode & 0o777
+    journal = Journal(folders.journal, readonly=True)
+    try:
+        counts, names = journal.counts(), journal.results()
+    finally:
+        journal.close()
+    private = "private" if mode & 0o077 == 0 else f"NOT private (mode {mode:o}): others can look into it"
+    return [f"now: {counts.done:,} pages done, results of {len(names):,} kept; {folders.state} is {private}"]
+
+
+def _confinement() -> list[str]:
+    answer = worker_confinement()
+    lines = [f"{name}: {outcome}" for name, outcome in answer["tried"].items()]
+    version = answer["landlock"]
+    lines.append(f"Landlock: version {version}" if version else "Landlock: not in this kernel; files are not confined")
+    return [*lines, "carrel read does not use workers; it opens no sockets either"]
+
+
+def _telemetry() -> list[str]:
+    state = "off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "ON"
+    lines = [f"onnxruntime {_version('onnxruntime') or 'not installed'}: {state} (ORT_DISABLE_TELEMETRY)"]
+    if _version("openvino"):
+        reports = _version("openvino-telemetry")
+        lines.append(
+            "openvino: its telemetry package is installed; workers cannot reach the network, for the rest uninstall"
+            " openvino-telemetry"
+            if reports
+            else "openvino: its telemetry package is not installed"
+        )
+    return [*lines, "tesseract, pillow, pdfium, opencv, numba: none known"]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _models() -> list[str]:
+    lines: list[str] = []
+    for folder in sorted(Path(str(resources.files("carrel_models"))).iterdir()):
+        path = folder / "manifest.json"
+        if path.is_file():
+            manifest = json.loads(path.read_text("utf-8"))
+            sources = ", ".join(map(_name, manifest.get("training_sources", ()))) or "not named"
+            lines.append(f"{folder.name}: licence {manifest.get('licence', 'not named')}; trained on {sources}")
+    return [*lines, f"Carrel {carrel.__version__} does not learn from your pages"]
+
+
+def _name(source: str | dict[str, Any]) -> str:
+    return source if isinstance(source, str) else str(source.get("name", "?"))
+
+
+def _limits() -> list[str]:
+    swap = len(Path("/proc/swaps").read_text("ascii").splitlines()) > 1 if Path("/proc/swaps").exists() else False
+    swapped = f"memory may be swapped to disk here: {ENCRYPT} and its swap" if swap else "no swap is in use here"
+    return [
+        f"deleted files may survive on flash memory, in snapshots and backups: {ENCRYPT}, destroy its key",
+        swapped,
+        "who is root on this machine can see everything",
+    ]
