@@ -20,6 +20,7 @@ LIKELY = 0.35
 MEAN_AT_LEAST = 0.5
 ENDING = 0.4
 X_HEIGHT_PER_BODY = 0.9
+JOIN_GAP = 10.0  # ends and starts keep lines apart, white space need not
 
 Map = NDArray[np.float32]
 
@@ -89,6 +90,6 @@ def baselines(maps: Map) -> list[BaselineStrand]:
     unit = float(np.median(heights))
     size = (maps.shape[2] * CELL_WIDTH_PX, maps.shape[1] * CELL_HEIGHT_PX)
     barrier = cv2.resize((ends > ENDING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-    joined = join(strands, barrier, unit, gap=3.0)
+    joined = join(strands, barrier, unit, gap=JOIN_GAP)
     found = [BaselineStrand(s, _x_height(s, maps[BODY])) for s in joined]
     return [f for f in found if f.strand.x[-1] - f.strand.x[0] >= 0.7 * f.x_height_px]
