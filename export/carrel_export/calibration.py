@@ -25,9 +25,9 @@ Logits = NDArray[np.float32]
 
 BEAM_WIDTH = 25
 BEAM_THRESHOLD = 1e-3
-TEMPERATURES = (0.8, 1.0, 1.25, 1.5, 1.8)
-WEIGHTS = (0.2, 0.35, 0.5, 0.65, 0.8)
-BONUSES = (1.0, 1.5, 2.2, 3.2)
+TEMPERATURES = (1.0, 1.3, 1.6)
+WEIGHTS = (0.35, 0.5, 0.65)
+BONUSES = (1.5, 2.2, 3.0, 4.0)
 PLATT_STEPS = 400
 
 
