@@ -16,13 +16,14 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from carrel.batch.pool import Places
 from carrel.batch.settings import Settings
 from carrel.batch.worker import PageResults, work
 from carrel.errors import ModelError
 from carrel.image.source import Scan
-from numpy.typing import NDArray
-from PIL import Image
 
 HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW = range(7)
 ENTRY = "batch_pages:measure_pages"
@@ -144,3 +145,24 @@ def _pry() -> None:
 
 def without_model(settings: Settings) -> Measure:
     raise ModelError(f"{settings.options.model}: no model there")
+
+
+class Infer(Measure):
+    """Also runs the handwriting model that ships, so that onnxruntime is at work."""
+
+    def __init__(self, settings: Settings) -> None:
+        from carrel.backends.ort import OrtBackend
+        from carrel.store.models import shipped_model
+
+        super().__init__(settings)
+        model = shipped_model("handwriting-fast", "recognition")
+        self._network = OrtBackend(model.read_file("onnx-int8"), model.name)
+        self._height_px = int(model.manifest["input"]["height_px"])
+
+    def __call__(self, scan: Scan, /) -> PageResults:
+        self._network.run(np.zeros((1, 1, self._height_px, 64), np.float32))
+        return super().__call__(scan)
+
+
+def infer_pages(settings: Settings) -> Infer:
+    return Infer(settings)

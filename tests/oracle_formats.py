@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from carrel.page import Alternative, Box, Character, Line, Page, Points, Provenance, Region, Source, Word, Writing
 from hypothesis import strategies as st
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
+
+from carrel.page import Alternative, Box, Character, Line, Page, Points, Provenance, Region, Source, Word, Writing
 
 SAMPLES = Path(__file__).parent / "pages"
 _SCHEMAS = {

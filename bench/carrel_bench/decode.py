@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from carrel.decode.ngram import read_ngrams
 from numpy.typing import NDArray
 from PIL import Image
 
+from carrel.decode.ngram import read_ngrams
 from carrel_bench.decode_language import write_arpa
 from carrel_bench.peers import PeerError, Worker, machine, peer_python
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from carrel.layout.types import Heatmaps
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from numpy.typing import NDArray
 from PIL import Image
 
+from carrel.layout.types import Heatmaps
 from carrel_bench.layout_score import LayoutScore, Points, TrueLine, score_page
 
 

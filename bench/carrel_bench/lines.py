@@ -19,14 +19,15 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
 from carrel.engines import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.evaluate import character_errors, word_errors
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.store.models import Model, open_model, shipped_model
-from numpy.typing import NDArray
-from PIL import Image
 
 RESAMPLES = 1000
 

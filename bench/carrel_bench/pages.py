@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import carrel
 import numpy as np
-from carrel.evaluate import character_errors, word_errors
 
+import carrel
+from carrel.evaluate import character_errors, word_errors
 from carrel_bench.layout import lines_of_xml
 from carrel_bench.layout_score import score_page
 

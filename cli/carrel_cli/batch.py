@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, find_files
 from carrel.batch.journal import Journal
 from carrel.batch.status import read_heartbeat, summary
 from carrel.errors import InputError, UsageError
 from carrel.image.files import shown
-
 from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
 
 

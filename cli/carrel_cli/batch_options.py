@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import click
+
 from carrel.batch import sandbox
 from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from carrel.evaluate import Document
     from PIL.Image import Image
+
+    from carrel.evaluate import Document
 
 # the most telling first, where a folder has a page in several formats
 _SUFFIXES = (

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from carrel.errors import InputError
 
+from carrel.errors import InputError
 from carrel_cli.documents import document_files, find_scan, load_document
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 
-import carrel
 import click
+
+import carrel
 from carrel.errors import CarrelError
 
 OWN_COMMANDS = {

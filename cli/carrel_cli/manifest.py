@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from carrel.errors import InputError
 
+from carrel.errors import InputError
 from carrel_cli.documents import document_files
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import carrel
 import click
+
+import carrel
 from carrel.batch.folders import Folders
 from carrel.batch.privacy import proof_sheet
 

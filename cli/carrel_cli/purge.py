@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.purge import NO_PROMISE, expire, purge

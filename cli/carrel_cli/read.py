@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from carrel.errors import CarrelError, InputError, UsageError
 from carrel.formats import SUFFIXES, WRITERS
 from carrel.image.overlay import draw_overlay

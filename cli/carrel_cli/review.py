@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from carrel.errors import InputError, UsageError
 
+from carrel.errors import InputError, UsageError
 from carrel_cli.documents import document_files, find_scan, load_document
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from carrel.batch.purge import expire
 from carrel.batch.run import Batch
 from carrel.batch.status import summary
 from carrel.batch.watch import Watcher, WatchOptions
 from carrel.errors import InputError, UsageError
 from carrel.image.files import shown
-
 from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
 
 RETENTION_EVERY_S = 3600.0

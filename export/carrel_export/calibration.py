@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
 from carrel.decode.beam import beam_search_lines
 from carrel.decode.greedy import greedy_lines
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
-from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 
 Logits = NDArray[np.float32]
 

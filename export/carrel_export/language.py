@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from carrel.decode.ngram import NgramModel, parse_ngrams
-
 from carrel_export.ngram import assemble, estimate, grams_of, prune, symbols_of, write_arpa
 
 FORMAT_VERSION = 1

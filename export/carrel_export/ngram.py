@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import TextIO
 
 import numpy as np
-from carrel.decode.ngram import ARC_ON_DISK, LINE_END, STATE_ON_DISK, NgramModel
 from numpy.typing import NDArray
+
+from carrel.decode.ngram import ARC_ON_DISK, LINE_END, STATE_ON_DISK, NgramModel
 
 Keys = NDArray[np.uint64]
 Reals = NDArray[np.float64]

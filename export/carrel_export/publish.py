@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from carrel.decode.ngram import read_ngrams
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from carrel.decode.ngram import read_ngrams
 from carrel_export.augment import MARGIN_PX, to_input
 from carrel_export.calibration import calibrate
 from carrel_export.lines import LineSample, read_packs

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from carrel.image.prepare import flatten
 from numpy.typing import NDArray
+
+from carrel.image.prepare import flatten
 
 Gray = NDArray[np.uint8]
 Maps = NDArray[np.uint8]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from carrel_bench.layout import lines_of_xml, main
 from carrel_bench.layout_score import Points, TrueLine, line_heights, score_page
-from PIL import Image
 
 
 def line(left: float, right: float, base: float, height: float = 20.0) -> TrueLine:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from batch_pages import ENTRY, HANG, SLOW, expected, write_page
 
 Batch = subprocess.Popen[str]

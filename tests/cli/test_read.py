@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from carrel.evaluate import character_errors
 from carrel.formats import SUFFIXES
 from carrel_cli.main import main
-from PIL import Image
 
 PAGES = Path(__file__).parents[1] / "pages"
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
 from faults import CALLS, Scene, Striker, mounted, points_of_page_cycle, why_no_strace
 
 KILL_POINTS = 32

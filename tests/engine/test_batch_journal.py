@@ -8,14 +8,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from carrel.batch.intake import find_files, natural
 from carrel.batch.journal import MOST_LOST_RUNS, Journal, PageKey, SeenFile, name_key
 from carrel.batch.names import LONGEST_BYTES, document_folder, page_names
 from carrel.batch.settings import Settings, from_json
 from carrel.errors import OutputError
 from carrel.options import ReadOptions
-from hypothesis import given
-from hypothesis import strategies as st
 
 A, B = (digit * 64 for digit in "ab")
 FILE = SeenFile(Path("/in/one.tif"), 10, 20)

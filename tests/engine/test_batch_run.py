@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from batch_pages import EAT, ENTRY, HANG, KILL, PRY, RAISE, SLOW, expected, fork_worker, page, write_page
 from carrel.batch.folders import Folders
 from carrel.batch.intake import find_files
@@ -16,7 +18,6 @@ from carrel.batch.pool import Limits
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.errors import CarrelError, ModelError, OutputError, UsageError
-from PIL import Image
 
 MakeBatch = Callable[..., Batch]
 

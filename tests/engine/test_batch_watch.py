@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from batch_pages import ENTRY, RAISE, expected, fork_worker, write_page
 from carrel.batch.folders import Folders
 from carrel.batch.purge import expire, purge

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
 from carrel.errors import InputError
 from carrel.formats import WRITERS
 from carrel.formats.check import check
 from carrel_cli.check import command
-from click.testing import CliRunner
 from oracle_formats import page_of
 
 PAGE = page_of("one two", "three exam-", "ple")

@@ -6,12 +6,13 @@ import math
 from itertools import pairwise
 
 import numpy as np
-import oracle_decode as oracle
 import pytest
+from numpy.typing import NDArray
+
+import oracle_decode as oracle
 from carrel.decode.beam import beam_search, beam_search_lines
 from carrel.decode.options import DecodeOptions
 from carrel.errors import ModelError, UsageError
-from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 EXHAUSTIVE = DecodeOptions(beam_width=1000, alternatives=3, candidate_threshold=0.0)

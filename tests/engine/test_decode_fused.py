@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import oracle_decode as oracle
 import pytest
+from numpy.typing import NDArray
+
+import oracle_decode as oracle
 from carrel.decode.beam import beam_search, beam_search_lines
 from carrel.decode.lexicon import Lexicon
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
 from carrel_export.ngram import build
-from numpy.typing import NDArray
 
 ALPHABET = "abc"
 LINES = ["ab", "abc", "cab", "ac", "aab", "acab", "bca", "abab"] * 3 + ["ccb"]

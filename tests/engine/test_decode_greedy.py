@@ -9,11 +9,12 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from carrel.decode import greedy, greedy_lines
-from carrel.errors import ModelError, UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from carrel.decode import greedy, greedy_lines
+from carrel.errors import ModelError, UsageError
 
 Logits = NDArray[np.float32]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from carrel.decode.ngram import NgramModel, parse_ngrams, read_ngrams
 from carrel.errors import ModelError
 from carrel_export.ngram import assemble, build, estimate, grams_of, prune, read_arpa, symbols_of, write_arpa

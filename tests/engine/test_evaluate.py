@@ -13,6 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
 from carrel.errors import InputError
 from carrel.evaluate import (
     Counts,
@@ -37,11 +42,7 @@ from carrel.evaluate.score import differences
 from carrel.formats import WRITERS
 from carrel.page import Alternative, Writing
 from carrel_cli.evaluate import command
-from click.testing import CliRunner
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from oracle_formats import page_of, sample_page
-from rapidfuzz.distance import Levenshtein
 
 texts = st.text("abcdé \u0301", max_size=40)
 CASES = (

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
+
 from carrel.errors import UsageError
 from carrel.evaluate import Evaluation, from_page, from_text, score_document
 from carrel.evaluate.report import as_data, as_html, as_table
@@ -27,9 +30,7 @@ from carrel.evaluate.review import (
 from carrel.formats import WRITERS
 from carrel.page import Alternative, Box, Page, Word
 from carrel_cli.review import command
-from click.testing import CliRunner
 from oracle_formats import page_of, sample_page
-from PIL import Image
 
 
 def read_page() -> Page:

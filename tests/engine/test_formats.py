@@ -10,6 +10,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
+
 from carrel import page as model
 from carrel.errors import InputError, OutputError
 from carrel.formats import SCAN_WRITERS, SUFFIXES, WRITERS, json_page, read
@@ -17,8 +20,6 @@ from carrel.formats.check import check
 from carrel.formats.interchange import interchange
 from carrel.formats.placing import place_words
 from carrel.page import Box, Line, Page, Region, Word, Writing
-from hypothesis import HealthCheck, given, settings
-from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
 
 slow = settings(

@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from click.testing import CliRunner
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
+
 from carrel.formats import WRITERS
 from carrel.formats.collection import ALTO_PROFILE, Entry, natural_key, write_iiif, write_mets
 from carrel.page import Source
 from carrel_cli.manifest import command
-from click.testing import CliRunner
-from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from oracle_formats import page_of
 
 ENTRIES = [

@@ -12,17 +12,18 @@ import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from fontTools.ttLib import TTFont
+from hypothesis import HealthCheck, Phase, given, settings
+from pikepdf import pdfa
+from PIL import Image
+
 from carrel.errors import InputError, OutputError
 from carrel.formats import SCAN_WRITERS
 from carrel.formats.interchange import interchange
 from carrel.formats.pdf import write_document
 from carrel.formats.pdf_font import clusters, true_type
 from carrel.page import Page, Provenance
-from fontTools.ttLib import TTFont
-from hypothesis import HealthCheck, Phase, given, settings
 from oracle_formats import page_of, pages, sample_page
-from pikepdf import pdfa
-from PIL import Image
 
 write = SCAN_WRITERS["pdf"]
 NAMES = ("letter", "french", "two-columns")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from carrel.errors import InputError
 from carrel.formats import read
 from carrel.formats.xml_tree import MAX_BYTES, MAX_DEPTH, parse
 from carrel.page import Box
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ALTO_2 = b"""<?xml version="1.0"?><alto xmlns="http://www.loc.gov/standards/alto/ns-v2#">
 <Description><MeasurementUnit>mm10</MeasurementUnit><sourceImageInformation><fileName>news.tif</fileName>

@@ -26,5 +26,7 @@ def test_telemetry_of_onnxruntime_is_off_before_it_is_imported() -> None:
 
 
 def test_refuses_to_start_after_onnxruntime_with_telemetry_on() -> None:
-    code = "import sys; sys.modules['onnxruntime'] = sys\ntry:\n    import carrel\nexcept ImportError as e:\n    print(e)"
+    code = (
+        "import sys; sys.modules['onnxruntime'] = sys\ntry:\n    import carrel\nexcept ImportError as e:\n    print(e)"
+    )
     assert "import carrel first" in run("import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n" + code)

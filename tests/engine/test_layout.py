@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from carrel.image.prepare import prepare
 from carrel.layout import FoundRegion, find_regions, uncovered_ink
 from carrel_bench.layout_score import TrueLine, score_page
-from numpy.typing import NDArray
 
 SAMPLES = Path(__file__).resolve().parents[1] / "pages"
 

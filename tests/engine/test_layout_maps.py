@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 import pytest
-from carrel.layout import FoundLine, find_regions
 from numpy.typing import NDArray
+
+from carrel.layout import FoundLine, find_regions
 
 Map = NDArray[np.float32]
 Points = Sequence[tuple[float, float]]
@@ -100,6 +101,27 @@ def test_polygons_hold_the_letters() -> None:
 def test_empty_maps_give_no_lines() -> None:
     page = page_of([[(60, 100), (580, 100)]])
     assert find_regions(page, None, drawn_maps([])) == ()
+
+
+def test_small_letters_are_looked_at_closer() -> None:
+    lines: list[Points] = [[(60, y), (580, y)] for y in range(100, 700, 12)]
+    sides: list[int] = []
+
+    def maps(ink: Map) -> Map:
+        sides.append(max(ink.shape))
+        scale = 1.55 if len(sides) > 1 else 1.0
+        full = np.zeros((4, *ink.shape), np.uint8)
+        for points in lines:
+            line = scale * np.array(points, np.float32)
+            _band(full[0], line, 2.0 * scale, 1.0 * scale)
+            _band(full[1], line, 5.0 * scale, 0.0)
+        return cv2.resize(full.transpose(1, 2, 0), (ink.shape[1] // 4, ink.shape[0] // 2)).transpose(
+            2, 0, 1
+        ) / np.float32(255)
+
+    result = [line for region in find_regions(page_of(lines), None, maps) for line in region.lines]
+    assert sides == [HEIGHT, 1248]
+    assert len(result) == len(lines)
 
 
 def test_large_pages_are_scaled() -> None:

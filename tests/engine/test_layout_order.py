@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from carrel.layout import FoundLine
-from carrel.layout.order import in_reading_order
 from hypothesis import given
 from hypothesis import strategies as st
+
+from carrel.layout import FoundLine
+from carrel.layout.order import in_reading_order
 
 X_HEIGHT = 10.0
 

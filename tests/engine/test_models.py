@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from carrel.engines import HANDWRITING_MODEL
 from carrel.errors import ModelError
 from carrel.store.models import open_model, shipped_model

@@ -10,12 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from carrel.image.prepare import Prepared, binarize, estimate_skew, flatten, prepare
-from carrel.image.source import open_scans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
+
+from carrel.image.prepare import Prepared, binarize, estimate_skew, flatten, prepare
+from carrel.image.source import open_scans
 
 PAGES = Path(__file__).parents[1] / "pages"
 NAMES = ("two-columns", "letter", "french")

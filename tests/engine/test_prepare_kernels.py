@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from carrel.kernels import prepare as kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
+
+from carrel.kernels import prepare as kernels
 from oracle import flattened, sauvola_threshold
 
 grays = arrays.arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 40)))

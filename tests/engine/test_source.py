@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from carrel.errors import InputError
 from carrel.image.source import Scan, count_pages, open_scans
 from hostile import HEIGHT, WIDTH, BadFile, OddFile, bad_files, mutants, odd_files, picture
-from PIL import Image
 
 MEGAPIXELS = 30.0
 PAGES = Path(__file__).parents[1] / "pages"

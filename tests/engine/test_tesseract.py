@@ -15,7 +15,9 @@ from carrel.recognizers.tesseract import TesseractRecognizer, find_tessdata
 def _line(text: str, height_px: int = 60) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """A printed line in Pillow's own face."""
     image = Image.new("L", (14 * len(text) * height_px // 24, height_px), 235)
-    ImageDraw.Draw(image).text((height_px // 3, height_px // 8), text, fill=25, font=ImageFont.load_default(height_px * 0.6))
+    ImageDraw.Draw(image).text(
+        (height_px // 3, height_px // 8), text, fill=25, font=ImageFont.load_default(height_px * 0.6)
+    )
     return np.asarray(image)
 
 

@@ -21,7 +21,22 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 from carrel_export.augment import MARGIN_PX, to_input  # noqa: E402
 from carrel_export.lines import batches, collate, encode  # noqa: E402
 
-WORDS = ["the", "keeper", "of", "tide", "tables", "wrote", "both", "figures", "down", "and", "waited", "a", "quarter", "hour"]
+WORDS = [
+    "the",
+    "keeper",
+    "of",
+    "tide",
+    "tables",
+    "wrote",
+    "both",
+    "figures",
+    "down",
+    "and",
+    "waited",
+    "a",
+    "quarter",
+    "hour",
+]
 ROOT = Path(__file__).parents[2]
 
 

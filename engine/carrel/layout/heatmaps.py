@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from carrel.layout.ridges import Ridge, trace
 from carrel.layout.strands import Floats, Strand, join
+from carrel.layout.types import Heatmaps
 
 SIDE_PX = 1024
 CELL_HEIGHT_PX, CELL_WIDTH_PX = 2, 4
@@ -19,6 +20,8 @@ BASELINE, BODY, START, END = range(4)
 LIKELY = 0.35
 MEAN_AT_LEAST = 0.5
 ENDING = 0.4
+SMALL_LETTERS_PX = 9.5
+CLOSER = 1.55
 X_HEIGHT_PER_BODY = 0.9
 JOIN_GAP = 10.0  # ends and starts keep lines apart, white space need not
 
@@ -33,14 +36,25 @@ class BaselineStrand:
     x_height_px: float
 
 
-def segmenter_input(gray: NDArray[np.uint8]) -> tuple[Map, float]:
-    """Ink of a flattened page at the segmenter's size, padded with paper, and its px per px of ``gray``."""
-    scale = min(1.0, SIDE_PX / max(gray.shape))
-    if scale < 1.0:
+def segmenter_input(gray: NDArray[np.uint8], scale: float) -> Map:
+    """Ink of a flattened page at ``scale`` times its size, padded with paper."""
+    if scale != 1.0:
         size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC).astype(np.uint8)
     pad = [(0, -side % multiple) for side, multiple in zip(gray.shape, MULTIPLE_PX, strict=True)]
-    return np.pad((255.0 - gray.astype(np.float32)) / 255.0, pad).astype(np.float32), scale
+    return np.pad((255.0 - gray.astype(np.float32)) / 255.0, pad).astype(np.float32)
+
+
+def find_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[list[BaselineStrand], float]:
+    """Baselines of a page and the px of the segmenter's input per px of ``gray``.
+
+    Pages of small letters (registers, newspapers) are looked at a second time, closer.
+    """
+    scale = min(1.0, SIDE_PX / max(gray.shape))
+    found = baselines(heatmaps(segmenter_input(gray, scale)))
+    if not found or float(np.median([f.x_height_px for f in found])) >= SMALL_LETTERS_PX:
+        return found, scale
+    return baselines(heatmaps(segmenter_input(gray, CLOSER * scale))), CLOSER * scale
 
 
 def _bands(baseline: Map, threshold: float) -> list[tuple[Floats, Floats]]:

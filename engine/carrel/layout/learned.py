@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.heatmaps import BaselineStrand, baselines, segmenter_input
+from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink, find_ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import Body, found_lines
@@ -23,8 +23,7 @@ def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
 
 def find_regions_by_maps(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Find lines with the segmenter; see `carrel.layout.find_regions`."""
-    image, scale = segmenter_input(gray)
-    found = baselines(heatmaps(image))
+    found, scale = find_baselines(gray, heatmaps)
     if not found:
         return ()
     ink = find_ink(gray)
