@@ -20,7 +20,8 @@ def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 
 def _band(baseline: NDArray[np.float32], above: float, below: float) -> NDArray[np.float32]:
-    return np.concatenate([baseline - (0, above), (baseline + (0, below))[::-1]]).astype(np.float32)
+    up, down = np.array([0.0, above]), np.array([0.0, below])
+    return np.concatenate([baseline - up, (baseline + down)[::-1]]).astype(np.float32)
 
 
 def test_curved_line_becomes_straight() -> None:

@@ -115,8 +115,8 @@ def test_small_letters_are_looked_at_closer() -> None:
             line = scale * np.array(points, np.float32)
             _band(full[0], line, 2.0 * scale, 1.0 * scale)
             _band(full[1], line, 5.0 * scale, 0.0)
-        return cv2.resize(full.transpose(1, 2, 0), (ink.shape[1] // 4, ink.shape[0] // 2)).transpose(
-            2, 0, 1
+        return cv2.resize(full.transpose(1, 2, 0), (ink.shape[1] // 4, ink.shape[0] // 2)).transpose(2, 0, 1).astype(
+            np.float32
         ) / np.float32(255)
 
     result = [line for region in find_regions(page_of(lines), None, maps) for line in region.lines]

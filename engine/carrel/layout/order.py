@@ -17,6 +17,8 @@ TABLE_COLUMNS = 3
 PROSE_WIDTH = 25.0
 NUMBER_WIDTH = 10.0
 NOTE_WIDTH = 0.4
+SAME_COLUMN = 0.6
+SAME_BLOCK = 2.0
 
 Boxes = NDArray[np.float64]
 
@@ -134,6 +136,20 @@ def _extent(lines: list[FoundLine]) -> NDArray[np.float32]:
     return np.concatenate((points.min(axis=0), points.max(axis=0)))
 
 
+def _merged(blocks: list[list[FoundLine]], unit: float) -> list[list[FoundLine]]:
+    """Join blocks that follow each other in one column without much space between: cuts made for a neighbour's sake."""
+    merged = [blocks[0]]
+    for block in blocks[1:]:
+        above, below = _extent(merged[-1]), _extent(block)
+        shared = min(above[2], below[2]) - max(above[0], below[0])
+        whole = max(above[2], below[2]) - min(above[0], below[0])
+        if shared >= SAME_COLUMN * whole and -2.0 * unit < below[1] - above[3] < SAME_BLOCK * unit:
+            merged[-1] = merged[-1] + block
+        else:
+            merged.append(block)
+    return merged
+
+
 def _kind(box: NDArray[np.float32], main: NDArray[np.float32], lines: int, unit: float) -> str:
     """Zone of a block by its place beside the largest one: numbers over or under it, notes next to it."""
     left, top, right, bottom = box
@@ -154,6 +170,7 @@ def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
     unit = float(np.median([line.x_height_px for line in lines]))
     sorted_blocks = [_sorted_lines(block, boxes) for block in _blocks(np.arange(len(lines)), boxes, unit)]
     blocks = [[lines[i] for i in part] for block in sorted_blocks for part in _without_numbers(block, boxes, unit)]
+    blocks = _merged(blocks, unit)
     extents = [_extent(block) for block in blocks]
     main = max(extents, key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
     return tuple(
