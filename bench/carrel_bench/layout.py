@@ -191,6 +191,7 @@ def _report(per_page: dict[str, LayoutScore], per_source: dict[str, LayoutScore]
         figures = {name: _figures(score) for name, score in per_source.items()}
         whole = {
             **_figures(overall),
+            "finder": finder,
             "peak_rss_mib": round(peak_mib),
             "machine": platform.processor() or platform.machine(),
         }
