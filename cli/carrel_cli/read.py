@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PDF = "pdf"
 """Searchable PDF/A-2b: one document for each file, the scan itself under its text."""
+UNCOVERED_INK = 0.35
+"""Above this share of the ink outside all lines the summary says so; squared paper and photographs reach 0.3."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _summary(page: Page, stem: str) -> str:
     parts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("printed", "handwritten", "unknown") if kinds[kind])
     refused = f"; {len(page.refused)} not read" if page.refused else ""
     uncovered = page.uncovered_ink or 0.0
-    missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > 0.1 else ""
+    missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
     return f"{stem}: {len(page.lines)} lines ({parts or 'none found'}){refused}{missed}"
 
 
