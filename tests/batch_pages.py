@@ -91,11 +91,12 @@ def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, Connection]:
 class Measure:
     identity = "measure"
 
-    def __init__(self, settings: Settings) -> None:
-        self._formats = settings.formats
+    def __init__(self, settings: Settings, *, acts: bool = True) -> None:
+        self._formats, self._acts = settings.formats, acts
 
     def __call__(self, scan: Scan, /) -> PageResults:
-        _act(int(scan.gray[0, 0]) // 10)
+        if self._acts:
+            _act(int(scan.gray[0, 0]) // 10)
         height_px, width_px = scan.gray.shape
         text = f"{width_px} x {height_px} {hashlib.sha256(scan.gray.tobytes()).hexdigest()}\n".encode()
         return PageResults(dict.fromkeys(self._formats, text), 3, 1, 2)
@@ -103,6 +104,11 @@ class Measure:
 
 def measure_pages(settings: Settings) -> Measure:
     return Measure(settings)
+
+
+def measure_any_pages(settings: Settings) -> Measure:
+    """For pages whose corner means nothing."""
+    return Measure(settings, acts=False)
 
 
 def _act(what: int) -> None:

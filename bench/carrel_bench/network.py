@@ -148,7 +148,7 @@ def _read_for(kind: str, pages: Path, folder: Path, seconds: float, isolated: bo
     files = sorted(
         path.resolve() for path in pages.iterdir() if path.is_file() and path.suffix in (".jpg", ".png", ".tif")
     )
-    carrel = [sys.executable, "-m", "carrel_cli.main"] if not shutil.which("carrel") else ["carrel"]
+    carrel = [sys.executable, "-c", "from carrel_cli.main import main; main()"]
     start, traffic = time.monotonic(), list[Traffic]()
     while time.monotonic() - start < seconds:
         output = folder / "out" / f"{kind}-{len(traffic)}"
@@ -160,8 +160,8 @@ def _read_for(kind: str, pages: Path, folder: Path, seconds: float, isolated: bo
         }
         limit_s = seconds if kind == "watch" else None
         traffic.append(watch_traffic(commands[kind], home, isolated=isolated, seconds=limit_s))
-        if traffic[-1].code not in (0, 143):
-            break
+        if traffic[-1].code not in (0, 143) or not any(output.glob("*.txt")):
+            raise SystemExit(f"carrel_bench.network: {kind} did no work: {traffic[-1].stderr.strip()}")
     return traffic, len(traffic), time.monotonic() - start
 
 

@@ -34,6 +34,7 @@ _OPTIONS = (
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
     click.option("--memory", type=click.IntRange(min=1), metavar="MIB", help="For all workers together.  [default: four fifths of what is free]"),
     click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
+    click.option("--decode-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S", help="A file that takes longer to open or decode fails."),
     click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
     click.option("--max-file", type=click.IntRange(min=1), default=2048, show_default=True, metavar="MIB", help="Larger files are refused."),
     click.option("--max-megapixels", type=click.FloatRange(min=0.01), default=250.0, show_default=True, help="Larger pages are refused."),
@@ -81,7 +82,7 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
         most_bytes=options["max_file"] * _MIB,
         entry=options["entry"],
     )
-    limits = Limits(options["page_timeout"], plan.worker_bytes)
+    limits = Limits(options["page_timeout"], options["decode_timeout"], plan.worker_bytes)
     sandbox.forbid_dumps()
     return Batch(
         root,

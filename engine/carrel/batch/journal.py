@@ -207,6 +207,12 @@ class Journal:
             self._set_page(key, "state='running'")
         return QueuedPage(key, _seen(*row[3:]), row[2])
 
+    def unfinished(self, settings: str) -> bool:
+        """Is there a file to open or a page to read?"""
+        files = "SELECT 1 FROM files WHERE state IN ('queued', 'running')"
+        pages = "SELECT 1 FROM pages WHERE settings=? AND state IN ('queued', 'running')"
+        return bool(self._one(f"SELECT EXISTS({files}) OR EXISTS({pages})", (settings,))[0])
+
     def queued_pages(self, settings: str) -> int:
         return int(self._one("SELECT count(*) FROM pages WHERE settings=? AND state='queued'", (settings,))[0])
 

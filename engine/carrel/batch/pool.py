@@ -22,16 +22,18 @@ from carrel.errors import CarrelError
 
 Task = SeenFile | QueuedPage
 START_TIMEOUT_S = 300.0
-FIRST_PAGE_S = 600.0
 MOST_FAILED_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """For one worker: seconds a page may take, private bytes it may write to (None: no limit)."""
+    """For one worker: seconds that reading a page may take, seconds that opening and decoding a file may take, private
+    bytes it may write to (None: no limit), and what is added for its first page: kernels may have to be compiled."""
 
     page_timeout_s: float = 300.0
+    decode_timeout_s: float = 60.0
     memory_bytes: int | None = None
+    first_page_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,16 @@ class _Worker:
     since: float
     ready: bool = False
     warm: bool = False
+    decoded: bool = False
     task: Task | None = None
 
-    def limit_s(self, page_timeout_s: float) -> float:
-        """The first page may take longer: kernels may have to be compiled for it."""
+    def limit_s(self, limits: Limits) -> float:
+        """What the worker has at hand may take this long."""
         if not self.ready:
             return START_TIMEOUT_S
-        return page_timeout_s if self.warm else page_timeout_s + FIRST_PAGE_S
+        if not self.decoded:
+            return limits.decode_timeout_s
+        return limits.page_timeout_s if self.warm else limits.page_timeout_s + limits.first_page_s
 
 
 class Pool:
@@ -148,7 +153,7 @@ class Pool:
         except OSError:
             self._remove(worker)
             return False
-        worker.task, worker.since = task, time.monotonic()
+        worker.task, worker.since, worker.decoded = task, time.monotonic(), False
         return True
 
     def wait(self, timeout_s: float) -> Iterator[Answer]:
@@ -160,7 +165,7 @@ class Pool:
                 yield answer
         now = time.monotonic()
         for worker in list(self._workers):
-            limit_s = worker.limit_s(self._limits.page_timeout_s)
+            limit_s = worker.limit_s(self._limits)
             if (worker.task or not worker.ready) and now - worker.since > limit_s:
                 answer = self._lose(worker, f"took longer than {limit_s:g} s")
                 if answer is not None:
@@ -196,6 +201,9 @@ class Pool:
             raise _error(message)
         if kind == "ready":
             self._greet(worker, message)
+            return None
+        if kind == "decoded":
+            worker.since, worker.decoded = time.monotonic(), True
             return None
         task, worker.task = worker.task, None
         worker.warm |= kind == "read"

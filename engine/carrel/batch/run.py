@@ -114,10 +114,9 @@ class Batch:
     @property
     def finished(self) -> bool:
         """Nothing runs, and nothing is left that could."""
-        if self.pool.busy or not (self.stopping or self._key):
-            return False
-        counts = self.counts()
-        return self.stopping or not (counts.queued or counts.running or counts.waiting_files)
+        if self.pool.busy or self.stopping:
+            return not self.pool.busy
+        return self._key is not None and not self.journal.unfinished(self._key)
 
     @property
     def key(self) -> str | None:

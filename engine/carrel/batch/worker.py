@@ -112,7 +112,7 @@ def _serve(connection: Connection, settings: Settings, read_page: PageFunction) 
             return
         file = SeenFile(Path(task["path"]), task["size_bytes"], task["changed_ns"])
         try:
-            answer, results = _work(file, task["page_index"], settings, read_page)
+            answer, results = _work(file, task["page_index"], settings, _announced(read_page, connection))
         except MemoryError:  # what is left of the heap is worth little: a new process takes over
             wire.send(connection, {"kind": "failed", "reason": "did not fit into memory", "ends": True})
             return
@@ -120,8 +120,18 @@ def _serve(connection: Connection, settings: Settings, read_page: PageFunction) 
         gc.collect()
 
 
+def _announced(read_page: PageFunction, connection: Connection) -> Callable[[Scan], PageResults]:
+    """Tell the batch that a page is decoded: what a stranger's bytes can draw out is over, and a new clock starts."""
+
+    def read(scan: Scan) -> PageResults:
+        wire.send(connection, {"kind": "decoded"})
+        return read_page(scan)
+
+    return read
+
+
 def _work(
-    file: SeenFile, page_index: int | None, settings: Settings, read_page: PageFunction
+    file: SeenFile, page_index: int | None, settings: Settings, read_page: Callable[[Scan], PageResults]
 ) -> tuple[wire.Message, Mapping[str, bytes]]:
     """The answer to one task; only running out of memory gets out of here."""
     sha256 = None
