@@ -20,6 +20,7 @@ OWN_COMMANDS = {
     "purge": "carrel_cli.purge",
     "read": "carrel_cli.read",
     "review": "carrel_cli.review",
+    "warm": "carrel_cli.warm",
     "watch": "carrel_cli.watch",
 }
 
