@@ -105,3 +105,8 @@ def test_every_line_comes_back_once(places: list[tuple[float, float, float]]) ->
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_lines(count: int) -> None:
     assert kinds(prose(100, 700, 100, count)) == ["MainZone"]
+
+
+def test_names_and_speeches_of_a_play_take_turns() -> None:
+    turns = [(400, 480, 100), (100, 380, 130), (400, 480, 200), (100, 300, 230), (400, 480, 300), (100, 330, 330)]
+    assert_read_as([line(*turn) for turn in turns])

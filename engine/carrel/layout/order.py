@@ -58,7 +58,8 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     if gap > COLUMN_GAP * unit and not _is_one_row(top, bottom):
         if _is_table(_columns(left + inset, right - inset, COLUMN_GAP * unit), unit):
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit)
-        return _both(index, (left + right) / 2 < across, boxes, unit)
+        if _side_by_side(top, bottom, (left + right) / 2 < across):
+            return _both(index, (left + right) / 2 < across, boxes, unit)
     if height > 0 and _columns_appear(index, boxes, unit):
         return _both(index, (top + bottom) / 2 < down, boxes, unit)
     return [index]
@@ -80,6 +81,13 @@ def _columns(low: NDArray[np.float64], high: NDArray[np.float64], least: float) 
 def _is_table(widths: NDArray[np.float64], unit: float) -> bool:
     """At least three columns, half of them too narrow for prose."""
     return len(widths) >= TABLE_COLUMNS and 2 * int((widths < PROSE_WIDTH * unit).sum()) >= len(widths)
+
+
+def _side_by_side(top: NDArray[np.float64], bottom: NDArray[np.float64], first: NDArray[np.bool_]) -> bool:
+    """Whether more than half the lines of the smaller side share a row with the other: columns, not turns of a dialogue."""
+    shared = np.minimum(bottom[first, None], bottom[None, ~first]) > np.maximum(top[first, None], top[None, ~first])
+    smaller = shared.any(axis=1) if first.sum() <= (~first).sum() else shared.any(axis=0)
+    return bool(smaller.mean() > 0.5)
 
 
 def _is_one_row(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:
