@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+WATCH_S = 20.0
+"""A watch is stopped after this long and starts anew, so that it does not sit idle."""
 CALLS = "socket,sendto,sendmsg,sendmmsg,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,io_uring_setup"
 _SOCKET = re.compile(r"socket\((AF_INET6?|AF_PACKET)\b.*\)\s+= (\S+)")
 _OPENED = re.compile(r'(?:open|openat|creat)\((?:AT_FDCWD, )?"([^"]*)", [^)]*(?:O_WRONLY|O_RDWR|O_CREAT)[^)]*\)\s+= \d')
@@ -130,9 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for kind in ("read", "batch", "watch"):
             traffic, rounds, took_s = _read_for(kind, options.pages, Path(name), options.seconds, options.isolated)
             sockets = [socket for t in traffic for socket in t.sockets]
-            outside = [
-                p for t in traffic for p in t.outside(Path(name, "out"), Path(name, f"home-{kind}", ".cache", "carrel"))
-            ]
+            outside = [p for t in traffic for p in t.outside(Path(name, "out"), Path(name, f"home-{kind}", ".cache"))]
             failed = [t.stderr for t in traffic if t.code not in (0, 143)]
             bad += bool(sockets or outside or failed)
             print(f"{kind}: {rounds} runs, {took_s:.0f} s: {len(sockets)} internet sockets, {len(outside)} stray files")
@@ -158,7 +158,7 @@ def _read_for(kind: str, pages: Path, folder: Path, seconds: float, isolated: bo
             "batch": [*carrel, "batch", pages.resolve(), "-o", output, "-q"],
             "watch": [*carrel, "watch", pages.resolve(), "-o", output, "--quiet-for", "0", "-q"],
         }
-        limit_s = seconds if kind == "watch" else None
+        limit_s = min(seconds, WATCH_S) if kind == "watch" else None
         traffic.append(watch_traffic(commands[kind], home, isolated=isolated, seconds=limit_s))
         if traffic[-1].code not in (0, 143) or not any(output.glob("*.txt")):
             raise SystemExit(f"carrel_bench.network: {kind} did no work: {traffic[-1].stderr.strip()}")

@@ -25,6 +25,7 @@ from carrel.options import ReadOptions
 
 Command = Callable[..., Any]
 _MIB = 2**20
+SAME_SIGNAL_S = 0.5
 
 _OPTIONS = (
     click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]"),
@@ -114,10 +115,17 @@ def make_cache() -> Path:
 
 @contextmanager
 def stop_on_signals(batch: Batch) -> Generator[list[int]]:
-    """The first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came."""
+    """The first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came.
+
+    One that follows at once is the same: supervisors signal a process and its group.
+    """
     came: list[int] = []
+    times_s: list[float] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        times_s.append(time.monotonic())
+        if came and times_s[-1] - times_s[0] < SAME_SIGNAL_S:
+            return
         came.append(number)
         batch.stopping = True
         if len(came) > 1:
