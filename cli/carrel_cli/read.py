@@ -112,18 +112,23 @@ def read_files(
     reader = Reader(options)
     failures: list[tuple[Path, CarrelError]] = []
     first = True
+    held: list[str] = []  # what there is to say of pages read under a progress bar
     with _progress(files, quiet=quiet) as advance:
         for file, name in zip(files, _output_names(files), strict=True):
             try:
                 for page, stem in _read_file(reader, file, name, target):
                     _write(page, stem, target, first=first)
                     first = False
-                    advance()
-                    if not quiet:
+                    if advance is not None:
+                        advance()
+                        held.append(_summary(page, stem))
+                    elif not quiet:
                         click.echo(_summary(page, stem), err=True)
             except InputError as error:
                 click.echo(f"carrel: {error}", err=True)
                 failures.append((file, error))
+    for summary in held:
+        click.echo(summary, err=True)
     return failures
 
 
@@ -182,14 +187,14 @@ def _summary(page: Page, stem: str) -> str:
 
 
 @contextmanager
-def _progress(files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None]]:
-    """A progress bar over pages on a terminal, when there is more than one."""
+def _progress(files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None] | None]:
+    """A progress bar over pages on a terminal, when there is more than one; None where there is no bar."""
     if quiet or not sys.stderr.isatty():
-        yield lambda: None
+        yield None
         return
     total = sum(_pages_or_one(file) for file in files)
     if total < 2:
-        yield lambda: None
+        yield None
         return
     with click.progressbar(length=total, label="reading", file=sys.stderr, show_pos=True) as bar:
         yield lambda: bar.update(1)
