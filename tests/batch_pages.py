@@ -6,6 +6,7 @@ memory.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import signal
@@ -80,6 +81,7 @@ def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, Connection]:
                 if descriptor > 2 and descriptor != theirs.fileno():
                     with suppress(OSError):
                         os.close(descriptor)
+            gc.freeze()  # the tests' own heap is not the worker's to search, nor to copy
             os.chdir(places.spool)
             work(theirs, parent)
         finally:
