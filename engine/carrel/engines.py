@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.layout import Heatmaps
 from carrel.options import ReadOptions
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.routing import Router
@@ -21,8 +18,6 @@ HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
-
-Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

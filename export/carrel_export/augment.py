@@ -1,7 +1,7 @@
 """Line images to network input, with or without augmentation.
 
-The input of the network is ink on paper as floats: 0 is paper, 1 is the line's own darkest ink. `to_input` here and
-``carrel.recognizers.ctc`` compute it alike; a test holds the two together.
+The input of the network is ink on paper as floats: 0 is paper, 1 is the line's own darkest ink, as `carrel.image.ink`
+computes it at run time.
 """
 
 from __future__ import annotations
@@ -10,32 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.ink import gray_levels, ink_of, to_ink
+
 MARGIN_PX = 8
-MIN_CONTRAST = 24.0
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
 
 
-def _percentiles(gray: Gray, fractions: tuple[float, ...]) -> NDArray[np.int64]:
-    """Gray levels under which the given fractions of the pixels lie, from the histogram."""
-    cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256))
-    return np.searchsorted(cumulated, np.array(fractions) * gray.size)
-
-
-def ink_of(gray: Gray) -> Ink:
-    """Normalize gray levels to ink: paper (the 80th percentile) to 0, the darkest 1 % to 1; float32 in [0, 1]."""
-    ink_level, paper_level = _percentiles(gray, (0.01, 0.8))
-    contrast = max(float(paper_level - ink_level), MIN_CONTRAST)
-    return np.clip((float(paper_level) - gray.astype(np.float32)) / np.float32(contrast), 0.0, 1.0)
-
-
 def to_input(gray: Gray, height_px: int) -> Ink:
-    """Scale a line to ``height_px`` and normalize it; ``MARGIN_PX`` of paper on both sides."""
-    width = max(1, round(gray.shape[1] * height_px / gray.shape[0]))
-    interpolation = cv2.INTER_AREA if height_px < gray.shape[0] else cv2.INTER_LINEAR
-    scaled = cv2.resize(gray, (width, height_px), interpolation=interpolation)
-    return np.pad(ink_of(scaled.astype(np.uint8)), ((0, 0), (MARGIN_PX, MARGIN_PX)))
+    """The line as the run time sees it, ``(height_px, width)``, with ``MARGIN_PX`` of paper on both sides."""
+    return to_ink(gray, height_px, MARGIN_PX, width_multiple_px=1)[0, 0]
 
 
 def _warp(gray: Gray, height_px: int, rng: np.random.Generator) -> Gray:
@@ -58,7 +43,7 @@ def _warp(gray: Gray, height_px: int, rng: np.random.Generator) -> Gray:
     source_y = (y - shift_y) / scale_y
     if base < 1.0:
         gray = cv2.GaussianBlur(gray, (0, 0), 0.35 / base).astype(np.uint8)
-    paper = float(_percentiles(gray, (0.8,))[0])
+    paper = float(gray_levels(gray, (0.8,))[0])
     warped = cv2.remap(
         gray,
         source_x.astype(np.float32),

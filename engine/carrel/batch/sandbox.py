@@ -12,7 +12,6 @@ import platform
 import resource
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 # numbers of system calls: (audit architecture, socket, io_uring_setup, ptrace, process_vm_readv, process_vm_writev)
@@ -32,14 +31,6 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _FIRST_VERSION_RIGHTS = (1 << 13) - 1
 _NETWORK_RIGHTS = 0b11  # bind and connect of TCP
-
-
-@dataclass(frozen=True, slots=True)
-class Confinement:
-    """What holds: ``sockets`` that internet sockets are refused, ``files`` the Landlock version (0: none)."""
-
-    sockets: bool
-    files: int
 
 
 def limit_resources(memory_bytes: int | None, open_files: int = 256) -> None:

@@ -9,6 +9,19 @@ MIN_CONTRAST = 24.0
 """Gray levels between paper and ink at least assumed: an empty crop stays paper instead of becoming noise."""
 
 
+def gray_levels(gray: NDArray[np.uint8], fractions: tuple[float, ...]) -> NDArray[np.int64]:
+    """Gray levels under which the given fractions of the pixels lie, from the histogram."""
+    cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256))
+    return np.searchsorted(cumulated, np.array(fractions) * gray.size)
+
+
+def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Normalize gray levels to ink: paper (the 80th percentile) 0, the darkest 1 % 1; float32 in [0, 1]."""
+    ink_level, paper_level = gray_levels(gray, (0.01, 0.8))
+    contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
+    return np.clip((np.float32(paper_level) - gray.astype(np.float32)) / contrast, 0.0, 1.0)
+
+
 def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multiple_px: int = 4) -> NDArray[np.float32]:
     """Scale a line to ``height_px`` and normalize it: paper (the 80th percentile) 0, the darkest 1 % 1.
 
@@ -20,16 +33,12 @@ def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multip
     width = max(1, round(gray.shape[1] * height_px / gray.shape[0]))
     interpolation = cv2.INTER_AREA if height_px < gray.shape[0] else cv2.INTER_LINEAR
     scaled = cv2.resize(gray, (width, height_px), interpolation=interpolation)
-    cumulated = np.cumsum(np.bincount(scaled.ravel(), minlength=256))
-    ink_level, paper_level = np.searchsorted(cumulated, np.array((0.01, 0.8)) * scaled.size)
-    contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
-    ink = np.clip((np.float32(paper_level) - scaled.astype(np.float32)) / contrast, 0.0, 1.0)
+    ink = ink_of(scaled.astype(np.uint8))
     right = margin_px + -(width + 2 * margin_px) % width_multiple_px
     return np.pad(ink, ((0, 0), (margin_px, right)))[None, None].astype(np.float32)
 
 
 def holds_ink(gray: NDArray[np.uint8]) -> bool:
     """Whether a line, uint8 ``(height, width)``, has pixels clearly darker than its paper (0.1 % of them at least)."""
-    cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256))
-    darkest, paper_level = np.searchsorted(cumulated, np.array((0.001, 0.8)) * gray.size)
+    darkest, paper_level = gray_levels(gray, (0.001, 0.8))
     return bool(paper_level - darkest >= MIN_CONTRAST)
