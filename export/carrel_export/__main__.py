@@ -29,13 +29,37 @@ def main() -> None:
 @click.option("--hours", default=0.0, help="Limit of the schedule in time; 0 for none.")
 @click.option("--checkpoint-every", default=240.0, show_default=True, help="Seconds from one checkpoint to the next.")
 @click.option("--seed", default=1, show_default=True)
-def train(packs: Path, out: Path, size: str, lines: int, hours: float, checkpoint_every: float, seed: int) -> None:
+@click.option("--rate", default=2e-3, show_default=True, help="Highest learning rate.")
+@click.option(
+    "--start",
+    type=click.Path(exists=True),
+    default="",
+    help="Weights file or model folder a new run begins from; --size must be its size.",
+)
+def train(
+    packs: Path,
+    out: Path,
+    size: str,
+    lines: int,
+    hours: float,
+    checkpoint_every: float,
+    seed: int,
+    rate: float,
+    start: str,
+) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
     from carrel_export.training import Trainer, TrainingOptions
 
-    Trainer(
-        out, packs, TrainingOptions(size=size, lines=lines, hours=hours, checkpoint_every_s=checkpoint_every, seed=seed)
-    ).run()
+    options = TrainingOptions(
+        size=size,
+        lines=lines,
+        hours=hours,
+        checkpoint_every_s=checkpoint_every,
+        seed=seed,
+        learning_rate=rate,
+        start=start,
+    )
+    Trainer(out, packs, options).run()
 
 
 @main.command()

@@ -49,6 +49,8 @@ class TrainingOptions:
     seed: int = 1
     validate_every_s: float = 900.0
     checkpoint_every_s: float = 240.0
+    start: str = ""
+    """A weights file or a model folder whose network, alphabet included, a new run begins from."""
 
 
 def _augmented(
@@ -137,8 +139,13 @@ class Trainer:
         state: dict[str, Any] | None = None
         if state_file.exists():
             state = torch.load(state_file, weights_only=True, map_location="cpu")
-        self.alphabet: str = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
-        self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size])).to(self.device)  # type: ignore[arg-type]
+        if options.start and not state:
+            self.network, self.alphabet = load_network(Path(options.start))[:2]
+            self.network.train()
+        else:
+            self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
+            self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))  # type: ignore[arg-type]
+        self.network = self.network.to(self.device)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Crnn(self.network.config).to(self.device)
         self.optimizer = torch.optim.AdamW(
@@ -284,11 +291,31 @@ class Trainer:
 
 
 def load_network(file: Path) -> tuple[Crnn, str, str]:
-    """The network of a weights file, its alphabet and the name of its size."""
+    """The network of a weights file, or of a model folder with ``weights.safetensors``; its alphabet, its size's name.
+
+    The weights of a model folder have no auxiliary head: a run that starts from it learns that head anew.
+    """
+    if file.is_dir():
+        return _load_folder(file)
     saved = torch.load(file, weights_only=True, map_location="cpu")
     config = json.loads(saved["config"])
     alphabet, size = config.pop("alphabet"), config.pop("size")
-    config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-    network = Crnn(CrnnConfig(**config))
+    network = Crnn(_config(config))
     network.load_state_dict(saved["weights"])
     return network.eval(), alphabet, size
+
+
+def _load_folder(folder: Path) -> tuple[Crnn, str, str]:
+    from safetensors.torch import load_file
+
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    network = Crnn(_config(manifest["network"]))
+    weights = load_file(folder / manifest["files"]["weights"]["path"])
+    missing, unknown = network.load_state_dict(weights, strict=False)
+    if unknown or any(not name.startswith("shortcut.") for name in missing):
+        raise ValueError(f"{folder}: the weights do not fit the manifest's network: {[*missing, *unknown]}")
+    return network.eval(), manifest["alphabet"], manifest["size"]
+
+
+def _config(entries: dict[str, Any]) -> CrnnConfig:
+    return CrnnConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()})
