@@ -1,4 +1,4 @@
-"""Found lines and their readings to a `Page`, in px of the original scan."""
+"""Found lines and their readings, in px of the scan, to a `Page`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,14 @@ from carrel.recognizers.types import WordSpan
 
 
 class ScanFrame:
-    """Turns points of the prepared image into whole px inside the scan.
+    """Turns points into whole px inside the scan."""
 
-    ``to_scan`` is the affine map ``(2, 3)`` from prepared to scan px.
-    """
-
-    def __init__(self, to_scan: NDArray[np.float64], width_px: int, height_px: int) -> None:
-        self._to_scan = to_scan
+    def __init__(self, width_px: int, height_px: int) -> None:
         self._limit = np.array([width_px - 1, height_px - 1])
 
     def points(self, points: NDArray[np.float32]) -> Points:
-        """Mapped, rounded and clamped points; neighbours that fall together are merged."""
-        mapped = points @ self._to_scan[:, :2].T + self._to_scan[:, 2]
-        whole = np.clip(np.rint(mapped), 0, self._limit).astype(int)
+        """Rounded and clamped points; neighbours that fall together are merged."""
+        whole = np.clip(np.rint(points), 0, self._limit).astype(int)
         kept = [True, *(whole[1:] != whole[:-1]).any(axis=1)]
         return tuple((int(x), int(y)) for x, y in whole[kept])
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.engines import load_engines
 from carrel.errors import InputError
 from carrel.image.crop import cut_line
-from carrel.image.prepare import Prepared, binarize, prepare
+from carrel.image.prepare import binarize, prepare
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import find_regions, uncovered_ink
+from carrel.layout import FoundRegion, find_regions, uncovered_ink
 from carrel.options import ReadOptions
 from carrel.page import Page, Provenance
 
@@ -44,14 +40,22 @@ class Reader:
     def read_scan(self, scan: Scan) -> Page:
         """Text of one scan."""
         height_px, width_px = scan.gray.shape
-        prepared = self._prepare(scan.gray)
-        found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
-        crops = [cut_line(prepared.gray, line.baseline, line.polygon) for region in found for line in region.lines]
+        found, skew_degrees, missed = self._find(scan)
+        source = binarize(scan.gray) if self.options.binarize else scan.gray
+        crops = [cut_line(source, line.baseline, line.polygon) for region in found for line in region.lines]
         readings = self._engines.router.read([crop.gray for crop in crops], self.threads)
-        regions = assemble_regions(ScanFrame(prepared.to_scan, width_px, height_px), found, crops, readings)
+        regions = assemble_regions(ScanFrame(width_px, height_px), found, crops, readings)
+        return Page(width_px, height_px, scan.dpi, regions, scan.source, self._provenance(skew_degrees), missed)
+
+    def _find(self, scan: Scan) -> tuple[list[FoundRegion], float, float]:
+        """Regions in px of the scan, its skew in degrees, and the share of ink outside all lines.
+
+        Lines are found on the prepared page but read from the scan itself: flattening and turning cost detail.
+        """
+        prepared = prepare(scan.gray)
+        found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
         missed = round(uncovered_ink(prepared.gray, found), 4)
-        provenance = self._provenance(prepared.skew_degrees)
-        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, missed)
+        return [region.moved(prepared.to_scan) for region in found], prepared.skew_degrees, missed
 
     def pages(self, path: Path | str) -> Iterator[Page]:
         """The pages of a file, one after the other.
@@ -81,10 +85,6 @@ class Reader:
     def models(self) -> tuple[str, ...]:
         """The models in use, as ``name@sha256[:12]``."""
         return self._engines.models
-
-    def _prepare(self, gray: NDArray[np.uint8]) -> Prepared:
-        prepared = prepare(gray)
-        return replace(prepared, gray=binarize(prepared.gray)) if self.options.binarize else prepared
 
     def _provenance(self, skew_degrees: float) -> Provenance:
         software = f"Carrel {carrel.__version__}"

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
+Affine = NDArray[np.float64]
+"""``(2, 3)``: a point ``(x, y)`` goes to ``matrix @ (x, y, 1)``."""
 Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 SMALLEST_SIDE_PX = 24
 """Images with a side below this hold no line."""
@@ -32,6 +34,10 @@ class FoundLine:
     polygon: Points
     x_height_px: float
 
+    def moved(self, matrix: Affine) -> FoundLine:
+        """The line in another image; ``matrix`` turns and shifts but does not scale."""
+        return FoundLine(_moved(self.baseline, matrix), _moved(self.polygon, matrix), self.x_height_px)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundRegion:
@@ -43,3 +49,11 @@ class FoundRegion:
     kind: str
     polygon: Points
     lines: tuple[FoundLine, ...]
+
+    def moved(self, matrix: Affine) -> FoundRegion:
+        """The region in another image; see `FoundLine.moved`."""
+        return FoundRegion(self.kind, _moved(self.polygon, matrix), tuple(line.moved(matrix) for line in self.lines))
+
+
+def _moved(points: Points, matrix: Affine) -> Points:
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
