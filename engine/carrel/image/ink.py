@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from carrel.errors import ModelError
 
 MIN_CONTRAST = 24.0
 """Gray levels between paper and ink at least assumed: an empty crop stays paper instead of becoming noise."""
+MAX_SIZE_PX = 4096
+"""Larger heights and margins are no line's."""
 
 
 def gray_levels(gray: NDArray[np.uint8], fractions: tuple[float, ...]) -> NDArray[np.int64]:
@@ -36,6 +45,55 @@ def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multip
     ink = ink_of(scaled.astype(np.uint8))
     right = margin_px + -(width + 2 * margin_px) % width_multiple_px
     return np.pad(ink, ((0, 0), (margin_px, right)))[None, None].astype(np.float32)
+
+
+def to_inverted(
+    gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multiple_px: int = 1
+) -> NDArray[np.float32]:
+    """Scale a line to ``height_px`` (Lanczos) and turn it round: white 0, black 1, whatever the paper.
+
+    So kraken's and PyLaia's networks were trained. Shape and margins as `to_ink`.
+    """
+    width = max(1, int(gray.shape[1] * height_px / gray.shape[0]))
+    scaled = Image.fromarray(gray).resize((width, height_px), Image.Resampling.LANCZOS)
+    right = margin_px + -(width + 2 * margin_px) % width_multiple_px
+    black = 1.0 - np.asarray(scaled).astype(np.float32) / np.float32(255)
+    return np.pad(black, ((0, 0), (margin_px, right)))[None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class LineInput:
+    """How a network takes a line: the ``input`` entry of a recognition model's manifest.
+
+    ``kind`` is ``ink`` (`to_ink`) or ``inverted`` (`to_inverted`).
+    """
+
+    height_px: int
+    margin_px: int
+    kind: Literal["ink", "inverted"] = "ink"
+    width_multiple_px: int = 4
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, Any]) -> LineInput:
+        """Read a manifest's entry; other keys in it are for people.
+
+        Raises
+        ------
+        ModelError
+            A size is missing or impossible, or the kind unknown.
+        """
+        sizes = [entry.get("height_px"), entry.get("margin_px"), entry.get("width_multiple_px", 4)]
+        kind = entry.get("kind", "ink")
+        least = zip(sizes, (1, 0, 1), strict=True)
+        if kind not in ("ink", "inverted") or not all(type(s) is int and low <= s <= MAX_SIZE_PX for s, low in least):
+            raise ModelError(f"the model's input is damaged or of an unknown kind ({dict(entry)}); update Carrel")
+        height_px, margin_px, width_multiple_px = (int(size or 0) for size in sizes)
+        return cls(height_px, margin_px, kind, width_multiple_px)
+
+    def of(self, gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)`` in [0, 1]."""
+        make = to_ink if self.kind == "ink" else to_inverted
+        return make(gray, self.height_px, self.margin_px, self.width_multiple_px)
 
 
 def holds_ink(gray: NDArray[np.uint8]) -> bool:

@@ -14,7 +14,7 @@ from carrel.decode.greedy import greedy
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
-from carrel.image.ink import to_ink
+from carrel.image.ink import LineInput
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 from carrel.store.models import Model
 
@@ -41,17 +41,18 @@ class CtcRecognizer:
     def __init__(self, model: Model, backend: Backend, language: NgramModel | None = None) -> None:
         manifest: Any = model.manifest
         self._backend = backend
-        self._alphabet: str = manifest["alphabet"]
+        self._alphabet: Sequence[str] = manifest["alphabet"]
         self._blank: int = manifest["blank"]
         self._stride_px: int = manifest["stride_px"]
-        self._height_px: int = manifest["input"]["height_px"]
-        self._margin_px: int = manifest["input"]["margin_px"]
+        self._input = LineInput.parse(manifest["input"])
         self._calibration: Any = manifest["calibration"]["search" if language else "greedy"]
-        self._language = Language(language, self._alphabet, self._blank) if language else None
+        # a class may stand for several characters; the language model knows single ones
+        symbols = "".join(c if len(c) == 1 else "\0" for c in self._alphabet)
+        self._language = Language(language, symbols, self._blank) if language else None
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one line, float32 ``(t, classes)``."""
-        return self._backend.run(to_ink(crop, self._height_px, self._margin_px))[0]
+        return self._backend.run(self._input.of(crop))[0]
 
     def decode(self, logits: NDArray[np.float32]) -> tuple[Decoded, ...]:
         """Readings of a line's logits, best first; one without a language model."""
@@ -82,7 +83,7 @@ class CtcRecognizer:
 
     def _read_one(self, crop: NDArray[np.uint8]) -> Recognition:
         height, width = crop.shape
-        if width * self._height_px > MAX_WIDTH_PX * height:
+        if width * self._input.height_px > MAX_WIDTH_PX * height:
             return Recognition("", 0.0, reason="wider than any line of writing")
         best, *others = self.decode(self.logits_of(crop))
         text = self.text_of(best)
@@ -94,14 +95,14 @@ class CtcRecognizer:
 
     def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
         """The characters with their columns in px of the crop, ``height_px`` high."""
-        scale = height_px / self._height_px
+        scale = height_px / self._input.height_px
         spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
         return [
             CharacterSpan(
                 self._alphabet[symbol - 1],
                 self._calibrated(probability),
-                max(0.0, (start * self._stride_px - self._margin_px) * scale),
-                max(0.0, (end * self._stride_px - self._margin_px) * scale),
+                max(0.0, (start * self._stride_px - self._input.margin_px) * scale),
+                max(0.0, (end * self._stride_px - self._input.margin_px) * scale),
             )
             for symbol, probability, start, end in spans
         ]
