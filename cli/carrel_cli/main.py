@@ -16,6 +16,7 @@ OWN_COMMANDS = {
     "check": "carrel_cli.check",
     "eval": "carrel_cli.evaluate",
     "manifest": "carrel_cli.manifest",
+    "models": "carrel_cli.models",
     "privacy": "carrel_cli.privacy",
     "purge": "carrel_cli.purge",
     "read": "carrel_cli.read",

@@ -176,21 +176,22 @@ def _is_file_entry(entry: Any) -> bool:
 
 def has_shipped_model(name: str) -> bool:
     """Whether the ``carrel_models`` package holds this model."""
-    return (_shipped_folder(name) / "manifest.json").is_file()
+    return (shipped_folder(name) / "manifest.json").is_file()
 
 
 def shipped_model(name: str, task: str) -> Model:
     """A model of the ``carrel_models`` package."""
-    return open_model(_shipped_folder(name), task)
+    return open_model(shipped_folder(name), task)
 
 
 def model_folders(folder: Path | None = None) -> tuple[Path, ...]:
     """The model folders in ``folder``, or ``folder`` itself if it is one; without it, those of ``carrel_models``."""
-    folder = folder or _shipped_folder("")
+    folder = folder or shipped_folder("")
     if (folder / "manifest.json").exists():
         return (folder,)
     return tuple(sorted(path.parent for path in folder.glob("*/manifest.json")))
 
 
-def _shipped_folder(name: str) -> Path:
+def shipped_folder(name: str) -> Path:
+    """Where the ``carrel_models`` package keeps, or would keep, this model."""
     return Path(str(resources.files("carrel_models"))) / name

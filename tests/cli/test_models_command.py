@@ -1,0 +1,87 @@
+"""``carrel models`` in-process, on the shipped models and on damaged copies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from carrel.errors import ModelError
+from carrel.store.models import open_model
+from carrel_cli.main import cli
+
+SHIPPED = Path(str(resources.files("carrel_models")))
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["models", *map(str, arguments)])
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for name in ("writing", "segmenter"):
+        shutil.copytree(SHIPPED / name, tmp_path / name)
+    return tmp_path
+
+
+def test_shipped_models_are_listed_with_task_size_and_licence() -> None:
+    rows = [line.split() for line in run("list").stdout.splitlines()]
+    assert ["segmenter", "segmentation"] in [row[:2] for row in rows]
+    assert all(row[3] == "MB" and row[4] == "CC-BY-SA-4.0" for row in rows)
+
+
+def test_show_names_files_figures_and_sources() -> None:
+    shown = run("show", "handwriting-fast").stdout
+    manifest = open_model(SHIPPED / "handwriting-fast").manifest
+    for entry in manifest["files"].values():
+        assert entry["sha256"] in shown
+    assert f"figure val_cer_greedy_int8: {manifest['figures']['val_cer_greedy_int8']}" in shown
+    assert "trained on tapus, Tapuscorpus (typescripts), CC-BY 4.0" in shown
+    assert "licence: CC-BY-SA-4.0" in shown
+
+
+def test_whole_models_verify() -> None:
+    result = run("verify")
+    assert result.exit_code == 0
+    assert all(line.endswith(": whole") for line in result.stdout.splitlines())
+
+
+def test_damaged_model_is_named_and_the_others_still_verified(models: Path) -> None:
+    damaged = models / "segmenter" / open_model(models / "segmenter").manifest["files"]["onnx"]["path"]
+    contents = bytearray(damaged.read_bytes())
+    contents[1000] ^= 4
+    damaged.write_bytes(contents)
+    result = run("verify", models)
+    assert isinstance(result.exception, ModelError)
+    assert result.exception.exit_code == 4
+    assert f"{damaged}: the model file is damaged" in result.stderr
+    assert result.stdout == f"{models}/segmenter: damaged\n{models}/writing: whole\n"
+
+
+def test_manifest_of_another_version_is_refused_and_the_others_listed(models: Path) -> None:
+    path = models / "segmenter" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format_version": 2}), "utf-8")
+    result = run("list", models)
+    assert isinstance(result.exception, ModelError)
+    assert "format version 1" in str(result.exception)
+    assert result.stdout.startswith("writing ")
+
+
+def test_folder_without_models(tmp_path: Path) -> None:
+    for words in (["list", tmp_path], ["verify", tmp_path], ["show", tmp_path], ["show", "no-such-model"]):
+        assert isinstance(run(*words).exception, ModelError)
+
+
+def test_control_characters_of_a_manifest_do_not_reach_the_terminal(models: Path) -> None:
+    path = models / "writing" / "manifest.json"
+    hostile = {"name": "\x1b[31mred", "figures": ["x"], "training_sources": {"a": 3}, "licence": ["\x07"]}
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | hostile), "utf-8")
+    for words in (["list", models], ["show", models / "writing"]):
+        result = run(*words)
+        assert result.exception is None
+        assert "\x1b" not in result.stdout
+        assert "\x07" not in result.stdout
