@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.recognizers.routing import Router
+from carrel.recognizers.routing import Router, in_context
 from carrel.recognizers.types import Recognition
 
 
@@ -77,3 +77,18 @@ def test_order_is_kept_with_threads() -> None:
     crops = [np.roll(_crop(), i, axis=1) for i in range(40)]
     router = Router(Fixed("tesseract", "t", 0.9), Fixed("ctc", "c", 0.9), lambda crop: float(crop[20, 20]) > 100)
     assert [r.recognizer for r in router.read(crops, 4)] == [r.recognizer for r in router.read(crops, 1)]
+
+
+def test_an_unsure_line_follows_the_page_and_a_clear_one_does_not() -> None:
+    alone = np.array([0.4, 0.97, 0.99, 0.96, 0.98, 0.001])
+    together = in_context(alone, np.full(6, 20.0))
+    assert together[0] > 0.6 and together[5] < 0.05
+    assert in_context(1 - alone, np.full(6, 20.0)) == pytest.approx(1 - together)
+
+
+def test_a_line_alone_has_no_context() -> None:
+    assert in_context(np.array([0.3]), np.array([5.0])).tolist() == [0.3]
+
+
+def test_even_lines_stay_even() -> None:
+    assert in_context(np.full(5, 0.5), np.arange(1.0, 6.0)) == pytest.approx(0.5)

@@ -1,8 +1,11 @@
-"""Which recognizer reads which line: print to Tesseract, handwriting to the CTC network, both where unsure."""
+"""Which recognizer reads which line: print to Tesseract, handwriting to the CTC network, both where unsure.
+
+Lines of one page are mostly of one kind, so what the other lines look like counts as the prior of each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +23,8 @@ SURE = 0.9
 """Above this probability of its writing a line goes to one recognizer alone."""
 DOUBTFUL_PRINT = 0.75
 """A printed line that Tesseract reads with less confidence is read by the other recognizer too."""
+PRIOR_LIMITS = (0.05, 0.95)
+"""However alike the other lines are, one that differs clearly is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +51,29 @@ class Router:
     writing: Literal["auto", "printed", "handwritten"] = "auto"
 
     def read(self, crops: Sequence[Gray], threads: int) -> list[Reading]:
-        """Readings of the crops, in their order; the same whatever the number of threads."""
+        """Readings of the crops of one page, in their order; the same whatever the number of threads."""
         if threads <= 1 or len(crops) <= 1:
-            return [self.read_one(crop) for crop in crops]
+            return [self._read_one(*pair) for pair in zip(crops, self._in_context(crops, map), strict=True)]
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(self.read_one, crops))
+            return list(pool.map(self._read_one, crops, self._in_context(crops, pool.map)))
 
-    def read_one(self, crop: Gray) -> Reading:
+    def _in_context(self, crops: Sequence[Gray], spread: Callable[..., Iterable[float]]) -> list[float]:
+        """Probability of print of each crop, given all; ``spread`` is a ``map``."""
+        if self.writing != "auto":
+            return [float(self.writing == "printed")] * len(crops)
+        alone = np.array(list(spread(self._alone, crops)))
+        lengths = np.array([crop.shape[1] / crop.shape[0] for crop in crops])
+        return in_context(alone, lengths).tolist()
+
+    def _alone(self, crop: Gray) -> float:
+        return self.probability_printed(crop) if holds_ink(crop) else 0.5
+
+    def _read_one(self, crop: Gray, printed: float) -> Reading:
         if not holds_ink(crop):  # Tesseract reads words on empty paper
             return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
         if self.writing != "auto":
             recognizer = self.printed if self.writing == "printed" else self.handwritten
             return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))
-        printed = self.probability_printed(crop)
         first, second = (self.printed, self.handwritten) if printed >= 0.5 else (self.handwritten, self.printed)
         tried = {first.name: first.read([crop])[0]}
         doubtful = printed >= 0.5 and tried[first.name].confidence < DOUBTFUL_PRINT
@@ -67,6 +82,21 @@ class Router:
         best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
         others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
         return Reading(tried[best], best, _writing(printed), others)
+
+
+def in_context(probabilities: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (n,) of one kind given what the other lines of the page are, by Bayes' rule.
+
+    The prior of a line is the mean of the others, weighted by ``lengths`` (n,), and of one even line of mean length.
+    """
+    if len(probabilities) < 2:
+        return probabilities
+    even = float(lengths.mean())
+    weighted = probabilities * lengths
+    prior = (weighted.sum() - weighted + 0.5 * even) / (lengths.sum() - lengths + even)
+    prior = np.clip(prior, *PRIOR_LIMITS)
+    yes, no = probabilities * prior, (1.0 - probabilities) * (1.0 - prior)
+    return yes / np.maximum(yes + no, 1e-12)
 
 
 def _writing(printed: float) -> Writing:
