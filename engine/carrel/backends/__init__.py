@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,3 +15,19 @@ class Backend(Protocol):
     def run(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's first output for one input array."""
         ...
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Runtime:
+    """What networks run on: ``onnxruntime`` or ``openvino``, ``cpu``, ``gpu`` or ``cuda``, and the precision."""
+
+    backend: str
+    device: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.device} {self.precision}"
+
+
+CPU = Runtime("onnxruntime", "cpu", "int8")
+"""What is always there, and what other devices fall back to."""

@@ -1,0 +1,111 @@
+"""A model's network on a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel import memory
+from carrel.backends import CPU, Backend, Runtime
+from carrel.backends.fallback import Fallback
+from carrel.store.models import Model
+
+Array = NDArray[np.float32]
+
+HALO_ROWS = 192
+"""What a row of the segmenter's output sees of the rows above and below it."""
+LEAST_ROWS, STEP_ROWS = 64, 64
+BYTES_PER_INPUT_PX = {"onnxruntime": 90, "openvino": 150}
+"""Working memory of the networks for each px of their input, measured by ``carrel_bench.runtime``."""
+
+
+def role_of(model: Model, precision: str) -> str:
+    """The model's file for a precision; the other one where it has no such file."""
+    order = ("onnx-int8", "onnx", "onnx-fp32") if precision == "int8" else ("onnx-fp32", "onnx", "onnx-int8")
+    files = model.manifest["files"]
+    return next((role for role in order if role in files), order[0])
+
+
+def open_network(model: Model, runtime: Runtime, threads: int) -> Backend:
+    """The model's network, compiled for the runtime.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged, or the runtime refuses it.
+    """
+    contents = model.read_file(role_of(model, runtime.precision))
+    if runtime.backend == "openvino":
+        from carrel.backends.openvino import OpenvinoBackend
+
+        return OpenvinoBackend(contents, model.name, runtime.device, runtime.precision, threads)
+    from carrel.backends.ort import OrtBackend
+
+    return OrtBackend(contents, model.name, runtime.device)
+
+
+def open_line_network(model: Model, runtime: Runtime, threads: int) -> Backend:
+    """A network that reads lines: within the memory limit, and on the processor where its device fails."""
+    return Guarded(_with_fallback(model, runtime, threads), BYTES_PER_INPUT_PX[runtime.backend], model.name)
+
+
+def open_page_network(model: Model, runtime: Runtime) -> Callable[[Array], Array]:
+    """The segmenter: ink ``(h, w)`` to maps, strip by strip where memory is short.
+
+    On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
+    """
+    bytes_per_px = BYTES_PER_INPUT_PX[runtime.backend]
+    if runtime == CPU or (runtime.backend, runtime.device) == ("onnxruntime", "cpu"):
+        model.read_file(role_of(model, runtime.precision))  # a damaged model is refused at once, not at the first page
+        return lambda ink: in_strips(open_network(model, runtime, 1), ink, bytes_per_px)
+    backend = _with_fallback(model, runtime, 1)
+    return lambda ink: in_strips(backend, ink, bytes_per_px)
+
+
+def in_strips(backend: Backend, ink: Array, bytes_per_px: int) -> Array:
+    """Run a network over a page ``(h, w)`` in strips of as many rows as there is room for; the same to the last bit.
+
+    Raises
+    ------
+    OutOfMemoryLimitError
+        There is no room for the lowest strip.
+    """
+    height, width = ink.shape
+    rows = _rows_for(memory.room_bytes() // (bytes_per_px * width), height)
+    strips: list[Array] = []
+    for top in range(0, height, rows):
+        above, bottom = min(top, HALO_ROWS), min(top + rows, height)
+        part = np.ascontiguousarray(ink[top - above : min(bottom + HALO_ROWS, height)])
+        with memory.reserved(part.size * bytes_per_px, "the page's lines"):
+            maps = backend.run(part[None, None])[0]
+        scale = part.shape[0] // maps.shape[1]
+        strips.append(maps[:, above // scale : (above + bottom - top) // scale].copy())
+        del maps
+    return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
+
+
+def _rows_for(room_rows: int, height: int) -> int:
+    if room_rows >= height:
+        return height
+    return max(LEAST_ROWS, (room_rows - 2 * HALO_ROWS) // STEP_ROWS * STEP_ROWS)
+
+
+def _with_fallback(model: Model, runtime: Runtime, threads: int) -> Backend:
+    if (runtime.backend, runtime.device) == ("onnxruntime", "cpu"):
+        return open_network(model, runtime, threads)
+    open_on_cpu = partial(open_network, model, CPU, threads)
+    return Fallback(str(runtime), partial(open_network, model, runtime, threads), open_on_cpu)
+
+
+class Guarded:
+    """A backend whose runs wait for room within the memory limit; long lines one at a time where it is short."""
+
+    def __init__(self, backend: Backend, bytes_per_px: int, name: str) -> None:
+        self._backend, self._bytes_per_px, self._name = backend, bytes_per_px, name
+
+    def run(self, array: Array) -> Array:
+        with memory.reserved(array.size * self._bytes_per_px, f"a line for {self._name}"):
+            return self._backend.run(array)

@@ -1,0 +1,120 @@
+"""Networks on OpenVINO: processors and Intel's graphics.
+
+OpenVINO compiles anew for each shape and keeps what it compiled, 2 MB and more a width: lines are padded with paper to
+steps of `STEP_PX`, pages to steps of `PAGE_STEP_PX`, and what the padding adds to the output is cut off. Compiled
+networks are kept in a private folder. The package that reports to its maker is kept from loading.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.backends.settings import private_folder
+from carrel.errors import ModelError
+
+Array = NDArray[np.float32]
+
+STEP_PX = 128
+PAGE_STEP_PX = 128
+_HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
+_TELEMETRY = "openvino_telemetry"
+
+
+class OpenvinoBackend:
+    """A network on OpenVINO.
+
+    Parameters
+    ----------
+    contents
+        The bytes of a verified ONNX file.
+    name
+        What to call the model in messages.
+    device
+        ``cpu`` or ``gpu``.
+    precision
+        ``fp32``, ``bf16``, ``fp16`` or ``int8`` (as quantized in the file, float32 elsewhere).
+    threads
+        Callers at the same time.
+
+    Raises
+    ------
+    ModelError
+        OpenVINO refuses the model, or cannot use the device.
+    """
+
+    def __init__(self, contents: bytes, name: str, device: str, precision: str, threads: int) -> None:
+        core = core_of_openvino()
+        try:
+            model = core.read_model(contents)
+            compiled = core.compile_model(model, device.upper(), _settings(device, precision, threads))
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ModelError(
+                f"model {name}: OpenVINO cannot load it on {device} ({reason}); choose another --device"
+            ) from None
+        self._compiled: Any = compiled
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(self, array: Array) -> Array:
+        padded = pad(array)
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._compiled.create_infer_request()
+        try:
+            output = np.array(request.infer({0: padded})[0])  # the request's own memory is used again
+        finally:
+            self._idle.put(request)
+        return cut(output, padded.shape, array.shape)
+
+
+def core_of_openvino() -> Any:
+    """OpenVINO's ``Core``.
+
+    Raises
+    ------
+    ModelError
+        The package is not installed.
+    """
+    blocked = _TELEMETRY not in sys.modules
+    if blocked:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  an import of it fails, and OpenVINO does without
+    try:
+        import openvino
+    except ImportError:
+        raise ModelError("OpenVINO is not installed; pip install 'carrel[openvino]', or choose --device cpu") from None
+    finally:
+        if blocked:
+            del sys.modules[_TELEMETRY]
+    return openvino.Core()
+
+
+def pad(array: Array) -> Array:
+    """``array``, ``(n, channels, height, width)``, padded with zeros to steps: lines to the right, pages below too."""
+    height, width = array.shape[2:]
+    step = STEP_PX if height < PAGE_STEP_PX else PAGE_STEP_PX
+    below = 0 if height < PAGE_STEP_PX else -height % PAGE_STEP_PX
+    return np.pad(array, ((0, 0), (0, 0), (0, below), (0, -width % step)))
+
+
+def cut(output: Array, padded: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """Without what padding from ``shape`` to ``padded`` added: columns of ``(n, t, c)``, rows and columns of maps."""
+    if output.ndim == 3:
+        return output[:, : -(-output.shape[1] * shape[3] // padded[3])]
+    if output.ndim == 4:
+        rows, columns = (output.shape[i] * shape[i] // padded[i] for i in (2, 3))
+        return output[:, :, :rows, :columns]
+    return output
+
+
+def _settings(device: str, precision: str, threads: int) -> dict[str, Any]:
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
+    if device == "cpu":
+        settings |= {"NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+    folder = private_folder("openvino")
+    return settings | ({"CACHE_DIR": str(folder)} if folder else {})

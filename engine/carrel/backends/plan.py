@@ -1,0 +1,228 @@
+"""What to run on and how much at a time: a pure function of what was found, measured and asked for.
+
+Memory is foreseen as: what is loaded (``base``, the runtime with its networks, the language model, Tesseract once a
+thread), and on top of it the worst moment of a page: decoding it, looking for its lines strip by strip, or reading lines
+in so many threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from carrel import memory
+from carrel.backends import CPU, Runtime
+
+MIB = 2**20
+A4_PX = 2480 * 3508
+LINES_A_PAGE = 40
+BETTER_BY = 1.05
+"""Another runtime than `CPU` is chosen where it is faster by more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``.
+
+    ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
+    loaded and run; ``language``: the language model and its search; ``tesseract``: each language in each thread;
+    ``layout``: looking for lines beside page and network; ``thread``: another thread of readers, its line included;
+    ``line``: the longest usual line; ``strip``: the segmenter's lowest strip, ``segmenter``: a whole page.
+    """
+
+    base: int = 75 * MIB
+    runtimes: Mapping[str, int] = field(default_factory=dict[str, int])
+    runtime: int = 200 * MIB
+    language: int = 30 * MIB
+    tesseract: int = 15 * MIB
+    layout: int = 40 * MIB
+    line: int = 12 * MIB
+    strip: int = 45 * MIB
+    segmenter: int = 95 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How a runtime did on the built-in lines and page; ``fault`` says why it may not be used.
+
+    ``load_s`` and ``first_line_s`` from nothing to the first line; ``lines_per_s`` with ``threads`` callers; ``page_s`` for
+    the segmenter; ``memory_bytes`` more resident than before the runtime was loaded.
+    """
+
+    runtime: Runtime
+    load_s: float = 0.0
+    first_line_s: float = 0.0
+    lines_per_s: float = 0.0
+    page_s: float = 0.0
+    memory_bytes: int = 0
+    agreement: float = 0.0
+    fault: str = ""
+    threads: int = 1
+
+    def seconds_for(self, lines: int) -> float:
+        """From nothing to so many lines read, on pages of `LINES_A_PAGE`."""
+        if self.lines_per_s <= 0:
+            return math.inf
+        pages = max(1, lines // LINES_A_PAGE)
+        return self.load_s + self.first_line_s + lines / self.lines_per_s + pages * self.page_s
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the caller wants.
+
+    Parameters
+    ----------
+    memory_bytes
+        For everything together.
+    cores
+        Processors that may be kept busy.
+    threads, workers
+        As many; 0 lets them follow from ``cores`` and memory.
+    device, precision
+        ``auto``, or a runtime's.
+    page_px, bytes_per_px
+        Pixels of the pages to plan for, and what the decoder takes for each.
+    languages
+        Tesseract languages; 0 where print is not read.
+    language_model
+        Whether handwriting is searched with it.
+    lines
+        How many will be read, about: loading counts for less with more.
+    """
+
+    memory_bytes: int
+    cores: int = 1
+    threads: int = 0
+    workers: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    page_px: int = A4_PX
+    bytes_per_px: int = 1
+    languages: int = 2
+    language_model: bool = True
+    lines: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``workers`` processes, each with ``threads`` readers within ``worker_bytes``, of which ``foreseen_bytes`` are expected
+    to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one reader needs before
+    any pixel of a page."""
+
+    runtime: Runtime
+    threads: int
+    workers: int
+    worker_bytes: int
+    foreseen_bytes: int
+    fixed_bytes: int
+    whole_page: bool
+    batch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no plan, and the smallest limit in bytes that would do (0: none would)."""
+
+    reason: str
+    least_bytes: int = 0
+
+
+def plan(
+    found: Sequence[Runtime], measured: Iterable[Measured], asked: Asked, costs: Costs | None = None
+) -> Plan | Refusal:
+    """The fastest runtime that is right and fits, with as many workers and threads as fit beside it.
+
+    Parameters
+    ----------
+    found
+        Runtimes that can be loaded. One that is not in ``measured`` is used only if it is `CPU`, or asked for by name.
+    measured
+        Results of the probe.
+
+    Returns
+    -------
+    Plan or Refusal
+        A refusal names the smallest limit under which there is a plan for the same page, device and precision.
+    """
+    costs = costs or Costs()
+    results = {m.runtime: m for m in measured}
+    wanted = [r for r in found if _is_wanted(r, asked)]
+    if not wanted:
+        return Refusal(f"nothing here runs networks on device {asked.device} with precision {asked.precision}")
+    right = [r for r in wanted if not (r in results and results[r].fault)]
+    if not right:
+        return Refusal(f"{wanted[0]}: {results[wanted[0]].fault}")
+    usable = [r for r in right if r in results or r == CPU or asked.device != "auto" or asked.precision != "auto"]
+    usable = usable or right[:1]
+    plans = [p for r in usable if (p := _fit(r, results.get(r), asked, costs))]
+    if not plans:
+        least = min(_least(r, results.get(r), asked, costs) for r in usable)
+        workers = f" for {asked.workers} workers" if asked.workers > 1 else ""
+        return Refusal(f"{asked.memory_bytes / MIB:,.0f} MiB of memory are too little{workers}", least)
+    return _fastest(plans, results, asked)
+
+
+def _is_wanted(runtime: Runtime, asked: Asked) -> bool:
+    return asked.device in ("auto", runtime.device) and asked.precision in ("auto", runtime.precision)
+
+
+def _fastest(plans: Sequence[Plan], results: Mapping[Runtime, Measured], asked: Asked) -> Plan:
+    def seconds(candidate: Plan) -> float:
+        result = results.get(candidate.runtime)
+        if result is None:
+            return math.inf
+        # a probe's threads are all cores; fewer, for want of memory, read fewer lines
+        share = min(1.0, candidate.threads * candidate.workers / max(1, result.threads))
+        return result.seconds_for(math.ceil(asked.lines / max(share, 1e-9)))
+
+    usual = next((p for p in plans if p.runtime == CPU), plans[0])
+    best = min(plans, key=seconds)
+    return best if seconds(best) * BETTER_BY < seconds(usual) else usual
+
+
+def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> Plan | None:
+    """Most workers first, then most threads, then the whole page at once."""
+    for workers in [asked.workers] if asked.workers else range(asked.cores, 0, -1):
+        worker_bytes = asked.memory_bytes // workers
+        most = asked.threads or max(1, asked.cores // workers)
+        for threads in range(most, 0, -1):
+            for whole in (True, False):
+                needed = needed_bytes(runtime, result, asked, costs, threads, whole_page=whole)
+                if memory.enough(needed) <= worker_bytes:
+                    fixed = fixed_bytes(runtime, result, asked, costs, 1) + costs.layout + costs.strip
+                    return Plan(runtime, threads, workers, worker_bytes, needed, fixed, whole)
+    return None
+
+
+def _least(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
+    return memory.enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
+
+
+def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int) -> int:
+    """What is loaded, whatever the page."""
+    known = costs.runtimes.get(str(runtime), costs.runtime)
+    loaded = max(result.memory_bytes, known) if result else known
+    return (
+        costs.base
+        + loaded
+        + (costs.language if asked.language_model else 0)
+        + threads * (asked.languages * costs.tesseract + costs.line)
+    )
+
+
+def needed_bytes(
+    runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int, *, whole_page: bool
+) -> int:
+    """The foreseen peak of one worker."""
+    page = memory.page_bytes(asked.page_px, asked.bytes_per_px)
+    network = costs.segmenter if whole_page else costs.strip
+    return fixed_bytes(runtime, result, asked, costs, threads) + page + costs.layout + network
+
+
+def describe(candidate: Plan) -> Iterator[str]:
+    """The plan in words, one line each."""
+    yield f"{candidate.runtime}, {candidate.workers} x {candidate.threads} threads"
+    yield f"{candidate.worker_bytes / MIB:,.0f} MiB each, {candidate.foreseen_bytes / MIB:,.0f} MiB foreseen"
+    yield "pages whole" if candidate.whole_page else "pages in strips"

@@ -1,0 +1,104 @@
+"""What this process may use: processors, memory, and a private folder to keep things in.
+
+A container's share counts, not what the machine has: the number of processors follows from the affinity mask and the
+quotas of cgroups (v1 and v2, the process's own and all above it), memory from what is free and from their limits.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+SHARE_OF_FREE = 0.8
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+_UNLIMITED = 1 << 60  # cgroup v1 writes a huge number where there is no limit
+
+
+def allowed_cores(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Processors that the process may keep busy, at least 1: the affinity mask, cut to the smallest quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cores, *(math.ceil(quota) for quota in _processor_quotas(mount, own))]))
+
+
+def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Memory that programs can have without swapping, within the limits of the container if there are any."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError, IndexError, StopIteration):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    return max(0, min([free, *_memory_left(mount, own)]))
+
+
+def default_limit_bytes() -> int:
+    """The memory to stay within where nobody says: four fifths of what is free."""
+    return int(SHARE_OF_FREE * free_bytes())
+
+
+def private_folder(name: str) -> Path | None:
+    """``$XDG_CACHE_HOME/carrel/<name>``, readable and writable by its owner alone, made if need be; None where there can
+    be none."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        folder = (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "carrel" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.stat()
+    except (OSError, RuntimeError):  # RuntimeError: no home
+        return None
+    if sys.platform.startswith("win") or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o022:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _processor_quotas(mount: Path, own: Path) -> Iterator[float]:
+    for folder in _folders("", mount, own):
+        with suppress(OSError, ValueError):  # ValueError: "max"
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
+            yield int(quota) / int(period)
+    for folder in _folders("cpu", mount, own):
+        with suppress(OSError, ValueError):
+            quota = int((folder / "cpu.cfs_quota_us").read_text("ascii"))
+            if quota > 0:
+                yield quota / int((folder / "cpu.cfs_period_us").read_text("ascii"))
+
+
+def _memory_left(mount: Path, own: Path) -> Iterator[int]:
+    """What each limit leaves: files kept in memory are given up when programs need it."""
+    for controller, limit, used, kept in (
+        ("", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        for folder in _folders(controller, mount, own):
+            with suppress(OSError, ValueError):
+                most = int((folder / limit).read_text("ascii"))
+                if most < _UNLIMITED:
+                    yield most - int((folder / used).read_text("ascii")) + _statistic(folder, kept)
+
+
+def _statistic(folder: Path, name: str) -> int:
+    with suppress(OSError, ValueError):
+        for line in (folder / "memory.stat").read_text("ascii").splitlines():
+            if line.startswith(f"{name} "):
+                return int(line.split()[1])
+    return 0
+
+
+def _folders(controller: str, mount: Path, own: Path) -> Iterator[Path]:
+    """The process's cgroup of a v1 ``controller`` ("" for v2) and all above it, up to the mounted root.
+
+    Inside a container the path may be the host's, of which only the root can be seen.
+    """
+    with suppress(OSError, UnicodeDecodeError):
+        for line in own.read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controller not in controllers.split(","):
+                continue
+            roots = [mount / controllers, mount / controller] if controller else [mount, mount / "unified"]
+            for root in dict.fromkeys(roots):
+                folder = root / path.lstrip("/")
+                yield from (f for f in (folder, *folder.parents) if f == root or f.is_relative_to(root))

@@ -1,0 +1,112 @@
+"""Devices that fail at run time: the work goes on on the processor, nothing is lost, and it is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.backends import fallback
+from carrel.backends.fallback import Fallback
+
+Array = NDArray[np.float32]
+BATCH = np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1)
+
+
+class Doubles:
+    """A network that works: twice its input. Counts its runs."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def run(self, array: Array) -> Array:
+        self.batches.append(len(array))
+        return 2 * array
+
+
+class Fails(Doubles):
+    """A driver that is reset after some runs."""
+
+    def __init__(self, after: int, message: str = "device lost\nmore of it") -> None:
+        super().__init__()
+        self.after, self.message = after, message
+
+    def run(self, array: Array) -> Array:
+        if len(self.batches) >= self.after:
+            raise RuntimeError(self.message)
+        return super().run(array)
+
+
+class Small(Doubles):
+    """A device that holds so many lines at once."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def run(self, array: Array) -> Array:
+        if len(array) > self.most:
+            raise RuntimeError("CUDA error: Out of memory while allocating")
+        return super().run(array)
+
+
+@pytest.fixture(autouse=True)
+def nothing_dropped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(fallback, "_dropped", set[str]())
+    yield
+
+
+def test_device_that_works_is_used() -> None:
+    device, cpu = Doubles(), Doubles()
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    assert (device.batches, cpu.batches) == ([8], [])
+
+
+def test_failing_device_is_dropped_with_one_line_and_the_work_done_again(capsys: pytest.CaptureFixture[str]) -> None:
+    device, cpu = Fails(after=1), Doubles()
+    network = Fallback("fake gpu", lambda: device, lambda: cpu)
+    for _ in range(3):
+        np.testing.assert_array_equal(network.run(BATCH), 2 * BATCH)
+    assert (device.batches, cpu.batches) == ([8], [8, 8])
+    assert capsys.readouterr().err == "carrel: fake gpu failed (device lost); going on on the processor\n"
+
+
+def test_networks_on_one_device_share_its_fate(capsys: pytest.CaptureFixture[str]) -> None:
+    other = Doubles()
+    second = Fallback("fake", lambda: other, Doubles)
+    Fallback("fake", lambda: Fails(after=0), Doubles).run(BATCH)
+    second.run(BATCH)
+    assert other.batches == []
+    assert fallback.dropped("fake")
+    Fallback("fake", lambda: pytest.fail("opened again"), Doubles).run(BATCH)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_device_that_cannot_be_opened(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> Doubles:
+        raise RuntimeError("no driver")
+
+    np.testing.assert_array_equal(Fallback("fake", refuse, Doubles).run(BATCH), 2 * BATCH)
+    assert "no driver" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("most", "batches"), [(4, [4, 4]), (3, [2, 2, 2, 2]), (1, [1] * 8)])
+def test_out_of_memory_halves_the_batch(most: int, batches: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    device, cpu = Small(most), Doubles()
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    assert (device.batches, cpu.batches) == (batches, [])
+    assert capsys.readouterr().err == ""
+
+
+def test_one_line_that_is_too_much_goes_to_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    device, cpu = Small(0), Doubles()
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    assert cpu.batches == [8]
+    assert "Out of memory" in capsys.readouterr().err
+
+
+def test_failure_of_the_processor_is_no_secret() -> None:
+    with pytest.raises(RuntimeError, match="device lost"):
+        Fallback("fake", lambda: Fails(after=0), lambda: Fails(after=0)).run(BATCH)

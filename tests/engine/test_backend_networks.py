@@ -1,0 +1,156 @@
+"""Networks on every runtime that is installed: the same in company as alone, close to float32, steady in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel import memory
+from carrel.backends import Runtime, builtin
+from carrel.backends.networks import HALO_ROWS, in_strips, open_network, role_of
+from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
+from carrel.engines import HANDWRITING_MODEL, SEGMENTER_MODEL
+from carrel.errors import ModelError
+from carrel.store.models import Model, shipped_model
+
+Array = NDArray[np.float32]
+
+INT8 = Runtime("onnxruntime", "cpu", "int8")
+FP32 = Runtime("onnxruntime", "cpu", "fp32")
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+RUNTIMES = [INT8, FP32, pytest.param(Runtime("openvino", "cpu", "fp32"), marks=needs_openvino)]
+
+
+@pytest.fixture(scope="module")
+def handwriting() -> Model:
+    return shipped_model(HANDWRITING_MODEL, "recognition")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_line_reads_the_same_alone_and_in_company(runtime: Runtime, handwriting: Model) -> None:
+    network = open_network(handwriting, runtime, 2)
+    alone = [network.run(line) for line in builtin.lines()]
+    with ThreadPoolExecutor(4) as pool:
+        company = list(pool.map(network.run, builtin.lines() * 4))
+    for index, logits in enumerate(company):
+        np.testing.assert_array_equal(logits, alone[index % len(alone)])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES[1:])
+def test_float32_is_float32_everywhere(runtime: Runtime, handwriting: Model) -> None:
+    wanted = [open_network(handwriting, FP32, 1).run(line) for line in builtin.lines()]
+    network = open_network(handwriting, runtime, 1)
+    for line, expected in zip(builtin.lines(), wanted, strict=True):
+        logits = network.run(line)
+        assert logits.shape == expected.shape
+        # padding to a step gives the last frames another neighbourhood
+        assert (logits.argmax(-1) == expected.argmax(-1)).mean() > 0.97
+
+
+@needs_openvino
+def test_unpadded_line_is_the_same_on_openvino(handwriting: Model) -> None:
+    line = np.pad(builtin.lines()[0], ((0, 0), (0, 0), (0, 0), (0, -builtin.lines()[0].shape[3] % STEP_PX)))
+    ours = open_network(handwriting, Runtime("openvino", "cpu", "fp32"), 1).run(line)
+    np.testing.assert_allclose(ours, open_network(handwriting, FP32, 1).run(line), atol=2e-3)
+
+
+@needs_openvino
+def test_openvino_reports_to_nobody() -> None:
+    code = "import sys; from carrel.backends.openvino import core_of_openvino; core_of_openvino()\n"
+    code += "print([m for m in sys.modules if m.startswith('openvino_telemetry')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_openvino_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, handwriting: Model) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ModelError, match=r"pip install 'carrel\[openvino\]'"):
+        open_network(handwriting, Runtime("openvino", "cpu", "fp32"), 1)
+
+
+@pytest.mark.skipif(find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
+def test_cuda_that_is_absent_is_named(handwriting: Model) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    with pytest.raises(ModelError, match="--device cpu"), pytest.warns(UserWarning, match="CUDAExecutionProvider"):
+        open_network(handwriting, Runtime("onnxruntime", "cuda", "fp32"), 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "padded"),
+    [((1, 1, 48, 500), (1, 1, 48, 512)), ((2, 1, 48, 512), (2, 1, 48, 512)), ((1, 1, 1000, 700), (1, 1, 1024, 768))],
+)
+def test_padding_to_steps(shape: tuple[int, ...], padded: tuple[int, ...]) -> None:
+    array = np.ones(shape, np.float32)
+    assert pad(array).shape == padded
+    assert pad(array).sum() == array.sum()
+
+
+def test_few_shapes_whatever_the_widths() -> None:
+    shapes = {pad(np.zeros((1, 1, 48, width), np.float32)).shape for width in range(4, 4096, 4)}
+    assert len(shapes) == 4096 // STEP_PX
+    assert PAGE_STEP_PX > 48
+
+
+def test_what_padding_added_is_cut_off() -> None:
+    logits = np.zeros((1, 128, 9), np.float32)
+    assert cut(logits, (1, 1, 48, 512), (1, 1, 48, 500)).shape == (1, 125, 9)
+    maps = np.zeros((1, 4, 512, 192), np.float32)
+    assert cut(maps, (1, 1, 1024, 768), (1, 1, 1008, 736)).shape == (1, 4, 504, 184)
+    assert cut(np.zeros(3, np.float32), (3, 1, 48, 512), (3, 1, 48, 500)).shape == (3,)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = open_network(shipped_model(SEGMENTER_MODEL, "segmentation"), Runtime("onnxruntime", "cpu", precision), 1)
+    page = builtin.page()
+    whole = in_strips(network, page, 90)
+    seen: list[int] = []
+
+    class Strips:
+        def run(self, array: Array) -> Array:
+            seen.append(array.shape[2])
+            return network.run(array)
+
+    monkeypatch.setattr(memory, "room_bytes", lambda: 90 * page.shape[1] * (2 * HALO_ROWS + 128))
+    np.testing.assert_array_equal(in_strips(Strips(), page, 90), whole)
+    assert len(seen) == len(page) // 128
+    assert max(seen) == 2 * HALO_ROWS + 128
+
+
+def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:
+    assert role_of(handwriting, "int8") == "onnx-int8"
+    assert role_of(handwriting, "bf16") == "onnx-fp32"
+    assert role_of(Model(handwriting.folder, {"files": {"onnx": {}}}), "int8") == "onnx"
+
+
+WIDTHS = """
+import numpy as np, sys, carrel
+from carrel.backends import Runtime
+from carrel.backends.networks import open_network
+from carrel.engines import HANDWRITING_MODEL
+from carrel.memory import resident_bytes
+from carrel.store.models import shipped_model
+network = open_network(shipped_model(HANDWRITING_MODEL, "recognition"), Runtime(sys.argv[1], "cpu", sys.argv[2]), 1)
+line = np.zeros((1, 1, 48, 740), np.float32)
+for index, width in enumerate(np.random.default_rng(1).permutation(np.arange(100, 740, 8)), 1):
+    network.run(np.ascontiguousarray(line[..., :width]))
+    if index in (40, 80):
+        print(resident_bytes())
+"""
+
+
+@pytest.mark.parametrize("runtime", [INT8, pytest.param(Runtime("openvino", "cpu", "fp32"), marks=needs_openvino)])
+def test_memory_does_not_grow_with_new_widths(runtime: Runtime) -> None:
+    command = [sys.executable, "-c", WIDTHS, runtime.backend, runtime.precision]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    for before, after in pairwise(map(int, printed)):
+        assert after < 1.02 * before
