@@ -152,10 +152,11 @@ def test_a_lexicon_of_words_pays_once_a_word() -> None:
         assert reading.log_score == pytest.approx(math.log(max(texts.values())), abs=5e-5)
 
 
-def test_a_hard_lexicon_that_allows_nothing_gives_no_reading() -> None:
+def test_a_hard_lexicon_that_allows_nothing_gives_an_empty_reading_without_confidence() -> None:
     logits = np.full((3, 4), -20.0, np.float32)
     logits[:, 1] = 20.0
-    assert beam_search(logits, DecodeOptions(lexicon_penalty=0.0), lexicon=Lexicon(["bc"], ALPHABET)) == ()
+    (reading,) = beam_search(logits, DecodeOptions(lexicon_penalty=0.0), lexicon=Lexicon(["bc"], ALPHABET))
+    assert (reading.classes, reading.log_score, reading.confidence) == ((), -math.inf, 0.0)
 
 
 def test_refuses_what_does_not_fit(model: NgramModel) -> None:

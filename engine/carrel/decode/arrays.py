@@ -1,74 +1,76 @@
-"""The arrays a search works in: settings, scratch memory of a thread, room for the results."""
+"""The memory of a search: what it works in and what it writes into, and the record that tells a kernel where all is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.decode.options import DecodeOptions
+from carrel.kernels.records import MEMORY, READING, address_of
 
-LOG2_E = 1.4426950408889634
 FLAG_PADDING = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Scratch:
-    """Memory of one search; as it is only touched where it is used, a generous size costs nothing."""
+class Memory:
+    """Memory of a thread for lines of up to ``longest`` frames, ``lines`` of them and ``room`` characters a call.
 
-    integers: NDArray[np.int32]
-    reals: NDArray[np.float64]
-    flags: NDArray[np.uint8]
+    ``record`` is a `MEMORY` with the addresses of the others in it. As memory is only touched where it is used,
+    a generous size costs nothing.
+    """
+
+    longest: int
+    lines: int
+    room: int
+    scratch: dict[str, NDArray[Any]]
+    readings: NDArray[np.void]  # (lines * alternatives,) READING
+    characters: NDArray[np.int32]  # (3, room): classes, first frames, frames after the last
+    certainties: NDArray[np.float64]  # (room,)
+    record: NDArray[np.void]  # (1,) MEMORY
 
     @property
     def size_bytes(self) -> int:
-        return self.integers.nbytes + self.reals.nbytes + self.flags.nbytes
+        """Of all of it together."""
+        results = self.readings.nbytes + self.characters.nbytes + self.certainties.nbytes
+        return results + sum(array.nbytes for array in self.scratch.values())
 
 
-def scratch_for(width: int, classes: int, frames: int) -> Scratch:
-    """Scratch memory for lines of up to ``frames`` frames, as ``carrel.kernels.ctc_readings.workspace_of`` divides it.
+def memory_for(width: int, classes: int, alternatives: int, longest: int, lines: int, room: int) -> Memory:
+    """Memory for a beam of ``width`` prefixes over lines of ``classes``."""
+    scratch = scratch_for(width, classes, longest)
+    readings = np.empty(lines * alternatives, READING)
+    characters, certainties = np.empty((3, room), np.int32), np.empty(room, np.float64)
+    record = np.zeros(1, MEMORY)
+    results = {"readings": readings, "characters": characters, "certainties": certainties}
+    for name, array in {**scratch, **results}.items():
+        record[f"at_{name}"] = address_of(array)
+    record["longest"], record["room"] = longest, room
+    return Memory(longest, lines, room, scratch, readings, characters, certainties, record)
+
+
+def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any]]:
+    """Scratch memory, laid out as ``carrel.kernels.ctc_search.Workspace``.
 
     A frame adds at most ``width`` nodes and twice as many marks.
     """
-    nodes, pairs = 1 + width * frames, width * classes
-    padded = -(-classes // FLAG_PADDING) * FLAG_PADDING
-    return Scratch(
-        np.empty(7 * nodes + 4 * (nodes - 1) + 4 * width + 7 * pairs + 3 * classes, np.int32),
-        np.zeros(nodes + 7 * width + 2 * pairs + classes + 3 + 2 * frames, np.float64),
-        np.zeros(padded + pairs, np.uint8),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Room for ``k`` readings of ``n`` lines of up to ``t`` frames."""
-
-    lengths: NDArray[np.int32]  # (n, k), -1 where there is no reading, -2 where the line is broken
-    scores: NDArray[np.float64]  # (n, k)
-    characters: NDArray[np.int32]  # (n, k, 3, t): classes, starts, ends
-    chances: NDArray[np.float32]  # (n, k, 2, t): share in the span, support in the beam
-
-
-def room_for(lines: int, alternatives: int, frames: int) -> Room:
-    """Room for the readings of some lines."""
-    shape = (lines, alternatives)
-    return Room(
-        np.empty(shape, np.int32),
-        np.empty(shape, np.float64),
-        np.empty((*shape, 3, frames), np.int32),
-        np.empty((*shape, 2, frames), np.float32),
-    )
-
-
-def levels_of(options: DecodeOptions, unknown: float) -> NDArray[np.float64]:
-    """The settings that are real numbers, in the kernel's order."""
-    return np.array(
-        [
-            options.candidate_threshold,
-            options.beam_threshold,
-            LOG2_E / options.temperature,
-            unknown,
-            options.lexicon_penalty,
-        ]
-    )
+    nodes, pairs = 1 + width * longest, width * classes
+    return {
+        "nodes": np.empty((nodes, 7), np.int32),
+        "factors": np.empty(nodes, np.float64),
+        "marks": np.empty((2 * nodes, 2), np.int32),
+        "masses": np.zeros((7, width), np.float64),
+        "slots": np.empty((4, width), np.int32),
+        "extensions": np.empty((2, pairs), np.float64),
+        "origins": np.empty((7, pairs), np.int32),
+        "taken": np.zeros(pairs, np.uint8),
+        "probabilities": np.zeros(classes, np.float64),
+        "candidates": np.empty(classes, np.int32),
+        "tries": np.empty(classes, np.int32),
+        "flags": np.zeros(-(-classes // FLAG_PADDING) * FLAG_PADDING, np.uint8),
+        "powers": np.empty(classes, np.float32),
+        "levels": np.empty(3, np.float64),
+        "frames": np.empty((2, longest), np.float64),
+        "chances": np.empty((2, longest), np.float64),
+    }

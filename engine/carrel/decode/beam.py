@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.decode.arrays import Room, Scratch, levels_of, room_for, scratch_for
+from carrel.decode.arrays import Memory, memory_for
 from carrel.decode.checks import check_shape, check_values
-from carrel.decode.lexicon import Lexicon
-from carrel.decode.ngram import ARC, STATE, Factors, Language
+from carrel.decode.lexicon import Lexicon, Trie
+from carrel.decode.ngram import Factors, Language
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.errors import UsageError
+from carrel.kernels.native import Kernel, kernel
+from carrel.kernels.records import ARC, BROKEN, SETTINGS, STATE, address_of
 
 Readings = tuple[Decoded, ...]
+LOG2_E = 1.4426950408889634
+LINES_AT_ONCE, ROOM = 64, 8192
+"""Lines, and characters of all their readings, in one call of the kernel."""
+NOTHING_ALLOWED = (Decoded((), (), (), (), -math.inf, 0.0),)
 _thread = threading.local()
-LINES_AT_ONCE = 8
-BROKEN = -2
-"""Length of a line that holds broken frames; see ``carrel.kernels.ctc_search``."""
 
 
 def beam_search(
@@ -63,8 +66,8 @@ def beam_search_lines(
     Returns
     -------
     list of tuple of Decoded
-        For each line the best readings, best first, at most ``options.alternatives``. A tuple is empty only where a
-        lexicon with penalty 0 allows nothing that the beam holds.
+        For each line the best readings, best first, at least one and at most ``options.alternatives``. Where a lexicon
+        with penalty 0 allows nothing that the beam holds, the one reading is empty, with confidence 0.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def beam_search_lines(
         return []
     classes = lines[0].shape[1]
     _check_classes(lines, classes, language, lexicon)
-    search = _Search(options, language, lexicon, blank, classes)
+    search = _search(options, language, lexicon, blank, classes)
     try:
         if options.threads == 1 or len(lines) == 1:
             return search.read(lines)
@@ -106,7 +109,7 @@ def _check_classes(
             raise UsageError(f"the {name} is bound to {bound.classes} classes, the logits have {classes}")
 
 
-def _read_in_threads(search: _Search, lines: list[NDArray[np.float32]], threads: int) -> list[Readings]:
+def _read_in_threads(search: Search, lines: list[NDArray[np.float32]], threads: int) -> list[Readings]:
     share = -(-len(lines) // (4 * threads))  # a few parts a thread: lines differ in length
     parts = [lines[i : i + share] for i in range(0, len(lines), share)]
     with ThreadPoolExecutor(threads, "carrel-decode") as pool:
@@ -117,82 +120,94 @@ class _BrokenLineError(Exception):
     """A line holds values that `check_values` refuses; the search looks at them all anyway."""
 
 
-class _Search:
-    """The settings of a call in the kernel's terms; `read` may run in several threads at once."""
+class Search:
+    """The settings of calls in the kernel's terms; `read` may run in several threads at once."""
 
     def __init__(
         self, options: DecodeOptions, language: Language | None, lexicon: Lexicon | None, blank: int, classes: int
     ) -> None:
         factors = language.factors(options.language_weight, options.length_bonus) if language else _no_factors(classes)
-        self.width, self.alternatives, self.classes = options.beam_width, options.alternatives, classes
-        flags = (int(language is not None), int(lexicon is not None))
-        self.counts = (blank, options.beam_width, *flags, factors.start)
-        self.levels = levels_of(options, factors.unknown)
-        self.factors = factors
-        self.trie = lexicon.packed if lexicon else _no_trie()
-        self.symbols = np.stack([factors.numbers, lexicon.symbols if lexicon else factors.numbers])
+        trie = lexicon.trie if lexicon else _NO_TRIE
+        self.shape = (options.beam_width, classes, options.alternatives)
+        self.arrays = {  # kept as long as their addresses
+            "states": factors.states,
+            "arcs": factors.arcs,
+            "arc_symbols": factors.arc_symbols,
+            "language_symbols": factors.numbers,
+            "trie_first": trie.first,
+            "trie_ends": trie.ends,
+            "trie_symbols": trie.symbols,
+            "trie_next": trie.next,
+            "lexicon_symbols": lexicon.symbols if lexicon else factors.numbers,
+        }
+        numbers = {
+            "classes": classes,
+            "blank": blank,
+            "width": options.beam_width,
+            "alternatives": options.alternatives,
+            "use_language": language is not None,
+            "use_lexicon": lexicon is not None,
+            "first_context": factors.start,
+            "threshold": options.candidate_threshold,
+            "beam_threshold": options.beam_threshold,
+            "scale": LOG2_E / options.temperature,
+            "unknown": factors.unknown,
+            "penalty": options.lexicon_penalty,
+            "states": len(factors.states),
+            "arcs": len(factors.arcs),
+            "trie_states": len(trie.ends),
+            "trie_arcs": len(trie.symbols),
+        }
+        addresses = {f"at_{name}": address_of(array) for name, array in self.arrays.items()}
+        self.record = np.zeros(1, SETTINGS)
+        for name, value in {**numbers, **addresses}.items():
+            self.record[name] = value
+        self.address = address_of(self.record)
 
-    def read(self, lines: list[NDArray[np.float32]]) -> list[Readings]:
-        """Read lines, a few at a time: the room for their results is used again and stays in the processor's cache."""
-        longest = max(map(len, lines))
-        memory = _memory(self.width, self.classes, self.alternatives, longest)
+    def read(self, lines: Sequence[NDArray[np.float32]], read_lines: Kernel | None = None) -> list[Readings]:
+        """Read lines, as many in a call of the kernel as there is room for."""
+        read_lines = read_lines or kernel("read_lines")
+        memory = _memory(*self.shape, max(map(len, lines)))
         found: list[Readings] = []
-        for i in range(0, len(lines), LINES_AT_ONCE):
-            found += self._read(lines[i : i + LINES_AT_ONCE], memory)
+        for part in _parts(lines, memory.lines, memory.room // self.shape[2]):
+            rows = [np.ascontiguousarray(line) for line in part]
+            places = np.array([(address_of(line), len(line)) for line in rows], np.int64)
+            read_lines(self.address, address_of(memory.record), address_of(places), len(rows))
+            found += _readings(memory, len(rows), self.shape[2])
         return found
 
-    def _read(self, lines: list[NDArray[np.float32]], memory: _Memory) -> list[Readings]:
-        from carrel.kernels.ctc_readings import read_lines
 
-        rows, places = _rows_of(lines)
-        f, scratch, room = self.factors, memory.scratch, memory.room
-        read_lines(
-            rows,
-            places,
-            np.array((*self.counts, memory.longest)),
-            self.levels,
-            f.states,
-            f.arcs,
-            f.arc_symbols,
-            self.trie,
-            self.symbols,
-            scratch.integers,
-            scratch.reals,
-            scratch.flags,
-            room.lengths,
-            room.scores,
-            room.characters,
-            room.chances,
-        )
-        return _readings(room, len(lines))
+@lru_cache(maxsize=4)
+def _search(
+    options: DecodeOptions, language: Language | None, lexicon: Lexicon | None, blank: int, classes: int
+) -> Search:
+    """Made once: lines often come one at a time."""
+    return Search(options, language, lexicon, blank, classes)
 
 
-def _rows_of(lines: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All rows of all lines as one array, and where each line stands in it."""
-    lengths = np.array([len(line) for line in lines])
-    rows = np.require(lines[0], requirements=["C", "W"]) if len(lines) == 1 else np.concatenate(lines)
-    return rows, np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
+def _parts(
+    lines: Sequence[NDArray[np.float32]], most_lines: int, most_frames: int
+) -> Iterator[Sequence[NDArray[np.float32]]]:
+    """The lines in parts of at most so many lines and frames."""
+    first = frames = 0
+    for i, line in enumerate(lines):
+        if i - first == most_lines or frames + len(line) > most_frames:
+            yield lines[first:i]
+            first, frames = i, 0
+        frames += len(line)
+    yield lines[first:]
 
 
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """What a thread works in, for lines of up to ``longest`` frames."""
-
-    key: tuple[int, int, int]
-    longest: int
-    scratch: Scratch
-    room: Room
-
-
-def _memory(width: int, classes: int, alternatives: int, frames: int) -> _Memory:
+def _memory(width: int, classes: int, alternatives: int, frames: int) -> Memory:
     """The thread's memory, made anew when something else or longer comes."""
     key = (width, classes, alternatives)
-    held: _Memory | None = getattr(_thread, "held", None)
-    if held is None or held.key != key or held.longest < frames:
-        longest = -(-frames // 128) * 128
-        room = room_for(LINES_AT_ONCE, alternatives, longest)
-        held = _thread.held = _Memory(key, longest, scratch_for(width, classes, longest), room)
-    return held
+    held: tuple[tuple[int, int, int], Memory] | None = getattr(_thread, "held", None)
+    if held is not None and held[0] == key and held[1].longest >= frames:
+        return held[1]
+    longest = -(-frames // 128) * 128
+    made = memory_for(width, classes, alternatives, longest, LINES_AT_ONCE, max(ROOM, longest * alternatives))
+    _thread.held = (key, made)
+    return made
 
 
 @cache
@@ -201,28 +216,25 @@ def _no_factors(classes: int) -> Factors:
     return Factors(np.zeros(2, STATE), np.zeros(1, ARC), np.zeros(1, np.uint8), nothing, 0, 1.0)
 
 
-@cache
-def _no_trie() -> NDArray[np.int32]:
-    return np.array([1, 0, 0, 0, 0], np.int32)
+_NO_TRIE = Trie(np.zeros(2, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
 
 
-def _readings(room: Room, lines: int) -> list[Readings]:
-    lengths, scores = room.lengths[:lines].tolist(), room.scores[:lines].tolist()
-    if any(row[0] == BROKEN for row in lengths):
+def _readings(memory: Memory, lines: int, alternatives: int) -> list[Readings]:
+    """What the kernel wrote, taken over at once: single items of arrays are slow to get at."""
+    rows: list[tuple[int, float, float]] = memory.readings[: lines * alternatives].tolist()
+    if any(row[0] == BROKEN for row in rows):
         raise _BrokenLineError
-    return [
-        tuple(
-            _reading(room.characters[n, k, :, :length], room.chances[n, k, :, :length], scores[n][k])
-            for k, length in enumerate(row)
-            if length >= 0
-        )
-        for n, row in enumerate(lengths)
-    ]
-
-
-def _reading(characters: NDArray[np.int32], chances: NDArray[np.float32], score: float) -> Decoded:
-    classes, starts, ends = characters.tolist()
-    # what the network says of the place and what the readings agree on: their mean tells right from wrong best
-    probabilities = chances.mean(axis=0, dtype=np.float64).tolist()
-    confidence = sum(probabilities) / len(probabilities) if probabilities else min(1.0, float(np.exp(score)))
-    return Decoded(tuple(classes), tuple(probabilities), tuple(starts), tuple(ends), score, confidence)
+    used = sum(row[0] for row in rows if row[0] > 0)
+    classes, starts, ends = (tuple(row) for row in memory.characters[:, :used].tolist())
+    certainties = tuple(memory.certainties[:used].tolist())
+    found: list[Readings] = []
+    first = 0
+    for n in range(0, len(rows), alternatives):
+        readings: list[Decoded] = []
+        for length, score, confidence in rows[n : n + alternatives]:
+            if length >= 0:
+                part = slice(first, first + length)
+                readings.append(Decoded(classes[part], certainties[part], starts[part], ends[part], score, confidence))
+                first += length
+        found.append(tuple(readings) or NOTHING_ALLOWED)
+    return found

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import UsageError
+from carrel.kernels.records import SEPARATOR
 
-SEPARATOR = -2
-"""Trie symbol of a class that ends a word; see ``carrel.kernels.ctc_context``."""
+
+@dataclass(frozen=True, slots=True)
+class Trie:
+    """Prefixes of entries as states, the empty one first, breadth first; all int32.
+
+    Arcs of state ``s`` are ``first[s]:first[s + 1]``, ascending by symbol.
+    """
+
+    first: NDArray[np.int32]  # (states + 1,)
+    ends: NDArray[np.int32]  # (states,) 1 where an entry ends
+    symbols: NDArray[np.int32]  # (arcs,)
+    next: NDArray[np.int32]  # (arcs,)
 
 
 class Lexicon:
@@ -42,7 +54,7 @@ class Lexicon:
             raise UsageError("no entry of the lexicon can be written with the model's alphabet and separators")
         self.entries = len(kept)
         self.classes = len(alphabet) + 1
-        self.packed = _pack(kept)
+        self.trie = trie_of(kept)
         symbols = np.arange(len(alphabet) + 2, dtype=np.int32)
         for i, c in enumerate(alphabet):
             if c in separators:
@@ -50,9 +62,8 @@ class Lexicon:
         self.symbols = symbols
 
 
-def _pack(entries: list[tuple[int, ...]]) -> NDArray[np.int32]:
-    """The trie of sorted entries in one array, breadth first: numbers of states and arcs, the first arc of each state and
-    one past the last, whether an entry ends there, the symbols of the arcs (ascending in a state), their next states."""
+def trie_of(entries: list[tuple[int, ...]]) -> Trie:
+    """The trie of sorted entries."""
     first: list[int] = []
     ends: list[int] = []
     symbols: list[int] = []
@@ -76,4 +87,5 @@ def _pack(entries: list[tuple[int, ...]]) -> NDArray[np.int32]:
                 deeper.append((start, end, depth + 1))
                 start = end
         level = deeper
-    return np.array([states, len(symbols), *first, len(symbols), *ends, *symbols, *following], np.int32)
+    parts = ([*first, len(symbols)], ends, symbols, following)
+    return Trie(*(np.array(part, np.int32) for part in parts))

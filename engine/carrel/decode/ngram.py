@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import ModelError, UsageError
+from carrel.kernels.records import ARC, STATE
 
 MAGIC = b"CARRELNG"
 VERSION = 1
@@ -34,9 +35,6 @@ HEADER = np.dtype(
 )
 STATE_ON_DISK = np.dtype([("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4")])
 ARC_ON_DISK = np.dtype([("score", "<f4"), ("next", "<u4")])
-STATE = np.dtype([("filter", "<u8"), ("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4"), ("bound", "<f4")])
-"""A state as the search reads it; see ``carrel.kernels.ctc_context``."""
-ARC = np.dtype([("factor", "<f4"), ("next", "<u4")])
 LINE_END = "\n"
 
 

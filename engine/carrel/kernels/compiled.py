@@ -1,115 +1,113 @@
-"""How kernels are compiled, and where the machine code is kept.
-
-numba's cache on disk is a pickle: whoever can write it runs code as its reader. It therefore lives in a folder of the
-user's own, readable and writable by nobody else, named after everything the machine code depends on: processor,
-numba, Python and the source of all kernels (numba itself looks at one file's date, not at the files it calls).
-"""
+"""How kernels are compiled: by numba, to machine code for this processor. Importing this loads numba."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import os
-import pkgutil
-import platform
-import shutil
-import stat
-import sys
+import ctypes
 from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
+from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
-import llvmlite.binding
-import numba
-from numba.core import config
+import llvmlite.binding as llvm
+import numba as _numba
+from numba import extending as _extending
+from numba import types
+from numba.core import cgutils, config
+from numba.core.registry import cpu_target
+from numba.core.typing.ctypes_utils import from_ctypes
+from numba.np import arrayobj
 
-import carrel.kernels
+from carrel.kernels.native import ENTRIES, Kernel, kernel_folder
 
 P = ParamSpec("P")
 R = TypeVar("R")
+numba: Any = _numba
+extending: Any = _extending
 _settings: Any = config
-
-
-def compiled(function: Callable[P, R] | None = None, **settings: Any) -> Any:
-    """Compile a kernel on its first call: no GIL, no bounds checks, machine code kept on disk (see `cache_folder`).
-
-    ``settings`` are further ones of ``numba.njit``, such as ``fastmath={"reassoc"}``.
-    """
-    if function is None:
-        return partial(compiled, **settings)
-    folder = cache_folder()
-    before = _settings.CACHE_DIR
-    _settings.CACHE_DIR = str(folder or "")
-    try:  # numba takes the folder when it decorates; programs that use numba beside Carrel keep theirs
-        return numba.njit(cache=folder is not None, nogil=True, error_model="numpy", **settings)(function)
-    finally:
-        _settings.CACHE_DIR = before
+_target: Any = cpu_target
+_ENTRY = {"error_model": "numpy", "_nrt": False}
 
 
 def inner(function: Callable[P, R] | None = None, **settings: Any) -> Any:
     """Compile a function for use by kernels only: inlined, and free to pass arrays around without counting references.
 
-    Such a function can make no arrays, return none, and not be called from Python. What it saves is large: numba counts
-    references with locked instructions wherever an array is taken out of a tuple or sliced.
+    Such a function can make no arrays, return none, and not be called from Python; so kernels need nothing of numba's
+    at run time. It also saves time: numba counts references with locked instructions wherever an array is taken out of
+    a tuple or sliced. ``settings`` are further ones of ``numba.njit``, such as ``fastmath={"reassoc"}``.
     """
-    return compiled(function, **{"forceinline": True, "_nrt": False, **settings})
+    if function is None:
+        return partial(inner, **settings)
+    return numba.njit(**{"error_model": "numpy", "forceinline": True, "_nrt": False, **settings})(function)
 
 
-@cache
-def cache_folder() -> Path | None:
-    """The private folder of compiled kernels, made if need be; None where there can be none (nothing is cached then).
+@extending.intrinsic
+def array_at(_context: Any, address: Any, shape: Any, dtype: Any) -> Any:
+    """The C-ordered array of a shape (a tuple) and type at an address."""
+    array = types.Array(dtype.dtype, shape.count, "C")
 
-    ``$XDG_CACHE_HOME/carrel/kernels/<key>``, by default under ``~/.cache``.
-    """
-    try:
-        root = _cache_root()
-        folder = root / _key()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: no home
-        return None
-    return folder if _is_private(root) and _is_private(folder) and os.access(folder, os.W_OK) else None
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        item = context.get_data_type(dtype.dtype)
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(item))
+        sides = cgutils.unpack_tuple(builder, arguments[1], shape.count)
+        strides = [itemsize]
+        for side in reversed(sides[1:]):
+            strides.insert(0, builder.mul(strides[0], side))
+        made = arrayobj.make_array(array)(context, builder)
+        data = builder.inttoptr(arguments[0], item.as_pointer())
+        arrayobj.populate_array(made, data, sides, strides, itemsize, meminfo=None)
+        return made._getvalue()
 
-
-def warm() -> Path | None:
-    """Compile every kernel, so that no page waits for it, and drop machine code of earlier versions.
-
-    Calls ``warm_up()`` of each module of `carrel.kernels` that has one. Returns the folder, None where none is private.
-    """
-    for module in pkgutil.iter_modules(carrel.kernels.__path__):
-        warm_up = getattr(importlib.import_module(f"carrel.kernels.{module.name}"), "warm_up", None)
-        if warm_up is not None:
-            warm_up()
-    folder = cache_folder()
-    if folder is not None:
-        for other in folder.parent.iterdir():
-            if other != folder and _processor() in other.name:
-                shutil.rmtree(other, ignore_errors=True)
-    return folder
+    return array(types.int64, shape, dtype), generate
 
 
-def _cache_root() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "carrel" / "kernels"
+def compile_entry(name: str) -> Kernel:
+    """Compile a kernel of `ENTRIES`, or take it from the disk, as a function of C."""
+    folder = kernel_folder()
+    before = _settings.CACHE_DIR
+    _settings.CACHE_DIR = str(folder or "")
+    try:  # programs that use numba beside Carrel keep their folder
+        function = numba.cfunc(_signature(name), cache=folder is not None, **_ENTRY)(_source(name))
+    finally:
+        _settings.CACHE_DIR = before
+    kernel: Any = ctypes.CFUNCTYPE(None, *ENTRIES[name][1])(function.address)
+    kernel.owner = function  # the machine code lives as long as this
+    return kernel
 
 
-def _is_private(folder: Path) -> bool:
-    state = folder.stat()
-    return (
-        not sys.platform.startswith("win") and state.st_uid == os.getuid() and not stat.S_IMODE(state.st_mode) & 0o022
+def machine_code() -> bytes:
+    """An object file of all kernels as functions of C, by numba's own optimizer and for the same processor."""
+    whole, *others = [llvm.parse_assembly(_assembly_of(name)) for name in ENTRIES]
+    for other in others:
+        whole.link_in(other)
+    own = _target.target_context.codegen()
+    machine = llvm.Target.from_triple(whole.triple).create_target_machine(
+        cpu=own._get_host_cpu_name(), features=own._get_host_cpu_features(), opt=_settings.OPT, reloc="pic"
     )
+    return machine.emit_object(whole)
 
 
-@cache
-def _processor() -> str:
-    features = llvmlite.binding.get_host_cpu_features().flatten()
-    digest = hashlib.sha256(features.encode()).hexdigest()[:8]
-    return f"{llvmlite.binding.get_host_cpu_name()}-{digest}"
+def _assembly_of(name: str) -> str:
+    """A kernel of `ENTRIES` as LLVM's assembly, optimized, with a function of C ``carrel_<name>``."""
+    signature = _signature(name)
+    compiled = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_ENTRY)(_source(name))
+    result = compiled.overloads[signature.args]
+    kinds = [{"int64": "i64", "float32": "float"}[str(kind)] for kind in signature.args]
+    given = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
+    # numba's functions return a status, and take places for their result and an exception; kernels have neither
+    return f"""{result.library.get_llvm_str()}
+define void @carrel_{name}({given}) {{
+  %result = alloca ptr
+  %exception = alloca ptr
+  %status = call i32 @{result.fndesc.mangled_name}(ptr %result, ptr %exception, {given})
+  ret void
+}}
+"""
 
 
-def _key() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(Path(carrel.kernels.__path__[0]).glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    versions = f"numba{numba.__version__}-python{platform.python_version()}"
-    return f"{_processor()}-{versions}-{digest.hexdigest()[:12]}"
+def _source(name: str) -> Callable[..., None]:
+    return getattr(import_module(ENTRIES[name][0]), name)
+
+
+def _signature(name: str) -> Any:
+    # addresses are integers to the kernels
+    return types.void(*(types.int64 if kind is ctypes.c_void_p else from_ctypes(kind) for kind in ENTRIES[name][1]))

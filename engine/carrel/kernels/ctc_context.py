@@ -13,17 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
+from carrel.kernels.records import SEPARATOR
 
-STATE = np.dtype([("filter", "<u8"), ("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4"), ("bound", "<f4")])
-"""A context. ``filter`` has bit ``symbol % 64`` set for each arc, ``first`` is the first arc (the last one is before
-the next state's first), ``shorter`` the state to fall back on, ``backoff`` the factor of doing so, ``bound`` the
-largest factor any symbol can have here."""
-
-ARC = np.dtype([("factor", "<f4"), ("next", "<u4")])
-"""An n-gram: the factor of its last symbol after its context, and the state after it."""
-
-SEPARATOR = -2
-"""Trie symbol of a class that ends a word."""
 OUTSIDE = -1
 SCAN = 12
 """Arcs up to this number are searched one by one."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from carrel.kernels.compiled import compiled, inner
-from carrel.kernels.ctc_context import ARC, STATE, Language, Trie, language_step, trie_end
+from carrel.kernels.compiled import array_at, inner
+from carrel.kernels.ctc_context import Language, Trie, language_step, trie_end
 from carrel.kernels.ctc_frames import LOG2_E, PADDING
 from carrel.kernels.ctc_search import (
-    BROKEN,
     CONTEXT,
     LABEL,
     MARK,
@@ -27,6 +24,7 @@ from carrel.kernels.ctc_search import (
     Workspace,
     search_line,
 )
+from carrel.kernels.records import ARC, BROKEN, LINE, MEMORY, NONE, READING, SETTINGS, STATE
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
@@ -81,7 +79,7 @@ def write_spans(
     work: Workspace,
     length: int,
     characters: NDArray[np.int32],
-    shares: NDArray[np.float32],
+    shares: NDArray[np.float64],
 ) -> None:
     """Ends of the characters, and what share of the mass of all characters in its span each has.
 
@@ -123,7 +121,7 @@ def set_path(work: Workspace, slot: int, length: int) -> None:
 
 @inner
 def write_support(
-    work: Workspace, occupied: int, length: int, characters: NDArray[np.int32], support: NDArray[np.float32]
+    work: Workspace, occupied: int, length: int, characters: NDArray[np.int32], support: NDArray[np.float64]
 ) -> None:
     """For each character, the mass of the readings in the beam that have it too: the same class between its neighbours."""
     starts, labels = characters[STARTS], characters[LABELS]
@@ -154,6 +152,30 @@ def write_support(
         support[i] = min(1.0, support[i] / total)
 
 
+@inner
+def write_reading(
+    logits: NDArray[np.float32],
+    rules: Rules,
+    work: Workspace,
+    slot: int,
+    occupied: int,
+    characters: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+) -> tuple[int, float]:
+    """The reading in ``slot``. Returns its length and its confidence, the mean of the ``probabilities``."""
+    length = write_characters(work, slot, characters)
+    write_spans(logits, rules, work, length, characters, work.chances[0])
+    set_path(work, slot, length)
+    write_support(work, occupied, length, characters, work.chances[1])
+    set_path(work, slot, np.int64(0))
+    total = 0.0
+    for i in range(length):
+        # what the network says of the place and what the readings agree on: their mean tells right from wrong best
+        probabilities[i] = 0.5 * (work.chances[0, i] + work.chances[1, i])
+        total += probabilities[i]
+    return length, total / max(length, 1)
+
+
 @inner(forceinline=False)
 def read_line(
     logits: NDArray[np.float32],
@@ -161,174 +183,95 @@ def read_line(
     language: Language,
     trie: Trie,
     first_context: int,
-    end_label: int,
     work: Workspace,
-    lengths: NDArray[np.int32],
-    scores: NDArray[np.float64],
+    readings: NDArray[np.void],
     characters: NDArray[np.int32],
-    chances: NDArray[np.float32],
-) -> None:
-    """The best ``len(lengths)`` readings of a line; ``lengths`` is -1 where there are fewer, `BROKEN` if
-    a frame is none that a network should give.
-
-    ``characters`` is ``(k, 3, t)``, ``chances`` ``(k, 2, t)``: share in the span, support in the beam.
-    """
+    probabilities: NDArray[np.float64],
+    used: int,
+) -> int:
+    """The best ``len(readings)`` readings of a line. Their characters go behind the ``used`` ones; returns how many are
+    used then."""
     occupied, log_scale = search_line(logits, rules, language, trie, first_context, work)
+    for reading in readings:
+        reading.length = BROKEN if occupied < 0 else NONE  # type: ignore[attr-defined]
     if occupied < 0:
-        lengths[:] = BROKEN
-        return
-    close_line(work, rules, language, trie, occupied, end_label)
+        return used
+    close_line(work, rules, language, trie, occupied, logits.shape[1])
     for s in range(occupied):
         work.masses[TOTAL, s] = work.masses[NEXT_TOTAL, s]
         work.nodes[work.slots[NODE, s], SLOT] = -1
-    for k in range(len(lengths)):
+    for k in range(len(readings)):
         slot = best_slot(work, occupied)
         if slot < 0:
-            lengths[k] = -1
-            continue
-        scores[k] = math.log(work.masses[TOTAL, slot]) + log_scale
+            break
+        score = math.log(work.masses[TOTAL, slot]) + log_scale
         work.masses[NEXT_TOTAL, slot] = -1.0
-        length = write_characters(work, slot, characters[k])
-        lengths[k] = length
-        write_spans(logits, rules, work, length, characters[k], chances[k, 0])
-        set_path(work, slot, length)
-        write_support(work, occupied, length, characters[k], chances[k, 1])
-        set_path(work, slot, np.int64(0))
-
-
-@compiled
-def read_lines(
-    logits: NDArray[np.float32],
-    lines: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    levels: NDArray[np.float64],
-    states: NDArray[np.void],
-    arcs: NDArray[np.void],
-    arc_symbols: NDArray[np.uint8],
-    trie: NDArray[np.int32],
-    symbols: NDArray[np.int32],
-    integers: NDArray[np.int32],
-    reals: NDArray[np.float64],
-    flags: NDArray[np.uint8],
-    lengths: NDArray[np.int32],
-    scores: NDArray[np.float64],
-    characters: NDArray[np.int32],
-    chances: NDArray[np.float32],
-) -> None:
-    """Read lines, each some rows of ``logits (rows, c)``: ``lines`` is ``(n, 2)``, first row and number of rows.
-
-    Plain arrays and few of them, as taking one apart costs about as much as a frame. ``counts`` and ``levels`` hold
-    the settings, ``integers``, ``reals`` and ``flags`` are scratch memory; `carrel.decode.arrays` lays all of them out.
-    """
-    blank, width, use_language, use_lexicon, first_context, longest = counts
-    threshold, beam_threshold, scale, unknown, penalty = levels
-    rules = Rules(
-        blank,
-        width,
-        threshold,
-        beam_threshold,
-        scale,
-        use_language != 0,
-        unknown,
-        use_lexicon != 0,
-        penalty,
-    )
-    classes = logits.shape[1]
-    language = Language(states, arcs, arc_symbols, symbols[0])
-    dictionary = trie_of(trie, symbols[1])
-    work = workspace_of(integers, reals, flags, width, classes, longest)
-    for n in range(len(lines)):
-        rows = logits[lines[n, 0] : lines[n, 0] + lines[n, 1]]
-        read_line(
-            rows,
-            rules,
-            language,
-            dictionary,
-            first_context,
-            classes,
-            work,
-            lengths[n],
-            scores[n],
-            characters[n],
-            chances[n],
+        length, confidence = write_reading(
+            logits, rules, work, slot, occupied, characters[:, used:], probabilities[used:]
         )
+        readings[k].length = length  # type: ignore[attr-defined]
+        readings[k].score = score  # type: ignore[attr-defined]
+        readings[k].confidence = confidence if length > 0 else min(1.0, math.exp(score))  # type: ignore[attr-defined]
+        used += length
+    return used
 
 
-@inner(_nrt=True)
-def trie_of(packed: NDArray[np.int32], symbols: NDArray[np.int32]) -> Trie:
-    """Take a packed trie apart: number of states and arcs, firsts, ends, symbols, next states."""
-    states, arcs = packed[0], packed[1]
-    first = 2
-    ends = first + states + 1
-    arc_symbols = ends + states
-    arc_next = arc_symbols + arcs
-    return Trie(packed[first:ends], packed[arc_symbols:arc_next], packed[arc_next:], packed[ends:arc_symbols], symbols)
-
-
-@inner(_nrt=True)
-def workspace_of(
-    integers: NDArray[np.int32],
-    reals: NDArray[np.float64],
-    flags: NDArray[np.uint8],
-    width: int,
-    classes: int,
-    longest: int,
-) -> Workspace:
-    """Lay scratch memory out for lines of up to ``longest`` frames; `carrel.decode.arrays` knows the sizes."""
-    nodes = 1 + width * longest
-    pairs = width * classes
-    a = 7 * nodes
-    b = a + 4 * (nodes - 1)
-    c = b + 4 * width
-    d = c + 7 * pairs
-    e = nodes + 7 * width
-    f = e + 2 * pairs
-    g = f + classes
-    padded = (classes + PADDING - 1) // PADDING * PADDING
-    return Workspace(
-        integers[:a].reshape((nodes, 7)),
-        reals[:nodes],
-        integers[a:b].reshape((2 * (nodes - 1), 2)),
-        reals[nodes:e].reshape((7, width)),
-        integers[b:c].reshape((4, width)),
-        reals[e:f].reshape((2, pairs)),
-        integers[c:d].reshape((7, pairs)),
-        flags[padded : padded + pairs],
-        reals[f:g],
-        integers[d : d + classes],
-        integers[d + classes : d + 2 * classes],
-        flags[:padded],
-        integers[d + 2 * classes : d + 3 * classes].view(np.float32),
-        reals[g : g + 3],
-        reals[g : g + 3].view(np.int64),
-        reals[g + 3 : g + 3 + 2 * longest].reshape((2, longest)),
+def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> None:
+    """Read ``count`` lines; at the addresses lie `SETTINGS`, `MEMORY` and records `LINE`."""
+    s = array_at(at_settings, (1,), SETTINGS)[0]
+    m = array_at(at_memory, (1,), MEMORY)[0]
+    rules = Rules(
+        s.blank,
+        s.width,
+        s.threshold,
+        s.beam_threshold,
+        s.scale,
+        s.use_language != 0,
+        s.unknown,
+        s.use_lexicon != 0,
+        s.penalty,
     )
-
-
-def warm_up() -> None:
-    """Compile the search, or take it from the cache, for the types that `carrel.decode.beam` passes."""
-    read_lines.compile(signature())
-
-
-def signature() -> tuple[Any, ...]:
-    """Types of the arguments of `read_lines`: C-ordered, writable arrays."""
-    integers, longs = types.Array(types.int32, 1, "C"), types.Array(types.int64, 1, "C")
-    reals, bytes_ = types.Array(types.float64, 1, "C"), types.Array(types.uint8, 1, "C")
-    return (
-        types.Array(types.float32, 2, "C"),
-        types.Array(types.int64, 2, "C"),
-        longs,
-        reals,
-        types.Array(from_dtype(STATE), 1, "C"),
-        types.Array(from_dtype(ARC), 1, "C"),
-        bytes_,
-        integers,
-        types.Array(types.int32, 2, "C"),
-        integers,
-        reals,
-        bytes_,
-        types.Array(types.int32, 2, "C"),
-        types.Array(types.float64, 2, "C"),
-        types.Array(types.int32, 4, "C"),
-        types.Array(types.float32, 4, "C"),
+    language = Language(
+        array_at(s.at_states, (s.states,), STATE),
+        array_at(s.at_arcs, (s.arcs,), ARC),
+        array_at(s.at_arc_symbols, (s.arcs,), np.uint8),
+        array_at(s.at_language_symbols, (s.classes + 1,), np.int32),
     )
+    trie = Trie(
+        array_at(s.at_trie_first, (s.trie_states + 1,), np.int32),
+        array_at(s.at_trie_symbols, (s.trie_arcs,), np.int32),
+        array_at(s.at_trie_next, (s.trie_arcs,), np.int32),
+        array_at(s.at_trie_ends, (s.trie_states,), np.int32),
+        array_at(s.at_lexicon_symbols, (s.classes + 1,), np.int32),
+    )
+    pairs = s.width * s.classes
+    nodes = 1 + s.width * m.longest
+    work = Workspace(
+        array_at(m.at_nodes, (nodes, 7), np.int32),
+        array_at(m.at_factors, (nodes,), np.float64),
+        array_at(m.at_marks, (2 * nodes, 2), np.int32),
+        array_at(m.at_masses, (7, s.width), np.float64),
+        array_at(m.at_slots, (4, s.width), np.int32),
+        array_at(m.at_extensions, (2, pairs), np.float64),
+        array_at(m.at_origins, (7, pairs), np.int32),
+        array_at(m.at_taken, (pairs,), np.uint8),
+        array_at(m.at_probabilities, (s.classes,), np.float64),
+        array_at(m.at_candidates, (s.classes,), np.int32),
+        array_at(m.at_tries, (s.classes,), np.int32),
+        array_at(m.at_flags, ((s.classes + PADDING - 1) // PADDING * PADDING,), np.uint8),
+        array_at(m.at_powers, (s.classes,), np.float32),
+        array_at(m.at_levels, (3,), np.float64),
+        array_at(m.at_levels, (3,), np.int64),
+        array_at(m.at_frames, (2, m.longest), np.float64),
+        array_at(m.at_chances, (2, m.longest), np.float64),
+    )
+    readings = array_at(m.at_readings, (count, s.alternatives), READING)
+    characters = array_at(m.at_characters, (3, m.room), np.int32)
+    probabilities = array_at(m.at_certainties, (m.room,), np.float64)
+    lines = array_at(at_lines, (count,), LINE)
+    used = np.int64(0)
+    for n in range(count):
+        logits = array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32)
+        used = read_line(
+            logits, rules, language, trie, s.first_context, work, readings[n], characters, probabilities, used
+        )

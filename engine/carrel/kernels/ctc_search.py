@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
 from carrel.kernels.ctc_frames import candidates_of
+from carrel.kernels.records import BROKEN
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
@@ -27,7 +28,6 @@ BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND = range(7
 NODE, MARK, NEXT_MARK, FREE = range(4)
 # rows of `origins`
 FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR = range(7)
-BROKEN = -2
 SMALLEST = 1e-60
 """Masses are rescaled when the best falls under this."""
 
@@ -47,7 +47,7 @@ class Rules(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch memory of one thread; see `carrel.decode.workspace` for the sizes."""
+    """Scratch memory of one thread; see `carrel.decode.arrays` for the sizes."""
 
     nodes: NDArray[np.int32]  # (nodes, 7)
     factors: NDArray[np.float64]  # (nodes,)
@@ -65,6 +65,7 @@ class Workspace(NamedTuple):
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
     frames: NDArray[np.float64]  # (2, frames): largest logit, inverse mass
+    chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
 
 
 @inner

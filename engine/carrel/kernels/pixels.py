@@ -1,0 +1,225 @@
+"""Pixel kernels of preparation: paper divided out, Sauvola's threshold. Compiled, unchecked; see `carrel.kernels.prepare`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.kernels.compiled import array_at, inner
+
+_f32 = np.float32
+
+
+def flatten_rows(
+    at_gray: int,
+    at_gain: int,
+    height: int,
+    width: int,
+    gain_height: int,
+    gain_width: int,
+    cell: int,
+    at_places: int,
+    at_rows: int,
+    at_flat: int,
+) -> None:
+    """Multiply ``gray (height, width)`` by ``gain (gain_height, gain_width)``, which is known at the middles of cells.
+
+    ``places`` is scratch memory for ``height + width`` times three int32, ``rows`` for ``2 * width`` float32.
+    """
+    gray, flat = array_at(at_gray, (height, width), np.uint8), array_at(at_flat, (height, width), np.uint8)
+    gain = array_at(at_gain, (gain_height, gain_width), np.float32)
+    columns = array_at(at_places, (2, width), np.uint32)
+    across = array_at(at_places + 8 * width, (width,), np.float32)
+    at_lines = at_places + 12 * width
+    lines = array_at(at_lines, (2, height), np.uint32)
+    down = array_at(at_lines + 8 * height, (height,), np.float32)
+    stretched = array_at(at_rows, (2, width), np.float32)
+    _between(cell, gain_width, columns, across)
+    _between(cell, gain_height, lines, down)
+    _stretch(gain[0], columns, across, stretched[0])
+    held, upper = -1, 1  # the row of gains below is in the other half
+    for y in range(height):
+        if np.int64(lines[0, y]) != held:
+            held = np.int64(lines[0, y])
+            upper = 1 - upper
+            _stretch(gain[lines[1, y]], columns, across, stretched[1 - upper])
+        _flatten_row(gray[y], stretched[upper], stretched[1 - upper], down[y], flat[y])
+
+
+@inner(forceinline=False)
+def _flatten_row(
+    row: NDArray[np.uint8],
+    upper: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    share: np.float32,
+    target: NDArray[np.uint8],
+) -> None:
+    for x in range(len(row)):
+        lit = _f32(row[x]) * (upper[x] + share * (lower[x] - upper[x])) + _f32(0.5)
+        target[x] = np.uint8(np.int32(lit if lit < _f32(255.0) else _f32(255.0)))
+
+
+@inner(forceinline=False)
+def _between(cell: int, cells: int, places: NDArray[np.uint32], share: NDArray[np.float32]) -> None:
+    """For each px the cells whose middles lie before and after it, and how far it is on the way."""
+    for x in range(len(share)):
+        place = (x + 0.5) / cell - 0.5
+        first = min(max(int(np.floor(place)), 0), cells - 1)
+        places[0, x] = first
+        places[1, x] = min(first + 1, cells - 1)
+        share[x] = min(max(place - first, 0.0), 1.0)
+
+
+@inner(forceinline=False)
+def _stretch(
+    values: NDArray[np.float32], places: NDArray[np.uint32], share: NDArray[np.float32], wide: NDArray[np.float32]
+) -> None:
+    before, after = places[0], places[1]
+    for x in range(len(wide)):
+        first = values[before[x]]
+        wide[x] = first + share[x] * (values[after[x]] - first)
+
+
+def sauvola_rows(
+    at_gray: int,
+    height: int,
+    width: int,
+    reach: int,
+    k: np.float32,
+    k_by_spread: np.float32,
+    at_sums: int,
+    at_binary: int,
+) -> None:
+    """Running sums: of each column over the rows of the window, then along the row.
+
+    ``sums`` is zeroed scratch memory for ``4 * width + 2`` int32.
+    """
+    gray, binary = array_at(at_gray, (height, width), np.uint8), array_at(at_binary, (height, width), np.uint8)
+    sums = array_at(at_sums, (width,), np.int32)
+    squares = array_at(at_sums + 4 * width, (width,), np.int32)
+    # sums of all columns to the left; those of squares wrap round, but only differences over one window are used
+    sums_left = array_at(at_sums + 8 * width, (width + 1,), np.int32)
+    squares_left = array_at(at_sums + 12 * width + 4, (width + 1,), np.int32)
+    for y in range(min(reach, height)):
+        _add_row(gray[y], sums, squares)
+    for y in range(height):
+        if y + reach < height:
+            _add_row(gray[y + reach], sums, squares)
+        if y - reach > 0:
+            _drop_row(gray[y - reach - 1], sums, squares)
+        _accumulate(sums, squares, sums_left, squares_left)
+        rows = min(y + reach, height - 1) - max(y - reach, 0) + 1
+        _threshold_row(gray[y], sums_left, squares_left, rows, reach, k, k_by_spread, binary[y])
+
+
+@inner(forceinline=False)
+def _add_row(row: NDArray[np.uint8], sums: NDArray[np.int32], squares: NDArray[np.int32]) -> None:
+    for x in range(len(row)):
+        value = np.int32(row[x])
+        sums[x] += value
+        squares[x] += value * value
+
+
+@inner(forceinline=False)
+def _drop_row(row: NDArray[np.uint8], sums: NDArray[np.int32], squares: NDArray[np.int32]) -> None:
+    for x in range(len(row)):
+        value = np.int32(row[x])
+        sums[x] -= value
+        squares[x] -= value * value
+
+
+@inner(forceinline=False)
+def _accumulate(
+    sums: NDArray[np.int32],
+    squares: NDArray[np.int32],
+    sums_left: NDArray[np.int32],
+    squares_left: NDArray[np.int32],
+) -> None:
+    total, total_of_squares = np.int32(0), np.int32(0)
+    for x in range(len(sums)):
+        total = np.int32(total + sums[x])
+        total_of_squares = np.int32(total_of_squares + squares[x])
+        sums_left[x + 1] = total
+        squares_left[x + 1] = total_of_squares
+
+
+@inner(forceinline=False)
+def _threshold_row(
+    row: NDArray[np.uint8],
+    sums_left: NDArray[np.int32],
+    squares_left: NDArray[np.int32],
+    rows: int,
+    reach: int,
+    k: np.float32,
+    k_by_spread: np.float32,
+    binary: NDArray[np.uint8],
+) -> None:
+    width, window = len(row), 2 * reach + 1
+    inner = max(width - window + 1, 0)
+    start = min(reach, width) if inner == 0 else reach
+    if inner > 0:
+        # slices that all begin at 0, so that the loop runs in vectors
+        _threshold_inner(
+            row[reach : reach + inner],
+            sums_left[:inner],
+            sums_left[window:],
+            squares_left[:inner],
+            squares_left[window:],
+            _f32(1.0 / (rows * window)),
+            k,
+            k_by_spread,
+            binary[reach : reach + inner],
+        )
+    for x in range(start):
+        binary[x] = _threshold_at(x, row, sums_left, squares_left, rows, reach, k, k_by_spread)
+    for x in range(start + inner, width):
+        binary[x] = _threshold_at(x, row, sums_left, squares_left, rows, reach, k, k_by_spread)
+
+
+@inner(forceinline=False)
+def _threshold_inner(
+    row: NDArray[np.uint8],
+    sums_from: NDArray[np.int32],
+    sums_to: NDArray[np.int32],
+    squares_from: NDArray[np.int32],
+    squares_to: NDArray[np.int32],
+    share: np.float32,
+    k: np.float32,
+    k_by_spread: np.float32,
+    binary: NDArray[np.uint8],
+) -> None:
+    for x in range(len(row)):
+        mean = _f32(np.int32(sums_to[x] - sums_from[x])) * share
+        mean_of_squares = _f32(np.int32(squares_to[x] - squares_from[x])) * share
+        binary[x] = _decide(row[x], mean, mean_of_squares, k, k_by_spread)
+
+
+@inner(forceinline=False)
+def _threshold_at(
+    x: int,
+    row: NDArray[np.uint8],
+    sums_left: NDArray[np.int32],
+    squares_left: NDArray[np.int32],
+    rows: int,
+    reach: int,
+    k: np.float32,
+    k_by_spread: np.float32,
+) -> np.uint8:
+    left, right = max(x - reach, 0), min(x + reach + 1, len(row))
+    share = _f32(1.0 / (rows * (right - left)))
+    mean = _f32(np.int32(sums_left[right] - sums_left[left])) * share
+    mean_of_squares = _f32(np.int32(squares_left[right] - squares_left[left])) * share
+    return _decide(row[x], mean, mean_of_squares, k, k_by_spread)
+
+
+@inner(forceinline=False)
+def _decide(
+    value: np.uint8, mean: np.float32, mean_of_squares: np.float32, k: np.float32, k_by_spread: np.float32
+) -> np.uint8:
+    """255 above the threshold, compared squared to save the root."""
+    variance = mean_of_squares - mean * mean
+    variance = variance if variance > _f32(0.0) else _f32(0.0)
+    above = _f32(value) - mean * (_f32(1.0) - k)
+    slope = mean * k_by_spread
+    paper = (above > _f32(0.0)) & (above * above > slope * slope * variance)
+    return np.uint8(255) if paper else np.uint8(0)
