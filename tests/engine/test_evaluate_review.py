@@ -78,7 +78,7 @@ def test_corrections_find_their_lines() -> None:
 
 
 def test_coverage_of_review() -> None:
-    curve = coverage([0.9, 0.1, 0.5, 0.8], [0, 6, 2, 2])
+    curve = coverage([0.1, 8.0, 5.0, 0.5], [0, 6, 2, 2])
     assert np.allclose(curve, [[0, 0], [0.25, 0.6], [0.5, 0.8], [0.75, 1.0], [1.0, 1.0]])
     assert share_removed(curve, 0.375) == pytest.approx(0.7)
     assert coverage([], []).shape == (1, 2)
@@ -90,7 +90,7 @@ def test_evaluation_tells_the_coverage() -> None:
     told = as_data(evaluation, [])
     assert told["review"][5] == {"lines": 0.25, "errors": pytest.approx(3 / 6)}
     assert told["documents"][0]["lines"][1]["confidence"] == 0.4
-    assert "of lines with least confidence hold" in as_table(evaluation, [])
+    assert "of lines with most errors expected hold" in as_table(evaluation, [])
     assert "<svg" in as_html(evaluation, [], lambda line: None, 5)
 
 

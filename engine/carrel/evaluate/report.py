@@ -116,7 +116,7 @@ def _table_lines(evaluation: Evaluation, routes: list[Route], most: int) -> Iter
     curve = review_coverage(evaluation.lines)
     if curve[-1, 1]:
         removed = share_removed(curve, _REVIEWED)
-        yield f"the {percent(_REVIEWED)} of lines with least confidence hold {percent(removed)} of the errors"
+        yield f"the {percent(_REVIEWED)} of lines with most errors expected hold {percent(removed)} of the errors"
     for kind, counts in evaluation.by_writing().items():
         yield f"{kind:24}{percent(counts.cer):>9}  of {counts.characters} characters"
     if routes:

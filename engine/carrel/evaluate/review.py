@@ -6,6 +6,7 @@ something in it is wrong.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,10 +57,23 @@ def expected_errors(line: Line) -> float:
     return float(sum(1 - min(max(confidence, 0.0), 1.0) for confidence in confidences))
 
 
+def wrong_characters(text: str, confidence: float) -> float:
+    """How many characters of a reading are probably wrong; infinite where nothing was read, so that this comes first.
+
+    A long line of middling confidence has more than a short one of little.
+    """
+    if not text:
+        return math.inf
+    return (1 - min(max(confidence, 0.0), 1.0)) * len(text)
+
+
 def worst_first(tasks: Iterable[Task], below: float) -> list[Task]:
-    """Lines that were not read or whose confidence is under ``below``, the least sure first."""
-    doubtful = (task for task in tasks if not task.line.text or task.line.confidence < below)
-    return sorted(doubtful, key=lambda task: (bool(task.line.text), task.line.confidence, task.identity))
+    """Lines that were not read or whose confidence is under ``below``; those with most to correct first."""
+
+    def key(task: Task) -> tuple[float, str]:
+        return -wrong_characters(task.line.text, task.line.confidence), task.identity
+
+    return sorted((task for task in tasks if needs_review(task.line, below)), key=key)
 
 
 def needs_review(line: Line, below: float) -> bool:
@@ -117,16 +131,16 @@ def _short_differences(left: str, right: str) -> list[tuple[str, str]]:
     return [(a, b) for a, b in pairs if a != b and max(len(a), len(b)) <= LONGEST_CONFUSION]
 
 
-def coverage(confidences: Sequence[float], errors: Sequence[int]) -> NDArray[np.float64]:
-    """How many errors go when the least sure lines are corrected.
+def coverage(expected: Sequence[float], errors: Sequence[int]) -> NDArray[np.float64]:
+    """How many errors go when the lines with most errors ``expected`` are corrected.
 
     Returns
     -------
     ndarray, (n + 1, 2)
-        Share of lines looked at and share of errors removed, both from 0 to 1; lines with equal confidence stand in
+        Share of lines looked at and share of errors removed, both from 0 to 1; lines that expect as many stand in
         the given order.
     """
-    order = np.argsort(np.array(confidences, dtype=float), kind="stable")
+    order = np.argsort(-np.array(expected, dtype=float), kind="stable")
     removed = np.concatenate([[0.0], np.array(errors, dtype=float)[order].cumsum()])
     looked_at = np.linspace(0, 1, len(removed)) if len(removed) > 1 else np.zeros(1)
     return np.stack([looked_at, removed / max(removed[-1], 1.0)], axis=1)
@@ -134,8 +148,9 @@ def coverage(confidences: Sequence[float], errors: Sequence[int]) -> NDArray[np.
 
 def review_coverage(lines: Sequence[LineScore]) -> NDArray[np.float64]:
     """``coverage`` of the lines that were read and have a confidence; ``(1, 2)`` zeros where there is none."""
-    sure = [(line.confidence, line.counts["as is"].character_errors) for line in lines if line.confidence is not None]
-    return coverage([confidence for confidence, _ in sure], [errors for _, errors in sure])
+    sure = [line for line in lines if line.confidence is not None]
+    expected = [wrong_characters(line.hypothesis, line.confidence or 0.0) for line in sure]
+    return coverage(expected, [line.counts["as is"].character_errors for line in sure])
 
 
 def share_removed(curve: NDArray[np.float64], share_looked_at: float) -> float:

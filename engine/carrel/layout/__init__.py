@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps, Points
 
-__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions", "uncovered_ink"]
+__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions", "uncovered_ink", "uncovered_mask"]
 
 
 def find_regions(
@@ -46,3 +46,10 @@ def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> fl
     from carrel.layout import coverage
 
     return coverage.uncovered_ink(gray, regions)
+
+
+def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:
+    """Where that ink lies, bool at a resolution of its own; see `carrel.layout.coverage`."""
+    from carrel.layout import coverage
+
+    return coverage.uncovered_mask(gray, polygons)

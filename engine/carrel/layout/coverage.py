@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import find_ink
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
 
 SMALLEST_LETTER = 0.15
 
@@ -31,18 +31,27 @@ def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> fl
     float
         In [0, 1]; 0 for a page without ink.
     """
+    written, outside = _ink_and_uncovered(gray, [line.polygon for region in regions for line in region.lines])
+    return float(np.count_nonzero(outside)) / max(1, np.count_nonzero(written))
+
+
+def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:
+    """Where the ink lies that no polygon ``(m, 2)`` holds; as `uncovered_ink`, at a resolution of its own."""
+    return _ink_and_uncovered(gray, polygons)[1]
+
+
+def _ink_and_uncovered(
+    gray: NDArray[np.uint8], polygons: Sequence[Points]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Writing, and writing outside all polygons, ``(h, w)`` at working resolution."""
     if min(gray.shape) < SMALLEST_SIDE_PX:
-        return 0.0
+        return np.zeros((1, 1), bool), np.zeros((1, 1), bool)
     ink = find_ink(gray)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
     large[0] = False
     written = large[labels.astype(np.int32)]
-    total = int(written.sum())
-    if total == 0:
-        return 0.0
     covered = np.zeros(ink.mask.shape, np.uint8)
-    for region in regions:
-        for line in region.lines:
-            cv2.fillPoly(covered, [np.rint(line.polygon * ink.scale).astype(np.int32)], (1,))
-    return float(np.count_nonzero(written & (covered == 0))) / total
+    for polygon in polygons:
+        cv2.fillPoly(covered, [np.rint(polygon * ink.scale).astype(np.int32)], (1,))
+    return written, written & (covered == 0)

@@ -76,7 +76,7 @@ class CtcRecognizer:
 
     def confidence_of(self, decoded: Decoded) -> float:
         """Calibrated probability that a character of the reading is right, in [0, 1]."""
-        return self._calibrated(decoded.confidence)
+        return _platt(decoded.confidence, self._calibration["confidence"])
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
         return [self._read_one(crop) for crop in crops]
@@ -96,19 +96,21 @@ class CtcRecognizer:
     def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
         """The characters with their columns in px of the crop, ``height_px`` high."""
         scale = height_px / self._input.height_px
+        platt = self._calibration.get("character_confidence", self._calibration["confidence"])
         spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
         return [
             CharacterSpan(
                 self._alphabet[symbol - 1],
-                self._calibrated(probability),
+                _platt(probability, platt),
                 max(0.0, (start * self._stride_px - self._input.margin_px) * scale),
                 max(0.0, (end * self._stride_px - self._input.margin_px) * scale),
             )
             for symbol, probability, start, end in spans
         ]
 
-    def _calibrated(self, probability: float) -> float:
-        """Platt scaling, fitted on validation lines; doi:10.1145/1102351.1102430."""
-        slope, shift = self._calibration["confidence"]
-        probability = min(max(probability, 1e-6), 1 - 1e-6)
-        return 1.0 / (1.0 + math.exp(-slope * math.log(probability / (1 - probability)) - shift))
+
+def _platt(probability: float, fitted: Sequence[float]) -> float:
+    """Platt scaling by slope and shift, fitted on validation lines; doi:10.1145/1102351.1102430."""
+    slope, shift = fitted
+    probability = min(max(probability, 1e-6), 1 - 1e-6)
+    return 1.0 / (1.0 + math.exp(-slope * math.log(probability / (1 - probability)) - shift))
