@@ -1,0 +1,81 @@
+"""``carrel inspect``: a picture of what was found on a page, and of what was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from carrel.errors import InputError
+from carrel.image.overlay import draw_overlay
+from carrel.image.source import Scan, count_pages, open_scans
+from carrel.options import ReadOptions
+from carrel.page import Page
+from carrel.store.output import make_folder, write_file
+
+
+@click.command("inspect")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path(), help="Folder for the pictures.  [default: here]"
+)
+@click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text.")
+@click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
+@click.option(
+    "--review-below",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="Mark lines less sure than this.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, files: tuple[Path, ...], output: Path, lang: str, writing: str, review_below: float
+) -> None:
+    """Draw lines, their order, writing and confidence, and the ink outside all lines: FILES to NAME.inspect.png."""
+    from carrel.reader import Reader
+
+    make_folder(output)
+    reader = Reader(ReadOptions(languages=tuple(lang.split("+")), writing=writing))  # type: ignore[arg-type]
+    codes: list[int] = []
+    for file in files:
+        try:
+            single = count_pages(file) == 1
+            for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
+                page = reader.read_scan(scan)
+                target = output / f"{file.stem if single else f'{file.stem}-{index + 1:04d}'}.inspect.png"
+                write_file(target, _picture(page, scan, review_below))
+                click.echo("\n".join((f"{target}:", *_told(page, review_below))))
+        except InputError as error:
+            click.echo(f"carrel: {error}", err=True)
+            codes.append(error.exit_code)
+    if codes:
+        ctx.exit(codes[0])
+
+
+def _picture(page: Page, scan: Scan, review_below: float) -> bytes:
+    import numpy as np
+
+    from carrel.image.prepare import flatten
+    from carrel.layout import uncovered_mask
+
+    polygons = [np.array(line.polygon, np.float32) for line in page.lines]
+    return draw_overlay(page, scan.gray, review_below, uncovered_mask(flatten(scan.gray), polygons))
+
+
+def _told(page: Page, review_below: float) -> list[str]:
+    """One row a region, and what is worth knowing of the page."""
+    rows = [
+        f"  {region.kind:16s} {len(region.lines):4d} lines, confidence {_mean([li.confidence for li in region.lines]):.2f}"
+        for region in page.regions
+    ]
+    doubtful = sum(not line.text or line.confidence < review_below for line in page.lines)
+    rows.append(f"  {len(page.lines)} lines, {doubtful} to review, {len(page.refused)} not read")
+    rows.append(
+        f"  skew {page.provenance.skew_degrees:.1f} degrees; {page.uncovered_ink or 0:.0%} of the ink in no line"
+    )
+    return rows
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / max(1, len(values))
