@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from carrel_export.command import command as export_command
 from carrel_export.network import SIZES
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -95,6 +96,9 @@ def card(folder: Path, figures: Path) -> None:
     from carrel_export.card import write_card
 
     click.echo(write_card(folder, figures))
+
+
+main.add_command(export_command)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The temperature, the language model's weight and the length bonus are those with the lowest CER; confidences are Platt
 scaled (J. Platt 1999; doi:10.1145/1102351.1102430) so that a line's confidence is the expected share of right
-characters.
+characters, and a character's the probability that it is right.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Calibration:
     search_cer: float
 
 
-def _text(decoded: Decoded, alphabet: str) -> str:
+def _text(decoded: Decoded, alphabet: str | list[str]) -> str:
     return "".join(alphabet[c - 1] for c in decoded.classes).strip()
 
 
-def _errors(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str) -> NDArray[np.int64]:
+def _errors(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | list[str]) -> NDArray[np.int64]:
     return np.array([Levenshtein.distance(_text(r, alphabet), t) for r, t in zip(readings, texts, strict=True)])
 
 
@@ -71,12 +71,37 @@ def _shares(errors: NDArray[np.int64], texts: Sequence[str]) -> list[float]:
     return [max(0.0, 1 - e / max(1, len(t))) for e, t in zip(errors, texts, strict=True)]
 
 
-def calibrate(logits: Sequence[Logits], texts: Sequence[str], alphabet: str, ngrams: NgramModel) -> Calibration:
+def right_characters(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | list[str]) -> list[bool]:
+    """For each class of the readings, whether a cheapest alignment with the truth keeps all of it."""
+    right: list[bool] = []
+    for reading, text in zip(readings, texts, strict=True):
+        pieces = [alphabet[c - 1] for c in reading.classes]
+        steps = Levenshtein.opcodes("".join(pieces), text)
+        kept = {k for step in steps if step.tag == "equal" for k in range(step.src_start, step.src_end)}
+        ends = np.cumsum([len(piece) for piece in pieces]).tolist()
+        right += [kept.issuperset(range(e - len(piece), e)) for e, piece in zip(ends, pieces, strict=True)]
+    return right
+
+
+def _confidences(
+    readings: Sequence[Decoded], errors: NDArray[np.int64], texts: Sequence[str], alphabet: str | list[str]
+) -> dict[str, tuple[float, float]]:
+    each = [p for reading in readings for p in reading.probabilities]
+    return {
+        "confidence": platt([d.confidence for d in readings], _shares(errors, texts)),
+        "character_confidence": platt(each, right_characters(readings, texts, alphabet)),
+    }
+
+
+def calibrate(
+    logits: Sequence[Logits], texts: Sequence[str], alphabet: str | list[str], ngrams: NgramModel
+) -> Calibration:
     """Fit everything on validation lines: logits ``(t, classes)`` each, and their true texts."""
     characters = sum(map(len, texts))
     plain = greedy_lines(list(logits))
     plain_errors = _errors(plain, texts, alphabet)
-    language = Language(ngrams, alphabet)
+    # a class may stand for several characters; the language model knows single ones
+    language = Language(ngrams, "".join(c if len(c) == 1 else "\0" for c in alphabet))
     best: tuple[int, DecodeOptions, list[Decoded], NDArray[np.int64]] | None = None
     for temperature, weight, bonus in itertools.product(TEMPERATURES, WEIGHTS, BONUSES):
         options = DecodeOptions(
@@ -93,17 +118,14 @@ def calibrate(logits: Sequence[Logits], texts: Sequence[str], alphabet: str, ngr
     assert best is not None  # the grids are not empty
     _, options, readings, errors = best
     entry = {
-        "greedy": {
-            "temperature": 1.0,
-            "confidence": platt([d.confidence for d in plain], _shares(plain_errors, texts)),
-        },
+        "greedy": {"temperature": 1.0, **_confidences(plain, plain_errors, texts, alphabet)},
         "search": {
             "beam_width": BEAM_WIDTH,
             "beam_threshold": BEAM_THRESHOLD,
             "temperature": options.temperature,
             "language_weight": options.language_weight,
             "length_bonus": options.length_bonus,
-            "confidence": platt([d.confidence for d in readings], _shares(errors, texts)),
+            **_confidences(readings, errors, texts, alphabet),
         },
         "fitted_on": "val",
     }

@@ -6,24 +6,26 @@ an LSTM spans a whole batch, so Carrel runs one line a call.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from carrel_export.network import Crnn
+from torch import nn
 
 Ink = NDArray[np.float32]
 
+STATIC, DYNAMIC = ("Conv",), ("LSTM", "MatMul")
 
-def export_fp32(network: Crnn, target: Path) -> None:
+
+def export_fp32(network: nn.Module, target: Path, height_px: int) -> None:
     """Write the network with any batch and width; batch norms are folded into the convolutions."""
-    example = torch.zeros(1, 1, network.config.height_px, 256)
+    example = torch.zeros(1, 1, height_px, 256)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own deprecations
         torch.onnx.export(
@@ -36,6 +38,19 @@ def export_fp32(network: Crnn, target: Path) -> None:
             dynamic_axes={"ink": {0: "n", 3: "width"}, "logits": {0: "n", 1: "t"}},
             dynamo=False,
         )
+
+
+def layers(fp32: Path) -> tuple[str, ...]:
+    """Names of the nodes that `quantize` turns to int8."""
+    import onnx
+
+    graph = onnx.load(str(fp32)).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    return tuple(
+        node.name
+        for node in graph.node
+        if node.op_type in (*STATIC, *DYNAMIC) and any(name in weights for name in node.input)
+    )
 
 
 def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence[str] = ()) -> None:
@@ -60,14 +75,14 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
             line = next(self._rest, None)
             return None if line is None else {"ink": line}
 
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder, _quiet():
         static = Path(folder) / "static.onnx"
         quantize_static(
             str(fp32),
             str(static),
             Lines(),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=list(STATIC),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -78,10 +93,22 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
         quantize_dynamic(
             str(static),
             str(target),
-            op_types_to_quantize=["LSTM", "MatMul"],
+            op_types_to_quantize=list(DYNAMIC),
             weight_type=QuantType.QInt8,
             per_channel=True,
+            nodes_to_exclude=list(keep_fp32),
         )
+
+
+class _quiet:  # noqa: N801
+    """No advice from onnxruntime's quantizer on the root logger while this lasts."""
+
+    def __enter__(self) -> None:
+        self._level = logging.root.level
+        logging.root.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        logging.root.setLevel(self._level)
 
 
 def session(file: Path) -> Any:
@@ -92,3 +119,9 @@ def session(file: Path) -> Any:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def runner(file: Path) -> Callable[[Ink], NDArray[np.float32]]:
+    """The file as a function: input of one line -> its logits ``(t, classes)``."""
+    run = session(file)
+    return lambda ink: run.run(None, {"ink": ink})[0][0]

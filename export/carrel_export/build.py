@@ -1,0 +1,267 @@
+"""Source -> model folder: export, quantize, compare both on the same real lines, publish what passes the gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from carrel.decode.ngram import NgramModel
+from carrel_export import onnx_export
+from carrel_export.calibration import calibrate
+from carrel_export.gate import GateError, Measured, Passed, Quantizer, Run, measure, quantize_within_gate
+from carrel_export.lines import LineSample
+from carrel_export.source import ExportError, Source
+
+Ink = NDArray[np.float32]
+
+CALIBRATION_LINES = 96
+CALIBRATION_WIDTH_PX = 768
+CHECKED_LINES = 16
+LARGEST_DIFFERENCE = 1e-2
+"""Most that a logit of the exported network may differ from the trained one's."""
+NAMES = {
+    "onnx-int8": "int8",
+    "openvino-fp32": "openvino_fp32",
+    "openvino-int8": "openvino_int8",
+}
+"""How the manifest's figures call a file."""
+FORMATS = ("onnx", "openvino")
+PRECISIONS = ("fp32", "int8")
+WORDS = {
+    "ink": "ink, paper p80 to 0, darkest 1 % to 1",
+    "inverted": "Lanczos, white to 0, black to 1",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make of a source, and from which lines. ``gate`` is in CER, absolute.
+
+    int8 is calibrated on ``calibrating``; ``reading`` decides whether it is published, and fits the confidences.
+    """
+
+    name: str
+    calibrating: Sequence[LineSample]
+    reading: Sequence[LineSample]
+    language: NgramModel
+    formats: tuple[str, ...] = ("onnx",)
+    precisions: tuple[str, ...] = PRECISIONS
+    gate: float = 0.003
+    with_weights: bool = False
+    say: Callable[[str], None] = print
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def publish_source(source: Source, order: Order, target: Path) -> dict[str, Any]:
+    """Make the model folder ``target``; its manifest.
+
+    Raises
+    ------
+    ExportError
+        The order or the lines do not fit the source: everything that was found.
+    GateError
+        What was made reads worse than the source; nothing was published.
+    """
+    problems = find_problems(source, order)
+    if problems:
+        raise ExportError(problems)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
+        part = Path(folder) / target.name
+        part.mkdir()
+        manifest = _build(source, order, part)
+        (part / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        replace_folder(part, target)
+    return manifest
+
+
+def find_problems(source: Source, order: Order) -> list[str]:
+    """Everything that stands against making the model, before anything is made."""
+    problems = [f"format {f!r} is not one of {', '.join(FORMATS)}" for f in order.formats if f not in FORMATS]
+    problems += [
+        f"precision {p!r} is not one of {', '.join(PRECISIONS)}" for p in order.precisions if p not in PRECISIONS
+    ]
+    if not order.formats or not order.precisions:
+        problems.append("no format or no precision to make")
+    if not source.alphabet or not any(source.alphabet):
+        problems.append("the model has no alphabet")
+    if not all(bool(torch.isfinite(p).all()) for p in source.network.parameters()):
+        problems.append("the model's weights hold values that are no numbers")
+    if not order.calibrating and "int8" in order.precisions:
+        problems.append("no lines of the split 'train' to calibrate int8 on")
+    if not any(sample.text for sample in order.reading):
+        problems.append("no lines with text of the split 'val' to compare the networks on")
+    elif source.alphabet and not set("".join(source.alphabet)) & set("".join(s.text for s in order.reading)):
+        problems.append("the lines share no character with the model's alphabet")
+    return problems
+
+
+@dataclass(frozen=True)
+class Made:
+    """What has been written so far, and what was measured on it."""
+
+    part: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    kept_fp32: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, role: str, passed: Passed) -> None:
+        """Write down how a quantized file reads and what had to stay in floating point for it."""
+        self.figures[f"val_cer_greedy_{NAMES[role]}"] = round(passed.measured.cer, 4)
+        if passed.kept:
+            sensitivity = {name: round(hurt, 4) for name, hurt in passed.sensitivity}
+            self.kept_fp32[role] = {"layers": list(passed.kept), "sensitivity": sensitivity}
+
+
+def _build(source: Source, order: Order, part: Path) -> dict[str, Any]:
+    made = Made(part)
+    fp32 = part / "model.fp32.onnx"
+    onnx_export.export_fp32(source.network, fp32, source.line_input.height_px)
+    wide = _read(source, order, onnx_export.runner(fp32), len(order.reading))
+    _check_against(source, order.reading, wide)
+    made.files["onnx-fp32"] = fp32
+    made.figures.update({"val_lines": len(order.reading), "val_cer_greedy_fp32": round(wide.cer, 4)})
+    order.say(f"onnx fp32: CER {wide.cer:.2%} on {len(order.reading)} lines")
+    read = partial(_read, source, order)
+    inks = _calibration_inks(source, order.calibrating)
+    best = wide
+    if "onnx" in order.formats and "int8" in order.precisions:
+        target = part / "model.int8.onnx"
+        write = lambda file, keep: onnx_export.quantize(fp32, file, inks, keep)  # noqa: E731
+        quantizer = Quantizer("onnx int8", onnx_export.layers(fp32), write, onnx_export.runner)
+        passed = quantize_within_gate(quantizer, target, wide, read, order.gate, order.say)
+        made.files["onnx-int8"] = target
+        made.note("onnx-int8", passed)
+        best = passed.measured
+    if "openvino" in order.formats:
+        _openvino(made, order, inks, wide, read)
+    texts = [s.text for s in order.reading]
+    fitted = calibrate(best.logits, texts, source.alphabet, order.language)
+    made.figures[f"val_cer_search_{'fp32' if best is wide else 'int8'}"] = round(fitted.search_cer, 4)
+    if "onnx" not in order.formats or "fp32" not in order.precisions:
+        made.files.pop("onnx-fp32").unlink()
+    if order.with_weights:
+        made.files["weights"] = part / "weights.safetensors"
+        _save_weights(source.network, made.files["weights"])
+    return _manifest(source, order, made, fitted.entry)
+
+
+def _openvino(
+    made: Made, order: Order, inks: Sequence[Ink], wide: Measured, read: Callable[[Run, int], Measured]
+) -> None:
+    """Write OpenVINO's form of the fp32 file, in the precisions ordered."""
+    from carrel_export import openvino_export
+
+    fp32 = made.files["onnx-fp32"]
+    if "fp32" in order.precisions:
+        target = made.part / "model.fp32.xml"
+        openvino_export.convert(fp32, target)
+        measured = read(openvino_export.runner(target), len(order.reading))
+        order.say(f"openvino fp32: CER {measured.cer:.2%}, logits differ by {measured.distance(wide):.2%}")
+        if measured.cer > wide.cer + order.gate:
+            raise GateError(f"OpenVINO reads at {measured.cer:.2%} CER where onnxruntime reads at {wide.cer:.2%}")
+        made.files.update({"openvino-fp32": target, "openvino-fp32-weights": target.with_suffix(".bin")})
+        made.note("openvino-fp32", Passed(measured))
+    if "int8" in order.precisions:
+        target = made.part / "model.int8.xml"
+        write = lambda file, keep: openvino_export.quantize(fp32, file, inks, keep)  # noqa: E731
+        quantizer = Quantizer("openvino int8", openvino_export.layers(fp32), write, openvino_export.runner)
+        passed = quantize_within_gate(quantizer, target, wide, read, order.gate, order.say)
+        made.files.update({"openvino-int8": target, "openvino-int8-weights": target.with_suffix(".bin")})
+        made.note("openvino-int8", passed)
+
+
+def _read(source: Source, order: Order, run: Run, count: int) -> Measured:
+    return measure(run, order.reading[:count], source.alphabet, source.line_input)
+
+
+def _calibration_inks(source: Source, lines: Sequence[LineSample]) -> list[Ink]:
+    """Lines cut, or padded with paper, to one width: the percentile calibration takes one shape."""
+    chosen = np.random.default_rng(0).choice(len(lines), min(CALIBRATION_LINES, len(lines)), replace=False)
+    inks = [source.line_input.of(lines[i].gray) for i in chosen]
+    missing = ((0, 0),) * 3
+    width = CALIBRATION_WIDTH_PX
+    return [np.pad(ink, (*missing, (0, max(0, width - ink.shape[3]))))[..., :width] for ink in inks]
+
+
+def _check_against(source: Source, samples: Sequence[LineSample], exported: Measured) -> None:
+    """The exported network gives the same logits as the one it was made from."""
+    for sample, logits in zip(samples[:CHECKED_LINES], exported.logits, strict=False):
+        with torch.inference_mode():
+            expected = source.network(torch.from_numpy(source.line_input.of(sample.gray)))[0].numpy()
+        worst = float(np.abs(expected - logits).max()) if expected.shape == logits.shape else np.inf
+        if worst > LARGEST_DIFFERENCE:
+            raise GateError(f"the exported network differs from the trained one by {worst:.4f} in a logit")
+
+
+def _manifest(source: Source, order: Order, made: Made, calibration: Mapping[str, Any]) -> dict[str, Any]:
+    line_input = {k: v for k, v in asdict(source.line_input).items() if k != "kind" or v != "ink"}
+    return {
+        "format_version": 1,
+        "task": "recognition",
+        "name": order.name,
+        "licence": source.licence,
+        "origin": source.origin,
+        "input": line_input | {"scaling": WORDS[source.line_input.kind]},
+        "alphabet": source.alphabet,
+        "blank": 0,
+        "stride_px": source.stride_px,
+        **source.facts,
+        "calibration": calibration,
+        "figures": made.figures,
+        **({"kept_fp32": made.kept_fp32} if made.kept_fp32 else {}),
+        **order.facts,
+        "files": {role: _entry(file) for role, file in made.files.items()},
+    }
+
+
+def _save_weights(network: torch.nn.Module, file: Path) -> None:
+    from safetensors.torch import save_file
+
+    weights = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    save_file({k: v.contiguous() for k, v in weights.items()}, str(file))
+
+
+def _entry(file: Path) -> dict[str, Any]:
+    contents = file.read_bytes()
+    return {"path": file.name, "sha256": hashlib.sha256(contents).hexdigest(), "bytes": len(contents)}
+
+
+def replace_folder(part: Path, target: Path) -> None:
+    """Put a finished folder in the place of ``target``, on the same disk, after everything in it has reached the disk.
+
+    A model's card stays. An interruption leaves the old folder or the new one, at worst under its name with ``.old``.
+    """
+    card = target / "card.md"
+    if card.is_file() and not (part / "card.md").exists():
+        shutil.copy2(card, part / "card.md")
+    for file in part.iterdir():
+        _flush(file)
+    _flush(part)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.replace(old)
+    part.replace(target)
+    _flush(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,95 @@
+"""``carrel export``: a checkpoint of Carrel, kraken or PyLaia becomes a verified, quantized model folder."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import click
+
+from carrel.errors import InputError, UsageError
+
+NEEDED = ("torch", "onnx", "onnxruntime", "rapidfuzz", "safetensors")
+NEEDED_FOR_OPENVINO = ("openvino", "nncf")
+LANGUAGE_MODEL = "language-fr-en"
+
+
+def _parts(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+@click.command("export")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True, help="Model folder.")
+@click.option("--format", "formats", default="onnx", show_default=True, callback=_parts, help="onnx, openvino or both.")
+@click.option("--precision", "precisions", default="fp32,int8", show_default=True, callback=_parts)
+@click.option(
+    "--calibration",
+    "lines",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="LINES",
+    help="Line pack (.zip), or folder of packs: 'train' lines calibrate int8, 'val' lines compare the networks.",
+)
+@click.option("--gate-cer", default=0.3, show_default=True, help="Most that a file may lose, in points of CER.")
+@click.option("--name", help="Name of the model.  [default: that of the folder]")
+@click.option("--language", type=click.Path(path_type=Path), help="n-gram file to search with.  [default: fr, en]")
+def command(
+    checkpoint: Path,
+    target: Path,
+    formats: tuple[str, ...],
+    precisions: tuple[str, ...],
+    lines: Path,
+    gate_cer: float,
+    name: str | None,
+    language: Path | None,
+) -> None:
+    """Turn CHECKPOINT into a model folder that `carrel read --model` takes.
+
+    Reads checkpoints of Carrel (.pt, or a model folder with weights), kraken (.safetensors, .mlmodel; kraken must be
+    installed) and PyLaia (.ckpt, with model and syms.txt beside it). The network is exported, quantized, and compared
+    with the original on the same real lines; what reads worse than the gate allows is not published.
+    """
+    _require(NEEDED + (NEEDED_FOR_OPENVINO if "openvino" in formats else ()))
+    if not checkpoint.exists():
+        raise InputError(f"{checkpoint}: no such checkpoint")
+    from carrel.decode.ngram import read_ngrams
+    from carrel.store.models import shipped_folder, shipped_model
+    from carrel_export.build import Order, publish_source
+    from carrel_export.source import open_source
+
+    shipped_model(LANGUAGE_MODEL, "language").read_file("ngram")
+    samples = _read_lines(lines)
+    order = Order(
+        name or target.name,
+        [s for s in samples if s.split == "train"],
+        [s for s in samples if s.split == "val"],
+        read_ngrams(language or shipped_folder(LANGUAGE_MODEL) / "ngram.bin"),
+        formats,
+        precisions,
+        gate_cer / 100,
+        say=lambda line: click.echo(line, err=True),
+    )
+    manifest = publish_source(open_source(checkpoint), order, target)
+    for role, entry in manifest["files"].items():
+        click.echo(f"{role}: {target / entry['path']}, {entry['bytes']:,} bytes")
+
+
+def _read_lines(path: Path) -> list[Any]:
+    from carrel_export.lines import read_packs
+
+    folder, sources = (path.parent, [path.stem]) if path.is_file() else (path, None)
+    try:
+        return list(read_packs(folder, ("train", "val"), sources))
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise InputError(f"{path}: no line packs ({error})") from error
+
+
+def _require(modules: tuple[str, ...]) -> None:
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise UsageError(
+            f"not installed: {', '.join(missing)}; `carrel export` needs Carrel's export extra: carrel[export]"
+        )
