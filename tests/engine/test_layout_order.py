@@ -110,3 +110,10 @@ def test_few_lines(count: int) -> None:
 def test_names_and_speeches_of_a_play_take_turns() -> None:
     turns = [(400, 480, 100), (100, 380, 130), (400, 480, 200), (100, 300, 230), (400, 480, 300), (100, 330, 330)]
     assert_read_as([line(*turn) for turn in turns])
+
+
+def test_lists_of_a_letterhead_are_no_table() -> None:
+    left = [line(50, 180, 100 + 23 * k) for k in range(9)]
+    middle = [line(330, 640, 130), line(380, 600, 190)]
+    right = [line(760, 950, 111 + 23 * k) for k in range(9)]
+    assert_read_as([*left, *middle, *right])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.facing import without_facing_page
 from carrel.layout.ink import Ink, find_ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import body_of, found_lines
@@ -36,4 +37,5 @@ def find_regions_classically(gray: NDArray[np.uint8]) -> tuple[FoundRegion, ...]
     if not ink.mask.any():
         return ()
     bodies = [body_of(strand, ink) for strand in _strands(ink, ridge_map(ink))]
-    return in_reading_order(found_lines(bodies, ink, (gray.shape[0], gray.shape[1])))
+    lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
+    return in_reading_order(without_facing_page(lines, gray.shape[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.facing import without_facing_page
 from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink, find_ink
 from carrel.layout.order import in_reading_order
@@ -28,4 +29,5 @@ def find_regions_by_maps(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[F
         return ()
     ink = find_ink(gray)
     bodies = [_body(f, scale, ink) for f in found]
-    return in_reading_order(found_lines(bodies, ink, (gray.shape[0], gray.shape[1])))
+    lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
+    return in_reading_order(without_facing_page(lines, gray.shape[1]))

@@ -14,6 +14,8 @@ from carrel.layout.types import FoundLine, FoundRegion
 COLUMN_GAP = 2.4
 INSET = 1.2
 TABLE_COLUMNS = 3
+LEVEL = 0.6
+"""Lines whose bottoms are nearer than this, in x-heights, stand in one row."""
 PROSE_WIDTH = 25.0
 NUMBER_WIDTH = 10.0
 NOTE_WIDTH = 0.4
@@ -56,9 +58,11 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     gap, across = _widest_gap(left + inset, right - inset)
     height, down = _widest_gap(top, bottom)
     if gap > COLUMN_GAP * unit and not _is_one_row(top, bottom):
-        if _is_table(_columns(left + inset, right - inset, COLUMN_GAP * unit), unit):
+        starts, widths = _columns(left + inset, right - inset, COLUMN_GAP * unit)
+        column = np.searchsorted(starts, left + inset, side="right") - 1
+        if _is_table(widths, unit) and _in_rows(column, bottom, unit):
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit)
-        if _side_by_side(top, bottom, (left + right) / 2 < across):
+        if _side_by_side(top, bottom + LEVEL * unit, (left + right) / 2 < across):
             return _both(index, (left + right) / 2 < across, boxes, unit)
     if height > 0 and _columns_appear(index, boxes, unit):
         return _both(index, (top + bottom) / 2 < down, boxes, unit)
@@ -69,18 +73,28 @@ def _both(index: NDArray[np.int64], first: NDArray[np.bool_], boxes: Boxes, unit
     return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
 
 
-def _columns(low: NDArray[np.float64], high: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Widths of the stretches that the intervals make and that lie more than ``least`` apart."""
+def _columns(
+    low: NDArray[np.float64], high: NDArray[np.float64], least: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the stretches begin that the intervals make and that lie more than ``least`` apart, and how wide they are."""
     order = np.argsort(low)
     reach = np.maximum.accumulate(high[order])
     first = np.flatnonzero(np.concatenate(([True], low[order][1:] - reach[:-1] > least)))
     last = np.concatenate((first[1:] - 1, [len(low) - 1]))
-    return reach[last] - low[order][first]
+    return low[order][first], reach[last] - low[order][first]
 
 
 def _is_table(widths: NDArray[np.float64], unit: float) -> bool:
     """At least three columns, half of them too narrow for prose."""
     return len(widths) >= TABLE_COLUMNS and 2 * int((widths < PROSE_WIDTH * unit).sum()) >= len(widths)
+
+
+def _in_rows(column: NDArray[np.int64], bottom: NDArray[np.float64], unit: float) -> bool:
+    """Whether most lines of the shorter columns stand level with one of the longest: cells, not lists side by side."""
+    counts = np.bincount(column)
+    longest = column == int(counts.argmax())
+    apart = np.abs(bottom[~longest, None] - bottom[None, longest]).min(axis=1)
+    return bool((apart < LEVEL * unit).mean() > 0.5)
 
 
 def _side_by_side(top: NDArray[np.float64], bottom: NDArray[np.float64], first: NDArray[np.bool_]) -> bool:

@@ -1,0 +1,51 @@
+"""Lines of the facing page that the edge of the scan cuts off: not this page's text, and no whole words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from carrel.layout.types import FoundLine
+
+EDGE = 0.02
+"""A line that ends nearer to the side of the scan than this share of its width is cut."""
+LEAST_LINES = 4
+LEAST_SHARE = 0.3
+"""A facing page has as many lines as this share of the others at least; numbers in the margin have fewer."""
+SHORT = 0.6
+"""Cut lines are shorter than this share of the others."""
+
+
+def without_facing_page(lines: Sequence[FoundLine], width_px: int) -> list[FoundLine]:
+    """The lines less those of a facing page that the left or right edge of the scan cuts through.
+
+    A facing page is a column beside nearly all other lines, of which several run into the edge. Lines of a scan
+    that is merely close-cut start or end with the others and stay.
+    """
+    kept = list(lines)
+    for mirrored in (False, True):
+        spans = np.array([_span(line, width_px, mirrored) for line in kept]).reshape(-1, 2)
+        dropped = _facing(spans, width_px)
+        kept = [line for line, drop in zip(kept, dropped, strict=True) if not drop]
+    return kept
+
+
+def _span(line: FoundLine, width_px: int, mirrored: bool) -> tuple[float, float]:
+    left, right = float(line.polygon[:, 0].min()), float(line.polygon[:, 0].max())
+    return (width_px - right, width_px - left) if mirrored else (left, right)
+
+
+def _facing(spans: np.ndarray, width_px: int) -> np.ndarray:
+    """Which lines ``(n, 2)``, left and right, belong to a page that the right edge cuts, bool (n,)."""
+    none = np.zeros(len(spans), bool)
+    cut = spans[:, 1] >= (1 - EDGE) * width_px
+    if cut.sum() < LEAST_LINES or cut.all():
+        return none
+    gutter = float(np.percentile(spans[~cut, 1], 90))
+    begins = spans[cut & (spans[:, 0] > gutter - EDGE * width_px), 0]
+    if len(begins) < max(LEAST_LINES, LEAST_SHARE * int((~cut).sum())):
+        return none
+    facing = spans[:, 0] >= float(np.percentile(begins, 10)) - EDGE * width_px
+    lengths = spans[:, 1] - spans[:, 0]
+    return facing if np.median(lengths[facing]) < SHORT * np.median(lengths[~facing]) else none
