@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ from carrel_export.source import ExportError, Source
 Ink = NDArray[np.float32]
 
 CALIBRATION_LINES = 96
-CALIBRATION_WIDTH_PX = 768
+CALIBRATION_ASPECT = 16
+"""Width of the calibration lines, in line heights."""
 CHECKED_LINES = 16
 LARGEST_DIFFERENCE = 1e-2
 """Most that a logit of the exported network may differ from the trained one's."""
@@ -135,27 +137,38 @@ def _build(source: Source, order: Order, part: Path) -> dict[str, Any]:
     made.figures.update({"val_lines": len(order.reading), "val_cer_greedy_fp32": round(wide.cer, 4)})
     order.say(f"onnx fp32: CER {wide.cer:.2%} on {len(order.reading)} lines")
     read = partial(_read, source, order)
-    inks = _calibration_inks(source, order.calibrating)
+    inks = _calibration_inks(source, order.calibrating) if "int8" in order.precisions else []
     best = wide
     if "onnx" in order.formats and "int8" in order.precisions:
         target = part / "model.int8.onnx"
-        write = lambda file, keep: onnx_export.quantize(fp32, file, inks, keep)  # noqa: E731
-        quantizer = Quantizer("onnx int8", onnx_export.layers(fp32), write, onnx_export.runner)
+        quantizer = _quantizer("onnx int8", onnx_export, fp32, inks)
         passed = quantize_within_gate(quantizer, target, wide, read, order.gate, order.say)
         made.files["onnx-int8"] = target
         made.note("onnx-int8", passed)
         best = passed.measured
     if "openvino" in order.formats:
         _openvino(made, order, inks, wide, read)
-    texts = [s.text for s in order.reading]
-    fitted = calibrate(best.logits, texts, source.alphabet, order.language)
+    fitted = calibrate(best.logits, [s.text for s in order.reading], source.alphabet, order.language)
     made.figures[f"val_cer_search_{'fp32' if best is wide else 'int8'}"] = round(fitted.search_cer, 4)
+    _keep_what_was_ordered(made, source, order)
+    return _manifest(source, order, made, fitted.entry)
+
+
+def _keep_what_was_ordered(made: Made, source: Source, order: Order) -> None:
     if "onnx" not in order.formats or "fp32" not in order.precisions:
         made.files.pop("onnx-fp32").unlink()
     if order.with_weights:
-        made.files["weights"] = part / "weights.safetensors"
+        made.files["weights"] = made.part / "weights.safetensors"
         _save_weights(source.network, made.files["weights"])
-    return _manifest(source, order, made, fitted.entry)
+
+
+def _quantizer(name: str, how: ModuleType, fp32: Path, inks: Sequence[Ink]) -> Quantizer:
+    """int8 by `onnx_export` or `openvino_export`, which offer the same functions."""
+
+    def write(file: Path, keep: Sequence[str]) -> None:
+        how.quantize(fp32, file, inks, keep)
+
+    return Quantizer(name, how.layers(fp32), write, how.runner)
 
 
 def _openvino(
@@ -176,8 +189,7 @@ def _openvino(
         made.note("openvino-fp32", Passed(measured))
     if "int8" in order.precisions:
         target = made.part / "model.int8.xml"
-        write = lambda file, keep: openvino_export.quantize(fp32, file, inks, keep)  # noqa: E731
-        quantizer = Quantizer("openvino int8", openvino_export.layers(fp32), write, openvino_export.runner)
+        quantizer = _quantizer("openvino int8", openvino_export, fp32, inks)
         passed = quantize_within_gate(quantizer, target, wide, read, order.gate, order.say)
         made.files.update({"openvino-int8": target, "openvino-int8-weights": target.with_suffix(".bin")})
         made.note("openvino-int8", passed)
@@ -192,7 +204,7 @@ def _calibration_inks(source: Source, lines: Sequence[LineSample]) -> list[Ink]:
     chosen = np.random.default_rng(0).choice(len(lines), min(CALIBRATION_LINES, len(lines)), replace=False)
     inks = [source.line_input.of(lines[i].gray) for i in chosen]
     missing = ((0, 0),) * 3
-    width = CALIBRATION_WIDTH_PX
+    width = CALIBRATION_ASPECT * source.line_input.height_px
     return [np.pad(ink, (*missing, (0, max(0, width - ink.shape[3]))))[..., :width] for ink in inks]
 
 

@@ -10,6 +10,8 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
             line = next(self._rest, None)
             return None if line is None else {"ink": line}
 
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder, _quiet():
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder, _without_advice():
         static = Path(folder) / "static.onnx"
         quantize_static(
             str(fp32),
@@ -100,15 +102,16 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
         )
 
 
-class _quiet:  # noqa: N801
-    """No advice from onnxruntime's quantizer on the root logger while this lasts."""
-
-    def __enter__(self) -> None:
-        self._level = logging.root.level
-        logging.root.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.root.setLevel(self._level)
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep the advice of onnxruntime's quantizer off the root logger and off stdout, which carries results only."""
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        logging.root.setLevel(level)
 
 
 def session(file: Path) -> Any:

@@ -6,7 +6,9 @@ Both libraries send telemetry by default; the switches below are theirs for auto
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ os.environ.setdefault("CI", "true")
 
 Ink = NDArray[np.float32]
 
+CALIBRATION_LINES = 32
+"""NNCF runs these many times over, once for each correction of a bias."""
 QUANTIZED = ("Convolution", "LSTMSequence", "MatMul")
 
 
@@ -45,9 +49,9 @@ def quantize(onnx_file: Path, target: Path, lines: Sequence[Ink], keep_fp32: Seq
 
     nncf.set_log_level(logging.ERROR)
     ignored = nncf.IgnoredScope(names=list(keep_fp32), validate=False)
-    model = nncf.quantize(
-        openvino.convert_model(str(onnx_file)), nncf.Dataset(list(lines)), subset_size=len(lines), ignored_scope=ignored
-    )
+    model = openvino.convert_model(str(onnx_file))
+    with redirect_stdout(sys.stderr):  # its progress bars; stdout carries results only
+        model = nncf.quantize(model, nncf.Dataset(list(lines[:CALIBRATION_LINES])), ignored_scope=ignored)
     openvino.save_model(model, str(target), compress_to_fp16=True)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from carrel.errors import ModelError
+from carrel.errors import ModelError, UsageError
 from carrel.store.models import open_model
 from carrel_cli.main import cli
 
@@ -85,3 +86,13 @@ def test_control_characters_of_a_manifest_do_not_reach_the_terminal(models: Path
         assert result.exception is None
         assert "\x1b" not in result.stdout
         assert "\x07" not in result.stdout
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="the export extra is installed here")
+def test_export_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    words = ["export", "best.pt", "--to", str(tmp_path / "model"), "--calibration", "lines.zip"]
+    result = CliRunner().invoke(cli, words)
+    assert isinstance(result.exception, UsageError)
+    assert "torch" in str(result.exception)
+    assert "carrel[export]" in str(result.exception)
+    assert not (tmp_path / "model").exists()

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
-pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
+onnx = pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
 from carrel.backends.ort import OrtBackend  # noqa: E402
 from carrel.decode.ngram import read_ngrams  # noqa: E402
@@ -53,10 +53,13 @@ def _samples(pack: Path, split: str) -> list[LineSample]:
     return list(read_packs(pack.parent, (split,), [pack.stem]))
 
 
-def _order(pack: Path, **changes: Any) -> Order:
+def _order(pack: Path) -> Order:
     language = read_ngrams(MODELS / "language-fr-en" / "ngram.bin")
-    lines = (_samples(pack, "train"), _samples(pack, "val"))
-    return Order("again", *lines, language, **{"say": lambda _: None, **changes})
+    return Order("again", _samples(pack, "train"), _samples(pack, "val"), language, say=_silent)
+
+
+def _silent(line: str) -> None:
+    assert line
 
 
 def test_exported_folder_is_whole_and_says_what_was_measured(exported: tuple[Path, Result]) -> None:
@@ -81,7 +84,7 @@ def test_run_time_reads_what_the_checkpoint_reads(exported: tuple[Path, Result],
             logits = source.network(torch.from_numpy(source.line_input.of(sample.gray)))[0].numpy()
         read = recognizer.logits_of(sample.gray)
         assert np.abs(read - logits).max() < 1e-2
-        assert recognizer.text_of(recognizer.decode(read)[0]) == greedy(logits, source.alphabet).strip()
+        assert recognizer.text_of(recognizer.decode(read)[0]) == greedy(logits, str(source.alphabet)).strip()
 
 
 def test_bad_calibration_set_is_refused_and_the_old_model_stays(pack: Path, tmp_path: Path) -> None:
@@ -103,6 +106,29 @@ def _digests(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_openvino_files_pass_the_same_gate(pack: Path, tmp_path: Path) -> None:
+    for module in ("openvino", "nncf"):
+        pytest.importorskip(module, reason=f"the export extra ({module}) is not installed")
+    from carrel_export.openvino_export import runner
+
+    source = open_source(SHIPPED)
+    manifest = publish_source(
+        source, dataclasses.replace(_order(pack), formats=("openvino",), gate=0.03), tmp_path / "m"
+    )
+    model = open_model(tmp_path / "m", "recognition")
+    assert model.verify() == ()
+    roles = {f"openvino-{precision}{part}" for precision in ("fp32", "int8") for part in ("", "-weights")}
+    assert set(manifest["files"]) == roles
+    assert manifest["files"]["openvino-int8-weights"]["bytes"] < 0.35 * sum(
+        p.numel() * 4 for p in source.network.parameters()
+    )
+    sample = _samples(pack, "val")[0]
+    with torch.inference_mode():
+        expected = source.network(torch.from_numpy(source.line_input.of(sample.gray)))[0].numpy()
+    assert np.abs(runner(tmp_path / "m" / "model.fp32.xml")(source.line_input.of(sample.gray)) - expected).max() < 0.2
+
+
 def test_layer_that_hurts_is_left_in_floating_point(tmp_path: Path) -> None:
     """Six layers, one of which spoils the reading when it is quantized."""
     wide = Measured(np.array([0, 0]), np.array([10, 10]), [np.eye(4, dtype=np.float32)] * 2)
@@ -116,15 +142,18 @@ def test_layer_that_hurts_is_left_in_floating_point(tmp_path: Path) -> None:
         errors = np.array([int(hurt >= 0.5)] * count)
         return Measured(errors, wide.characters[:count], [row + np.float32(hurt) for row in wide.logits[:count]])
 
-    quantizer = Quantizer("toy", ("a", "b", "bad", "c", "d", "e"), write, lambda file: file.read_text())
-    passed = quantize_within_gate(quantizer, tmp_path / "toy", wide, read, 0.003, lambda _: None)
+    def run(file: Path) -> Any:
+        return file.read_text()
+
+    quantizer = Quantizer("toy", ("a", "b", "bad", "c", "d", "e"), write, run)
+    passed = quantize_within_gate(quantizer, tmp_path / "toy", wide, read, 0.003, _silent)
     assert passed.kept == ("bad",)
     assert passed.sensitivity[0][0] == "bad"
     assert (tmp_path / "toy").read_text() == "bad"
 
 
 def test_every_problem_is_named_at_once(pack: Path, tmp_path: Path) -> None:
-    order = _order(pack, formats=("tflite", "onnx"), precisions=("int3",))
+    order = dataclasses.replace(_order(pack), formats=("tflite", "onnx"), precisions=("int3",))
     source = open_source(SHIPPED)
     broken = Source(source.network, "", source.line_input, 4, "none", "test")
     with pytest.raises(ExportError) as caught:
@@ -187,8 +216,6 @@ def test_folder_is_replaced_whole_and_its_card_kept(tmp_path: Path) -> None:
 
 
 def test_external_data_of_a_real_onnx_file_is_found(tmp_path: Path) -> None:
-    import onnx
-
     model = onnx.load(str(SHIPPED / "model.fp32.onnx"))
     onnx.save(
         model, str(tmp_path / "outside.onnx"), save_as_external_data=True, location="outside.bin", size_threshold=0

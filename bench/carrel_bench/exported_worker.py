@@ -1,0 +1,89 @@
+"""One network on one runtime, reading lines for `carrel_bench.exported`; a process of its own, so that its memory is known.
+
+``exported_worker.py MODEL_FOLDER ROLE RUNTIME``; a question names a file of lines (``.npz``), the answer holds the texts,
+the processor seconds from line images to texts, and the peak of the resident memory so far.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.backends import Backend
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.store.models import Model, open_model
+
+Array = NDArray[np.float32]
+
+
+class Defaults:
+    """onnxruntime with its own defaults, but one thread: what exporting and loading a network gives anybody."""
+
+    def __init__(self, contents: bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session: Any = onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
+
+    def run(self, array: Array) -> Array:
+        return self._session.run(None, {"ink": array})[0]
+
+
+class OpenvinoFile:
+    """OpenVINO's own file, run as Carrel's backend runs ONNX on OpenVINO: lines padded to steps, one thread."""
+
+    def __init__(self, network: bytes, weights: bytes) -> None:
+        from carrel.backends.openvino import core_of_openvino
+
+        core = core_of_openvino()
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+        model = core.read_model(network, np.frombuffer(weights, np.uint8).copy())
+        self._request: Any = core.compile_model(model, "CPU", settings).create_infer_request()
+
+    def run(self, array: Array) -> Array:
+        from carrel.backends.openvino import cut, pad
+
+        padded = pad(array)
+        return cut(np.array(self._request.infer({0: padded})[0]), padded.shape, array.shape)
+
+
+def open_backend(model: Model, role: str, runtime: str) -> Backend:
+    """The file with this role on ``defaults``, ``onnxruntime`` or ``openvino`` (as fp32, or ``openvino-bf16``)."""
+    contents = model.read_file(role)
+    if runtime == "defaults":
+        return Defaults(contents)
+    if role.startswith("openvino"):
+        return OpenvinoFile(contents, model.read_file(f"{role}-weights"))
+    if runtime.startswith("openvino"):
+        from carrel.backends.openvino import OpenvinoBackend
+
+        return OpenvinoBackend(contents, model.name, "cpu", runtime.removeprefix("openvino-") or "fp32", 1)
+    from carrel.backends.ort import OrtBackend
+
+    return OrtBackend(contents, model.name)
+
+
+def main() -> None:
+    folder, role, runtime = sys.argv[1:]
+    model = open_model(Path(folder), "recognition")
+    recognizer = CtcRecognizer(model, open_backend(model, role, runtime))
+    for question in map(json.loads, sys.stdin):
+        with np.load(question["lines"]) as saved:
+            lines = [saved[name] for name in saved.files]
+        began = time.process_time()
+        texts = [recognizer.text_of(recognizer.decode(recognizer.logits_of(line))[0]) for line in lines]
+        seconds = time.process_time() - began
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"texts": texts, "cpu_s": seconds, "peak_mib": peak_mib}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
