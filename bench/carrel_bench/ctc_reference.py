@@ -1,4 +1,4 @@
-"""Slow, obvious CTC decoding in float64: what the fast decoder is held against."""
+"""Slow, obvious CTC decoding in float64: what the fast decoder is held against, by tests and by `carrel_bench.decode_oracle`."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def prefix_search(
     log_scale = 0.0
     for row in probabilities:
         following: dict[Text, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        labels = [(int(label), float(row[label])) for label in np.flatnonzero(row) if label != blank]
         for text, (by_blank, by_character) in beam.items():
             total = by_blank + by_character
             following[text][0] += total * row[blank]
             if text:
                 following[text][1] += by_character * row[text[-1]]
-            for label in np.flatnonzero(row):
-                if label != blank:
-                    source = by_blank if text and text[-1] == label else total
-                    mass = source * row[label] * (factor(text, int(label)) if source > 0.0 else 0.0)
-                    following[(*text, int(label))][1] += mass
+            for label, probability in labels:
+                source = by_blank if text and text[-1] == label else total
+                mass = source * probability * (factor(text, label) if source > 0.0 else 0.0)
+                following[(*text, label)][1] += mass
         ranked = sorted(following.items(), key=lambda item: -sum(item[1]))
         best = sum(ranked[0][1])
         beam = {
@@ -123,18 +123,20 @@ def viterbi_starts(probabilities: Reals, text: Text, blank: int = 0) -> list[int
     labels = _with_blanks(text, blank)
     with np.errstate(divide="ignore"):
         scores = np.log(probabilities)
-    skips = set(_skips(labels, blank).tolist())
-    best = np.full((len(probabilities), len(labels)), -np.inf)
-    step = np.zeros(best.shape, np.int64)
-    best[0, :2] = scores[0, labels[:2]]
+    places = np.arange(len(labels))
+    back = np.zeros((3, len(labels)))  # scores by staying, from the place before, from two places before
+    may_skip = np.isin(places, _skips(labels, blank))
+    best = np.where(places < 2, scores[0, labels], -np.inf)
+    step = np.zeros((len(probabilities), len(labels)), np.int64)
     for t in range(1, len(probabilities)):
-        for i, label in enumerate(labels):
-            sources = [i, i - 1, i - 2] if i in skips else [i, i - 1]
-            source = max((s for s in sources if s >= 0), key=lambda s: best[t - 1, s])
-            best[t, i] = best[t - 1, source] + scores[t, label]
-            step[t, i] = source
+        back[:] = -np.inf
+        back[0], back[1, 1:] = best, best[:-1]
+        back[2, 2:] = np.where(may_skip[2:], best[:-2], -np.inf)
+        source = back.argmax(axis=0)
+        best = back[source, places] + scores[t, labels]
+        step[t] = places - source
     i = len(labels) - 1
-    if text and best[-1, i - 1] > best[-1, i]:
+    if text and best[i - 1] > best[i]:
         i -= 1
     starts = [0] * len(text)
     for t in range(len(probabilities) - 1, -1, -1):

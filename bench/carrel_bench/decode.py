@@ -1,4 +1,6 @@
-"""Carrel's beam search against fast-ctc-decode, pyctcdecode and flashlight-text: ``python -m carrel_bench.decode``.
+"""Carrel's beam search against fast-ctc-decode, pyctcdecode and flashlight-text.
+
+``python -m carrel_bench.decode --data DIR``: test lines of the packs in DIR, through the shipped network.
 
 Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
 machine slows all of them alike. Times are processor time of the decoding thread; each decoder gets its input as it
@@ -138,6 +140,13 @@ def shipped_logits(packs: Path, count: int, file: Path) -> None:
     np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array(model.manifest["alphabet"]))
 
 
+def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:
+    """Logits of each line and the alphabet from a file of `shipped_logits`."""
+    with np.load(file) as saved:
+        parts = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
+        return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
+
+
 def _crops(pack: Path, count: int) -> list[NDArray[np.uint8]]:
     """The first lines of a pack's test split."""
     with zipfile.ZipFile(pack) as archive:
@@ -149,8 +158,12 @@ def _crops(pack: Path, count: int) -> list[NDArray[np.uint8]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Beam search decoders side by side.")
-    parser.add_argument("--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet")
-    parser.add_argument("--packs", type=Path, help="line packs to make logits of with the shipped network")
+    parser.add_argument(
+        "--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet instead"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder of line packs (*.zip): logits of its test lines by the shipped network"
+    )
     parser.add_argument("--ngrams", type=Path, help="n-gram file; the shipped one by default")
     parser.add_argument("--lines", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=5)
@@ -160,9 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         logits = options.logits or Path(folder) / "logits.npz"
         if options.logits is None:
-            if options.packs is None:
-                parser.error("give --logits or --packs")
-            shipped_logits(options.packs, options.lines, logits)
+            if options.data is None:
+                parser.error("give --data or --logits")
+            shipped_logits(options.data, options.lines, logits)
         ngrams = options.ngrams or _shipped_ngrams()
         arpa = Path(folder) / "model.arpa"
         write_arpa(read_ngrams(ngrams), arpa, SPACE)

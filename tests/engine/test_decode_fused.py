@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import oracle_decode as oracle
 from carrel.decode.beam import beam_search, beam_search_lines
 from carrel.decode.lexicon import Lexicon
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
+from carrel_bench import ctc_reference as oracle
 from carrel_export.ngram import build
 
 ALPHABET = "abc"

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.records import MEMORY, READING, address_of
-
-FLAG_PADDING = 8
+from carrel.kernels.records import MEMORY, PADDING, READING, address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class Memory:
     readings: NDArray[np.void]  # (lines * alternatives,) READING
     characters: NDArray[np.int32]  # (3, room): classes, first frames, frames after the last
     certainties: NDArray[np.float64]  # (room,)
+    places: NDArray[np.int64]  # (lines, 2), the fields of LINE
     record: NDArray[np.void]  # (1,) MEMORY
+    addresses: tuple[int, int]  # of the record and the places
 
     @property
     def size_bytes(self) -> int:
@@ -47,7 +47,9 @@ def memory_for(width: int, classes: int, alternatives: int, longest: int, lines:
     for name, array in {**scratch, **results}.items():
         record[f"at_{name}"] = address_of(array)
     record["longest"], record["room"] = longest, room
-    return Memory(longest, lines, room, scratch, readings, characters, certainties, record)
+    places = np.empty((lines, 2), np.int64)
+    addresses = (address_of(record), address_of(places))
+    return Memory(longest, lines, room, scratch, readings, characters, certainties, places, record, addresses)
 
 
 def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any]]:
@@ -56,6 +58,7 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
     A frame adds at most ``width`` nodes and twice as many marks.
     """
     nodes, pairs = 1 + width * longest, width * classes
+    padded = -(-classes // PADDING) * PADDING
     return {
         "nodes": np.empty((nodes, 7), np.int32),
         "factors": np.empty(nodes, np.float64),
@@ -68,9 +71,9 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
         "probabilities": np.zeros(classes, np.float64),
         "candidates": np.empty(classes, np.int32),
         "tries": np.empty(classes, np.int32),
-        "flags": np.zeros(-(-classes // FLAG_PADDING) * FLAG_PADDING, np.uint8),
+        "flags": np.zeros(padded, np.uint8),
         "powers": np.empty(classes, np.float32),
         "levels": np.empty(3, np.float64),
-        "frames": np.empty((2, longest), np.float64),
+        "frames": np.empty((3, longest), np.float64),
         "chances": np.empty((2, longest), np.float64),
     }

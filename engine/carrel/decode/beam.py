@@ -171,8 +171,8 @@ class Search:
         found: list[Readings] = []
         for part in _parts(lines, memory.lines, memory.room // self.shape[2]):
             rows = [np.ascontiguousarray(line) for line in part]
-            places = np.array([(address_of(line), len(line)) for line in rows], np.int64)
-            read_lines(self.address, address_of(memory.record), address_of(places), len(rows))
+            memory.places[: len(rows)] = [(address_of(line), len(line)) for line in rows]
+            read_lines(self.address, *memory.addresses, len(rows))
             found += _readings(memory, len(rows), self.shape[2])
         return found
 

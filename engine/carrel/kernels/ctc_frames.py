@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from carrel.kernels.compiled import inner
 
 LOG2_E = 1.4426950408889634
-PADDING = 8
-"""Flags are read eight at a time: a row of them is padded to a multiple of this."""
 
 
 @inner
@@ -37,12 +35,12 @@ def powers_of(
 ) -> np.float32:
     """Fill ``powers`` with ``2 ** ((row - largest) * scale)`` and return their sum.
 
-    The whole part goes to the exponent's bits, the fraction through a polynomial; relative error under 1e-6, and 2^-126
-    for anything smaller.
+    The whole part goes to the exponent's bits, the fraction through a polynomial; relative error under 1e-6, and 2^-100
+    for anything smaller (denormal numbers would be slow).
     """
     total = np.float32(0.0)
     for j in range(len(row)):
-        exponent = max((row[j] - largest) * scale, np.float32(-126.0))
+        exponent = max((row[j] - largest) * scale, np.float32(-100.0))
         floor = np.floor(exponent)
         x = exponent - floor
         power = np.int32(np.int32(np.int32(floor) + np.int32(127)) << np.int32(23)).view(np.float32)
@@ -92,9 +90,9 @@ def candidates_of(
     for word in range(len(words)):
         some = words[word]
         if some != 0:
-            for j in range(PADDING):
+            for j in range(8):
                 if some & np.uint64(1):
-                    label = PADDING * word + j
+                    label = 8 * word + j
                     candidates[count] = label
                     probabilities[label] = powers[label] * inverse
                     count += 1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from carrel.kernels.compiled import array_at, inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_end
-from carrel.kernels.ctc_frames import LOG2_E, PADDING
+from carrel.kernels.ctc_frames import LOG2_E
 from carrel.kernels.ctc_search import (
     CONTEXT,
     LABEL,
@@ -24,7 +24,7 @@ from carrel.kernels.ctc_search import (
     Workspace,
     search_line,
 )
-from carrel.kernels.records import ARC, BROKEN, LINE, MEMORY, NONE, READING, SETTINGS, STATE
+from carrel.kernels.records import ARC, BROKEN, LINE, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
@@ -94,7 +94,7 @@ def write_spans(
         held = False
         for t in range(first, after):
             p = math.exp((logits[t, label] - work.frames[0, t]) * scale) * work.frames[1, t]
-            blank = math.exp((logits[t, rules.blank] - work.frames[0, t]) * scale) * work.frames[1, t]
+            blank = work.frames[2, t]
             own += p
             others += 1.0 - blank
             if p > highest:
@@ -246,6 +246,7 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
     )
     pairs = s.width * s.classes
     nodes = 1 + s.width * m.longest
+    padded = (s.classes + PADDING - 1) // PADDING * PADDING
     work = Workspace(
         array_at(m.at_nodes, (nodes, 7), np.int32),
         array_at(m.at_factors, (nodes,), np.float64),
@@ -258,11 +259,11 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_probabilities, (s.classes,), np.float64),
         array_at(m.at_candidates, (s.classes,), np.int32),
         array_at(m.at_tries, (s.classes,), np.int32),
-        array_at(m.at_flags, ((s.classes + PADDING - 1) // PADDING * PADDING,), np.uint8),
+        array_at(m.at_flags, (padded,), np.uint8),
         array_at(m.at_powers, (s.classes,), np.float32),
         array_at(m.at_levels, (3,), np.float64),
         array_at(m.at_levels, (3,), np.int64),
-        array_at(m.at_frames, (2, m.longest), np.float64),
+        array_at(m.at_frames, (3, m.longest), np.float64),
         array_at(m.at_chances, (2, m.longest), np.float64),
     )
     readings = array_at(m.at_readings, (count, s.alternatives), READING)

@@ -60,11 +60,11 @@ class Workspace(NamedTuple):
     probabilities: NDArray[np.float64]  # (classes,)
     candidates: NDArray[np.int32]  # (classes,)
     tries: NDArray[np.int32]  # (classes,)
-    flags: NDArray[np.uint8]  # (classes, padded to a multiple of 8)
+    flags: NDArray[np.uint8]  # (classes, padded to a multiple of `PADDING`)
     powers: NDArray[np.float32]  # (classes,)
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
-    frames: NDArray[np.float64]  # (2, frames): largest logit, inverse mass
+    frames: NDArray[np.float64]  # (3, frames): largest logit, inverse mass, probability of the blank
     chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
 
 
@@ -185,7 +185,9 @@ def extend(
                 work.origins[TO_CONTEXT, extensions] = to_context
                 work.origins[TO_WORD, extensions] = to_word
                 extensions += 1
-                best = max(best, mass)
+                if mass > best:
+                    best = mass
+                    cut = max(cut, best * rules.beam_threshold)
     return extensions, best
 
 
@@ -370,7 +372,7 @@ def advance(
     for pair in range(pairs):
         work.taken[work.origins[PAIR, pair]] = 0
     best = max(best, best_extension)
-    level = max(best * rules.beam_threshold, np.finfo(np.float64).tiny)
+    level = max(best * rules.beam_threshold, cut, np.finfo(np.float64).tiny)
     tie = level
     room = 0
     if reaching(work, occupied, extensions, level) > rules.width:
@@ -449,7 +451,7 @@ def search_line(
         )
         if count == 0:
             return BROKEN, np.float64(t)
-        work.frames[0, t], work.frames[1, t] = largest, inverse
+        work.frames[0, t], work.frames[1, t], work.frames[2, t] = largest, inverse, work.powers[rules.blank] * inverse
         if count == 1 and work.candidates[0] == rules.blank:
             if not after_blank:
                 fold(work, occupied)

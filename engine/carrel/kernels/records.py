@@ -24,6 +24,10 @@ READING = np.dtype([("length", "<i8"), ("score", "<f8"), ("confidence", "<f8")])
 NONE, BROKEN = -1, -2
 
 
+PADDING = 8
+"""Flags are read eight at a time: a row of them is padded to a multiple of this."""
+
+
 def _numbers(*names: str) -> list[tuple[str, str]]:
     return [(name, "<i8") for name in names]
 
@@ -80,4 +84,4 @@ MEMORY = np.dtype(
 
 def address_of(array: NDArray[np.generic]) -> int:
     """Where an array's memory begins; whoever uses this keeps the array."""
-    return int(array.__array_interface__["data"][0])
+    return array.ctypes.data
