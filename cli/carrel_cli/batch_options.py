@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from carrel.backends.choose import parse_memory
 from carrel.batch import sandbox
 from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers
@@ -33,7 +34,7 @@ _OPTIONS = (
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True),
     click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model."),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
-    click.option("--memory", type=click.IntRange(min=1), metavar="MIB", help="For all workers together.  [default: four fifths of what is free]"),
+    click.option("--memory", metavar="SIZE", help="For all workers together, like 800M or 4G.  [default: four fifths of what is free]"),
     click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
     click.option("--decode-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S", help="A file that takes longer to open or decode fails."),
     click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
@@ -66,24 +67,22 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
     root = source.resolve() if source.is_dir() else source.resolve().parent
     if folders.output == root or root.is_relative_to(folders.state):
         raise UsageError(f"{output}: results would lie among the scans; choose another folder with -o")
-    asked = options["memory"]
-    plan = plan_workers(asked * _MIB if asked else None, options["workers"])
     read = ReadOptions(
         languages=tuple(options["lang"].split("+")),
         writing=options["writing"],
         model=options["model"].resolve() if options["model"] else None,
-        threads=plan.threads,
         max_megapixels=options["max_megapixels"],
     )
+    plan = plan_workers(read, parse_memory(options["memory"]) if options["memory"] else None, options["workers"])
     settings = Settings(
-        read,
+        plan.options,
         options["formats"] or ("text",),
         review_below=options["review_below"],
         most_pages=options["max_pages"],
         most_bytes=options["max_file"] * _MIB,
         entry=options["entry"],
     )
-    limits = Limits(options["page_timeout"], options["decode_timeout"], plan.worker_bytes)
+    limits = Limits(options["page_timeout"], options["decode_timeout"], plan.promised_bytes)
     sandbox.forbid_dumps()
     return Batch(
         root,

@@ -14,7 +14,9 @@ from carrel.errors import CarrelError
 OWN_COMMANDS = {
     "batch": "carrel_cli.batch",
     "check": "carrel_cli.check",
+    "devices": "carrel_cli.devices",
     "eval": "carrel_cli.evaluate",
+    "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",
     "models": "carrel_cli.models",
     "privacy": "carrel_cli.privacy",

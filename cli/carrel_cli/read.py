@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page
 from carrel.store.output import make_folder, write_file
+from carrel_cli.running import running_of, running_options
 
 if TYPE_CHECKING:
     from carrel.reader import Reader
@@ -62,7 +63,7 @@ class Target:
     show_default=True,
     help="Search handwriting with a model of French and English.",
 )
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="Processor threads.  [default: all allowed]")
+@running_options
 @click.option("--binarize", is_flag=True, help="Read in black and white; gray is better on most scans.")
 @click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
@@ -76,10 +77,10 @@ def command(
     writing: str,
     model: Path | None,
     language_model: bool,
-    threads: int,
     binarize: bool,
     overlay: bool,
     quiet: bool,
+    **running: Any,
 ) -> None:
     """Read scans and PDFs: FILES in, their text out."""
     target = Target(output, formats or ("text",), overlay)
@@ -91,9 +92,9 @@ def command(
         languages=tuple(lang.split("+")),
         writing=writing,  # type: ignore[arg-type]
         model=model,
-        threads=threads,
         language_model=language_model,
         binarize=binarize,
+        **running_of(running),
     )
     failures = read_files(files, target, options, quiet=quiet)
     if failures:

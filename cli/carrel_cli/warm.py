@@ -1,4 +1,4 @@
-"""``carrel warm``: compile the kernels ahead of the first page."""
+"""``carrel warm``: what is done once for a machine, done ahead of the first page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 
 @click.command("warm")
 def command() -> None:
-    """Compile the kernels for this processor now, so that the first page does not wait for them."""
+    """Compile the kernels for this processor and try what networks run fastest on, so that no page waits for it."""
     from carrel.batch.plan import cache_folder
     from carrel.kernels.build import warm
 
@@ -18,3 +18,18 @@ def command() -> None:
         return
     kind = "a library" if warmed.library else "numba's cache (there is no linker for a library)"
     click.echo(f"compiled kernels are in {warmed.folder}, as {kind}", err=True)
+    measure()
+
+
+def measure() -> None:
+    """Try the networks on every runtime that is installed, so that no page waits for that either."""
+    from carrel.backends.choose import asked_of
+    from carrel.backends.probe import survey
+    from carrel.engines import network_models
+    from carrel.options import ReadOptions
+
+    click.echo("trying what networks run fastest on ...", err=True)
+    asked = asked_of(ReadOptions())
+    done = survey(network_models(ReadOptions()), asked.cores, fits=lambda runtime: True, thorough=True)
+    tried = len(done.measured)
+    click.echo(f"{tried} ways tried, {sum(bool(m.fault) for m in done.measured)} unfit; see carrel devices", err=True)

@@ -1,10 +1,13 @@
-"""The models of a reader: verified, loaded, and put together for the options given."""
+"""The models of a reader: verified, planned for, loaded, and put together for the options given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from carrel.backends.ort import OrtBackend
+from carrel import memory
+from carrel.backends.choose import asked_of, choose
+from carrel.backends.networks import open_line_network, open_page_network
+from carrel.backends.plan import Plan
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.layout import Heatmaps
 from carrel.options import ReadOptions
@@ -18,51 +21,79 @@ HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
+SMALL_PAGE_PX = 1_000_000
+"""A reader is refused where not even such a page fits; larger ones are looked at when they come."""
 
 
 @dataclass(frozen=True)
 class Engines:
     """What a page is read with. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
-    every model as ``name@sha256[:12]``."""
+    every model as ``name@sha256[:12]``; ``plan`` says on what, and how much at a time."""
 
     router: Router
     heatmaps: Heatmaps | None
     models: tuple[str, ...]
+    plan: Plan
+
+    def threads_for(self, pixels: int) -> int:
+        """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
+        memory.trim()
+        limit_bytes = memory.limit()
+        if limit_bytes is None:
+            return self.plan.threads
+        spare = limit_bytes * (1 - memory.MARGIN) - self.plan.fixed_bytes - memory.page_bytes(pixels)
+        return max(1, min(self.plan.threads, 1 + int(spare // max(1, self.plan.thread_bytes))))
+
+
+def network_models(options: ReadOptions) -> dict[str, Model]:
+    """The networks that reading needs, by task.
+
+    Raises
+    ------
+    ModelError
+        One is missing or damaged.
+    """
+    handwriting = shipped_model(HANDWRITING_MODEL, "recognition")
+    if options.model is not None:
+        handwriting = open_model(options.model, "recognition")
+    models = {"recognition": handwriting, "writing": shipped_model(WRITING_MODEL, "writing")}
+    if has_shipped_model(SEGMENTER_MODEL):
+        models["segmentation"] = shipped_model(SEGMENTER_MODEL, "segmentation")
+    return models
 
 
 def load_engines(options: ReadOptions) -> Engines:
-    """Load everything that reading needs.
+    """Load everything that reading needs, and keep the memory limit from then on.
 
     Raises
     ------
     ModelError
         A model or a language of Tesseract is missing or damaged.
+    UsageError
+        A device that was asked for is not there, or nothing fits into the memory.
     """
-    if options.model is not None:
-        handwriting = open_model(options.model, "recognition")
-    else:
-        handwriting = shipped_model(HANDWRITING_MODEL, "recognition")
-    writing = shipped_model(WRITING_MODEL, "writing")
-    segmenter = shipped_model(SEGMENTER_MODEL, "segmentation") if has_shipped_model(SEGMENTER_MODEL) else None
-    language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
-    ngrams = load_ngrams(language) if language else None
-    ctc = CtcRecognizer(handwriting, OrtBackend(handwriting.read_file("onnx-int8"), handwriting.name), ngrams)
-    classifier = WritingClassifier(writing, OrtBackend(writing.read_file("onnx"), writing.name))
+    models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
+    asked = asked_of(options, page_px=SMALL_PAGE_PX)
+    plan = choose(asked, models)
+    memory.set_limit(asked.memory_bytes, plan.fixed_bytes, watched=options.memory_bytes is not None)
+    language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
+    handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
+    ctc = CtcRecognizer(
+        handwriting,
+        open_line_network(handwriting, plan.runtime, plan.threads),
+        load_ngrams(language) if language else None,
+    )
+    classifier = WritingClassifier(writing, open_line_network(writing, plan.runtime, plan.threads))
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
     return Engines(
         Router(printed, ctc, classifier.probability_printed, options.writing),
-        _heatmaps(segmenter) if segmenter else None,
+        open_page_network(segmenter, plan.runtime) if segmenter else None,
         tuple(model.identity for model in used),
+        plan,
     )
 
 
 def load_ngrams(model: Model) -> NgramModel:
     """The n-grams of a ``language`` model."""
     return parse_ngrams(model.read_file("ngram"), model.name)
-
-
-def _heatmaps(model: Model) -> Heatmaps:
-    role = "onnx-int8" if "onnx-int8" in model.manifest["files"] else "onnx"
-    backend = OrtBackend(model.read_file(role), model.name)
-    return lambda ink: backend.run(ink[None, None])[0]

@@ -23,6 +23,8 @@ from carrel.errors import InputError
 MIB = 2**20
 MARGIN = 0.06
 """Share of the limit that is kept free for what is not foreseen."""
+SMALLER_COPIES = 0.3
+"""Bytes for each px of a page in reduced copies of it."""
 WATCH_EVERY_S = 0.05
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -45,10 +47,11 @@ _state = _State()
 _changed = threading.Condition(threading.RLock())
 
 
-def set_limit(limit_bytes: int | None, fixed_bytes: int = 0) -> None:
+def set_limit(limit_bytes: int | None, fixed_bytes: int = 0, *, watched: bool = False) -> None:
     """Stay within ``limit_bytes`` from now on; None lifts the limit.
 
-    ``fixed_bytes`` is what everything that is loaded sooner or later needs, whatever the page.
+    ``fixed_bytes`` is what everything that is loaded sooner or later needs, whatever the page. ``watched`` starts a thread
+    that looks on.
     """
     with _changed:
         _state.limit_bytes, _state.fixed_bytes = limit_bytes, fixed_bytes
@@ -56,7 +59,7 @@ def set_limit(limit_bytes: int | None, fixed_bytes: int = 0) -> None:
     if limit_bytes is None:
         return
     _tune_allocator()
-    if _state.watch is None:
+    if watched and _state.watch is None:
         _state.watch = threading.Thread(target=_look_on, name="memory watch", daemon=True)
         _state.watch.start()
 
@@ -147,15 +150,15 @@ def require_page(pixels: int, bytes_per_px: int, what: str) -> None:
 def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:
     """Memory for the pixels of a page at its worst moment.
 
-    While it is decoded: the decoder's image and two in gray; while lines are looked for: the scan, the flattened and the
-    turned page.
+    While it is decoded: the decoder's image and one in gray; while lines are looked for: the scan, the flattened and the
+    turned page; and some more for smaller ones.
     """
-    return pixels * max(bytes_per_px + 2, 4)
+    return int(pixels * (max(bytes_per_px + 1, 3) + SMALLER_COPIES))
 
 
 def enough(needed_bytes: int) -> int:
     """A limit in bytes, whole MiB, under which ``needed_bytes`` fit."""
-    return -(-int(needed_bytes / (1 - MARGIN)) // MIB + 1) * MIB
+    return (int(needed_bytes / (1 - MARGIN)) // MIB + 1) * MIB
 
 
 def _refusal(what: str, most_bytes: int) -> OutOfMemoryLimitError:

@@ -20,7 +20,7 @@ class ReadOptions:
     model
         Folder of the handwriting model; None takes the one that ships with Carrel.
     threads
-        Processor threads to use, at least 1; 0 takes what the process is allowed to run on.
+        Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
     max_megapixels
         Pages above this are refused before they are decoded.
     binarize
@@ -29,6 +29,11 @@ class ReadOptions:
         A printed line that Tesseract has not read by then is refused.
     language_model
         Search handwriting with the character model of French and English that ships with Carrel.
+    memory_bytes
+        Resident memory that the process stays within; None takes ``CARREL_MEMORY``, or four fifths of what is free.
+    backend, device, precision
+        ``auto`` takes ``CARREL_BACKEND``, ``CARREL_DEVICE`` and ``CARREL_PRECISION``, or what was measured to be fastest;
+        else ``onnxruntime`` or ``openvino``; ``cpu``, ``gpu`` (Intel) or ``cuda``; ``int8``, ``bf16``, ``fp16`` or ``fp32``.
     """
 
     languages: tuple[str, ...] = ("eng", "fra")
@@ -39,3 +44,7 @@ class ReadOptions:
     binarize: bool = False
     line_timeout_s: float = 5.0
     language_model: bool = True
+    memory_bytes: int | None = None
+    backend: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"

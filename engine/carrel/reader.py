@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +29,14 @@ class Reader:
     ------
     ModelError
         A model or a language of Tesseract is missing or damaged; raised at once, before any page is opened.
+    UsageError
+        A device that was asked for is not there, or nothing fits into the memory.
     """
 
     def __init__(self, options: ReadOptions | None = None) -> None:
         self.options = options or ReadOptions()
-        self.threads = self.options.threads or len(os.sched_getaffinity(0))
         self._engines = load_engines(self.options)
+        self.threads = self._engines.plan.threads
 
     def read_scan(self, scan: Scan) -> Page:
         """Text of one scan."""
@@ -43,7 +44,8 @@ class Reader:
         found, skew_degrees, missed = self._find(scan)
         source = binarize(scan.gray) if self.options.binarize else scan.gray
         crops = [cut_line(source, line.baseline, line.polygon) for region in found for line in region.lines]
-        readings = self._engines.router.read([crop.gray for crop in crops], self.threads)
+        threads = self._engines.threads_for(scan.gray.size)
+        readings = self._engines.router.read([crop.gray for crop in crops], threads)
         regions = assemble_regions(ScanFrame(width_px, height_px), found, crops, readings)
         return Page(width_px, height_px, scan.dpi, regions, scan.source, self._provenance(skew_degrees), missed)
 

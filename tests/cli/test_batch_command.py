@@ -93,7 +93,8 @@ def test_second_ctrl_c_abandons(tmp_path: Path) -> None:
         (("{in}", "-o", "{in}"), 2, "among the scans"),
         (("{in}", "-o", "{in}/new"), 3, "no scans there"),
         (("{in}/gone", "-o", "{in}/new"), 3, "no scans there"),
-        (("{in}", "-o", "{in}/new", "--memory", "10"), 2, "1,200 MiB will do"),
+        (("{in}", "-o", "{in}/new", "--memory", "10"), 2, "10 MiB of memory are too little; --memory"),
+        (("{in}", "-o", "{in}/new", "--memory", "much"), 2, "write it like 400M"),
         (("--status", "{in}"), 3, "no batch has been there"),
     ],
 )  # fmt: skip

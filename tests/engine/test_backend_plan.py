@@ -54,6 +54,7 @@ ASKED = st.builds(
     bytes_per_px=st.sampled_from([1, 2, 4]),
     languages=st.integers(0, 5),
     language_model=st.booleans(),
+    library=st.booleans(),
     lines=st.integers(1, 100_000),
 )
 

@@ -43,9 +43,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def has_choice() -> bool:
-    """Whether there could be more than the processor on onnxruntime; nothing is imported."""
-    return find_spec("openvino") is not None or "onnxruntime-gpu" in versions()
+def has_choice(backend: str, device: str) -> bool:
+    """Whether more than onnxruntime on the processor may be there for these wishes ("auto": any); imports nothing."""
+    openvino = backend != "onnxruntime" and device != "cuda" and find_spec("openvino") is not None
+    cuda = backend != "openvino" and device in ("auto", "cuda") and "onnxruntime-gpu" in versions()
+    return openvino or cuda or device in ("gpu", "cuda") or backend == "openvino"
 
 
 def machine() -> dict[str, str]:

@@ -37,14 +37,17 @@ def open_network(model: Model, runtime: Runtime, threads: int) -> Backend:
     ModelError
         The model is damaged, or the runtime refuses it.
     """
-    contents = model.read_file(role_of(model, runtime.precision))
+    return _compiled(model.read_file(role_of(model, runtime.precision)), model.name, runtime, threads)
+
+
+def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Backend:
     if runtime.backend == "openvino":
         from carrel.backends.openvino import OpenvinoBackend
 
-        return OpenvinoBackend(contents, model.name, runtime.device, runtime.precision, threads)
+        return OpenvinoBackend(contents, name, runtime.device, runtime.precision, threads)
     from carrel.backends.ort import OrtBackend
 
-    return OrtBackend(contents, model.name, runtime.device)
+    return OrtBackend(contents, name, runtime.device)
 
 
 def open_line_network(model: Model, runtime: Runtime, threads: int) -> Backend:
@@ -58,9 +61,10 @@ def open_page_network(model: Model, runtime: Runtime) -> Callable[[Array], Array
     On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
     """
     bytes_per_px = BYTES_PER_INPUT_PX[runtime.backend]
-    if runtime == CPU or (runtime.backend, runtime.device) == ("onnxruntime", "cpu"):
-        model.read_file(role_of(model, runtime.precision))  # a damaged model is refused at once, not at the first page
-        return lambda ink: in_strips(open_network(model, runtime, 1), ink, bytes_per_px)
+    if _is_plain(runtime):
+        open_network(model, runtime, 1)  # a damaged model is refused at once, not at the first page
+        contents = model.read_file(role_of(model, runtime.precision))
+        return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px)
     backend = _with_fallback(model, runtime, 1)
     return lambda ink: in_strips(backend, ink, bytes_per_px)
 
@@ -93,11 +97,20 @@ def _rows_for(room_rows: int, height: int) -> int:
     return max(LEAST_ROWS, (room_rows - 2 * HALO_ROWS) // STEP_ROWS * STEP_ROWS)
 
 
+def _is_plain(runtime: Runtime) -> bool:
+    return (runtime.backend, runtime.device) == (CPU.backend, CPU.device)
+
+
 def _with_fallback(model: Model, runtime: Runtime, threads: int) -> Backend:
-    if (runtime.backend, runtime.device) == ("onnxruntime", "cpu"):
-        return open_network(model, runtime, threads)
-    open_on_cpu = partial(open_network, model, CPU, threads)
-    return Fallback(str(runtime), partial(open_network, model, runtime, threads), open_on_cpu)
+    contents = model.read_file(role_of(model, runtime.precision))
+    if _is_plain(runtime):
+        return _compiled(contents, model.name, runtime, threads)
+    on_cpu = model.read_file(role_of(model, CPU.precision))
+    return Fallback(
+        str(runtime),
+        partial(_compiled, contents, model.name, runtime, threads),
+        partial(_compiled, on_cpu, model.name, CPU, threads),
+    )
 
 
 class Guarded:

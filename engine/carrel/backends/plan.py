@@ -26,15 +26,16 @@ class Costs:
     """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``.
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
-    loaded and run; ``language``: the language model and its search; ``tesseract``: each language in each thread;
-    ``layout``: looking for lines beside page and network; ``thread``: another thread of readers, its line included;
-    ``line``: the longest usual line; ``strip``: the segmenter's lowest strip, ``segmenter``: a whole page.
+    loaded and run; ``language``: the language model and its search, ``compiler``: numba, where no
+    library of kernels was built; ``tesseract``: each language in each thread;
+    ``layout``: looking for lines after the segmenter has run; ``line``: the longest usual line in each thread; ``strip``: the segmenter's lowest strip, ``segmenter``: a whole page.
     """
 
     base: int = 75 * MIB
     runtimes: Mapping[str, int] = field(default_factory=dict[str, int])
     runtime: int = 200 * MIB
     language: int = 30 * MIB
+    compiler: int = 105 * MIB
     tesseract: int = 15 * MIB
     layout: int = 40 * MIB
     line: int = 12 * MIB
@@ -80,7 +81,7 @@ class Asked:
         Processors that may be kept busy.
     threads, workers
         As many; 0 lets them follow from ``cores`` and memory.
-    device, precision
+    backend, device, precision
         ``auto``, or a runtime's.
     page_px, bytes_per_px
         Pixels of the pages to plan for, and what the decoder takes for each.
@@ -88,6 +89,8 @@ class Asked:
         Tesseract languages; 0 where print is not read.
     language_model
         Whether handwriting is searched with it.
+    library
+        Whether ``carrel warm`` has built the library of kernels.
     lines
         How many will be read, about: loading counts for less with more.
     """
@@ -96,20 +99,27 @@ class Asked:
     cores: int = 1
     threads: int = 0
     workers: int = 1
+    backend: str = "auto"
     device: str = "auto"
     precision: str = "auto"
     page_px: int = A4_PX
     bytes_per_px: int = 1
     languages: int = 2
     language_model: bool = True
+    library: bool = True
     lines: int = 1000
+
+    @property
+    def names_runtime(self) -> bool:
+        """Whether the choice is not left to the planner alone."""
+        return (self.backend, self.device, self.precision) != ("auto", "auto", "auto")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``workers`` processes, each with ``threads`` readers within ``worker_bytes``, of which ``foreseen_bytes`` are expected
-    to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one reader needs before
-    any pixel of a page."""
+    to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
+    pixels of a page, ``thread_bytes`` what each further one adds."""
 
     runtime: Runtime
     threads: int
@@ -117,6 +127,7 @@ class Plan:
     worker_bytes: int
     foreseen_bytes: int
     fixed_bytes: int
+    thread_bytes: int
     whole_page: bool
     batch: int = 1
 
@@ -150,12 +161,18 @@ def plan(
     results = {m.runtime: m for m in measured}
     wanted = [r for r in found if _is_wanted(r, asked)]
     if not wanted:
-        return Refusal(f"nothing here runs networks on device {asked.device} with precision {asked.precision}")
+        return Refusal(
+            f"nothing here runs networks on backend {asked.backend}, device {asked.device}, precision {asked.precision}"
+        )
     right = [r for r in wanted if not (r in results and results[r].fault)]
     if not right:
         return Refusal(f"{wanted[0]}: {results[wanted[0]].fault}")
-    usable = [r for r in right if r in results or r == CPU or asked.device != "auto" or asked.precision != "auto"]
-    usable = usable or right[:1]
+    usable = [r for r in right if r in results or r == CPU or asked.names_runtime]
+    usable = usable or [r for r in right if (r.backend, r.device) == (CPU.backend, CPU.device)]
+    if not usable:
+        return Refusal(
+            f"{CPU}: {results[CPU].fault}" if CPU in results else f"{right[0]}: not tried; carrel devices --probe"
+        )
     plans = [p for r in usable if (p := _fit(r, results.get(r), asked, costs))]
     if not plans:
         least = min(_least(r, results.get(r), asked, costs) for r in usable)
@@ -165,7 +182,11 @@ def plan(
 
 
 def _is_wanted(runtime: Runtime, asked: Asked) -> bool:
-    return asked.device in ("auto", runtime.device) and asked.precision in ("auto", runtime.precision)
+    return (
+        asked.backend in ("auto", runtime.backend)
+        and asked.device in ("auto", runtime.device)
+        and asked.precision in ("auto", runtime.precision)
+    )
 
 
 def _fastest(plans: Sequence[Plan], results: Mapping[Runtime, Measured], asked: Asked) -> Plan:
@@ -191,8 +212,9 @@ def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) 
             for whole in (True, False):
                 needed = needed_bytes(runtime, result, asked, costs, threads, whole_page=whole)
                 if memory.enough(needed) <= worker_bytes:
-                    fixed = fixed_bytes(runtime, result, asked, costs, 1) + costs.layout + costs.strip
-                    return Plan(runtime, threads, workers, worker_bytes, needed, fixed, whole)
+                    fixed = fixed_bytes(runtime, result, asked, costs, 1) + max(costs.layout, costs.strip)
+                    one = _thread_bytes(asked, costs)
+                    return Plan(runtime, threads, workers, worker_bytes, needed, fixed, one, whole)
     return None
 
 
@@ -204,12 +226,11 @@ def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: 
     """What is loaded, whatever the page."""
     known = costs.runtimes.get(str(runtime), costs.runtime)
     loaded = max(result.memory_bytes, known) if result else known
-    return (
-        costs.base
-        + loaded
-        + (costs.language if asked.language_model else 0)
-        + threads * (asked.languages * costs.tesseract + costs.line)
-    )
+    return costs.base + loaded + (costs.language if asked.language_model else 0) + threads * _thread_bytes(asked, costs)
+
+
+def _thread_bytes(asked: Asked, costs: Costs) -> int:
+    return asked.languages * costs.tesseract + costs.line
 
 
 def needed_bytes(
@@ -218,7 +239,7 @@ def needed_bytes(
     """The foreseen peak of one worker."""
     page = memory.page_bytes(asked.page_px, asked.bytes_per_px)
     network = costs.segmenter if whole_page else costs.strip
-    return fixed_bytes(runtime, result, asked, costs, threads) + page + costs.layout + network
+    return fixed_bytes(runtime, result, asked, costs, threads) + page + max(costs.layout, network)
 
 
 def describe(candidate: Plan) -> Iterator[str]:

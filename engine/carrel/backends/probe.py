@@ -124,10 +124,17 @@ def _seconds(work: Callable[[], object]) -> float:
 def expected_outputs(models: Mapping[str, Model]) -> Outputs | None:
     """The stored outputs of these models; None for models that have none."""
     stored: dict[str, Any] = json.loads(resources.files("carrel.backends").joinpath("expected.json").read_text("utf-8"))
-    identities = {task: model.identity for task, model in models.items()}
-    if not all(identity in stored for identity in identities.values()):
+    keys = {task: network_key(model) for task, model in models.items()}
+    if not all(key in stored for key in keys.values()):
         return None
-    return {task: [_unpacked(row) for row in stored[identity]] for task, identity in identities.items()}
+    return {task: [_unpacked(row) for row in stored[key]] for task, key in keys.items()}
+
+
+def network_key(model: Model) -> str:
+    """Name and digest of a model's networks, whatever else its manifest says."""
+    files = model.manifest["files"]
+    digests = "".join(str(files[role].get("sha256")) for role in sorted(files) if role.startswith("onnx"))
+    return f"{model.name}@{hashlib.sha256(digests.encode()).hexdigest()[:12]}"
 
 
 def packed(row: Sequence[float]) -> str:
@@ -204,7 +211,7 @@ def _path(models: Mapping[str, Model], threads: int) -> Path | None:
     folder = private_folder("runtime")
     if folder is None:
         return None
-    key = {"format": _FORMAT, "threads": threads, **machine(), **{task: m.identity for task, m in models.items()}}
+    key = {"format": _FORMAT, "threads": threads, **machine(), **{task: network_key(m) for task, m in models.items()}}
     return folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.json"
 
 

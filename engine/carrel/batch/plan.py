@@ -1,34 +1,41 @@
-"""How many workers, and how much memory each may have."""
+"""How many workers, on what their networks run, and how much memory each may have."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carrel.errors import UsageError
+from carrel.backends.choose import asked_of, choose
+from carrel.backends.plan import Plan
+from carrel.engines import network_models
+from carrel.options import ReadOptions
 
-WORKER_BYTES = 1200 * 2**20
-"""What a worker needs for a page of 25 megapixels with the models that ship."""
-SHARE_OF_FREE = 0.8
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+PAGE_PX = 25_000_000
+"""Workers are planned for pages of this size; larger ones are read where they fit, or refused."""
+BATCH_LINES = 20_000
+"""What a batch is taken to hold: loading hardly counts."""
+BESIDE_BYTES = 768 * 2**20
+"""Memory that the system may promise a worker beside what it uses: stacks, and what allocators set aside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """``worker_bytes`` of private memory for each of ``workers``, and ``threads`` in each."""
+class WorkerPlan:
+    """``workers`` processes that read with ``options`` each, which hold their limit of resident memory;
+    ``promised_bytes`` is the most private memory that the system lets one ask for."""
 
     workers: int
-    worker_bytes: int
-    threads: int
+    options: ReadOptions
+    promised_bytes: int
 
 
-def plan_workers(memory_bytes: int | None = None, workers: int | None = None, cores: int | None = None) -> Plan:
+def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers: int | None = None) -> WorkerPlan:
     """As many workers as there are cores and as fit into memory, unless their number is given.
 
     Parameters
     ----------
+    options
+        How pages are read; backend, device, precision, threads and memory come back decided.
     memory_bytes
         For all workers together; by default four fifths of what is free.
 
@@ -36,29 +43,20 @@ def plan_workers(memory_bytes: int | None = None, workers: int | None = None, co
     ------
     UsageError
         Not even one worker fits; the message names the least that will do.
+    ModelError
+        A model is missing or damaged.
     """
-    cores = cores or len(os.sched_getaffinity(0))
-    memory_bytes = memory_bytes if memory_bytes is not None else int(SHARE_OF_FREE * free_bytes())
-    fit = memory_bytes // WORKER_BYTES
-    if fit < (workers or 1):
-        needed = WORKER_BYTES * (workers or 1) / 2**20
-        raise UsageError(
-            f"{memory_bytes / 2**20:,.0f} MiB are too little for {workers or 1} workers; {needed:,.0f} MiB will do"
-        )
-    workers = workers or min(cores, fit)
-    return Plan(workers, memory_bytes // workers, max(1, cores // workers))
-
-
-def free_bytes() -> int:
-    """Memory that programs can have without swapping, within the limit of the container if there is one."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    for path in _CGROUP_LIMITS:
-        with suppress(OSError, ValueError):  # ValueError: "max"
-            free = min(free, int(Path(path).read_text("ascii")))
-    return free
+    asked = asked_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page_px=PAGE_PX)
+    chosen: Plan = choose(replace(asked, workers=workers or 0, lines=BATCH_LINES), network_models(options))
+    decided = replace(
+        options,
+        backend=chosen.runtime.backend,
+        device=chosen.runtime.device,
+        precision=chosen.runtime.precision,
+        threads=chosen.threads,
+        memory_bytes=chosen.worker_bytes,
+    )
+    return WorkerPlan(chosen.workers, decided, chosen.worker_bytes + BESIDE_BYTES)
 
 
 def cache_folder() -> Path:

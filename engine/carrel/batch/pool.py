@@ -263,6 +263,7 @@ def worker_environment(places: Places) -> dict[str, str]:
     """Temporary files go to the spool, nothing goes home, nothing is reported, one thread a worker."""
     spool = str(places.spool)
     return {
+        "CARREL_BACKEND": "onnxruntime",  # where nobody has decided: workers probe nothing
         **os.environ,
         "HOME": spool,
         "TMPDIR": spool,

@@ -50,7 +50,8 @@ class Settings:
         return {**asdict(self), "options": _options(self.options)}
 
 
-_WITHOUT_EFFECT = ("threads", "max_megapixels", "model")  # the model is in the identity, by content
+_WITHOUT_EFFECT = ("threads", "max_megapixels", "memory_bytes", "backend", "device", "precision", "model")
+"""What a page need not be read again for: devices agree within what the probe allows, the model is in the identity."""
 
 
 def _options(options: ReadOptions) -> dict[str, Any]:

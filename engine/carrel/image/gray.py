@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 _STRIP_ROWS = 256
+_DECODER_BYTES = {"JPEG2000": 16, "WEBP": 8}
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -37,6 +38,22 @@ def gray_pixels(image: Image.Image) -> NDArray[np.uint8]:
     return _turned(_gray(image), turn)
 
 
+def decoded_bytes_per_px(image: Image.Image) -> int:
+    """What Pillow will take for each pixel of an opened image, before it is gray."""
+    if image.format in _DECODER_BYTES:
+        return _DECODER_BYTES[image.format]
+    if image.format == "JPEG":  # decoded to luma; a progressive one is held whole, in coefficients
+        return (1 if image.mode in ("L", "RGB") else 4) + (6 if image.info.get("progressive") else 0)
+    if image.mode in ("1", "L", "P"):
+        return 1
+    return 2 if image.mode.startswith("I;16") else 4
+
+
+def release(image: Image.Image) -> None:
+    """Give up the pixels of a loaded image, which may be sought to another page."""
+    image._im = None  # pyright: ignore[reportPrivateUsage]  closing it would close the file
+
+
 def _gray(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "F":
         raise ValueError("floating-point pixels")
@@ -48,7 +65,11 @@ def _gray(image: Image.Image) -> NDArray[np.uint8]:
         return np.array(image.getchannel("L"))
     if image.mode not in ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"):
         image = image.convert("RGB")
-    return np.array(image.convert("L"))
+    gray = np.empty((image.height, image.width), np.uint8)
+    for top in range(0, image.height, _STRIP_ROWS):  # Pillow hands pixels out through two copies
+        bottom = min(top + _STRIP_ROWS, image.height)
+        gray[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("L"))
+    return gray
 
 
 def _from_deep(deep: NDArray[Any]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 POINTS_PER_INCH = 72.0
 DEFAULT_DPI = 300.0
+BYTES_PER_PX = 6
+"""PDFium's memory for each pixel of a page: the scan in color, decoded, and the page in gray."""
 _LOWEST_DPI, _HIGHEST_DPI = 100.0, 1200.0
 _PAGE_SHARE = 0.5  # an image that covers this much of the page is the scan
 _MOST_OBJECTS = 20_000
@@ -55,8 +57,10 @@ def open_pdf(stream: BinaryIO) -> Any:
     raise PdfRefusedError("the PDF has no pages", "save or scan it again")
 
 
-def render(document: Any, page_index: int, max_px: int) -> tuple[NDArray[np.uint8], float]:
-    """Render one page in gray.
+def render(
+    document: Any, page_index: int, max_px: int, admit: Callable[[int], None] = lambda pixels: None
+) -> tuple[NDArray[np.uint8], float]:
+    """Render one page in gray; ``admit`` is given its number of pixels before, and may refuse it by an exception.
 
     Returns
     -------
@@ -77,6 +81,7 @@ def render(document: Any, page_index: int, max_px: int) -> tuple[NDArray[np.uint
             page = document[page_index]
             try:
                 dpi = _resolution(page, max_px)
+                admit(round(dpi * dpi * math.prod(page.get_size()) / POINTS_PER_INCH**2))
                 bitmap = page.render(scale=dpi / POINTS_PER_INCH * _JUST_BELOW, grayscale=True, may_draw_forms=False)
                 pixels = bitmap.to_numpy()
                 gray = np.array(pixels.reshape(pixels.shape[:2]))

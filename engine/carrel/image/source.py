@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from carrel import memory
 from carrel.errors import InputError
 from carrel.image import pdf
-from carrel.image.files import open_regular, refusal
-from carrel.image.gray import gray_pixels
+from carrel.image.files import open_regular, refusal, shown
+from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release
 from carrel.page import Source
 
 SHORTEST_SIDE_PX = 16
@@ -115,7 +117,8 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterato
     try:
         for index in range(first, len(document)):
             with _refusing(path, index):
-                gray, dpi = pdf.render(document, index, max_px)
+                admit = partial(memory.require_page, bytes_per_px=pdf.BYTES_PER_PX, what=_page_name(path, index))
+                gray, dpi = pdf.render(document, index, max_px, admit)
                 _require_size(path, index, gray.shape[1], gray.shape[0], max_px)
             yield Scan(gray, dpi, Source(path.name, index))
     finally:
@@ -134,11 +137,17 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Itera
             if index < first:
                 continue
             _require_size(path, index, image.width, image.height, max_px)
+            memory.require_page(image.width * image.height, decoded_bytes_per_px(image), _page_name(path, index))
             with _undisturbed():
                 if image.format == "PNG":
                     _verify(path, stream)
                 gray = gray_pixels(image)
+            release(image)
         yield Scan(gray, _dpi(image), Source(path.name, index))
+
+
+def _page_name(path: Path, index: int) -> str:
+    return f"{shown(path)}, page {index + 1}" if index else shown(path)
 
 
 def _opened(path: Path, stream: BinaryIO) -> Image.Image:

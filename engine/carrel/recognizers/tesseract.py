@@ -1,13 +1,13 @@
 """Print: Tesseract through tesserocr, line by line.
 
-Tesseract only ever sees arrays, never files. One API object a thread, made when first needed and kept: loading the
-languages costs more than reading a line.
+Tesseract only ever sees arrays, never files. As many API objects as there are lines read at the same time, made when
+first needed and kept: loading the languages costs more than reading a line.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+import queue
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,30 +82,40 @@ class TesseractRecognizer:
         self._languages = tuple(languages)
         self._timeout_ms = round(timeout_s * 1000)
         self._tessdata = find_tessdata(self._languages)
-        self._local = threading.local()
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
 
     def _api(self) -> Any:
-        if not hasattr(self._local, "api"):
-            os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # builds with OpenMP spend 5 times the work otherwise
-            import tesserocr
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return self._new_api()
 
-            try:
-                self._local.api = tesserocr.PyTessBaseAPI(
-                    path=str(self._tessdata), lang="+".join(self._languages), psm=tesserocr.PSM.SINGLE_LINE
-                )
-            except RuntimeError:
-                raise ModelError(
-                    f"{self._tessdata}: Tesseract cannot load {'+'.join(self._languages)}; the data are damaged,"
-                    " install the language packages again"
-                ) from None
-        return self._local.api
+    def _new_api(self) -> Any:
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # builds with OpenMP spend 5 times the work otherwise
+        import tesserocr
+
+        try:
+            return tesserocr.PyTessBaseAPI(
+                path=str(self._tessdata), lang="+".join(self._languages), psm=tesserocr.PSM.SINGLE_LINE
+            )
+        except RuntimeError:
+            raise ModelError(
+                f"{self._tessdata}: Tesseract cannot load {'+'.join(self._languages)}; the data are damaged,"
+                " install the language packages again"
+            ) from None
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
         return [self._read_one(crop) for crop in crops]
 
     def _read_one(self, crop: NDArray[np.uint8]) -> Recognition:
-        scaled, scale = _scaled(crop)
         api = self._api()
+        try:
+            return self._read_with(api, crop)
+        finally:
+            self._idle.put(api)
+
+    def _read_with(self, api: Any, crop: NDArray[np.uint8]) -> Recognition:
+        scaled, scale = _scaled(crop)
         height, width = scaled.shape
         api.SetImageBytes(scaled.tobytes(), width, height, 1, width)
         if not api.Recognize(self._timeout_ms):

@@ -1,0 +1,195 @@
+"""What the parts of Carrel take in memory: the figures of the planner's memory model, measured in fresh processes.
+
+``python -m carrel_bench.runtime --calibrate [--write]`` calls `calibrate`; each part is measured by
+``python -m carrel_bench.calibrate PART``, which prints MiB as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from carrel import memory
+from carrel.backends import Runtime, builtin
+
+MIB = 2**20
+WIDE_PX = 2400
+PAGE = (1600, 1152)
+STRIP_ROWS = 448
+CPU_RUNTIMES = (
+    Runtime("onnxruntime", "cpu", "int8"),
+    Runtime("onnxruntime", "cpu", "fp32"),
+    Runtime("openvino", "cpu", "bf16"),
+    Runtime("openvino", "cpu", "int8"),
+    Runtime("openvino", "cpu", "fp32"),
+)
+
+
+def peak_of(work: Callable[[], object]) -> tuple[float, float]:
+    """MiB that work adds at its worst moment, and for good."""
+    memory.trim()
+    before = memory.resident_bytes()
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # VmHWM starts anew
+    kept = work()
+    peak = memory.peak_bytes()
+    memory.trim()
+    after = memory.resident_bytes()
+    del kept
+    return (peak - before) / MIB, (after - before) / MIB
+
+
+def imported() -> None:
+    """Everything that a reading process imports."""
+    import cv2
+    import PIL.Image
+
+    for name in ("click", "tesserocr", "carrel.reader", "carrel.formats", "carrel.image.overlay"):
+        import_module(name)
+    cv2.setNumThreads(1)
+    cv2.resize(np.zeros((64, 64), np.uint8), (32, 32))
+    PIL.Image.init()
+
+
+def measure_base() -> dict[str, float]:
+    """Python with everything imported, but no runtime, model or page."""
+    imported()
+    return {"base": memory.resident_bytes() / MIB}
+
+
+def measure_runtime(runtime: Runtime) -> dict[str, float]:
+    """A runtime with the networks of lines loaded, after lines of many widths."""
+    from carrel.backends.networks import open_network, open_page_network
+    from carrel.engines import network_models
+    from carrel.options import ReadOptions
+
+    imported()
+    models = network_models(ReadOptions())
+
+    def work() -> object:
+        networks = [open_network(models[task], runtime, 1) for task in ("recognition", "writing")]
+        wide = np.tile(builtin.lines()[0], (1, 1, 1, 8))
+        for width in range(200, WIDE_PX + 1, 100):
+            for network in networks:
+                network.run(np.ascontiguousarray(wide[..., :width]))
+        return networks
+
+    loaded = peak_of(work)[1]
+    maps = open_page_network(models["segmentation"], runtime)
+    page = np.resize(builtin.page(), PAGE)
+    strip = peak_of(lambda: maps(page[:STRIP_ROWS]))
+    whole = peak_of(lambda: maps(page))
+    if runtime.backend == "openvino":  # it keeps what it compiled
+        return {"runtime": loaded + strip[1] + whole[1]}
+    return {"runtime": loaded, "strip": strip[0], "segmenter": whole[0]}
+
+
+def measure_language() -> dict[str, float]:
+    """The language model and its search; with the compiler where no library of kernels was built."""
+    from carrel.backends.networks import open_network
+    from carrel.engines import LANGUAGE_MODEL, load_ngrams, network_models
+    from carrel.options import ReadOptions
+    from carrel.recognizers.ctc import CtcRecognizer
+    from carrel.store.models import shipped_model
+
+    imported()
+    model = network_models(ReadOptions())["recognition"]
+    network = open_network(model, CPU_RUNTIMES[0], 1)
+    logits = [network.run(line)[0] for line in builtin.lines()]
+
+    def work() -> object:
+        recognizer = CtcRecognizer(model, network, load_ngrams(shipped_model(LANGUAGE_MODEL, "language")))
+        for each in logits:
+            recognizer.decode(each)
+        return recognizer
+
+    grown = peak_of(work)[1]
+    return {"language" if "numba" not in sys.modules else "compiler": grown}
+
+
+def measure_tesseract() -> dict[str, float]:
+    """Tesseract with two languages, for each."""
+    from carrel.recognizers.tesseract import TesseractRecognizer
+
+    imported()
+    crop = (255 - 255 * builtin.lines()[2][0, 0]).astype(np.uint8)
+    recognizer = TesseractRecognizer(("eng", "fra"), 5.0)
+    return {"tesseract": peak_of(lambda: recognizer.read([np.tile(crop, (1, 4))]))[0] / 2}
+
+
+def measure_layout() -> dict[str, float]:
+    """Preparing a page and looking for its lines, beside the pages themselves and the segmenter."""
+    from carrel.image.prepare import prepare
+    from carrel.layout import find_regions, uncovered_ink
+
+    imported()
+    gray = (255 - 255 * np.kron(builtin.page(), np.ones((3, 3)))).astype(np.uint8)
+    from carrel.backends.networks import open_page_network
+    from carrel.engines import network_models
+    from carrel.options import ReadOptions
+
+    maps = open_page_network(network_models(ReadOptions())["segmentation"], CPU_RUNTIMES[0])
+    kept: dict[bytes, object] = {}
+
+    def remembered(ink: object) -> object:
+        key = np.asarray(ink).tobytes()[:: 1 << 12]
+        if key not in kept:
+            kept[key] = maps(np.asarray(ink))
+        return kept[key]
+
+    def work() -> None:
+        prepared = prepare(gray)
+        uncovered_ink(prepared.gray, find_regions(prepared.gray, None, remembered))  # type: ignore[arg-type]
+
+    work()  # maps are remembered: only what surrounds the network is measured
+    return {"layout": max(0.0, peak_of(work)[0] - 3 * gray.nbytes / MIB)}
+
+
+def measure_line() -> dict[str, float]:
+    """One more line at the same time, as wide as usual lines are."""
+    from carrel.backends.networks import open_network
+    from carrel.engines import network_models
+    from carrel.options import ReadOptions
+
+    imported()
+    network = open_network(network_models(ReadOptions())["recognition"], CPU_RUNTIMES[0], 1)
+    line = np.zeros((1, 1, 48, WIDE_PX), np.float32)
+    network.run(line[..., :64].copy())
+    return {"line": peak_of(lambda: network.run(line))[0]}
+
+
+PARTS: dict[str, Callable[[], dict[str, float]]] = {
+    "base": measure_base,
+    "language": measure_language,
+    "tesseract": measure_tesseract,
+    "layout": measure_layout,
+    "line": measure_line,
+    **{str(runtime): partial(measure_runtime, runtime) for runtime in CPU_RUNTIMES},
+}
+
+
+def calibrate() -> dict[str, object]:
+    """All figures in MiB, rounded up, each the larger of two runs; a runtime that is not installed is left out."""
+    costs: dict[str, float] = {}
+    runtimes: dict[str, float] = {}
+    for part in PARTS:
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-m", "carrel_bench.calibrate", part], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                break
+            for name, amount in json.loads(done.stdout).items():
+                table, key = (runtimes, part) if name == "runtime" else (costs, name)
+                table[key] = max(table.get(key, 0.0), float(np.ceil(amount)))
+    return {**costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(PARTS[sys.argv[1]]()))

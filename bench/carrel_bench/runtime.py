@@ -1,0 +1,283 @@
+"""Runtimes, precisions and threads side by side; memory limits kept or not; the memory model's figures.
+
+``python -m carrel_bench.runtime [--model DIR] [--torch-python PYTHON] [--json]`` measures the handwriting network on drawn
+lines: lines per second, peak resident memory, time to load and to the first line, for every runtime, precision and number
+of threads, all taking turns in processes of their own; onnxruntime with its defaults and, given a Python that has torch,
+the same weights in PyTorch, for comparison. The planner's choice is marked.
+
+``--sweep PAGES...`` reads pages under limits from 250 MB to 2 GB with the command itself; ``--calibrate [--write]`` fits the
+memory model; ``--store-expected`` keeps what the shipped networks make of the built-in lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from statistics import median
+
+from carrel.backends import Runtime
+from carrel.backends.choose import asked_of
+from carrel.backends.costs import costs
+from carrel.backends.devices import processor_name, versions
+from carrel.backends.networks import open_network
+from carrel.backends.plan import MIB, Measured, Plan, plan
+from carrel.backends.probe import network_key, outputs_of, packed
+from carrel.backends.settings import allowed_cores
+from carrel.engines import network_models
+from carrel.options import ReadOptions
+from carrel_bench.calibrate import CPU_RUNTIMES, calibrate
+
+WORKER = Path(__file__).with_name("runtime_worker.py")
+BACKENDS = Path(str(resources.files("carrel.backends")))
+LIMITS_MB = (250, 315, 400, 500, 630, 800, 1000, 1260, 1590, 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to run the network."""
+
+    name: str
+    threads: int
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one case over its rounds: the best speed and median, the least load and first-line times, the highest memory
+    (MiB, whole process, and what Python with numpy takes before)."""
+
+    name: str
+    threads: int
+    lines_per_s: float
+    lines_per_s_median: float
+    lines_per_cpu_s: float
+    load_ms: float
+    first_line_ms: float
+    cold_ms: float
+    peak_mib: float
+    before_mib: float
+
+
+def cases(model: Path, torch_python: Path | None) -> Iterator[Case]:
+    """Everything that can be measured here, with one thread and with all."""
+    runtimes = [r for r in CPU_RUNTIMES if r.backend in versions()]
+    plain = [f"{r.backend} {r.device} {r.precision}" for r in runtimes]
+    for threads in sorted({1, allowed_cores()}):
+        for name in [*plain, "onnxruntime defaults"]:
+            yield Case(name, threads, (sys.executable, str(WORKER), name, str(threads), str(model)))
+        if torch_python is not None:
+            yield Case(
+                "torch eager", threads, (str(torch_python), str(WORKER), "torch eager", str(threads), str(model))
+            )
+
+
+def run_case(case: Case) -> dict[str, float]:
+    """One round of a case in a process of its own; ``cold_ms`` is from its start to the first line."""
+    environment = {**os.environ, "CARREL_STARTED": repr(time.time())}
+    if case.name == "torch eager":
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2] / "export")
+    done = subprocess.run(case.command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{case.name}: {done.stderr.strip().splitlines()[-1:]}")
+    values: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return values
+
+
+def compare(model: Path, torch_python: Path | None, rounds: int) -> list[Figures]:
+    """All cases, taking turns."""
+    todo = list(cases(model, torch_python))
+    seen: dict[Case, list[dict[str, float]]] = {case: [] for case in todo}
+    for _ in range(rounds):
+        for case in todo:
+            seen[case].append(run_case(case))
+    return [_figures(case, values) for case, values in seen.items()]
+
+
+def _figures(case: Case, rounds: Sequence[dict[str, float]]) -> Figures:
+    def best(name: str) -> float:
+        return round(min(r[name] for r in rounds), 1)
+
+    return Figures(
+        case.name,
+        case.threads,
+        round(max(r["lines_per_s"] for r in rounds), 1),
+        round(median(r["lines_per_s"] for r in rounds), 1),
+        round(max(r["lines_per_cpu_s"] for r in rounds), 1),
+        best("load_ms"),
+        best("first_line_ms"),
+        best("cold_ms"),
+        round(max(r["peak_mib"] for r in rounds), 1),
+        best("before_mib"),
+    )
+
+
+def chosen_case(figures: Sequence[Figures], model: Path) -> tuple[str, int]:
+    """What the planner takes, given these measurements."""
+    known = {str(r): r for r in CPU_RUNTIMES}
+    cores = allowed_cores()
+    measured = [
+        Measured(
+            known[f.name],
+            load_s=f.load_ms / 1000,
+            first_line_s=f.first_line_ms / 1000,
+            lines_per_s=f.lines_per_s,
+            memory_bytes=int((f.peak_mib - f.before_mib) * MIB),
+            threads=cores,
+        )
+        for f in figures
+        if f.name in known and f.threads == cores
+    ]
+    got = plan([m.runtime for m in measured], measured, asked_of(ReadOptions(model=model)), costs())
+    return (str(got.runtime), got.threads) if isinstance(got, Plan) else ("", 0)
+
+
+def print_table(figures: Sequence[Figures], chosen: tuple[str, int]) -> None:
+    print(f"{'':24} threads  lines/s (median)  /CPU s   load  first   cold   peak MiB")
+    for f in sorted(figures, key=lambda f: -f.lines_per_s):
+        mark = "  <- chosen" if (f.name, f.threads) == chosen else ""
+        print(
+            f"{f.name:24} {f.threads:7d} {f.lines_per_s:8.1f} ({f.lines_per_s_median:6.1f}) {f.lines_per_cpu_s:7.1f}"
+            f" {f.load_ms:5.0f}ms {f.first_line_ms:4.0f}ms {f.cold_ms:4.0f}ms {f.peak_mib:6.1f}{mark}"
+        )
+    by_case = {(f.name, f.threads): f for f in figures}
+    ours = by_case.get(chosen)
+    for peer in ("torch eager", "onnxruntime defaults"):
+        other = by_case.get((peer, chosen[1]))
+        if ours and other:
+            print(
+                f"{ours.name} / {peer}, {chosen[1]} threads: {ours.lines_per_s / other.lines_per_s:.2f} x the lines/s,"
+                f" {ours.peak_mib / other.peak_mib:.2f} x the memory"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One page under one limit: measured peak of the process, or the refusal and the limit it names."""
+
+    backend: str
+    page: str
+    limit_mib: int
+    peak_mib: float
+    cpu_s: float
+    wall_s: float
+    named_mib: int = 0
+
+
+def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
+    """``carrel read`` on a page, with its peak of resident memory by the kernel's account."""
+    with tempfile.TemporaryDirectory() as folder:
+        carrel = str(Path(sys.executable).with_name("carrel"))
+        command = [carrel, "read", "--backend", backend, "--memory", f"{limit_mib}M"]
+        began = time.perf_counter()
+        process = subprocess.Popen([*command, "-o", folder, str(page)], stderr=subprocess.PIPE, text=True)
+        stderr = process.stderr.read() if process.stderr else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    named = 0
+    if process.returncode:
+        if "will do" not in stderr:
+            raise RuntimeError(f"{page.name} within {limit_mib} MiB: {stderr.strip()[-300:]}")
+        named = int(stderr.partition("--memory ")[2].partition("M ")[0])
+    return Swept(backend, page.name, limit_mib, round(usage.ru_maxrss / 1024, 1), round(cpu, 2), round(wall, 2), named)
+
+
+def sweep(backends: Sequence[str], pages: Sequence[Path], limits: Sequence[int]) -> Iterator[Swept]:
+    """Every page under every limit; where one is refused, also under the limit that the refusal names."""
+    for page in pages:
+        for backend in backends:
+            named = 0
+            for limit_mib in limits:
+                done = read_under(backend, page, limit_mib)
+                yield done
+                named = done.named_mib or named
+            if named:
+                yield read_under(backend, page, named)
+
+
+def print_sweep(results: Sequence[Swept]) -> int:
+    """A row a page and limit; returns how many went over their limit or were refused under a named one."""
+    wrong = 0
+    for r in results:
+        over = r.peak_mib > r.limit_mib
+        wrong += over
+        verdict = "OVER" if over else f"refused, names {r.named_mib}" if r.named_mib else "read"
+        print(
+            f"{r.backend:12} {r.page:32} {r.limit_mib:5d} MiB: peak {r.peak_mib:6.1f}  {r.cpu_s:6.2f} CPU s  {verdict}"
+        )
+    return wrong
+
+
+def store_expected() -> None:
+    """Keep what the shipped networks make of the built-in lines, in float32 on onnxruntime."""
+    models = network_models(ReadOptions())
+    plain = Runtime("onnxruntime", "cpu", "fp32")
+    outputs = outputs_of({task: open_network(model, plain, 1) for task, model in models.items()})
+    stored = {network_key(models[task]): [packed(row) for row in rows] for task, rows in outputs.items()}
+    (BACKENDS / "expected.json").write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print tables, or one JSON object."""
+    parser = argparse.ArgumentParser(prog="carrel_bench.runtime", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
+    parser.add_argument("--torch-python", type=Path, help="a Python that has torch, for the comparison with it")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sweep", type=Path, nargs="+", metavar="PAGE", help="read these under ten limits")
+    parser.add_argument("--backend", action="append", help="for --sweep; may be repeated (default: all installed)")
+    parser.add_argument("--limit", type=int, action="append", help="for --sweep, MiB; may be repeated")
+    parser.add_argument("--calibrate", action="store_true", help="measure the memory model's figures")
+    parser.add_argument("--write", action="store_true", help="with --calibrate: keep them")
+    parser.add_argument(
+        "--store-expected", action="store_true", help="keep the shipped networks' outputs for the probe"
+    )
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.store_expected:
+        store_expected()
+        return 0
+    if options.calibrate:
+        text = json.dumps(calibrate(), indent=1) + "\n"
+        if options.write:
+            (BACKENDS / "costs.json").write_text(text, "utf-8")
+        print(text, end="")
+        return 0
+    machine = f"{processor_name()}, {allowed_cores()} cores, Python {platform.python_version()}, {versions()}"
+    if options.sweep:
+        backends = options.backend or [b for b in ("onnxruntime", "openvino") if b in versions()]
+        results: list[Swept] = []
+        for result in sweep(backends, options.sweep, options.limit or LIMITS_MB):
+            results.append(result)
+            if not options.json:
+                print_sweep([result])
+                sys.stdout.flush()
+        wrong = sum(r.peak_mib > r.limit_mib for r in results)
+        print(
+            json.dumps([asdict(r) for r in results], indent=1)
+            if options.json
+            else f"{wrong} over their limit; {machine}"
+        )
+        return int(wrong > 0)
+    model = options.model or network_models(ReadOptions())["recognition"].folder
+    figures = compare(model, options.torch_python, options.rounds)
+    chosen = chosen_case(figures, model)
+    if options.json:
+        print(json.dumps({"machine": machine, "chosen": chosen, "figures": [asdict(f) for f in figures]}, indent=1))
+        return 0
+    print(machine)
+    print_table(figures, chosen)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""From what the caller asked for to a plan: probing where it is due, refusing where nothing will do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from carrel import memory
+from carrel.backends import CPU, Runtime
+from carrel.backends.costs import costs
+from carrel.backends.devices import has_choice
+from carrel.backends.networks import role_of
+from carrel.backends.plan import A4_PX, MIB, Asked, Plan, Refusal, needed_bytes, plan
+from carrel.backends.probe import Survey, stored_survey, survey
+from carrel.backends.settings import allowed_cores, default_limit_bytes
+from carrel.errors import UsageError
+from carrel.kernels.native import LIBRARY, kernel_folder
+from carrel.options import ReadOptions
+from carrel.store.models import Model
+
+BACKENDS = ("auto", "onnxruntime", "openvino")
+DEVICES = ("auto", "cpu", "gpu", "cuda")
+PRECISIONS = ("auto", "int8", "bf16", "fp16", "fp32")
+_UNITS = {"": MIB, "K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of ``400M``, ``1.5G``, ``600MiB``; a bare number is MiB.
+
+    Raises
+    ------
+    UsageError
+        Not an amount of memory.
+    """
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    try:
+        amount = float(number.removesuffix(unit)) * _UNITS[unit]
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < 1 << 60:
+        raise UsageError(f"{text}: not an amount of memory; write it like 400M or 1.5G")
+    return int(amount)
+
+
+def asked_of(options: ReadOptions, *, workers: int = 1, page_px: int = A4_PX) -> Asked:
+    """What options ask for, with ``CARREL_BACKEND``, ``CARREL_DEVICE``, ``CARREL_PRECISION``, ``CARREL_THREADS`` and
+    ``CARREL_MEMORY`` where they leave it open.
+
+    Raises
+    ------
+    UsageError
+        A value is none of those there are.
+    """
+    limit = options.memory_bytes
+    named = os.environ.get("CARREL_MEMORY")
+    if limit is None:
+        limit = parse_memory(named) if named else default_limit_bytes()
+    threads = options.threads or _number(os.environ.get("CARREL_THREADS", "0"))
+    languages = 0 if options.writing == "handwritten" else len(options.languages)
+    return Asked(
+        memory_bytes=limit,
+        cores=allowed_cores(),
+        threads=threads,
+        workers=workers,
+        backend=_one_of(options.backend, "CARREL_BACKEND", BACKENDS),
+        device=_one_of(options.device, "CARREL_DEVICE", DEVICES),
+        precision=_one_of(options.precision, "CARREL_PRECISION", PRECISIONS),
+        languages=languages,
+        language_model=options.language_model,
+        library=_has_library(),
+        page_px=page_px,
+    )
+
+
+def choose(asked: Asked, models: Mapping[str, Model]) -> Plan:
+    """The plan for models by task: the first use of a machine with a choice is measured, the others follow it.
+
+    Raises
+    ------
+    UsageError
+        There is none; the message names the smallest limit that will do.
+    """
+    exact = Runtime(asked.backend, asked.device, asked.precision)
+    if "auto" not in (exact.backend, exact.device, exact.precision):
+        return planned([exact], Survey((), ()), asked)
+    done = known_survey(asked, models)
+    found = [CPU, *(runtime for f in done.found for runtime in f.runtimes if runtime != CPU)]
+    if not done.found:
+        found.append(replace(CPU, precision="fp32"))
+    return planned(found, done, asked)
+
+
+def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
+    """What was measured before, or is measured now where there is a choice to make."""
+    done = stored_survey(models, asked.cores)
+    if done is not None or not has_choice(asked.backend, asked.device):
+        return done or Survey((), ())
+    for model in models.values():
+        model.read_file(role_of(model, CPU.precision))  # a damaged model is no fault of any device
+    print("carrel: trying what networks run fastest on here; this is done once", file=sys.stderr)
+    return survey(models, asked.cores, fits=lambda runtime: fits(runtime, asked))
+
+
+def fits(runtime: Runtime, asked: Asked) -> bool:
+    """Whether a runtime can be tried beside this process within the limit."""
+    needed = needed_bytes(runtime, None, asked, costs(), 1, whole_page=True)
+    return memory.enough(needed + memory.resident_bytes()) <= asked.memory_bytes or runtime == CPU
+
+
+def planned(found: list[Runtime], done: Survey, asked: Asked) -> Plan:
+    """The planner's answer.
+
+    Raises
+    ------
+    UsageError
+        It refuses.
+    """
+    answer = plan(found, done.measured, asked, costs())
+    if isinstance(answer, Plan):
+        return answer
+    if answer.least_bytes:  # what is named is enough for usual pages, too
+        usual = plan(found, done.measured, replace(asked, page_px=max(A4_PX, asked.page_px)), costs())
+        answer = usual if isinstance(usual, Refusal) else answer
+    raise UsageError(refusal_text(answer, done, asked))
+
+
+def refusal_text(refusal: Refusal, done: Survey, asked: Asked) -> str:
+    """A refusal in words, with what would do."""
+    if refusal.least_bytes:
+        return f"{refusal.reason}; --memory {refusal.least_bytes // MIB}M will do"
+    missing = [f.missing for f in done.found if f.missing and asked.device in ("auto", f.device)]
+    return f"{refusal.reason}{': ' + missing[0] if missing else ''}; carrel devices says what there is"
+
+
+def _one_of(value: str, variable: str, known: tuple[str, ...]) -> str:
+    value = value if value != "auto" else os.environ.get(variable, "auto")
+    if value not in known:
+        raise UsageError(f"{variable.removeprefix('CARREL_').lower()} {value}: not one of {', '.join(known)}")
+    return value
+
+
+def _has_library() -> bool:
+    folder = kernel_folder()
+    return folder is not None and (folder / LIBRARY).is_file()
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"CARREL_THREADS={text}: not a number of threads")
+    return int(text)
