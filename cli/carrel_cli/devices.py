@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from carrel.backends import CPU
-from carrel.backends.choose import asked_of, known_survey, refusal_text
+from carrel.backends.choose import asked_of, candidates, known_survey, refusal_text
 from carrel.backends.costs import costs
 from carrel.backends.plan import MIB, Asked, Measured, Plan, Refusal, plan
 from carrel.backends.probe import Survey, survey
@@ -30,7 +29,7 @@ def command(probe: bool, as_json: bool, **running: Any) -> None:
     done = (
         survey(models, asked.cores, fits=lambda runtime: True, thorough=True) if probe else known_survey(asked, models)
     )
-    chosen = plan([CPU, *(r for f in done.found for r in f.runtimes if r != CPU)], done.measured, asked, costs())
+    chosen = plan(candidates(done), done.measured, asked, costs())
     if as_json:
         click.echo(json.dumps(report(done, chosen, asked), indent=1))
         return

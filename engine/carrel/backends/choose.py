@@ -87,10 +87,13 @@ def choose(asked: Asked, models: Mapping[str, Model]) -> Plan:
     if "auto" not in (exact.backend, exact.device, exact.precision):
         return planned([exact], Survey((), ()), asked)
     done = known_survey(asked, models)
-    found = [CPU, *(runtime for f in done.found for runtime in f.runtimes if runtime != CPU)]
-    if not done.found:
-        found.append(replace(CPU, precision="fp32"))
-    return planned(found, done, asked)
+    return planned(candidates(done), done, asked)
+
+
+def candidates(done: Survey) -> list[Runtime]:
+    """What there is to choose from: always the processor on onnxruntime."""
+    plain = [CPU, replace(CPU, precision="fp32")]
+    return plain + [runtime for f in done.found for runtime in f.runtimes if runtime not in plain]
 
 
 def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
