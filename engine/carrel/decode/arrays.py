@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.records import MEMORY, PADDING, READING, address_of
+from carrel.kernels.records import MEMO_BITS, MEMORY, PADDING, READING, address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +75,7 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
         "powers": np.empty(classes, np.float32),
         "levels": np.empty(3, np.float64),
         "frames": np.empty((3, longest), np.float64),
+        "memo": np.empty((2, 1 << MEMO_BITS), np.int64),
+        "memo_factors": np.empty(1 << MEMO_BITS, np.float64),
         "chances": np.empty((2, longest), np.float64),
     }

@@ -24,7 +24,7 @@ from carrel.kernels.ctc_search import (
     Workspace,
     search_line,
 )
-from carrel.kernels.records import ARC, BROKEN, LINE, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
+from carrel.kernels.records import ARC, BROKEN, LINE, MEMO_BITS, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
@@ -264,12 +264,16 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_levels, (3,), np.float64),
         array_at(m.at_levels, (3,), np.int64),
         array_at(m.at_frames, (3, m.longest), np.float64),
+        array_at(m.at_memo, (2, 1 << MEMO_BITS), np.int64),
+        array_at(m.at_memo_factors, (1 << MEMO_BITS,), np.float64),
         array_at(m.at_chances, (2, m.longest), np.float64),
     )
     readings = array_at(m.at_readings, (count, s.alternatives), READING)
     characters = array_at(m.at_characters, (3, m.room), np.int32)
     probabilities = array_at(m.at_certainties, (m.room,), np.float64)
     lines = array_at(at_lines, (count,), LINE)
+    if rules.use_language:
+        work.memo[0] = -1  # it may hold steps of another language model
     used = np.int64(0)
     for n in range(count):
         logits = array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
 from carrel.kernels.ctc_frames import candidates_of
-from carrel.kernels.records import BROKEN
+from carrel.kernels.records import BROKEN, MEMO_BITS
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
@@ -65,15 +65,33 @@ class Workspace(NamedTuple):
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
     frames: NDArray[np.float64]  # (3, frames): largest logit, inverse mass, probability of the blank
+    memo: NDArray[np.int64]  # (2, 2 ** MEMO_BITS): state and character of a step of the language model, state after it
+    memo_factors: NDArray[np.float64]  # (2 ** MEMO_BITS,)
     chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
 
 
 @inner
-def step(rules: Rules, language: Language, trie: Trie, context: int, word: int, label: int) -> tuple[float, int, int]:
+def language_step_again(
+    work: Workspace, language: Language, state: int, label: int, unknown: float
+) -> tuple[float, int]:
+    """`language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
+    key = np.int64(state << 20 | label)
+    place = np.int64(np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - MEMO_BITS))
+    if work.memo[0, place] != key:
+        factor, after = language_step(language, state, label, unknown)
+        work.memo[0, place], work.memo[1, place] = key, after
+        work.memo_factors[place] = factor
+    return work.memo_factors[place], work.memo[1, place]
+
+
+@inner
+def step(
+    work: Workspace, rules: Rules, language: Language, trie: Trie, context: int, word: int, label: int
+) -> tuple[float, int, int]:
     """Factor of a character after a prefix, and the prefix's states after it."""
     factor = 1.0
     if rules.use_language:
-        factor, context = language_step(language, context, label, rules.unknown)
+        factor, context = language_step_again(work, language, context, label, rules.unknown)
     if rules.use_lexicon:
         word_factor, word = trie_step(trie, word, label, rules.penalty)
         factor *= word_factor
@@ -175,7 +193,7 @@ def extend(
             mass = (masses[BLANK, s] if label == last else total) * q[label]
             factor, to_context, to_word = 1.0, np.int64(0), np.int64(0)
             if fused and mass > 0.0:
-                factor, to_context, to_word = step(rules, language, trie, context, word, label)
+                factor, to_context, to_word = step(work, rules, language, trie, context, word, label)
                 mass *= factor
             if mass > 0.0 and mass >= cut:
                 work.extensions[0, extensions] = mass

@@ -24,6 +24,8 @@ READING = np.dtype([("length", "<i8"), ("score", "<f8"), ("confidence", "<f8")])
 NONE, BROKEN = -1, -2
 
 
+MEMO_BITS = 12
+"""Logarithm of the number of steps of a language model that are remembered."""
 PADDING = 8
 """Flags are read eight at a time: a row of them is padded to a multiple of this."""
 
@@ -72,6 +74,8 @@ MEMORY = np.dtype(
         "at_powers",
         "at_levels",
         "at_frames",
+        "at_memo",
+        "at_memo_factors",
         "at_chances",
         # results: the characters of the readings follow one another
         "at_readings",  # READING, (lines, alternatives)
