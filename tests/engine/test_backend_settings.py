@@ -71,6 +71,13 @@ def test_follows_taskset() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
+def test_follows_prlimit() -> None:
+    code = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (300 << 20, 300 << 20))\n"
+    code += "import carrel.backends.settings as s; print(s.free_bytes() >> 20)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(printed) <= 300
+
+
 def test_private_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = private_folder("runtime")

@@ -32,7 +32,7 @@ def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
     with suppress(OSError, ValueError, IndexError, StopIteration):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    return max(0, min([free, *_memory_left(mount, own)]))
+    return max(0, min([free, *_memory_left(mount, own), *_resource_limits()]))
 
 
 def default_limit_bytes() -> int:
@@ -78,6 +78,17 @@ def _memory_left(mount: Path, own: Path) -> Iterator[int]:
                 most = int((folder / limit).read_text("ascii"))
                 if most < _UNLIMITED:
                     yield most - int((folder / used).read_text("ascii")) + _statistic(folder, kept)
+
+
+def _resource_limits() -> Iterator[int]:
+    """What ``ulimit`` and ``prlimit`` leave: of data, and of address space, which is always more than is resident."""
+    with suppress(ImportError):
+        import resource
+
+        for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+            soft = resource.getrlimit(kind)[0]
+            if soft != resource.RLIM_INFINITY:
+                yield soft
 
 
 def _statistic(folder: Path, name: str) -> int:
