@@ -16,9 +16,10 @@ import json
 import statistics
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from importlib import resources
+from itertools import islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -127,15 +128,16 @@ def _show(kind: str, row: Row) -> None:
 
 
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
-    """Logits of about ``count`` lines of the test split by the shipped network, as many of each pack, as an ``.npz``."""
+    """Logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
     from carrel.backends.ort import OrtBackend
     from carrel.recognizers.ctc import CtcRecognizer
     from carrel.store.models import shipped_model
 
     model = shipped_model("handwriting-fast", "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
-    sources = sorted(packs.glob("*.zip"))
-    lines = [recognizer.logits_of(gray) for pack in sources for gray in _crops(pack, -(-count // len(sources)))]
+    turns = zip_longest(*(_crops(pack, count) for pack in sorted(packs.glob("*.zip"))))
+    crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
+    lines = [recognizer.logits_of(crop) for crop in crops]
     frames = np.array([len(line) for line in lines])
     np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array(model.manifest["alphabet"]))
 
@@ -147,13 +149,13 @@ def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:
         return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
 
 
-def _crops(pack: Path, count: int) -> list[NDArray[np.uint8]]:
+def _crops(pack: Path, count: int) -> Iterator[NDArray[np.uint8]]:
     """The first lines of a pack's test split."""
     with zipfile.ZipFile(pack) as archive:
         rows = [json.loads(row) for row in archive.read("lines.jsonl").decode("utf-8").splitlines()]
-        names = [row["image"] for row in rows if row["split"] == "test"][:count]
-        images = [Image.open(io.BytesIO(archive.read(name))).convert("L") for name in names]
-    return [np.asarray(image) for image in images]
+        for name in [row["image"] for row in rows if row["split"] == "test"][:count]:
+            with Image.open(io.BytesIO(archive.read(name))) as image:
+                yield np.asarray(image.convert("L"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.decode.beam import beam_search, beam_search_lines
+from carrel.decode.arrays import memory_for
+from carrel.decode.beam import LINES_AT_ONCE, ROOM, beam_search, beam_search_lines
 from carrel.decode.options import DecodeOptions
 from carrel.errors import ModelError, UsageError
 from carrel_bench import ctc_reference as oracle
@@ -171,6 +172,11 @@ def test_padding_is_not_read() -> None:
     assert beam_search_lines(batch, frames=[30, 20]) == [beam_search(line), beam_search(line[:20].copy())]
     with pytest.raises(ModelError, match=r"frame 30 of line 0 .* zero throughout"):
         beam_search_lines(batch)
+
+
+def test_working_memory_is_small() -> None:
+    memory = memory_for(width=100, classes=200, alternatives=1, longest=512, lines=LINES_AT_ONCE, room=ROOM)
+    assert memory.size_bytes <= 4e6
 
 
 def test_no_lines_no_readings() -> None:
