@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.engines import load_engines
 from carrel.errors import InputError
-from carrel.image.crop import cut_line
-from carrel.image.prepare import binarize, prepare
+from carrel.image.crop import Crop, cut_line
+from carrel.image.prepare import binarize, prepare, turned
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import FoundRegion, find_regions, uncovered_ink
+from carrel.layout import FoundLine, FoundRegion, find_regions, uncovered_ink
 from carrel.options import ReadOptions
+from carrel.orientation import (
+    LEGIBLE,
+    SURELY_UPRIGHT,
+    confidence_of,
+    legibility,
+    longest,
+    quarters_of,
+    upside_down,
+)
 from carrel.page import Page, Provenance
+from carrel.recognizers.routing import Reading
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What layout analysis made of a scan: regions in px of the scan, by how much its lines fall to the right (90 and
+    more where it lies on its side or head), and the share of ink outside all lines."""
+
+    regions: tuple[FoundRegion, ...]
+    skew_degrees: float
+    uncovered_ink: float
+
+    @property
+    def lines(self) -> tuple[FoundLine, ...]:
+        return tuple(line for region in self.regions for line in region.lines)
 
 
 class Reader:
@@ -41,23 +70,47 @@ class Reader:
     def read_scan(self, scan: Scan) -> Page:
         """Text of one scan."""
         height_px, width_px = scan.gray.shape
-        found, skew_degrees, missed = self._find(scan)
-        source = binarize(scan.gray) if self.options.binarize else scan.gray
-        crops = [cut_line(source, line.baseline, line.polygon) for region in found for line in region.lines]
-        threads = self._engines.threads_for(scan.gray.size)
-        readings = self._engines.router.read([crop.gray for crop in crops], threads)
-        regions = assemble_regions(ScanFrame(width_px, height_px), found, crops, readings)
-        return Page(width_px, height_px, scan.dpi, regions, scan.source, self._provenance(skew_degrees), missed)
+        sight = self._find(scan, 0)
+        crops, readings = self._read_lines(scan, sight.lines)
+        quarters = self._quarters(scan, sight, readings)
+        if quarters:
+            sight = self._find(scan, quarters)
+            crops, readings = self._read_lines(scan, sight.lines)
+        regions = assemble_regions(ScanFrame(width_px, height_px), sight.regions, crops, readings)
+        provenance = self._provenance(sight.skew_degrees)
+        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, sight.uncovered_ink)
 
-    def _find(self, scan: Scan) -> tuple[list[FoundRegion], float, float]:
-        """Regions in px of the scan, its skew in degrees, and the share of ink outside all lines.
+    def _find(self, scan: Scan, quarters: int) -> _Sight:
+        """The lines of a page that is to be turned counterclockwise by ``quarters`` right angles.
 
         Lines are found on the prepared page but read from the scan itself: flattening and turning cost detail.
         """
-        prepared = prepare(scan.gray)
+        gray, to_scan = turned(scan.gray, quarters) if quarters else (scan.gray, np.eye(2, 3))
+        prepared = prepare(gray)
         found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
         missed = round(uncovered_ink(prepared.gray, found), 4)
-        return [region.moved(prepared.to_scan) for region in found], prepared.skew_degrees, missed
+        moved = [region.moved(prepared.to_scan).moved(to_scan) for region in found]
+        return _Sight(tuple(moved), prepared.skew_degrees + 90.0 * quarters, missed)
+
+    def _read_lines(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
+        source = binarize(scan.gray) if self.options.binarize else scan.gray
+        crops = [cut_line(source, line.baseline, line.polygon) for line in lines]
+        threads = self._engines.threads_for(scan.gray.size)
+        return crops, self._engines.router.read([crop.gray for crop in crops], threads)
+
+    def _quarters(self, scan: Scan, sight: _Sight, readings: Sequence[Reading]) -> int:
+        """By how many right angles the page must be turned to be read; only doubtful pages are tried."""
+        if (sight.uncovered_ink == 0 and not sight.lines) or confidence_of(readings) >= SURELY_UPRIGHT:
+            return 0  # nothing to read, or well read as it lies
+        sample = longest(sight.regions)
+        tried = {0: legibility([readings[k] for k in sample])}
+        tried[2] = legibility(self._read_lines(scan, [upside_down(sight.lines[k]) for k in sample])[1])
+        if max(tried.values()) < LEGIBLE:
+            for quarters in (1, 3):
+                other = self._find(scan, quarters)
+                lines = [other.lines[k] for k in longest(other.regions)]
+                tried[quarters] = legibility(self._read_lines(scan, lines)[1])
+        return quarters_of(tried)
 
     def pages(self, path: Path | str) -> Iterator[Page]:
         """The pages of a file, one after the other.
@@ -90,7 +143,13 @@ class Reader:
 
     def _provenance(self, skew_degrees: float) -> Provenance:
         software = f"Carrel {carrel.__version__}"
-        return Provenance(software, self.models, self.options.languages, round(skew_degrees, 3))
+        return Provenance(software, self.models, self.options.languages, round(skew_degrees, 3), _now())
+
+
+def _now() -> str:
+    """The time in UTC, or that of ``SOURCE_DATE_EPOCH`` for results that are to be the same bytes every time."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(fixed) if fixed.isdecimal() else None))
 
 
 def read(path: Path | str, options: ReadOptions | None = None) -> Page:

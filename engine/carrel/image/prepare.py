@@ -65,6 +65,21 @@ def prepare(gray: NDArray[np.uint8], *, deskew: bool = True) -> Prepared:
     return Prepared(turned, skew_degrees, to_scan)
 
 
+def turned(gray: NDArray[np.uint8], quarters: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The page turned counterclockwise by ``quarters`` (0 to 3) right angles, and the map from its px to those of ``gray``.
+
+    Returns uint8 ``(h, w)`` and float64 ``(2, 3)`` as `Prepared.to_scan`.
+    """
+    height, width = gray.shape
+    maps = (
+        ((1, 0, 0), (0, 1, 0)),
+        ((0, -1, width - 1), (1, 0, 0)),
+        ((-1, 0, width - 1), (0, -1, height - 1)),
+        ((0, 1, 0), (-1, 0, height - 1)),
+    )
+    return np.ascontiguousarray(np.rot90(gray, quarters)), np.array(maps[quarters], np.float64)
+
+
 def flatten(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Divide by the paper's brightness, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
     gray = _checked(gray)
