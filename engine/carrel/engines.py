@@ -21,8 +21,6 @@ HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
-SMALL_PAGE_PX = 1_000_000
-"""A reader is refused where not even such a page fits; larger ones are looked at when they come."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def load_engines(options: ReadOptions) -> Engines:
     """
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
-    asked = asked_of(options, page_px=SMALL_PAGE_PX)
+    asked = asked_of(options, page_px=0)  # whether a page fits is looked at when it comes
     plan = choose(asked, models)
     memory.set_limit(asked.memory_bytes, plan.fixed_bytes, watched=options.memory_bytes is not None)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None

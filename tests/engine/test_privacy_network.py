@@ -59,7 +59,8 @@ def test_batch_sends_nothing(tmp_path: Path, home: Path, isolated: bool) -> None
     assert traffic.sockets == ()
     assert tmp_path / "out" / "0.txt" in traffic.written, "the trace sees what is written"
     assert traffic.outside(tmp_path / "out", home / ".cache") == []
-    assert [p.name for p in home.rglob("*") if p.is_file()] == []
+    # where there is a choice of runtimes, what they did on the lines that the program draws is kept
+    assert {p.parent.name for p in home.rglob("*") if p.is_file()} <= {"runtime", "openvino"}
 
 
 def test_watch_sends_nothing(tmp_path: Path, home: Path) -> None:

@@ -84,7 +84,7 @@ class Asked:
     backend, device, precision
         ``auto``, or a runtime's.
     page_px, bytes_per_px
-        Pixels of the pages to plan for, and what the decoder takes for each.
+        Pixels of the pages to plan for, and what the decoder takes for each; 0: whatever fits when a page comes.
     languages
         Tesseract languages; 0 where print is not read.
     language_model
@@ -237,6 +237,8 @@ def needed_bytes(
     runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int, *, whole_page: bool
 ) -> int:
     """The foreseen peak of one worker."""
+    if not asked.page_px:
+        return fixed_bytes(runtime, result, asked, costs, threads)
     page = memory.page_bytes(asked.page_px, asked.bytes_per_px)
     network = costs.segmenter if whole_page else costs.strip
     return fixed_bytes(runtime, result, asked, costs, threads) + page + max(costs.layout, network)

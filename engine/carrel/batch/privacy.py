@@ -99,6 +99,7 @@ def _kept(folders: Folders | None) -> list[str]:
         f"spool: {state}/spool, for you alone (0700); emptied when a batch starts and ends",
         f"heartbeat: {state}/status.json; counts only",
         f"compiled code: {cache_folder()}; nothing of any page",
+        f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",
         "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
         "logs: stderr only; neither text nor file names, unless --log-text is given",
     ]
