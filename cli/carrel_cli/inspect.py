@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from carrel.errors import InputError
+from carrel.evaluate.review import needs_review
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.options import ReadOptions
@@ -69,7 +70,7 @@ def _told(page: Page, review_below: float) -> list[str]:
         f"  {region.kind:16s} {len(region.lines):4d} lines, confidence {_mean([li.confidence for li in region.lines]):.2f}"
         for region in page.regions
     ]
-    doubtful = sum(not line.text or line.confidence < review_below for line in page.lines)
+    doubtful = sum(needs_review(line, review_below) for line in page.lines)
     rows.append(f"  {len(page.lines)} lines, {doubtful} to review, {len(page.refused)} not read")
     rows.append(
         f"  skew {page.provenance.skew_degrees:.1f} degrees; {page.uncovered_ink or 0:.0%} of the ink in no line"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carrel.errors import CarrelError, InputError, UsageError
+from carrel.evaluate.review import needs_review
 from carrel.formats import SUFFIXES, WRITERS
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import count_pages, open_scans
@@ -32,11 +33,12 @@ UNCOVERED_INK = 0.35
 
 @dataclass(frozen=True)
 class Target:
-    """Where results go and in which formats; without a folder, to stdout."""
+    """Where results go and in which formats; without a folder, to stdout. Lines under ``review_below`` are marked."""
 
     folder: Path | None
     formats: tuple[str, ...]
     overlay: bool
+    review_below: float = 0.0
 
 
 @click.command("read")
@@ -66,6 +68,12 @@ class Target:
 @running_options
 @click.option("--binarize", is_flag=True, help="Read in black and white; gray is better on most scans.")
 @click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
+@click.option(
+    "--review-below",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Mark lines less sure than this in the overlay, and count them in the summary.  [default: none]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
 def command(
@@ -79,11 +87,12 @@ def command(
     language_model: bool,
     binarize: bool,
     overlay: bool,
+    review_below: float,
     quiet: bool,
     **running: Any,
 ) -> None:
     """Read scans and PDFs: FILES in, their text out."""
-    target = Target(output, formats or ("text",), overlay)
+    target = Target(output, formats or ("text",), overlay, review_below)
     if output is None and (overlay or len(target.formats) > 1 or PDF in target.formats):
         raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
     if output is not None:
@@ -122,9 +131,9 @@ def read_files(
                     first = False
                     if advance is not None:
                         advance()
-                        held.append(_summary(page, stem))
+                        held.append(_summary(page, stem, target.review_below))
                     elif not quiet:
-                        click.echo(_summary(page, stem), err=True)
+                        click.echo(_summary(page, stem, target.review_below), err=True)
             except InputError as error:
                 click.echo(f"carrel: {error}", err=True)
                 failures.append((file, error))
@@ -141,7 +150,7 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
         page = reader.read_scan(scan)
         stem = name if count == 1 else f"{name}-{index + 1:04d}"
         if target.folder is not None and target.overlay:
-            write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray))
+            write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray, target.review_below))
         pages.append(page)
         yield page, stem
     if target.folder is not None and PDF in target.formats:
@@ -178,13 +187,15 @@ def _output_names(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def _summary(page: Page, stem: str) -> str:
+def _summary(page: Page, stem: str, review_below: float) -> str:
     kinds = Counter(line.writing.kind for line in page.lines)
     parts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("printed", "handwritten", "unknown") if kinds[kind])
     refused = f"; {len(page.refused)} not read" if page.refused else ""
+    doubtful = sum(needs_review(line, review_below) for line in page.lines)
+    review = f"; {doubtful} to review" if review_below and doubtful else ""
     uncovered = page.uncovered_ink or 0.0
     missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
-    return f"{stem}: {len(page.lines)} lines ({parts or 'none found'}){refused}{missed}"
+    return f"{stem}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}"
 
 
 @contextmanager

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from carrel.evaluate import character_errors
 from carrel.formats import SUFFIXES
+from carrel.image.overlay import REFUSED
 from carrel_cli.main import main
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -27,10 +30,10 @@ def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of ``carrel read``."""
+def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: object, command: str = "read") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of ``carrel read`` or another command."""
     before = sys.argv
-    sys.argv = ["carrel", "read", *map(str, arguments)]
+    sys.argv = ["carrel", command, *map(str, arguments)]
     try:
         with pytest.raises(SystemExit) as stop:
             main()
@@ -200,3 +203,30 @@ def test_several_formats_need_a_folder(small_page: Path, capfdbinary: pytest.Cap
     code, _, err = run(capfdbinary, small_page, "-f", "text", "-f", "alto")
     assert code == 2
     assert "add -o DIR" in err
+
+
+def test_unsure_lines_are_counted_and_marked(
+    capfdbinary: pytest.CaptureFixture[bytes], small_page: Path, tmp_path: Path
+) -> None:
+    _, _, told = run(capfdbinary, small_page, "-o", tmp_path / "all", "--overlay", "--review-below", "1")
+    lines = re.search(r"(\d+) lines", told)
+    assert lines and f"; {lines[1]} to review" in told
+    _, _, told = run(capfdbinary, small_page, "-o", tmp_path / "none", "--overlay")
+    assert "review" not in told
+    marked, plain = (np.asarray(Image.open(tmp_path / name / "small.overlay.png")) for name in ("all", "none"))
+    red = [int((image == REFUSED).all(axis=-1).sum()) for image in (marked, plain)]
+    assert red[0] > red[1] + 500
+
+
+def test_inspect_draws_what_was_found_and_what_was_not(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    scan = np.asarray(Image.open(PAGES / "french.jpg").convert("L"))[:620].copy()
+    Image.fromarray(scan).save(tmp_path / "scan.png")
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    code, told, wrong = run(capfdbinary, tmp_path / "scan.png", bad, "-o", tmp_path / "out", command="inspect")
+    assert code == 3 and "bad.png" in wrong
+    assert "MainZone" in told and "of the ink in no line" in told
+    with Image.open(tmp_path / "out" / "scan.inspect.png") as picture:
+        assert picture.size == (scan.shape[1], scan.shape[0])

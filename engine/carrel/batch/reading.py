@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.batch.settings import Settings
 from carrel.batch.worker import PageResults
+from carrel.evaluate.review import needs_review
 from carrel.formats import WRITERS
 from carrel.image.source import Scan
 from carrel.page import Page
@@ -27,7 +28,7 @@ class PagesReader:
         return PageResults(files, len(page.lines), len(page.refused), self._to_review(page))
 
     def _to_review(self, page: Page) -> int:
-        return sum(not line.text or line.confidence < self._settings.review_below for line in page.lines)
+        return sum(needs_review(line, self._settings.review_below) for line in page.lines)
 
 
 def open_pages(settings: Settings) -> PagesReader:
