@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from carrel_bench.exported_worker import peak_mib
 from carrel_bench.layout import found_baselines, load_heatmaps
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         baselines, _ = found_baselines(gray, heatmaps)
         answer: dict[str, Any] = {"s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu_began}
         answer["baselines"] = [line.tolist() for line in baselines]
-        answer["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer["peak_mib"] = peak_mib()
         print(json.dumps(answer), flush=True)
 
 

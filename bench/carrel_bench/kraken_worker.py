@@ -10,11 +10,11 @@ and processor seconds, and the peak of the resident memory so far. One thread.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def lines(model: str) -> Answer:
     from kraken.models import load_models
 
     network: Any = load_models(model, tasks=["recognition"])[0]
-    network.prepare_for_inference(RecognitionInferenceConfig(accelerator="cpu", device=1, num_line_workers=0))
+    network.prepare_for_inference(RecognitionInferenceConfig(accelerator="cpu", num_line_workers=0))
     batch, channels, height, width = network.input
     prepare = ImageInputTransforms(batch, height, width, channels, (PADDING_PX, 0), valid_norm=False)
 
@@ -54,17 +54,27 @@ def lines(model: str) -> Answer:
 
 def pages() -> Answer:
     """Finds the lines of pages with the model that comes with kraken."""
-    from kraken import blla
+    from kraken.configs import SegmentationInferenceConfig
+    from kraken.tasks import SegmentationTaskModel
+
+    segmenter = SegmentationTaskModel.load_model()
+    config = SegmentationInferenceConfig(accelerator="cpu")
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         with Image.open(question["page"]) as image:
             page = image.convert("L")
         began, cpu_began = time.perf_counter(), time.process_time()
-        found = blla.segment(page, device="cpu")
+        found = segmenter.predict(page, config)
         baselines = [line.baseline for line in found.lines if line.baseline and len(line.baseline) > 1]
         return {"baselines": baselines, "s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu_began}
 
     return answer
+
+
+def peak_mib() -> float:
+    """Largest resident memory of this process; ``ru_maxrss`` would count its parent's as well."""
+    rows = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(int(row.split()[1]) for row in rows if row.startswith("VmHWM")) / 1024
 
 
 def main() -> None:
@@ -74,8 +84,7 @@ def main() -> None:
     answer = lines(sys.argv[2]) if sys.argv[1] == "lines" else pages()
     for question in map(json.loads, sys.stdin):
         given = answer(question)
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        output.write(json.dumps(given | {"peak_mib": peak_mib}) + "\n")
+        output.write(json.dumps(given | {"peak_mib": peak_mib()}) + "\n")
         output.flush()
 
 

@@ -1,5 +1,6 @@
 """ONNX -> OpenVINO's form, in floating point and int8 (NNCF).
 
+LSTMs stay in floating point: quantized by NNCF, they made the shipped network read at 54 % CER instead of 16 %.
 Both libraries send telemetry by default; the switches below are theirs for automated environments.
 """
 
@@ -22,7 +23,7 @@ Ink = NDArray[np.float32]
 
 CALIBRATION_LINES = 32
 """NNCF runs these many times over, once for each correction of a bias."""
-QUANTIZED = ("Convolution", "LSTMSequence", "MatMul")
+QUANTIZED, NEVER_QUANTIZED = ("Convolution", "MatMul"), ("LSTMSequence", "GRUSequence")
 
 
 def convert(onnx_file: Path, target: Path) -> None:
@@ -48,7 +49,7 @@ def quantize(onnx_file: Path, target: Path, lines: Sequence[Ink], keep_fp32: Seq
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    ignored = nncf.IgnoredScope(names=list(keep_fp32), validate=False)
+    ignored = nncf.IgnoredScope(names=list(keep_fp32), types=list(NEVER_QUANTIZED), validate=False)
     model = openvino.convert_model(str(onnx_file))
     with redirect_stdout(sys.stderr):  # its progress bars; stdout carries results only
         model = nncf.quantize(model, nncf.Dataset(list(lines[:CALIBRATION_LINES])), ignored_scope=ignored)
