@@ -260,6 +260,7 @@ def replace_folder(part: Path, target: Path) -> None:
     if card.is_file() and not (part / "card.md").exists():
         shutil.copy2(card, part / "card.md")
     for file in part.iterdir():
+        file.chmod(0o644)
         _flush(file)
     _flush(part)
     old = target.with_name(target.name + ".old")

@@ -120,7 +120,7 @@ def test_openvino_files_pass_the_same_gate(pack: Path, tmp_path: Path) -> None:
     assert model.verify() == ()
     roles = {f"openvino-{precision}{part}" for precision in ("fp32", "int8") for part in ("", "-weights")}
     assert set(manifest["files"]) == roles
-    assert manifest["files"]["openvino-int8-weights"]["bytes"] < 0.35 * sum(
+    assert manifest["files"]["openvino-int8-weights"]["bytes"] < 0.7 * sum(
         p.numel() * 4 for p in source.network.parameters()
     )
     sample = _samples(pack, "val")[0]
