@@ -75,16 +75,16 @@ def measure(page: Path, rounds: int) -> list[ColdStart]:
         states = {"cached": compiled}
         if warm([built]).library:
             states["ahead of time"] = built
-        # the page first: it takes the search with it, and the folder is fresh for one of them only
-        uncached = [(_fresh(SEARCH, page, Path(folder) / "search"), _fresh(PAGE, page, compiled))]
+        uncached = [(fresh(SEARCH, page, Path(folder) / "search"), fresh(PAGE, page, compiled))]
         runs: dict[str, list[tuple[list[float], list[float]]]] = {name: [] for name in states}
         for _ in range(rounds):
             for name, cache in states.items():
-                runs[name].append((_fresh(SEARCH, page, cache), _fresh(PAGE, page, cache)))
-    return [_summary(name, found) for name, found in {"uncached": uncached, **runs}.items()]
+                runs[name].append((fresh(SEARCH, page, cache), fresh(PAGE, page, cache)))
+    return [summary(name, found) for name, found in {"uncached": uncached, **runs}.items()]
 
 
-def _fresh(code: str, page: Path, cache: Path) -> list[float]:
+def fresh(code: str, page: Path, cache: Path) -> list[float]:
+    """What a fresh process with a cache folder prints."""
     cache.mkdir(exist_ok=True)
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "CARREL_THREADS": "1"}
     command = [sys.executable, "-c", code, str(page)]
@@ -92,11 +92,21 @@ def _fresh(code: str, page: Path, cache: Path) -> list[float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _summary(name: str, runs: Sequence[tuple[list[float], list[float]]]) -> ColdStart:
+def summary(name: str, runs: Sequence[tuple[list[float], list[float]]]) -> ColdStart:
+    """Medians over runs of `SEARCH` and `PAGE`."""
     (import_s, search_s, search_mib, searched), (page_s, page_mib, read) = (
         [statistics.median(values) for values in zip(*found, strict=True)] for found in zip(*runs, strict=True)
     )
     return ColdStart(name, import_s, search_s, search_mib, page_s, page_mib, bool(searched or read))
+
+
+def show(rows: Sequence[ColdStart]) -> None:
+    """Print the table."""
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    print(f"{'kernels':14} {'import s':>9} {'search s':>9} {'RSS MiB':>8} {'page s':>8} {'RSS MiB':>8}  numba")
+    for row in rows:
+        times = f"{row.import_s:9.3f} {row.first_search_s:9.3f} {row.search_mib:8.0f} {row.first_page_s:8.2f}"
+        print(f"{row.kernels:14} {times} {row.page_mib:8.0f}  {'loaded' if row.numba else 'not loaded'}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,11 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}))
         return 0
-    print(", ".join(f"{key} {value}" for key, value in machine().items()))
-    print(f"{'kernels':14} {'import s':>9} {'search s':>9} {'RSS MiB':>8} {'page s':>8} {'RSS MiB':>8}  numba")
-    for row in rows:
-        times = f"{row.import_s:9.3f} {row.first_search_s:9.3f} {row.search_mib:8.0f} {row.first_page_s:8.2f}"
-        print(f"{row.kernels:14} {times} {row.page_mib:8.0f}  {'loaded' if row.numba else 'not loaded'}")
+    show(rows)
     return 0
 
 
