@@ -74,7 +74,8 @@ def load_engines(options: ReadOptions) -> Engines:
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
     asked = asked_of(options, page_px=0)  # whether a page fits is looked at when it comes
     plan = choose(asked, models)
-    memory.set_limit(asked.memory_bytes, plan.fixed_bytes, watched=options.memory_bytes is not None)
+    watched = options.memory_bytes is not None
+    memory.set_limit(asked.memory_bytes, plan.fixed_bytes, plan.largest_bytes, watched=watched)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
     ctc = CtcRecognizer(

@@ -38,6 +38,7 @@ class OutOfMemoryLimitError(InputError):
 class _State:
     limit_bytes: int | None = None
     fixed_bytes: int = 0
+    named_bytes: int = 0
     reserved_bytes: int = 0
     holders: int = 0
     watch: threading.Thread | None = None
@@ -47,14 +48,15 @@ _state = _State()
 _changed = threading.Condition(threading.RLock())
 
 
-def set_limit(limit_bytes: int | None, fixed_bytes: int = 0, *, watched: bool = False) -> None:
+def set_limit(limit_bytes: int | None, fixed_bytes: int = 0, named_bytes: int = 0, *, watched: bool = False) -> None:
     """Stay within ``limit_bytes`` from now on; None lifts the limit.
 
-    ``fixed_bytes`` is what everything that is loaded sooner or later needs, whatever the page. ``watched`` starts a thread
+    ``fixed_bytes`` is what everything that is loaded sooner or later needs, whatever the page; ``named_bytes`` is that under
+    a higher limit, which may load more: refusals name a limit that will do for it, too. ``watched`` starts a thread
     that looks on.
     """
     with _changed:
-        _state.limit_bytes, _state.fixed_bytes = limit_bytes, fixed_bytes
+        _state.limit_bytes, _state.fixed_bytes, _state.named_bytes = limit_bytes, fixed_bytes, named_bytes
         _changed.notify_all()
     if limit_bytes is None:
         return
@@ -144,7 +146,7 @@ def require_page(pixels: int, bytes_per_px: int, what: str) -> None:
         trim()
     most = max(_state.fixed_bytes, resident_bytes()) + needed
     if most > _state.limit_bytes * (1 - MARGIN):
-        raise _refusal(what, most)
+        raise _refusal(what, max(most, _state.named_bytes + needed))
 
 
 def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:

@@ -86,6 +86,17 @@ def test_page_that_does_not_fit_is_an_input_error() -> None:
         memory.require_page(10_000_000, 1, "small.png")
 
 
+def test_named_limit_does_for_what_a_higher_limit_loads() -> None:
+    limit_with_room(20)
+    memory.set_limit(memory.limit(), fixed_bytes=100 * MIB, named_bytes=2000 * MIB)
+    with pytest.raises(OutOfMemoryLimitError) as refused:
+        memory.require_page(50_000_000, 1, "page.png")
+    named = re.search(r"--memory (\d+M)", str(refused.value))
+    assert named is not None
+    memory.set_limit(parse_memory(named[1]), fixed_bytes=2000 * MIB)
+    memory.require_page(50_000_000, 1, "page.png")
+
+
 @pytest.mark.parametrize("needed", [1, MIB, 123_456_789, 5_000 * MIB])
 def test_enough_is_enough_and_hardly_more(needed: int) -> None:
     limit = enough(needed)

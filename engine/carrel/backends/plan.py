@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from carrel import memory
 from carrel.backends import CPU, Runtime
@@ -119,7 +119,8 @@ class Asked:
 class Plan:
     """``workers`` processes, each with ``threads`` readers within ``worker_bytes``, of which ``foreseen_bytes`` are expected
     to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
-    pixels of a page, ``thread_bytes`` what each further one adds."""
+    pixels of a page, ``thread_bytes`` what each further one adds; ``largest_bytes`` is what one thread needs on the largest
+    runtime in question, which more memory may bring into play."""
 
     runtime: Runtime
     threads: int
@@ -130,6 +131,7 @@ class Plan:
     thread_bytes: int
     whole_page: bool
     batch: int = 1
+    largest_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def plan(
         least = min(_least(r, results.get(r), asked, costs) for r in usable)
         workers = f" for {asked.workers} workers" if asked.workers > 1 else ""
         return Refusal(f"{asked.memory_bytes / MIB:,.0f} MiB of memory are too little{workers}", least)
-    return _fastest(plans, results, asked)
+    largest = max(_fixed_with_page_work(r, results.get(r), asked, costs) for r in usable)
+    return replace(_fastest(plans, results, asked), largest_bytes=largest)
 
 
 def _is_wanted(runtime: Runtime, asked: Asked) -> bool:
@@ -212,7 +215,7 @@ def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) 
             for whole in (True, False):
                 needed = needed_bytes(runtime, result, asked, costs, threads, whole_page=whole)
                 if memory.enough(needed) <= worker_bytes:
-                    fixed = fixed_bytes(runtime, result, asked, costs, 1) + max(costs.layout, costs.strip)
+                    fixed = _fixed_with_page_work(runtime, result, asked, costs)
                     one = _thread_bytes(asked, costs)
                     return Plan(runtime, threads, workers, worker_bytes, needed, fixed, one, whole)
     return None
@@ -227,6 +230,10 @@ def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: 
     known = costs.runtimes.get(str(runtime), costs.runtime)
     loaded = max(result.memory_bytes, known) if result else known
     return costs.base + loaded + (costs.language if asked.language_model else 0) + threads * _thread_bytes(asked, costs)
+
+
+def _fixed_with_page_work(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
+    return fixed_bytes(runtime, result, asked, costs, 1) + max(costs.layout, costs.strip)
 
 
 def _thread_bytes(asked: Asked, costs: Costs) -> int:
