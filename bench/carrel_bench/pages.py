@@ -1,10 +1,11 @@
 """Whole pages, end to end: lines found, CER, WER, seconds and peak memory for each page.
 
-``python -m carrel_bench.pages --data DIR [--json] [--tesseract]``: DIR holds ``index.json`` (a list of objects with
+``python -m carrel_bench.pages --data DIR [--json] [--tesseract] [--true-lines]``: DIR holds ``index.json`` (a list of objects with
 ``image``, ``xml``, ``text``, ``source``, ``xml_scale``), the page images, their ALTO or PAGE files, and their texts.
 
 CER and WER compare whole pages, in order, after folding white space and typographic quotes, dashes and ellipses. With
-``--tesseract`` the Tesseract command reads the same pages, one after the other with Carrel.
+``--tesseract`` the Tesseract command reads the same pages, one after the other with Carrel; with ``--true-lines`` Carrel
+reads the lines of the ground truth too, which tells what finding them costs.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ from typing import Any
 import numpy as np
 
 import carrel
+from carrel.engines import load_engines
 from carrel.evaluate import character_errors, word_errors
+from carrel.image.crop import cut_line
+from carrel.image.source import open_scans
+from carrel.recognizers.routing import Router
 from carrel_bench.layout import lines_of_xml
-from carrel_bench.layout_score import score_page
+from carrel_bench.layout_score import TrueLine, score_page
 
 FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "¬": "-"})  # fmt: skip
 TESSERACT_LIMIT_S = 120
@@ -52,6 +57,7 @@ class Result:
     peak_mib: float
     tesseract_errors: int | None = None
     tesseract_seconds: float | None = None
+    true_line_errors: int | None = None
 
 
 def fold(text: str) -> str:
@@ -83,8 +89,20 @@ def run_tesseract(image: Path, languages: str) -> tuple[str, float]:
     return text, time.perf_counter() - began
 
 
-def read_page(reader: carrel.Reader, folder: Path, entry: dict[str, Any], languages: str | None) -> Result:
-    """Read one page of the folder and compare it with its truth; ``languages`` asks for Tesseract's figures too."""
+def read_true_lines(router: Router, image: Path, lines: Sequence[TrueLine]) -> str:
+    """Text of the lines of the ground truth, in its order."""
+    gray = next(iter(open_scans(image, carrel.ReadOptions().max_megapixels))).gray
+    crops = [cut_line(gray, li.baseline.astype(np.float32), li.polygon.astype(np.float32)).gray for li in lines]
+    return " ".join(reading.recognition.text for reading in router.read(crops, 1))
+
+
+def read_page(
+    reader: carrel.Reader, folder: Path, entry: dict[str, Any], languages: str | None, router: Router | None
+) -> Result:
+    """Read one page of the folder and compare it with its truth.
+
+    ``languages`` asks for Tesseract's figures too, ``router`` for those of the lines of the ground truth.
+    """
     image = folder / entry["image"]
     _reset_peak()
     began, cpu_began = time.perf_counter(), time.process_time()
@@ -99,6 +117,9 @@ def read_page(reader: carrel.Reader, folder: Path, entry: dict[str, Any], langua
     if languages is not None:
         peer_text, peer_seconds = run_tesseract(image, languages)
         peer_errors = character_errors(truth, fold(peer_text))
+    true_line_errors = None
+    if router is not None:
+        true_line_errors = character_errors(truth, fold(read_true_lines(router, image, true_lines)))
     return Result(
         page=entry["image"],
         source=entry["source"],
@@ -114,6 +135,7 @@ def read_page(reader: carrel.Reader, folder: Path, entry: dict[str, Any], langua
         peak_mib=round(peak, 1),
         tesseract_errors=peer_errors,
         tesseract_seconds=None if peer_seconds is None else round(peer_seconds, 2),
+        true_line_errors=true_line_errors,
     )
 
 
@@ -134,6 +156,10 @@ def summarize(results: Sequence[Result]) -> dict[str, float | int]:
     if peers:
         summary["tesseract_cer"] = round(sum(r.tesseract_errors or 0 for r in peers) / max(1, characters), 4)
         summary["tesseract_seconds_max"] = max(r.tesseract_seconds or 0.0 for r in peers)
+    known = [r.true_line_errors for r in results if r.true_line_errors is not None]
+    if known:
+        summary["true_line_cer"] = round(sum(known) / max(1, characters), 4)
+        summary["cer_over_true_line_cer"] = round(summary["cer"] / max(1e-4, summary["true_line_cer"]), 3)
     return summary
 
 
@@ -141,6 +167,8 @@ def _row(name: str, s: dict[str, float | int]) -> str:
     peer = (
         f"  tesseract CER {s['tesseract_cer']:6.1%} {s['tesseract_seconds_max']:5.1f} s" if "tesseract_cer" in s else ""
     )
+    if "true_line_cer" in s:
+        peer += f"  true lines CER {s['true_line_cer']:6.1%}, ratio {s['cer_over_true_line_cer']:.2f}"
     return (
         f"{name:32s} lines {s['lines']:4d}  found {s['recall']:6.1%}  CER {s['cer']:6.1%}  WER {s['wer']:6.1%}"
         f"  {s['seconds_max']:5.1f} s  {s['peak_mib_max']:6.0f} MiB{peer}"
@@ -155,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lang", default="eng+fra", help="languages of printed text")
     parser.add_argument("--threads", type=int, default=0, help="0: all allowed")
     parser.add_argument("--tesseract", action="store_true", help="the Tesseract command on the same pages too")
+    parser.add_argument("--true-lines", action="store_true", help="read the lines of the ground truth too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     entries = json.loads((options.data / "index.json").read_text("utf-8"))
@@ -166,9 +195,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("carrel_bench.pages: no tesseract command; apt-get install tesseract-ocr", file=sys.stderr)
         return 2
     reader = carrel.Reader(carrel.ReadOptions(languages=tuple(options.lang.split("+")), threads=options.threads))
+    router = load_engines(reader.options).router if options.true_lines else None
     results: list[Result] = []
     for entry in entries:
-        results.append(read_page(reader, options.data, entry, options.lang if options.tesseract else None))
+        results.append(read_page(reader, options.data, entry, options.lang if options.tesseract else None, router))
         if not options.json:
             print(_row(entry["image"], summarize(results[-1:])), flush=True)
     sources = {s: summarize([r for r in results if r.source == s]) for s in sorted({r.source for r in results})}
