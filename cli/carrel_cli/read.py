@@ -136,7 +136,7 @@ def read_files(
                         click.echo(_summary(page, stem, target.review_below), err=True)
             except InputError as error:
                 click.echo(f"carrel: {error}", err=True)
-                failures.append((file, error))
+                failures.append((file, error.with_traceback(None)))  # a traceback would keep the page in memory
     for summary in held:
         click.echo(summary, err=True)
     return failures
