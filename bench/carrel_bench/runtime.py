@@ -180,7 +180,10 @@ def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
         command = [carrel, "read", "--backend", backend, "--memory", f"{limit_mib}M"]
         began = time.perf_counter()
         process = subprocess.Popen([*command, "-o", folder, str(page)], stderr=subprocess.PIPE, text=True)
-        stderr = process.stderr.read() if process.stderr else ""
+        stderr = ""
+        if process.stderr is not None:
+            with process.stderr:
+                stderr = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
