@@ -5,11 +5,15 @@ BIN := .venv/bin
 .PHONY: read test check format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
-read: setup-run
-	@test -f .venv/.warm || { $(BIN)/carrel warm && touch .venv/.warm; }
+read: setup-run .venv/.warm
 	@$(BIN)/carrel read "$(PAGE)" -o "$(OUT)" -f text -f alto -f json --overlay
 	@$(BIN)/python -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1], pathlib.Path(sys.argv[2]).stem + ".txt").read_text(encoding="utf-8"), end="")' "$(OUT)" "$(PAGE)"
 	@echo "results are in $(OUT)/" >&2
+
+# The kernels are built anew when their sources change.
+.venv/.warm: $(wildcard engine/carrel/kernels/*.py) | setup-run
+	@$(BIN)/carrel warm
+	@touch $@
 
 test: setup-dev
 	@$(BIN)/pytest
