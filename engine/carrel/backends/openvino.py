@@ -85,7 +85,7 @@ def core_of_openvino() -> Any:
     if blocked:
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  an import of it fails, and OpenVINO does without
     try:
-        import openvino
+        import openvino  # pyright: ignore[reportMissingImports]  an extra
     except ImportError:
         raise ModelError("OpenVINO is not installed; pip install 'carrel[openvino]', or choose --device cpu") from None
     finally:
