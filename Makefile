@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check format setup-run setup-dev clean
+.PHONY: read test check bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run .venv/.warm
@@ -25,6 +25,14 @@ check: setup-dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# Print side by side with other programs; `make bench-compare BASE=bench.json` gives ratios to an earlier run.
+bench: setup-dev
+	@$(BIN)/python -m carrel_bench --json bench.json --plot bench.png
+
+bench-compare: setup-dev
+	@test -n "$(BASE)" || { echo "name the earlier run: make bench-compare BASE=bench.json" >&2; exit 2; }
+	@$(BIN)/python -m carrel_bench --compare "$(BASE)"
 
 format: setup-dev
 	$(BIN)/ruff format
