@@ -175,3 +175,11 @@ def test_workers_and_threads_follow_memory() -> None:
     assert isinstance(roomy, Plan)
     assert (tight.workers, tight.threads, tight.whole_page) == (1, 1, False)
     assert (roomy.workers, roomy.threads, roomy.whole_page) == (2, 1, True)
+
+
+def test_compiling_the_kernels_is_planned_for() -> None:
+    ready, not_ready = (
+        needed_bytes(CPU, None, replace(ROOMY, library=library), Costs(), 1, whole_page=False)
+        for library in (True, False)
+    )
+    assert not_ready - ready == Costs().compiler

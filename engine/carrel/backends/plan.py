@@ -26,7 +26,7 @@ class Costs:
     """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``.
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
-    loaded and run; ``language``: the language model and its search, ``compiler``: numba, where no
+    loaded and run; ``language``: the language model and its search, ``compiler``: numba at work, where no
     library of kernels was built; ``tesseract``: each language in each thread;
     ``layout``: looking for lines after the segmenter has run; ``line``: the longest usual line in each thread; ``strip``: the segmenter's lowest strip, ``segmenter``: a whole page.
     """
@@ -35,7 +35,7 @@ class Costs:
     runtimes: Mapping[str, int] = field(default_factory=dict[str, int])
     runtime: int = 200 * MIB
     language: int = 30 * MIB
-    compiler: int = 105 * MIB
+    compiler: int = 245 * MIB
     tesseract: int = 15 * MIB
     layout: int = 40 * MIB
     line: int = 12 * MIB
@@ -229,7 +229,9 @@ def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: 
     """What is loaded, whatever the page."""
     known = costs.runtimes.get(str(runtime), costs.runtime)
     loaded = max(result.memory_bytes, known) if result else known
-    return costs.base + loaded + (costs.language if asked.language_model else 0) + threads * _thread_bytes(asked, costs)
+    language = costs.language if asked.language_model else 0
+    compiler = 0 if asked.library else costs.compiler
+    return costs.base + loaded + language + compiler + threads * _thread_bytes(asked, costs)
 
 
 def _fixed_with_page_work(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
