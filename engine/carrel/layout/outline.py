@@ -14,7 +14,8 @@ from carrel.layout.types import FoundLine
 
 BODY_WINDOW = 10.0
 KNOT_DISTANCE = 4.0
-HIGHEST, LOWEST = 3.2, 2.4
+HIGHEST, LOWEST = 1.9, 1.0
+"""How far a polygon may reach over and under the baseline, in x-heights: rules and neighbours join the ink of a line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
