@@ -54,6 +54,7 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     if len(index) <= 1:
         return [index]
     left, top, right, bottom = boxes[index].T
+    unit = min(unit, float(np.median(bottom - top)))  # small print of a letterhead has small gaps
     inset = np.minimum(INSET * unit, 0.15 * (right - left))
     gap, across = _widest_gap(left + inset, right - inset)
     height, down = _widest_gap(top, bottom)
