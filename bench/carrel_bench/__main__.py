@@ -188,7 +188,7 @@ def plot(table: dict[str, dict[str, float]], file: Path) -> None:
     panels += [(f, [table[n][f] for n in table]) for f in ("CPU s/page", "peak MiB")]
     for axes, (title, values) in zip(figure.subplots(1, 3), panels, strict=True):
         bars = axes.bar(list(table), values, color=["tab:blue" if n == "carrel" else "0.7" for n in table])
-        axes.bar_label(bars, fmt="%.3g")
+        axes.bar_label(bars, fmt="%.4g")
         axes.set_title(title)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=110)

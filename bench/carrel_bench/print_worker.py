@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Read = Callable[[str], str]
@@ -80,8 +81,10 @@ def _cpu_seconds() -> float:
 
 
 def _peak_mib() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return max(own.ru_maxrss, children.ru_maxrss) / 1024
+    """Of this process or a child of it; ru_maxrss of this one would count what started it."""
+    status = Path("/proc/self/status").read_text("ascii").splitlines()
+    own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 def main() -> None:

@@ -173,26 +173,30 @@ class Swept:
     named_mib: int = 0
 
 
+_APART = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([done.returncode, usage.ru_maxrss, usage.ru_utime + usage.ru_stime, done.stderr]))
+"""
+"""Runs a command from a small process: the kernel counts what starts a process towards the peak of its memory."""
+
+
 def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
     """``carrel read`` on a page, with its peak of resident memory by the kernel's account."""
+    carrel = str(Path(sys.executable).with_name("carrel"))
     with tempfile.TemporaryDirectory() as folder:
-        carrel = str(Path(sys.executable).with_name("carrel"))
-        command = [carrel, "read", "--backend", backend, "--memory", f"{limit_mib}M"]
+        command = [carrel, "read", "--backend", backend, "--memory", f"{limit_mib}M", "-o", folder, str(page)]
         began = time.perf_counter()
-        process = subprocess.Popen([*command, "-o", folder, str(page)], stderr=subprocess.PIPE, text=True)
-        stderr = ""
-        if process.stderr is not None:
-            with process.stderr:
-                stderr = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+        done = subprocess.run([sys.executable, "-c", _APART, *command], capture_output=True, text=True, check=True)
+    wall = time.perf_counter() - began
+    code, peak_kib, cpu, stderr = json.loads(done.stdout)
     named = 0
-    if process.returncode:
+    if code:
         if "will do" not in stderr:
             raise RuntimeError(f"{page.name} within {limit_mib} MiB: {stderr.strip()[-300:]}")
         named = int(stderr.partition("--memory ")[2].partition("M ")[0])
-    return Swept(backend, page.name, limit_mib, round(usage.ru_maxrss / 1024, 1), round(cpu, 2), round(wall, 2), named)
+    return Swept(backend, page.name, limit_mib, round(peak_kib / 1024, 1), round(cpu, 2), round(wall, 2), named)
 
 
 def sweep(backends: Sequence[str], pages: Sequence[Path], limits: Sequence[int]) -> Iterator[Swept]:
