@@ -34,7 +34,6 @@ def main() -> None:
 @click.option(
     "--start",
     type=click.Path(exists=True),
-    default="",
     help="Weights file or model folder a new run begins from; --size must be its size.",
 )
 def train(
@@ -46,7 +45,7 @@ def train(
     checkpoint_every: float,
     seed: int,
     rate: float,
-    start: str,
+    start: str | None,
 ) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
     from carrel_export.training import Trainer, TrainingOptions
@@ -58,7 +57,7 @@ def train(
         checkpoint_every_s=checkpoint_every,
         seed=seed,
         learning_rate=rate,
-        start=start,
+        start=start or "",
     )
     Trainer(out, packs, options).run()
 

@@ -293,7 +293,7 @@ class Trainer:
 def load_network(file: Path) -> tuple[Crnn, str, str]:
     """The network of a weights file, or of a model folder with ``weights.safetensors``; its alphabet, its size's name.
 
-    The weights of a model folder have no auxiliary head: a run that starts from it learns that head anew.
+    An auxiliary head that the folder lacks is learnt anew.
     """
     if file.is_dir():
         return _load_folder(file)
