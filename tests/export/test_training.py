@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
 from carrel_export.augment import MARGIN_PX, to_input  # noqa: E402
 from carrel_export.lines import batches, collate, encode  # noqa: E402
+from drawn_lines import write_pack  # noqa: E402
 
-WORDS = [
-    "the",
-    "keeper",
-    "of",
-    "tide",
-    "tables",
-    "wrote",
-    "both",
-    "figures",
-    "down",
-    "and",
-    "waited",
-    "a",
-    "quarter",
-    "hour",
-]
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packs")
-    rng = np.random.default_rng(0)
-    font = ImageFont.load_default(40)
-    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        rows = []
-        for i in range(72):
-            text = " ".join(rng.choice(WORDS, rng.integers(1, 5)))
-            image = Image.new("L", (20 + int(font.getlength(text)), 64), 230)
-            ImageDraw.Draw(image).text((8, 6), text, fill=30, font=font)
-            data = io.BytesIO()
-            image.save(data, "PNG")
-            archive.writestr(f"{i}.png", data.getvalue())
-            split = "val" if i % 9 == 0 else "train"
-            rows.append({"image": f"{i}.png", "text": text, "page": str(i // 8), "split": split})
-        archive.writestr("lines.jsonl", "\n".join(map(json.dumps, rows)))
+    write_pack(folder / "drawn.zip", train=64, val=8)
     return folder
 
 
