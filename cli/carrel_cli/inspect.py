@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from carrel.errors import InputError
-from carrel.evaluate.review import needs_review
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.options import ReadOptions
-from carrel.page import Page
+from carrel.page import Page, needs_review
 from carrel.store.output import make_folder, write_file
 
 

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carrel.errors import CarrelError, InputError, UsageError
-from carrel.evaluate.review import needs_review
 from carrel.formats import SUFFIXES, WRITERS
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
-from carrel.page import Page
+from carrel.page import Page, needs_review
 from carrel.store.output import make_folder, write_file
 from carrel_cli.running import running_of, running_options
 

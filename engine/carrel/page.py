@@ -143,3 +143,8 @@ class Page:
     def refused(self) -> tuple[Line, ...]:
         """Lines that were found but not read."""
         return tuple(line for line in self.lines if not line.text)
+
+
+def needs_review(line: Line, below: float) -> bool:
+    """Whether a person should look at ``line``: it was not read, or with less confidence than ``below``."""
+    return not line.text or line.confidence < below

@@ -20,7 +20,6 @@ from carrel.evaluate.review import (
     disagreements,
     expected_errors,
     from_worksheet,
-    needs_review,
     recurring,
     share_removed,
     tasks_of,
@@ -28,7 +27,7 @@ from carrel.evaluate.review import (
     worst_first,
 )
 from carrel.formats import WRITERS
-from carrel.page import Alternative, Box, Page, Word
+from carrel.page import Alternative, Box, Page, Word, needs_review
 from carrel_cli.review import command
 from oracle_formats import page_of, sample_page
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from carrel.batch.settings import Settings
 from carrel.batch.worker import PageResults
-from carrel.evaluate.review import needs_review
 from carrel.formats import WRITERS
 from carrel.image.source import Scan
-from carrel.page import Page
+from carrel.page import Page, needs_review
 from carrel.reader import Reader
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from carrel.evaluate.document import Document, from_page
 from carrel.evaluate.matching import match_lines
 from carrel.evaluate.score import LONGEST_CONFUSION, LineScore, differences
-from carrel.page import Line, Page
+from carrel.page import Line, Page, needs_review
 
 SECONDS_A_LINE = 12.0
 """To look at a line and correct it; an assumption until somebody times it."""
@@ -74,11 +74,6 @@ def worst_first(tasks: Iterable[Task], below: float) -> list[Task]:
         return -wrong_characters(task.line.text, task.line.confidence), task.identity
 
     return sorted((task for task in tasks if needs_review(task.line, below)), key=key)
-
-
-def needs_review(line: Line, below: float) -> bool:
-    """Whether a person should look at ``line``: it was not read, or with less confidence than ``below``."""
-    return not line.text or line.confidence < below
 
 
 def disagreements(lines: Iterable[Line]) -> Counter[tuple[str, str]]:

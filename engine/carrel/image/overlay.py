@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from carrel.page import Line, Page
+from carrel.page import Line, Page, needs_review
 
 COLOURS = {"printed": (20, 90, 200), "handwritten": (200, 70, 20), "unknown": (130, 30, 150)}
 REFUSED = (220, 0, 0)
@@ -41,7 +41,7 @@ def draw_overlay(
         canvas.paste(UNCOVERED, (0, 0), mask)
     draw = ImageDraw.Draw(canvas, "RGBA")
     for number, line in enumerate(page.lines, 1):
-        _draw_line(draw, line, number, scale, marked=not line.text or line.confidence < review_below)
+        _draw_line(draw, line, number, scale, marked=needs_review(line, review_below))
     for region in page.regions:
         corners = [(x * scale, y * scale) for x, y in region.polygon]
         draw.line([*corners, corners[0]], fill=(0, 140, 90, 160), width=2)
