@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -36,6 +37,22 @@ def main() -> None:
     type=click.Path(exists=True),
     help="Weights file or model folder a new run begins from; --size must be its size.",
 )
+@click.option("--dropout", type=click.FloatRange(0, 0.9), help="Replaces that of the size.")
+@click.option(
+    "--augmentation",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the lines that are augmented in full.",
+)
+@click.option(
+    "--emphasis",
+    "emphasis",
+    multiple=True,
+    type=(str, float),
+    metavar="SOURCE TIMES",
+    help="How often an epoch shows each line of SOURCE, where that is not once.",
+)
 def train(
     packs: Path,
     out: Path,
@@ -46,6 +63,9 @@ def train(
     seed: int,
     rate: float,
     start: str | None,
+    dropout: float | None,
+    augmentation: float,
+    emphasis: tuple[tuple[str, float], ...],
 ) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
     from carrel_export.training import Trainer, TrainingOptions
@@ -58,6 +78,9 @@ def train(
         seed=seed,
         learning_rate=rate,
         start=start or "",
+        dropout=dropout,
+        augmentation=augmentation,
+        emphasis=emphasis,
     )
     Trainer(out, packs, options).run()
 
@@ -95,6 +118,31 @@ def card(folder: Path, figures: Path) -> None:
     from carrel_export.card import write_card
 
     click.echo(write_card(folder, figures))
+
+
+@main.command()
+@click.argument("packs", type=FOLDER)
+@click.argument("network", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="List to write; as excluded.txt in the folder of a run, `train` leaves its lines out.",
+)
+@click.option("--split", default="train", show_default=True)
+def clean(packs: Path, network: Path, out: Path, split: str) -> None:
+    """List the lines of PACKS whose text the trained NETWORK (weights file or model folder) contradicts beyond doubt."""
+    from carrel_export.cleaning import counts, verdicts
+    from carrel_export.lines import read_packs
+    from carrel_export.training import load_network
+
+    trained, alphabet, _ = load_network(network)
+    samples = list(read_packs(packs, (split,)))
+    with click.progressbar(verdicts(trained, samples, alphabet), len(samples), "reading", file=sys.stderr) as bar:
+        found = list(bar)
+    doubtful = sorted((v for v in found if v.excluded), key=lambda v: -v.contradiction)
+    out.write_text("".join(f"{v.sample.source}/{v.sample.name}\n" for v in doubtful), "utf-8")
+    click.echo(counts(found))
 
 
 main.add_command(export_command)

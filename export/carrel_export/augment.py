@@ -23,21 +23,21 @@ def to_input(gray: Gray, height_px: int) -> Ink:
     return to_ink(gray, height_px, MARGIN_PX, width_multiple_px=1)[0, 0]
 
 
-def _warp(gray: Gray, height_px: int, rng: np.random.Generator) -> Gray:
+def _warp(gray: Gray, height_px: int, rng: np.random.Generator, strength: float) -> Gray:
     """Scale to ``height_px`` with random shear, stretch, vertical place and a gently waving baseline, in one remap."""
     h, w = gray.shape
     base = height_px / h
-    scale_y = base * rng.uniform(0.78, 1.12)
-    scale_x = base * float(np.exp(rng.normal(0.0, 0.13)))
-    shear = rng.normal(0.0, 0.18)
+    scale_y = base * (1 + strength * rng.uniform(-0.22, 0.12))
+    scale_x = base * float(np.exp(strength * rng.normal(0.0, 0.13)))
+    shear = strength * rng.normal(0.0, 0.18)
     out_w = max(8, round(w * scale_x + abs(shear) * height_px))
-    shift_y = (height_px - h * scale_y) / 2 + rng.normal(0.0, 0.04) * height_px
+    shift_y = (height_px - h * scale_y) / 2 + strength * rng.normal(0.0, 0.04) * height_px
     x, y = np.meshgrid(np.arange(out_w, dtype=np.float32), np.arange(height_px, dtype=np.float32))
     knots = max(2, out_w // 48 + 2)
     wave = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
     stretch = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
-    y = y + wave * rng.uniform(0.0, 0.035) * height_px
-    x = x + stretch * rng.uniform(0.0, 2.5)
+    y = y + wave * strength * rng.uniform(0.0, 0.035) * height_px
+    x = x + stretch * strength * rng.uniform(0.0, 2.5)
     offset_x = max(0.0, shear) * height_px
     source_x = (x - offset_x + shear * y) / scale_x
     source_y = (y - shift_y) / scale_y
@@ -94,9 +94,14 @@ def _paper(ink: Ink, rng: np.random.Generator) -> Ink:
     return np.clip(ink, 0.0, 1.0)
 
 
-def augment(gray: Gray, height_px: int, rng: np.random.Generator) -> Ink:
-    """One random view of a line as network input, float32 ``(height_px, width)`` in [0, 1]."""
-    ink = ink_of(_warp(gray, height_px, rng))
-    ink = _paper(_stroke(ink, rng), rng)
+def augment(gray: Gray, height_px: int, rng: np.random.Generator, share: float = 1.0) -> Ink:
+    """One random view of a line as network input, float32 ``(height_px, width)`` in [0, 1].
+
+    A ``share`` of the views is distorted in full; the others are only warped, by a third of it.
+    """
+    full = rng.random() < share
+    ink = ink_of(_warp(gray, height_px, rng, 1.0 if full else 1 / 3))
+    if full:
+        ink = _paper(_stroke(ink, rng), rng)
     left, right = rng.integers(MARGIN_PX // 2, 2 * MARGIN_PX, 2)
     return np.pad(ink, ((0, 0), (int(left), int(right)))).astype(np.float32)

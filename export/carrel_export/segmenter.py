@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from carrel_export.optimizer import MuonAdamW
 from carrel_export.segmenter_augment import whole, window
 from carrel_export.segmenter_network import CELL_HEIGHT_PX, CELL_WIDTH_PX, CHANNELS, MULTIPLE_PX, Segmenter
 from carrel_export.segmenter_pages import LayoutPage, read_pages, target_maps
@@ -48,6 +49,8 @@ class SegmenterOptions:
     seed: int = 1
     validate_every_s: float = 900.0
     checkpoint_every_s: float = 180.0
+    start: str = ""
+    """Weights (``weights.pt`` of a run) that a new run begins from."""
 
 
 def _feed(out: Any, pages: list[LayoutPage], options: SegmenterOptions, first: int) -> None:
@@ -111,13 +114,13 @@ class SegmenterTrainer:
         self.train += self._rendered(pack)
         self.network = Segmenter().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Segmenter().to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay
-        )
+        self.optimizer = MuonAdamW(self.network, options.learning_rate, options.weight_decay)
         self.step, self.seconds = 0, 0.0
         if (folder / "state.pt").exists():
             self._restore(torch.load(folder / "state.pt", weights_only=True, map_location="cpu"))
         else:
+            if options.start:
+                self.network.load_state_dict(torch.load(options.start, weights_only=True, map_location="cpu"))
             self.average.load_state_dict(self.network.state_dict())
 
     def _rendered(self, pack: Path) -> list[LayoutPage]:
@@ -221,11 +224,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--windows", type=int, default=SegmenterOptions.windows)
     parser.add_argument("--hours", type=float, default=0.0)
+    parser.add_argument("--rate", type=float, default=SegmenterOptions.learning_rate, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=SegmenterOptions.seed)
+    parser.add_argument("--start", default="", help="weights.pt of a run that a new one begins from")
     parser.add_argument("--threads", type=int, default=0)
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    SegmenterTrainer(options.out, options.pack, SegmenterOptions(windows=options.windows, hours=options.hours)).run()
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    options = SegmenterOptions(
+        windows=given.windows, hours=given.hours, learning_rate=given.rate, seed=given.seed, start=given.start
+    )
+    SegmenterTrainer(given.out, given.pack, options).run()
 
 
 if __name__ == "__main__":

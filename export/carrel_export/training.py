@@ -30,6 +30,7 @@ from torch.nn import functional
 from carrel_export.augment import augment, to_input
 from carrel_export.lines import LineSample, alphabet_of, batches, collate, encode, is_plausible, read_packs
 from carrel_export.network import SIZES, STRIDE_PX, Crnn, CrnnConfig
+from carrel_export.optimizer import MuonAdamW
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,30 @@ class TrainingOptions:
     checkpoint_every_s: float = 240.0
     start: str = ""
     """A weights file or a model folder whose network, alphabet included, a new run begins from."""
+    dropout: float | None = None
+    """Replaces that of the size."""
+    augmentation: float = 1.0
+    """Share of the lines that are augmented in full; the others only gently."""
+    emphasis: tuple[tuple[str, float], ...] = ()
+    """Sources with how often an epoch shows each of their lines, where that is not once."""
 
 
-def _augmented(
+def augmented(
     samples: Sequence[LineSample], height_px: int, alphabet: str, options: TrainingOptions, epoch: int, first: int
 ) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
     """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one."""
-    widths = np.array([s.gray.shape[1] * height_px // s.gray.shape[0] + 1 for s in samples])
-    plan = batches(
-        widths, options.columns_per_batch, options.max_lines_per_batch, np.random.default_rng((options.seed, epoch))
-    )
+    rng = np.random.default_rng((options.seed, epoch))
+    often = dict(options.emphasis)
+    times = np.array([often.get(s.source, 1.0) for s in samples])
+    shown = np.repeat(np.arange(len(samples)), np.floor(times + rng.random(len(samples))).astype(np.int64))
+    widths = np.array([samples[i].gray.shape[1] * height_px // samples[i].gray.shape[0] + 1 for i in shown])
+    plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, rng)
     for k in range(first, len(plan)):
         rng = np.random.default_rng((options.seed, epoch, k))
         images: list[NDArray[np.float32]] = []
         targets: list[list[int]] = []
-        for i in plan[k]:
-            image = augment(samples[i].gray, height_px, rng)
+        for i in shown[plan[k]]:
+            image = augment(samples[i].gray, height_px, rng, options.augmentation)
             target = encode(samples[i].text, alphabet)
             if image.shape[1] // STRIDE_PX >= len(target) + sum(a == b for a, b in itertools.pairwise(target)):
                 images.append(image)
@@ -85,7 +94,7 @@ def _feed(
     first: int,
 ) -> None:
     while True:
-        for item in _augmented(samples, height_px, alphabet, options, epoch, first):
+        for item in augmented(samples, height_px, alphabet, options, epoch, first):
             out.put(item)
         epoch, first = epoch + 1, 0
 
@@ -145,12 +154,12 @@ class Trainer:
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
             self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))  # type: ignore[arg-type]
+        if options.dropout is not None:
+            self.network.dropout.p = options.dropout
         self.network = self.network.to(self.device)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Crnn(self.network.config).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98)
-        )
+        self.optimizer = MuonAdamW(self.network, options.learning_rate, options.weight_decay)
         self.epoch = self.batch = self.step = self.lines_seen = 0
         self.seconds = 0.0
         self.best = math.inf

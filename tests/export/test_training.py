@@ -14,8 +14,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.augment import MARGIN_PX, to_input  # noqa: E402
-from carrel_export.lines import batches, collate, encode  # noqa: E402
+from carrel_export.augment import MARGIN_PX, augment, to_input  # noqa: E402
+from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
+from carrel_export.training import TrainingOptions, augmented  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -88,3 +89,23 @@ def test_input_is_that_of_the_run_time() -> None:
     actual = to_ink(gray, 48, MARGIN_PX)[0, 0]
     assert np.array_equal(actual[:, : expected.shape[1]], expected)
     assert (actual[:, expected.shape[1] :] == 0).all()
+
+
+def test_gentle_views_stay_near_the_line_as_it_is_read() -> None:
+    rng = np.random.default_rng(4)
+    gray = np.full((64, 300), 230, np.uint8)
+    gray[20:44, 40:260:8] = 30
+    plain = to_input(gray, 48)
+
+    def distance(share: float) -> float:
+        views = [augment(gray, 48, rng, share) for _ in range(40)]
+        return float(np.mean([abs(v.mean() - plain.mean()) + abs(v.shape[1] / plain.shape[1] - 1) for v in views]))
+
+    assert distance(0.0) < 0.6 * distance(1.0)
+
+
+def test_emphasis_says_how_often_an_epoch_shows_a_source(packs: Path) -> None:
+    samples = list(read_packs(packs, ("train",)))
+    options = TrainingOptions(emphasis=(("drawn", 2.5),))
+    shown = sum(len(targets) for _, targets, _, _ in augmented(samples, 48, "abcdefghij ", options, 0, 0))
+    assert 2 * len(samples) < shown <= 3 * len(samples)

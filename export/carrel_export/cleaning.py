@@ -1,0 +1,97 @@
+"""Training lines whose transcription a trained network contradicts beyond doubt: crops that do not show their text.
+
+A network that has fitted the other lines reads such an image as something else, and is sure of it. The measure is the
+CTC likelihood of the transcription against that of the network's own reading of the same image.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from rapidfuzz.distance import Levenshtein
+from torch.nn import functional
+
+from carrel_export.augment import to_input
+from carrel_export.lines import LineSample, batches, collate, encode
+from carrel_export.network import Crnn
+from carrel_export.training import greedy
+
+MIN_CONTRADICTION = 3.0
+"""Nats for each character of the longer text by which the reading is likelier than the transcription."""
+
+MIN_DISAGREEMENT = 0.7
+"""CER between reading and transcription."""
+
+MIN_CONFIDENCE = 0.75
+"""Geometric mean of the highest probability of the frames that are not blank."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a network says of one line. ``contradiction`` is in nats a character, the others are shares."""
+
+    sample: LineSample
+    reading: str
+    contradiction: float
+    disagreement: float
+    confidence: float
+
+    @property
+    def excluded(self) -> bool:
+        """Beyond doubt: the reading differs, is far likelier, and is sure of itself."""
+        return (
+            self.contradiction >= MIN_CONTRADICTION
+            and self.disagreement >= MIN_DISAGREEMENT
+            and self.confidence >= MIN_CONFIDENCE
+        )
+
+
+@torch.inference_mode()
+def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Iterator[Verdict]:
+    """Each of ``samples`` judged by ``network``, longest images first."""
+    inputs = [to_input(s.gray, network.config.height_px) for s in samples]
+    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(torch.from_numpy(collate([inputs[i] for i in group])))
+        rows = functional.log_softmax(logits.float(), -1)
+        for i, row in zip(group, rows, strict=True):
+            yield _verdict(samples[i], row, alphabet)
+
+
+def _verdict(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
+    reading = greedy(row.numpy(), alphabet)
+    targets = encode(sample.text, alphabet), encode(reading, alphabet)
+    cost = [_cost(row, target) for target in targets]
+    best = row.max(-1)
+    sure = best.values[best.indices != 0]
+    return Verdict(
+        sample,
+        reading,
+        (cost[0] - cost[1]) / max(1, *map(len, targets)),
+        Levenshtein.distance(reading, sample.text) / max(1, len(reading), len(sample.text)),
+        float(sure.mean().exp()) if len(sure) else 0.0,
+    )
+
+
+def _cost(row: torch.Tensor, target: list[int]) -> float:
+    """Negative log likelihood of ``target`` under the frames ``row``; that of no character at all where it cannot fit."""
+    if len(target) + sum(a == b for a, b in itertools.pairwise(target)) > len(row):
+        return float(-row[:, 0].sum())
+    codes = torch.tensor([target], dtype=torch.long)
+    loss = functional.ctc_loss(
+        row[:, None], codes, torch.tensor([len(row)]), torch.tensor([len(target)]), reduction="sum"
+    )
+    return float(loss)
+
+
+def counts(found: Sequence[Verdict]) -> str:
+    """Lines and excluded lines of every source, a Markdown table."""
+    lines, excluded = Counter(v.sample.source for v in found), Counter(v.sample.source for v in found if v.excluded)
+    rows = [f"| {source} | {lines[source]} | {excluded[source]} |" for source in sorted(lines)]
+    total = f"| all | {sum(lines.values())} | {sum(excluded.values())} |"
+    return "\n".join(["| source | lines | left out |", "|---|---|---|", *rows, total])

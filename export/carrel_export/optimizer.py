@@ -1,0 +1,81 @@
+"""Muon for weight matrices, AdamW for everything else, in one optimizer.
+
+Muon replaces the momentum of a matrix by the nearest orthogonal one, so that all its directions learn alike. After
+J. Liu et al., "Muon is Scalable for LLM Training", 2025, doi:10.48550/arXiv.2502.16982, whose scaling by the longer side
+makes learning rate and weight decay mean what they mean to AdamW.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LSTM_GATES = 4
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+_STEPS = 5
+
+
+def orthogonalized(matrices: Tensor) -> Tensor:
+    """Nearly the nearest orthogonal matrices to ``(n, rows, columns)``, by a Newton-Schulz iteration."""
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices if wide else matrices.transpose(1, 2)
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    a, b, c = _QUINTIC
+    for _ in range(_STEPS):
+        square = x @ x.transpose(1, 2)
+        x = a * x + (b * square + c * square @ square) @ x
+    return x if wide else x.transpose(1, 2)
+
+
+class MuonAdamW(torch.optim.Optimizer):
+    """Steps the network's matrices by Muon and its other parameters by AdamW, at one learning rate.
+
+    Matrices are the kernels of convolutions but the first, ``(out, in * height * width)``, and the weights of recurrent
+    layers, one matrix a gate. Heads, norms and biases take AdamW.
+    """
+
+    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
+        matrices: list[Tensor] = []
+        others: list[Tensor] = []
+        for name, p in network.named_parameters():
+            inner = p.ndim > 1 and p.shape[1] > 1 and not name.startswith(("head.", "shortcut."))
+            (matrices if inner else others).append(p)
+        groups: Iterable[dict[str, Any]] = (
+            {"params": matrices, "muon": True},
+            {"params": others, "muon": False},
+        )
+        super().__init__(groups, {"lr": learning_rate, "weight_decay": weight_decay, "betas": (0.9, 0.98)})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step from the gradients at hand."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                change = self._muon(p) if group["muon"] else self._adam(p, *group["betas"])
+                p.add_(change, alpha=-group["lr"])
+
+    def _muon(self, p: Tensor, momentum: float = 0.95) -> Tensor:
+        mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
+        mean.lerp_(p.grad, 1 - momentum)
+        gates = LSTM_GATES if p.ndim == 2 else 1
+        matrices = p.grad.lerp(mean, momentum).reshape(gates, p.shape[0] // gates, -1)
+        scale = 0.2 * math.sqrt(max(matrices.shape[1:]))
+        return orthogonalized(matrices).reshape(p.shape).mul_(scale)
+
+    def _adam(self, p: Tensor, beta: float, beta_square: float) -> Tensor:
+        state = self.state[p]
+        if not state:
+            state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
+        state["step"] += 1
+        state["mean"].lerp_(p.grad, 1 - beta)
+        state["square"].lerp_(p.grad.square(), 1 - beta_square)
+        n = float(state["step"])
+        deviation = (state["square"] / (1 - beta_square**n)).sqrt_().add_(1e-8)
+        return state["mean"].div(deviation).div_(1 - beta**n)

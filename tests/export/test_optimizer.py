@@ -1,0 +1,50 @@
+"""The optimizer: orthogonal steps for matrices, AdamW's for the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
+
+from carrel_export.network import Crnn, CrnnConfig  # noqa: E402
+from carrel_export.optimizer import MuonAdamW, orthogonalized  # noqa: E402
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 40), (2, 40, 8), (1, 16, 16)])
+def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(1)
+    matrices = torch.randn(shape) * torch.logspace(-1, 0, shape[2])
+    values = torch.linalg.svdvals(orthogonalized(matrices))
+    assert 0.4 < values.min() < values.max() < 1.3
+
+
+def test_parameters_that_are_no_inner_matrices_step_as_adamw() -> None:
+    torch.manual_seed(2)
+    network = Crnn(CrnnConfig(classes=5, channels=(4, 4, 4), blocks=(1, 1), hidden=4))
+    twin = Crnn(network.config)
+    twin.load_state_dict(network.state_dict())
+    ours = MuonAdamW(network, 1e-2, 0.1)
+    adamw = torch.optim.AdamW(twin.parameters(), 1e-2, betas=(0.9, 0.98), weight_decay=0.1)
+    for _ in range(3):
+        for p, q in zip(network.parameters(), twin.parameters(), strict=True):
+            p.grad = torch.randn_like(p)
+            q.grad = p.grad.clone()
+        ours.step()
+        adamw.step()
+    same = {n for (n, p), q in zip(network.named_parameters(), twin.parameters(), strict=True) if torch.allclose(p, q)}
+    matrices = {n for n, p in network.named_parameters() if n not in same}
+    assert {"head.weight", "features.0.0.weight", "collapse_norm.weight", "recurrent.0.bias_ih_l0"} <= same
+    assert {"collapse.weight", "recurrent.0.weight_hh_l0", "features.1.0.weight"} <= matrices
+    assert not any(n.startswith(("head", "shortcut")) or "bias" in n for n in matrices)
+
+
+def test_a_bowl_is_descended() -> None:
+    layer = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.Linear(6, 6))
+    optimizer = MuonAdamW(layer, 2e-2, 0.0)
+    x = torch.eye(6)
+    for _ in range(300):
+        loss = ((layer(x) - torch.flip(x, (0,))) ** 2).mean()
+        layer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 1e-2
