@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--packs", type=Path, required=True, help="folder with *.zip line packs")
     parser.add_argument("--sources", type=Path, required=True, help="JSON with licence and citation of each pack")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
-    parser.add_argument("--order", type=int, default=6)
+    parser.add_argument("--order", type=int, default=7)
     parser.add_argument("--prune", type=float, default=0.6, help="log10 loss under which an n-gram is dropped")
     parser.add_argument("--arpa", type=Path, help="write the same model as ARPA, too")
     options = parser.parse_args(arguments)
