@@ -17,7 +17,7 @@ from carrel.formats.interchange import interchange
 from carrel.formats.languages import document_language
 from carrel.formats.pdf_font import Codes, add_font
 from carrel.formats.pdf_image import UPRIGHT, add_picture
-from carrel.formats.pdf_text import line_operators
+from carrel.formats.pdf_text import text_operators
 from carrel.page import Page, Region
 
 _POINTS_PER_INCH = 72.0
@@ -78,9 +78,9 @@ def _add_page(pdf: Pdf, page: Page, scan: bytes, codes: Codes, structure: _Struc
     )
     marks = structure.add_page(sheet, page)
     operators += ["BT", "3 Tr"]
-    for mark, line in zip(marks, (line for line in page.lines if line.words), strict=True):
+    for mark, line in zip(marks, text_operators(page, points_per_px, codes), strict=True):
         operators.append(f"/Span << /MCID {mark} >> BDC")
-        operators += line_operators(line, page.height_px, points_per_px, codes)
+        operators += line
         operators.append("EMC")
     operators.append("ET")
     sheet[Name.Contents] = pdf.make_indirect(pikepdf.Stream(pdf, "\n".join(operators).encode() + b"\n"))
