@@ -8,6 +8,7 @@ those that are really slanted are turned.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -18,14 +19,16 @@ from carrel.formats.placing import is_right_to_left
 from carrel.page import Box, Line, Points
 
 GAP_EM = 0.2
-_LEVEL_EM = 0.35  # a word that falls or climbs by less than this is written level
+_OFF_EM = 0.3  # how far above or below its place a letter may stand for the sake of a level line
 _GIVEN_PART = 0.4  # of its length that a word gives up at most to a gap, on each side
+_ONE_LINE_EM = 0.5  # words of one line stand within this for poppler
 _NARROWEST_PX = 0.5
 SMALLEST_PX = 1.0
 _MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
 _FORWARDS = ("L", "EN", "AN")
 _Point = tuple[float, float]
 _Range = tuple[float, float]
+_Span = tuple[_Point, _Point]
 
 
 class Run(NamedTuple):
@@ -53,9 +56,9 @@ def place_line(line: Line, size_px: float) -> PlacedLine:
     ranges = _apart(_in_order(ranges, line, steep), GAP_EM * size_px)
     gaps = [after[0] - before[1] for before, after in pairwise(sorted(ranges))]
     size_px = max(min([size_px, *(gap / GAP_EM for gap in gaps)]), SMALLEST_PX)
+    spans = [_span(word.text, line, steep, *reach) for word, reach in zip(line.words, ranges, strict=True)]
     runs: list[Run] = []
-    for word, reach in zip(line.words, ranges, strict=True):
-        start, end = _span(word.text, line, steep, reach, _LEVEL_EM * size_px)
+    for word, (start, end) in zip(line.words, _levelled(spans, steep, size_px), strict=True):
         runs.append(Run(clusters(word.text), start, end))
         runs.append(Run([" "], end, _beyond(start, end, GAP_EM * size_px)))
     return PlacedLine(runs if steep else [_left_to_right(run) for run in runs], size_px)
@@ -106,16 +109,34 @@ def _apart(ranges: Sequence[_Range], gap: float) -> list[_Range]:
     return [back[index] for index in range(len(ranges))]
 
 
-def _span(text: str, line: Line, steep: bool, reach: _Range, level_px: float) -> tuple[_Point, _Point]:
-    """Where a word starts and ends on the baseline, in its own reading direction; level if it hardly falls."""
-    (x0, y0), (x1, y1) = (_on_baseline(line.baseline, at, steep) for at in reach)
-    if not steep and abs(y1 - y0) < level_px:
-        y0 = y1 = (y0 + y1) / 2
-    if steep and abs(x1 - x0) < level_px:
-        x0 = x1 = (x0 + x1) / 2
+def _span(text: str, line: Line, steep: bool, low: float, high: float) -> tuple[_Point, _Point]:
+    """Where a word starts and ends on the baseline, in its own reading direction."""
+    start, end = _on_baseline(line.baseline, low, steep), _on_baseline(line.baseline, high, steep)
     first, last = ends(line.baseline)
     backwards = last[1] < first[1] if steep else is_right_to_left(text)
-    return ((x1, y1), (x0, y0)) if backwards else ((x0, y0), (x1, y1))
+    return (end, start) if backwards else (start, end)
+
+
+def _levelled(spans: list[_Span], steep: bool, size_px: float) -> list[_Span]:
+    """``spans`` made level where they fall little, and moved towards one height where that makes one line of them.
+
+    No letter moves by more than ``_OFF_EM``.
+    """
+    across = 0 if steep else 1
+    heights = [(start[across] + end[across]) / 2 for start, end in spans]
+    most = [_OFF_EM * size_px - abs(end[across] - start[across]) / 2 for start, end in spans]
+    middle = statistics.median(heights)
+    moved = [at + min(max(middle - at, -reach), reach) for at, reach in zip(heights, most, strict=True)]
+    if max(moved) - min(moved) < _ONE_LINE_EM * size_px:
+        heights = moved
+    return [
+        _at_height(span, at, steep) if reach > 0 else span for span, at, reach in zip(spans, heights, most, strict=True)
+    ]
+
+
+def _at_height(span: _Span, at: float, steep: bool) -> _Span:
+    (x0, y0), (x1, y1) = span
+    return ((at, y0), (at, y1)) if steep else ((x0, at), (x1, at))
 
 
 def _beyond(start: _Point, end: _Point, distance: float) -> _Point:
