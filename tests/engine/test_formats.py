@@ -85,12 +85,12 @@ def test_the_checker_finds_nothing_in_what_is_written(name: str, page: Page) -> 
 
 @slow
 @given(pages)
-@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "page"])
+@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "alto-4.4", "page"])
 def test_valid_by_the_official_schemas(kind: str, page: Page) -> None:
     assert schema_errors(kind, WRITERS[kind.partition("-")[0]](page)) == []
 
 
-@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "page"])
+@pytest.mark.parametrize("kind", ["alto-4.2", "alto-4.3", "alto-4.4", "page"])
 def test_the_official_schemas_refuse_what_is_wrong(kind: str) -> None:
     data = WRITERS[kind.partition("-")[0]](page_of("word"))
     assert schema_errors(kind, data.replace(b'WC="0.9', b'WC="9.9').replace(b'conf="0.9', b'conf="9.9'))
@@ -221,7 +221,7 @@ def test_real_pages(path: Path | None) -> None:
     page = read(path)
     told = path.with_suffix("").with_suffix(".gt.txt").read_text("utf-8").splitlines()
     assert len([line for line in told if line.strip()]) == len([line for line in page.lines if line.text.strip()])
-    for name, kinds in {"alto": ("alto-4.2", "alto-4.3"), "page": ("page",), "hocr": ()}.items():
+    for name, kinds in {"alto": ("alto-4.2", "alto-4.3", "alto-4.4"), "page": ("page",), "hocr": ()}.items():
         data = WRITERS[name](page)
         assert check(data) == []
         assert WRITERS[name](read(data)) == data
