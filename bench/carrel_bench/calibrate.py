@@ -115,12 +115,12 @@ def measure_language() -> dict[str, float]:
 
 def measure_tesseract() -> dict[str, float]:
     """Tesseract with two languages, for each."""
-    from carrel.recognizers.tesseract import TesseractRecognizer
+    from carrel.recognizers.tesseract import Tesseract
 
     imported()
-    crop = (255 - 255 * builtin.lines()[2][0, 0]).astype(np.uint8)
-    recognizer = TesseractRecognizer(("eng", "fra"), 5.0)
-    return {"tesseract": peak_of(lambda: recognizer.read([np.tile(crop, (1, 4))]))[0] / 2}
+    crop = np.tile((255 - 255 * builtin.lines()[2][0, 0]).astype(np.uint8), (1, 4))
+    tesseract = Tesseract(("eng", "fra"), 5.0)
+    return {"tesseract": peak_of(lambda: [tesseract.read(crop, language) for language in ("eng", "fra")])[0] / 2}
 
 
 def measure_layout() -> dict[str, float]:

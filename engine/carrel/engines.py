@@ -12,8 +12,8 @@ from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.layout import Heatmaps
 from carrel.options import ReadOptions
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.printed import TesseractRecognizer
 from carrel.recognizers.routing import Router
-from carrel.recognizers.tesseract import TesseractRecognizer
 from carrel.recognizers.writing import WritingClassifier
 from carrel.store.models import Model, has_shipped_model, open_model, shipped_model
 

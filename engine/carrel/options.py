@@ -14,7 +14,7 @@ class ReadOptions:
     Parameters
     ----------
     languages
-        Tesseract languages of printed text, most likely first.
+        Tesseract languages of printed text, most likely first; of several, each page and line is read in one.
     writing
         ``auto`` decides line by line; ``printed`` and ``handwritten`` send every line to one recognizer.
     model

@@ -97,6 +97,7 @@ class Region:
 class Provenance:
     """What made the page: software version, models as ``name@sha256[:12]``, and the settings that matter.
 
+    ``languages`` are those that print was read in, that of most of it first; without print, those to choose from.
     ``created`` is the time in UTC as ``2026-01-31T12:00:00Z``, empty where it was not recorded.
     """
 

@@ -29,7 +29,7 @@ from carrel.orientation import (
     upside_down,
 )
 from carrel.page import Page, Provenance
-from carrel.recognizers.routing import Reading
+from carrel.recognizers.routing import Reading, languages_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Reader:
             sight = self._find(scan, quarters)
             crops, readings = self._read_lines(scan, sight.lines)
         regions = assemble_regions(ScanFrame(width_px, height_px), sight.regions, crops, readings)
-        provenance = self._provenance(sight.skew_degrees)
+        provenance = self._provenance(sight.skew_degrees, readings)
         return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, sight.uncovered_ink)
 
     def _find(self, scan: Scan, quarters: int) -> _Sight:
@@ -141,9 +141,10 @@ class Reader:
         """The models in use, as ``name@sha256[:12]``."""
         return self._engines.models
 
-    def _provenance(self, skew_degrees: float) -> Provenance:
+    def _provenance(self, skew_degrees: float, readings: Sequence[Reading]) -> Provenance:
         software = f"Carrel {carrel.__version__}"
-        return Provenance(software, self.models, self.options.languages, round(skew_degrees, 3), _now())
+        languages = languages_of(readings) or self.options.languages
+        return Provenance(software, self.models, languages, round(skew_degrees, 3), _now())
 
 
 def _now() -> str:

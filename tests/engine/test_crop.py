@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.crop import extend, straighten
+from carrel.image.crop import evenly_lit, extend, straighten
 
 
 def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -68,3 +68,26 @@ def test_baseline_reaches_the_ends_of_the_polygon() -> None:
     baseline = np.array([[50.0, 10.0], [60.0, 10.0]], np.float32)
     polygon = np.array([[20.0, 0.0], [100.0, 0.0], [100.0, 20.0], [20.0, 20.0]], np.float32)
     assert extend(baseline, polygon)[[0, -1], 0].tolist() == [20.0, 100.0]
+
+
+def test_a_shadow_over_the_end_of_a_line_is_taken_away() -> None:
+    line = np.full((40, 800), 220, np.uint8)
+    line[10:30, 10:790:12] = 60
+    shade = np.linspace(1.0, 0.55, 800)
+    inside = np.ones(line.shape, bool)
+    inside[:6] = False
+    even = evenly_lit((line * shade).astype(np.uint8), inside)
+    paper, ink = even[8, 20:780], even[20, 10:790:12]
+    assert int(paper.max()) - int(paper.min()) < 15
+    assert int(ink.max()) - int(ink.min()) < 15
+    assert len(np.unique(even[:6])) == 1
+    assert abs(int(even[0, 0]) - int(np.median(paper))) < 8
+
+
+def test_even_light_and_a_black_bar_stay_as_they_are() -> None:
+    line = np.full((40, 800), 220, np.uint8)
+    line[10:30, 10:400:12] = 60
+    line[:, 500:700] = 10
+    even = evenly_lit(line, np.ones(line.shape, bool))
+    assert np.array_equal(even[:, :480], line[:, :480])
+    assert even[:, 520:680].max() < 40

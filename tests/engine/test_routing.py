@@ -24,6 +24,9 @@ class Fixed:
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
         return [Recognition(self.text, self.confidence) for _ in crops]
 
+    def for_page(self, crops: Sequence[NDArray[np.uint8]]) -> Fixed:
+        return self
+
 
 def _crop() -> NDArray[np.uint8]:
     crop = np.full((40, 200), 240, np.uint8)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from carrel.errors import ModelError
-from carrel.recognizers.tesseract import TesseractRecognizer, find_tessdata
+from carrel.recognizers.printed import TesseractRecognizer
+from carrel.recognizers.tesseract import find_tessdata
 
 
 def _line(text: str, height_px: int = 60) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

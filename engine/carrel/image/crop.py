@@ -7,12 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.ink import gray_levels
+
 Gray = NDArray[np.uint8]
 Curve = NDArray[np.float32]
 """Points ``(k, 2)``, x and y in px."""
 
 SAMPLE_STEP_PX = 8.0
-PAPER_PERCENTILE = 80
+PAPER_SHARE = 0.8
+"""Share of a line's pixels that are no brighter than its paper."""
+LEAST_INSIDE = 0.1
+MOST_LIGHT = 2.0
+"""Places that are brighter or darker than this, against the line's usual paper, are no paper."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,37 @@ def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     map_y -= np.float32(y0)
     mask = np.zeros(part.shape, np.uint8)
     cv2.fillPoly(mask, [np.rint(polygon - (x0, y0)).astype(np.int32)], 255)
-    inside = part[mask > 0]
-    paper = int(np.percentile(inside, PAPER_PERCENTILE)) if inside.size else 255
-    line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(paper,))
+    line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
-    line[kept < 128] = paper
-    return Crop(line.astype(np.uint8), baseline_row, ruler, normal)
+    return Crop(evenly_lit(line, kept >= 128), baseline_row, ruler, normal)
+
+
+def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
+    """A line whose paper is equally bright from end to end, and that colour outside.
+
+    A shadow over one end would hide the letters there from a threshold for the whole line.
+
+    Parameters
+    ----------
+    line
+        uint8 ``(height, width)``.
+    inside
+        Same shape: what belongs to the line.
+    """
+    height, width = line.shape
+    papers: list[tuple[float, float]] = []
+    for left in range(0, width, height):
+        pixels = line[:, left : left + height][inside[:, left : left + height]]
+        if pixels.size > LEAST_INSIDE * height * height:
+            papers.append((left + 0.5 * height, float(gray_levels(pixels, (PAPER_SHARE,))[0])))
+    if not papers:
+        papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
+    at, levels = np.array(papers).T
+    paper = float(np.median(levels))
+    levels = np.clip(levels, paper / MOST_LIGHT, paper * MOST_LIGHT)
+    light = np.interp(np.arange(width), at, levels).astype(np.float32)
+    even = np.minimum(line * (np.float32(paper) / np.maximum(light, 1)), 255.0)
+    return np.where(inside, even, np.float32(paper)).astype(np.uint8)
 
 
 def cut_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:

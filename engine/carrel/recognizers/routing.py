@@ -5,19 +5,23 @@ Lines of one page are mostly of one kind, so what the other lines look like coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.image.ink import holds_ink
 from carrel.page import Writing
-from carrel.recognizers.types import Recognition, Recognizer
+from carrel.recognizers.types import PageRecognizer, Recognition, Recognizer
 
 Gray = NDArray[np.uint8]
+Spread = Callable[..., Iterable[Any]]
 
 SURE = 0.9
 """Above this probability of its writing a line goes to one recognizer alone."""
@@ -45,36 +49,38 @@ class Router:
     sends every line to one recognizer.
     """
 
-    printed: Recognizer
+    printed: PageRecognizer
     handwritten: Recognizer
     probability_printed: Callable[[Gray], float]
     writing: Literal["auto", "printed", "handwritten"] = "auto"
 
     def read(self, crops: Sequence[Gray], threads: int) -> list[Reading]:
         """Readings of the crops of one page, in their order; the same whatever the number of threads."""
-        if threads <= 1 or len(crops) <= 1:
-            return [self._read_one(*pair) for pair in zip(crops, self._in_context(crops, map), strict=True)]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(self._read_one, crops, self._in_context(crops, pool.map)))
+        with _spread(threads if len(crops) > 1 else 1) as spread:
+            inked = list(spread(holds_ink, crops))
+            printed = self._in_context(crops, inked, spread)
+            lines = zip(crops, inked, printed, strict=True)
+            print_reader = self.printed.for_page([crop for crop, ink, p in lines if ink and p >= 0.5])
+            return list(spread(partial(self._read_one, print_reader), crops, inked, printed))
 
-    def _in_context(self, crops: Sequence[Gray], spread: Callable[..., Iterable[float]]) -> list[float]:
-        """Probability of print of each crop, given all; ``spread`` is a ``map``."""
+    def _in_context(self, crops: Sequence[Gray], inked: Sequence[bool], spread: Spread) -> list[float]:
+        """Probability of print of each crop, given all."""
         if self.writing != "auto":
             return [float(self.writing == "printed")] * len(crops)
-        alone = np.array(list(spread(self._alone, crops)))
+        alone = np.array(list(spread(self._alone, crops, inked)))
         lengths = np.array([crop.shape[1] / crop.shape[0] for crop in crops])
         return in_context(alone, lengths).tolist()
 
-    def _alone(self, crop: Gray) -> float:
-        return self.probability_printed(crop) if holds_ink(crop) else 0.5
+    def _alone(self, crop: Gray, inked: bool) -> float:
+        return self.probability_printed(crop) if inked else 0.5
 
-    def _read_one(self, crop: Gray, printed: float) -> Reading:
-        if not holds_ink(crop):  # Tesseract reads words on empty paper
+    def _read_one(self, print_reader: Recognizer, crop: Gray, inked: bool, printed: float) -> Reading:
+        if not inked:  # Tesseract reads words on empty paper
             return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
         if self.writing != "auto":
-            recognizer = self.printed if self.writing == "printed" else self.handwritten
+            recognizer = print_reader if self.writing == "printed" else self.handwritten
             return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))
-        first, second = (self.printed, self.handwritten) if printed >= 0.5 else (self.handwritten, self.printed)
+        first, second = (print_reader, self.handwritten) if printed >= 0.5 else (self.handwritten, print_reader)
         tried = {first.name: first.read([crop])[0]}
         doubtful = printed >= 0.5 and tried[first.name].confidence < DOUBTFUL_PRINT
         if max(printed, 1 - printed) < SURE or doubtful or not tried[first.name].text:
@@ -82,6 +88,16 @@ class Router:
         best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
         others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
         return Reading(tried[best], best, _writing(printed), others)
+
+
+@contextmanager
+def _spread(threads: int) -> Generator[Spread]:
+    """A ``map`` over so many threads."""
+    if threads <= 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map
 
 
 def in_context(probabilities: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,6 +113,14 @@ def in_context(probabilities: NDArray[np.float64], lengths: NDArray[np.float64])
     prior = np.clip(prior, *PRIOR_LIMITS)
     yes, no = probabilities * prior, (1.0 - probabilities) * (1.0 - prior)
     return yes / np.maximum(yes + no, 1e-12)
+
+
+def languages_of(readings: Iterable[Reading]) -> tuple[str, ...]:
+    """The languages that lines were read in, that of most characters first."""
+    characters: Counter[str] = Counter()
+    for recognition in (reading.recognition for reading in readings):
+        characters[recognition.language] += len(recognition.text)
+    return tuple(language for language, _ in characters.most_common() if language)
 
 
 def _writing(printed: float) -> Writing:

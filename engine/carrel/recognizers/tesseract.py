@@ -1,14 +1,11 @@
-"""Print: Tesseract through tesserocr, line by line.
-
-Tesseract only ever sees arrays, never files. As many API objects as there are lines read at the same time, made when
-first needed and kept: loading the languages costs more than reading a line.
-"""
+"""Tesseract through tesserocr, line by line; it only ever sees arrays, never files."""
 
 from __future__ import annotations
 
 import os
 import queue
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +57,25 @@ def find_tessdata(languages: Sequence[str]) -> Path:
     )
 
 
-class TesseractRecognizer:
-    """Reads printed lines.
+@dataclass(frozen=True, slots=True)
+class PrintReading:
+    """A line read in one language; ``known`` is the share in [0, 1] of its letters that stand in words of the language's
+    dictionary, 1 without letters."""
+
+    recognition: Recognition
+    known: float = 0.0
+
+
+class Tesseract:
+    """Reads single lines in any of some languages.
+
+    As many API objects as there are lines read at the same time are made for each language, when first needed, and kept:
+    loading a language costs more than reading a line.
 
     Parameters
     ----------
     languages
-        Tesseract language codes, most likely first.
+        Tesseract language codes.
     timeout_s
         A line that takes longer is refused.
 
@@ -76,56 +85,55 @@ class TesseractRecognizer:
         A language is not installed.
     """
 
-    name = "tesseract"
-
     def __init__(self, languages: Sequence[str], timeout_s: float) -> None:
-        self._languages = tuple(languages)
         self._timeout_ms = round(timeout_s * 1000)
-        self._tessdata = find_tessdata(self._languages)
-        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._tessdata = find_tessdata(languages)
+        self._idle: dict[str, queue.LifoQueue[Any]] = {language: queue.LifoQueue() for language in languages}
 
-    def _api(self) -> Any:
+    def read(self, crop: NDArray[np.uint8], language: str) -> PrintReading:
+        """The reading of a crop, uint8 ``(height, width)``, in one of the languages.
+
+        Raises
+        ------
+        ModelError
+            The language's data are damaged.
+        """
+        idle = self._idle[language]
         try:
-            return self._idle.get_nowait()
+            api = idle.get_nowait()
         except queue.Empty:
-            return self._new_api()
+            api = self._new_api(language)
+        try:
+            return self._read_with(api, crop, language)
+        finally:
+            idle.put(api)
 
-    def _new_api(self) -> Any:
+    def _new_api(self, language: str) -> Any:
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # builds with OpenMP spend 5 times the work otherwise
         import tesserocr
 
         try:
-            return tesserocr.PyTessBaseAPI(
-                path=str(self._tessdata), lang="+".join(self._languages), psm=tesserocr.PSM.SINGLE_LINE
-            )
+            return tesserocr.PyTessBaseAPI(path=str(self._tessdata), lang=language, psm=tesserocr.PSM.SINGLE_LINE)
         except RuntimeError:
             raise ModelError(
-                f"{self._tessdata}: Tesseract cannot load {'+'.join(self._languages)}; the data are damaged,"
+                f"{self._tessdata}: Tesseract cannot load {language}; the data are damaged,"
                 " install the language packages again"
             ) from None
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
-        return [self._read_one(crop) for crop in crops]
-
-    def _read_one(self, crop: NDArray[np.uint8]) -> Recognition:
-        api = self._api()
-        try:
-            return self._read_with(api, crop)
-        finally:
-            self._idle.put(api)
-
-    def _read_with(self, api: Any, crop: NDArray[np.uint8]) -> Recognition:
+    def _read_with(self, api: Any, crop: NDArray[np.uint8], language: str) -> PrintReading:
         scaled, scale = _scaled(crop)
         height, width = scaled.shape
         api.SetImageBytes(scaled.tobytes(), width, height, 1, width)
         if not api.Recognize(self._timeout_ms):
-            return Recognition("", 0.0, reason=f"Tesseract took longer than {self._timeout_ms / 1000:g} s")
-        words = _words(api, scale)
+            reason = f"Tesseract took longer than {self._timeout_ms / 1000:g} s"
+            return PrintReading(Recognition("", 0.0, reason=reason))
+        words, known = _words(api, scale)
         text = " ".join(word.text for word in words)
         if not text:
-            return Recognition("", 0.0, reason="no text in it")
+            return PrintReading(Recognition("", 0.0, reason="no text in it"))
         weights = [len(word.text) for word in words]
-        return Recognition(text, float(np.average([word.confidence for word in words], weights=weights)), words)
+        confidence = float(np.average([word.confidence for word in words], weights=weights))
+        return PrintReading(Recognition(text, confidence, words, language=language), known)
 
 
 def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
@@ -140,16 +148,21 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     return border.astype(np.uint8), scale
 
 
-def _words(api: Any, scale: float) -> tuple[WordSpan, ...]:
-    """The words that Tesseract found, columns in px of the unscaled crop."""
+def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
+    """The words that Tesseract found, columns in px of the unscaled crop, and the share of letters in known ones."""
     from tesserocr import RIL, iterate_level
 
     iterator = api.GetIterator()
     words: list[WordSpan] = []
+    letters = known = 0
     for item in iterate_level(iterator, RIL.WORD) if iterator is not None else ():
         box = item.BoundingBox(RIL.WORD)
         text = "".join(item.GetUTF8Text(RIL.WORD).split()) if box else ""
         if text:
             left, right = ((x - BORDER_PX) / scale for x in (box[0], box[2]))
             words.append(WordSpan(text, item.Confidence(RIL.WORD) / 100, left, right))
-    return tuple(words)
+            length = sum(map(str.isalpha, text))
+            if length > 1:
+                letters += length
+                known += length * bool(item.WordIsFromDictionary())
+    return tuple(words), known / letters if letters else 1.0

@@ -36,7 +36,7 @@ class Recognition:
     """The reading of one line.
 
     ``text`` is empty where nothing was read; ``reason`` then says why. ``alternatives`` are other texts with their
-    confidences, better ones first.
+    confidences, better ones first. ``language`` is the one that the line was read in, empty where there was no choice.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Recognition:
     words: tuple[WordSpan, ...] = ()
     alternatives: tuple[tuple[str, float], ...] = ()
     reason: str = ""
+    language: str = ""
 
 
 class Recognizer(Protocol):
@@ -53,6 +54,15 @@ class Recognizer(Protocol):
     def name(self) -> str: ...
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]: ...
+
+
+class PageRecognizer(Protocol):
+    """Makes ready for the lines of one page: ``crops`` are those that it will most likely be asked to read."""
+
+    @property
+    def name(self) -> str: ...
+
+    def for_page(self, crops: Sequence[NDArray[np.uint8]]) -> Recognizer: ...
 
 
 def words_of(characters: Sequence[CharacterSpan]) -> tuple[WordSpan, ...]:
