@@ -22,7 +22,9 @@ SAMPLE_LINES = 3
 SURELY_THIS = 0.95
 """Share of known letters from which no other language is tried; English read as French reaches 0.8, the other way 0.7."""
 FOREIGN = 0.7
-"""A line that knows fewer of its letters is tried in the other languages."""
+"""A line that knows fewer of its letters is tried in the other languages,"""
+LEGIBLE = 0.6
+"""unless its confidence is less: in the wrong language print reaches 0.8, handwriting in none."""
 CLEARLY = 0.2
 """By how much more of its letters another language must know to be believed for a line."""
 
@@ -91,7 +93,7 @@ class PageOfPrint:
     def _read_one(self, crop: Gray) -> Recognition:
         first, *others = self.languages
         best = self.memory.get(id(crop)) or self.tesseract.read(crop, first)
-        if others and best.recognition.text and best.known < FOREIGN:
+        if others and best.known < FOREIGN and best.recognition.confidence >= LEGIBLE:
             for other in (self.tesseract.read(crop, language) for language in others):
                 best = other if other.known > best.known + CLEARLY else best
         return best.recognition
