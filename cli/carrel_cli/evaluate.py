@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from carrel.errors import InputError
+from carrel.options import ReadOptions
 from carrel_cli.documents import document_files, find_scan, load_document
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation, LineScore
     from carrel.evaluate.report import LinePicture
+    from carrel.evaluate.routing import Route
 
 Pairs = list[tuple["Document", "Document"]]
 
@@ -28,6 +32,8 @@ Pairs = list[tuple["Document", "Document"]]
 @click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a report here.")
 @click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Scans for the report.")
 @click.option("--worst", default=200, show_default=True, help="Lines in the report.")
+@click.option("--steps", is_flag=True, help="HYPOTHESIS are scans: read them with each step of reading left out.")
+@click.option("--lang", default="eng+fra", show_default=True, help="Languages of print, for --steps.")
 @click.option("--no-places", is_flag=True, help="Match lines by their text even where files say where they stand.")
 def command(
     truth: Path,
@@ -36,6 +42,8 @@ def command(
     html_file: Path | None,
     images: Path | None,
     worst: int,
+    steps: bool,
+    lang: str,
     no_places: bool,
 ) -> None:
     """Compare transcriptions with the truth: files, or folders whose files have the same names.
@@ -45,11 +53,45 @@ def command(
     of order; what was taken for what. Where lines carry readings of several recognizers, also what it would have cost
     to send all lines to one. Several hypotheses (other settings, other engines) are compared with the first. The report
     and the JSON are those of the first.
+
+    With --steps HYPOTHESIS are scans, or folders of them. They are read as usual, then with the paper not whitened, the
+    page not levelled, in black and white, without the language model, all as print and all as handwriting; the CER of
+    each tells what the step is worth on these pages, and the routes compare both recognizers on every line.
     """
+    report = Report(json_file, html_file, images, worst)
+    if steps:
+        options = ReadOptions(languages=tuple(lang.split("+")))
+        _compare_steps(truth, hypotheses, options, report, no_places)
+    else:
+        _compare_files(truth, hypotheses, report, no_places)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where everything counted is written besides stdout."""
+
+    json_file: Path | None
+    html_file: Path | None
+    images: Path | None
+    worst: int
+
+    def write(self, pairs: Pairs, evaluation: Evaluation, routes: list[Route], **more: Any) -> None:
+        """The files that were asked for."""
+        from carrel.evaluate.report import as_data, as_html
+        from carrel.store.output import write_file
+
+        if self.json_file:
+            data = json.dumps(as_data(evaluation, routes) | more, ensure_ascii=False, indent=1)
+            write_file(self.json_file, data.encode() + b"\n")
+        if self.html_file:
+            page = as_html(evaluation, routes, _pictures(pairs, self.images), self.worst)
+            write_file(self.html_file, page.encode())
+
+
+def _compare_files(truth: Path, hypotheses: Sequence[Path], report: Report, no_places: bool) -> None:
     from carrel.evaluate import Evaluation, score_document
-    from carrel.evaluate.report import as_data, as_html, as_table
+    from carrel.evaluate.report import as_table
     from carrel.evaluate.routing import compare_routes
-    from carrel.store.output import write_file
 
     first: Evaluation | None = None
     for hypothesis in hypotheses:
@@ -61,13 +103,21 @@ def command(
         click.echo(as_table(evaluation, routes))
         if first is None:
             first = evaluation
-            if json_file:
-                data = json.dumps(as_data(evaluation, routes), ensure_ascii=False, indent=1)
-                write_file(json_file, data.encode() + b"\n")
-            if html_file:
-                write_file(html_file, as_html(evaluation, routes, _pictures(pairs, images), worst).encode())
+            report.write(pairs, evaluation, routes)
         else:
             click.echo(_difference(first, evaluation))
+
+
+def _compare_steps(truth: Path, scans: Sequence[Path], options: ReadOptions, report: Report, no_places: bool) -> None:
+    from carrel.evaluate.report import as_table
+    from carrel_cli.steps import compare_steps, steps_data, steps_table
+
+    named = {name: load_document(name, path, no_places) for name, path in document_files(truth).items()}
+    found = compare_steps(named, scans, options)
+    evaluation = found.steps[0].evaluation
+    click.echo(as_table(evaluation, found.routes))
+    click.echo(steps_table(found.steps))
+    report.write(found.pairs, evaluation, found.routes, steps=steps_data(found.steps))
 
 
 def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:

@@ -65,6 +65,8 @@ class Target:
     help="Search handwriting with a model of French and English.",
 )
 @running_options
+@click.option("--flatten/--no-flatten", default=True, show_default=True, help="Whiten the paper to find lines.")
+@click.option("--deskew/--no-deskew", default=True, show_default=True, help="Level the page to find lines.")
 @click.option("--binarize", is_flag=True, help="Read in black and white; gray is better on most scans.")
 @click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
 @click.option(
@@ -84,6 +86,8 @@ def command(
     writing: str,
     model: Path | None,
     language_model: bool,
+    flatten: bool,
+    deskew: bool,
     binarize: bool,
     overlay: bool,
     review_below: float,
@@ -101,6 +105,8 @@ def command(
         writing=writing,  # type: ignore[arg-type]
         model=model,
         language_model=language_model,
+        flatten=flatten,
+        deskew=deskew,
         binarize=binarize,
         **running_of(running),
     )

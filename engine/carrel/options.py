@@ -23,6 +23,8 @@ class ReadOptions:
         Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
     max_megapixels
         Pages above this are refused before they are decoded.
+    flatten, deskew
+        Whiten the paper and level the lines before lines are looked for; `carrel eval --steps` measures what each is worth.
     binarize
         Turn the page black and white before lines are cut out (Sauvola); gray reads better on most scans.
     line_timeout_s
@@ -41,6 +43,8 @@ class ReadOptions:
     model: Path | None = None
     threads: int = 0
     max_megapixels: float = 250.0
+    flatten: bool = True
+    deskew: bool = True
     binarize: bool = False
     line_timeout_s: float = 5.0
     language_model: bool = True

@@ -182,6 +182,7 @@ def test_lines_are_found_by_their_text() -> None:
     assert confusions(score.lines) == {("r", "n"): 1, ("n", "m"): 1}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), unique=True, max_size=12))
 def test_out_of_order_counts_fewest_moves(starts: list[int]) -> None:
     truth = Document("a", tuple(TextLine(f"line number {index} {index * 7919:b}") for index in range(31)))

@@ -98,6 +98,11 @@ def test_deskew_may_be_refused() -> None:
     assert prepared.skew_degrees == 0.0 and prepared.gray.shape == gray.shape
 
 
+def test_whitening_may_be_refused() -> None:
+    gray = page("letter")
+    assert np.array_equal(prepare(gray, whiten=False, deskew=False).gray, gray)
+
+
 def test_what_shows_no_lines_is_not_turned() -> None:
     rng = np.random.default_rng(0)
     noise = np.clip(230 + 4 * rng.standard_normal((1500, 1000)), 0, 255).astype(np.uint8)

@@ -46,18 +46,20 @@ class Prepared:
     to_scan: NDArray[np.float64]
 
 
-def prepare(gray: NDArray[np.uint8], *, deskew: bool = True) -> Prepared:
+def prepare(gray: NDArray[np.uint8], *, whiten: bool = True, deskew: bool = True) -> Prepared:
     """Whiten the paper and level the lines.
 
     Parameters
     ----------
     gray
         uint8, (h, w), 0 is black.
+    whiten
+        Divide by the paper's brightness.
     deskew
         Turn the page where its lines slope by at least 0.15 degrees.
     """
     gray = _checked(gray)
-    flat = flatten(gray)
+    flat = flatten(gray) if whiten else gray
     skew_degrees = estimate_skew(flat) if deskew else 0.0
     if abs(skew_degrees) < LEAST_SKEW_DEGREES:
         return Prepared(flat, 0.0, np.eye(2, 3))
