@@ -12,6 +12,7 @@ import click
 from carrel.backends.choose import asked_of, candidates, known_survey, refusal_text
 from carrel.backends.costs import costs
 from carrel.backends.plan import MIB, Asked, Measured, Plan, Refusal, plan
+from carrel.backends.power import Power, in_words, power_state
 from carrel.backends.probe import Survey, survey
 from carrel.engines import network_models
 from carrel.options import ReadOptions
@@ -30,11 +31,20 @@ def command(probe: bool, as_json: bool, **running: Any) -> None:
         survey(models, asked.cores, fits=lambda runtime: True, thorough=True) if probe else known_survey(asked, models)
     )
     chosen = plan(candidates(done), done.measured, asked, costs())
+    power = power_state()
     if as_json:
-        click.echo(json.dumps(report(done, chosen, asked), indent=1))
+        click.echo(json.dumps(report(done, chosen, asked) | {"power": asdict(power)}, indent=1))
         return
     for line in lines(done, chosen, asked):
         click.echo(line)
+    if told := power_line(power):
+        click.echo(told)
+
+
+def power_line(power: Power) -> str:
+    """Battery and heat in words, and that they change nothing; empty where the system tells nothing."""
+    told = in_words(power)
+    return f"power: {told}; the choice follows what was measured, not this" if told else ""
 
 
 def report(done: Survey, chosen: Plan | Refusal, asked: Asked) -> dict[str, Any]:
