@@ -127,12 +127,18 @@ def x_height_of(mask: Mask) -> float:
     return float(np.clip(X_HEIGHT_PER_COMPONENT * median, body, 1.6 * body))
 
 
+def at_working_size(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """The page no larger than working resolution, and its px per px of the page."""
+    scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
+    if scale == 1.0:
+        return gray, scale
+    size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
+
+
 def find_ink(gray: NDArray[np.uint8]) -> Ink:
     """Find the ink of a flattened page, ``(h, w)`` uint8."""
-    scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
-    if scale < 1.0:
-        size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    gray, scale = at_working_size(gray)
     mask = _without_borders(_threshold(gray))
     mask, rules = _without_rules(mask, body_height(mask))
     x_height = x_height_of(mask)

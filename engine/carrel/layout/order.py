@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.cell_order import cell_by_cell
 from carrel.layout.types import FoundLine, FoundRegion
 
 COLUMN_GAP = 2.4
@@ -185,8 +186,29 @@ def _kind(box: NDArray[np.float32], main: NDArray[np.float32], lines: int, unit:
     return "MainZone"
 
 
-def in_reading_order(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
-    """Group lines into regions and put both into reading order."""
+def in_reading_order(
+    lines: list[FoundLine], table: tuple[float, float, float, float] | None = None
+) -> tuple[FoundRegion, ...]:
+    """Group lines into regions and put both into reading order.
+
+    ``table`` is the box (left, top, right, bottom) of a ruled table: its lines make a region of their own, row by row.
+    """
+    if table is None:
+        return _regions(lines)
+    boxes = _boxes(lines)
+    across, down = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    inside = (across >= table[0]) & (across <= table[2]) & (down >= table[1]) & (down <= table[3])
+    above = ~inside & (down < table[1])
+    groups = [
+        [line for line, taken in zip(lines, mask, strict=True) if taken] for mask in (above, inside, ~inside & ~above)
+    ]
+    cells = cell_by_cell(boxes[inside])
+    rows = (FoundRegion("TableZone", _ring(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
+    return _regions(groups[0]) + rows + _regions(groups[2])
+
+
+def _regions(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
+    """Regions of running text."""
     if not lines:
         return ()
     boxes = _boxes(lines)

@@ -1,0 +1,93 @@
+"""Lines in the cells of ruled tables: cut where a rule passes, and found by their ink where they are short."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.ink import Ink
+from carrel.layout.outline import Body
+from carrel.layout.rules import Table
+from carrel.layout.strands import Strand, cut
+
+SHORTEST = 0.7
+LETTER = (0.7, 3.0)
+"""Least and largest height of the ink of a letter or digit, in x-heights."""
+THINNEST = 0.12
+COVERED = 0.4
+RULE_EDGE_PX = 2
+WORD_GAP = 1.5
+DESCENDER = 0.3
+"""Share of what is taller than small letters that is taken to hang below the baseline: half of a 6 and a 9."""
+
+Mask = NDArray[np.uint8]
+
+
+def cut_at_rules(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
+    """The bodies, those that run over a rule of the table in pieces; pieces without ink are dropped."""
+    barrier = cv2.dilate(table.rules, np.ones((1, 5), np.uint8)).astype(np.uint8)
+    pieces: list[Body] = []
+    for body in bodies:
+        unit = body.x_height_px
+        middle = Strand(body.x, body.base - 0.45 * unit, np.ones_like(body.x))
+        parts = cut(middle, ink.mask, barrier, unit, cut_gap=np.inf)
+        pieces += [Body(p.x, p.y + 0.45 * unit, unit) for p in parts if _length(p) >= SHORTEST * unit]
+    return pieces
+
+
+def _length(strand: Strand) -> float:
+    return float(strand.x[-1] - strand.x[0])
+
+
+def missed_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
+    """Bodies of the letters and digits in the table that ``bodies`` leave out, those beside each other as one."""
+    unit = float(np.median([body.x_height_px for body in bodies]))
+    boxes = _uncovered_letters(bodies, table, ink, unit)
+    found: list[Body] = []
+    for group in _rows(boxes, table.rules, unit):
+        left, right = float(boxes[group, 0].min()), float(boxes[group, 2].max())
+        x = np.arange(left, max(right, left + SHORTEST * unit) + 1.0)
+        tall = float(np.median(boxes[group, 3] - boxes[group, 1]))
+        base = float(np.median(boxes[group, 3])) - DESCENDER * max(0.0, tall - unit)
+        found.append(Body(x, np.full(len(x), base), unit))
+    return found
+
+
+def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) -> NDArray[np.int64]:
+    """Boxes (left, top, right, bottom) of connected ink of the size of letters in the table and in no body."""
+    covered = np.zeros(ink.mask.shape, np.uint8)
+    for body in bodies:
+        x = np.concatenate(([body.x[0] - unit], body.x, [body.x[-1] + unit]))
+        base = np.concatenate((body.base[:1], body.base, body.base[-1:]))
+        outline = np.concatenate(
+            (np.stack((x, base - 1.7 * body.x_height_px), 1), np.stack((x, base + 0.6 * body.x_height_px), 1)[::-1])
+        )
+        cv2.fillPoly(covered, [np.rint(outline).astype(np.int32)], (1,))
+    beside = cv2.dilate(table.rules, np.ones((1, 2 * RULE_EDGE_PX + 1), np.uint8))
+    _, labels, stats, centers = cv2.connectedComponentsWithStats(ink.mask & (1 - beside), connectivity=8)
+    inside = np.bincount(labels[covered > 0].ravel(), minlength=len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    left, top, width, height = stats[:, :4].T
+    kept = (height > LETTER[0] * unit) & (height < LETTER[1] * unit) & (width > THINNEST * unit) & (inside < COVERED)
+    kept &= width < 2.0 * LETTER[1] * unit
+    kept[0] = False
+    kept &= np.array([table.holds(x, y, 0.7 * unit) for x, y in centers])
+    return np.stack((left, top, left + width, top + height), 1)[kept].astype(np.int64)
+
+
+def _rows(boxes: NDArray[np.int64], rules: Mask, unit: float) -> list[list[int]]:
+    """Indices of boxes that stand side by side without a rule between them, left to right."""
+    groups: list[list[int]] = []
+    for k in np.argsort(boxes[:, 0]):
+        left, top, _, bottom = boxes[k]
+        for group in groups:
+            before = boxes[group[-1]]
+            shared = min(bottom, before[3]) - max(top, before[1])
+            row = (top + bottom) // 2
+            level = shared > 0.4 * min(bottom - top, before[3] - before[1])
+            if level and left - before[2] < WORD_GAP * unit and not rules[row, before[2] : left].any():
+                group.append(int(k))
+                break
+        else:
+            groups.append([int(k)])
+    return groups

@@ -1,0 +1,97 @@
+"""Rules drawn or printed on a page, and the tables that upright ones make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FAINTEST = 14.0
+"""Least darkness of a rule against the paper on both its sides."""
+THICKEST_PX = 9
+WINDOW = 5.0
+FILLED = 0.78
+GAP = 0.03
+TALLEST_STROKE = 0.1
+LONG = 0.3
+UNEVEN = 0.12
+SAME_RULE = 1.5
+LEAST_RULES = 4
+LEAST_SPAN = 0.35
+SQUARED_RULES = 14
+SQUARE = 3.5
+"""Paper with so many upright rules that lie so near to each other, in x-heights, is squared, not a table."""
+
+Mask = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A ruled table, working px: its upright ``rules`` ``(h, w)`` uint8 and ``box`` (left, top, right, bottom)."""
+
+    rules: Mask
+    box: tuple[float, float, float, float]
+
+    def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
+        """Whether a point lies in the table, at least ``margin`` px from its border."""
+        left, top, right, bottom = self.box
+        return left + margin <= x <= right - margin and top + margin <= y <= bottom - margin
+
+
+def upright_rules(gray: NDArray[np.uint8], x_height_px: float) -> Mask:
+    """Long thin upright strokes of a flattened page ``(h, w)`` uint8 at working resolution; 1 on the rule.
+
+    A rule is darker than what lies to both its sides over at least ``TALLEST_STROKE`` of the height of the page, at most
+    1 px in 30 aslant from one part to the next, with gaps of a few per cent.
+    """
+    window = max(48, round(WINDOW * x_height_px))
+    across = cv2.getStructuringElement(cv2.MORPH_RECT, (THICKEST_PX, 1))
+    thin = (cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, across) > FAINTEST).astype(np.uint8)
+    fat = cv2.dilate(thin, np.ones((1, 3), np.uint8))
+    filled = cv2.boxFilter(fat, cv2.CV_32F, (1, window), borderType=cv2.BORDER_CONSTANT) > FILLED
+    runs = fat & cv2.dilate(filled.astype(np.uint8), np.ones((window // 2, 1), np.uint8))
+    height = gray.shape[0]
+    closed = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((max(3, round(GAP * height)), 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=8)
+    tall = stats[:, cv2.CC_STAT_HEIGHT] > TALLEST_STROKE * height
+    tall[0] = False
+    return tall[labels.astype(np.int32)].astype(np.uint8)
+
+
+def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
+    """The ruled table of a page at working resolution, None where upright rules make none.
+
+    A table has at least ``LEAST_RULES`` long rules that begin and end together, over a good part of the page; a frame,
+    a margin and a gutter have fewer, squared paper has many more.
+    """
+    rules = upright_rules(gray, x_height_px)
+    height, width = rules.shape
+    _, labels, stats, centers = cv2.connectedComponentsWithStats(rules, connectivity=8)
+    long = np.flatnonzero(stats[1:, cv2.CC_STAT_HEIGHT] > LONG * height) + 1
+    if len(long) < LEAST_RULES or _is_squared(centers[long, 0], x_height_px):
+        return None
+    top, bottom = stats[long, cv2.CC_STAT_TOP], stats[long, cv2.CC_STAT_TOP] + stats[long, cv2.CC_STAT_HEIGHT]
+    even = np.maximum(np.abs(top - np.median(top)), np.abs(bottom - np.median(bottom))) < UNEVEN * height
+    places = np.sort(centers[long[even], 0])
+    gaps = np.diff(places)
+    if 1 + int((gaps > SAME_RULE * x_height_px).sum()) < LEAST_RULES or places[-1] - places[0] < LEAST_SPAN * width:
+        return None
+    left, wide = stats[long[even], cv2.CC_STAT_LEFT], stats[long[even], cv2.CC_STAT_WIDTH]
+    box = (float(left.min()), float(top[even].min()), float((left + wide).max()), float(bottom[even].max()))
+    return Table(_inside(rules, labels.astype(np.int32), stats, box), box)
+
+
+def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
+    """Whether rules at these places are those of squared paper."""
+    return len(places) >= SQUARED_RULES and float(np.median(np.diff(np.sort(places)))) < SQUARE * x_height_px
+
+
+def _inside(rules: Mask, labels: NDArray[np.int32], stats: NDArray[np.int32], box: tuple[float, ...]) -> Mask:
+    """Rules that stand mostly between the top and the bottom of the table and its first and last rule."""
+    left, top, width, height = stats[:, :4].T
+    shared = np.minimum(top + height, box[3]) - np.maximum(top, box[1])
+    kept = (shared > 0.5 * height) & (left + width > box[0]) & (left < box[2])
+    kept[0] = False
+    return (rules & kept[labels]).astype(np.uint8)

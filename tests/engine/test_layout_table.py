@@ -1,0 +1,101 @@
+"""Ruled tables: cells apart, none lost, row by row; margins, frames and squared paper are none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.layout import FoundRegion, find_regions
+from carrel.layout.cell_order import cell_by_cell
+from carrel.layout.rules import find_table
+from drawn_pages import HEIGHT, WIDTH, Points, drawn_maps, page_of
+
+RULES = (30, 110, 190, 500, 610)
+TOP, BOTTOM = 60, 760
+
+
+def with_rules(page: NDArray[np.uint8], places: tuple[int, ...], top: int = TOP, bottom: int = BOTTOM) -> None:
+    """Draw upright rules a little aslant."""
+    for x in places:
+        cv2.line(page, (x, top), (x + 8, bottom), (60,), 2)
+
+
+def table_of(page: NDArray[np.uint8], lines: list[Points]) -> tuple[FoundRegion, ...]:
+    with_rules(page, RULES)
+    return find_regions(page, None, drawn_maps(lines))
+
+
+def test_a_line_over_several_cells_is_cut_at_the_rules() -> None:
+    rows: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
+    regions = table_of(page_of(rows), rows)
+    assert [region.kind for region in regions] == ["TableZone"]
+    lines = regions[0].lines
+    assert len(lines) == 4 * len(rows)
+    for line in lines:
+        left, right = line.baseline[0, 0], line.baseline[-1, 0]
+        assert not any(left + 14 < x < right - 14 for x in RULES)
+
+
+def test_cells_that_the_segmenter_leaves_out_are_found_by_their_ink() -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    digits: list[Points] = [[(left, y), (left + 20, y)] for y in range(120, 720, 50) for left in (50, 540)]
+    regions = table_of(page_of([*rows, *digits]), rows)
+    assert len(regions[0].lines) == len(rows) + len(digits)
+    found = [(float(line.baseline[:, 0].mean()), float(line.baseline[:, 1].mean())) for line in regions[0].lines]
+    for points in digits:
+        x, y = np.mean(points, axis=0)
+        assert any(abs(a - x) < 8 and abs(b - y) < 6 for a, b in found)
+
+
+def test_cells_come_row_by_row() -> None:
+    rows: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
+    (region,) = table_of(page_of(rows), rows)
+    middles = [(round(float(line.baseline[:, 1].mean()) / 50), float(line.baseline[0, 0])) for line in region.lines]
+    assert middles == sorted(middles)
+
+
+def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    outside: list[Points] = [[(100, 40), (520, 40)], [(100, 790), (520, 790)]]
+    kinds = [region.kind for region in table_of(page_of([*rows, *outside]), [*rows, *outside])]
+    assert len(kinds) == 3
+    assert kinds[1] == "TableZone"
+
+
+@pytest.mark.parametrize("places", [(), (60,), (20, 600), (20, 24, 600, 604), (40, 52, 64, 76)])
+def test_frames_and_margins_are_no_table(places: tuple[int, ...]) -> None:
+    page = page_of([[(80, y), (580, y)] for y in range(100, 700, 30)])
+    with_rules(page, places)
+    assert find_table(page, 10.0) is None
+
+
+def test_squared_paper_is_no_table() -> None:
+    page = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    with_rules(page, tuple(range(10, 620, 18)), 0, HEIGHT)
+    assert find_table(page, 9.0) is None
+
+
+def test_rules_of_different_length_are_no_table() -> None:
+    page = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    for x, bottom in zip((60, 200, 340, 600), (330, 500, 640, 790), strict=True):
+        with_rules(page, (x,), 10, bottom)
+    assert find_table(page, 10.0) is None
+
+
+def test_an_entry_of_several_lines_is_read_cell_by_cell() -> None:
+    def box(left: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+        return (left, bottom - 10, right, bottom)
+
+    entries = [
+        [box(0, 40, y), box(60, 90, y), *(box(100, 300, y + 14 * k) for k in range(4)), box(320, 350, y + 42)]
+        for y in (100.0, 200.0, 300.0)
+    ]
+    boxes = np.array([line for entry in entries for line in entry])
+    mixed = np.random.default_rng(1).permutation(len(boxes))
+    assert [int(mixed[k]) for k in cell_by_cell(boxes[mixed])] == list(range(len(boxes)))
+
+
+def test_no_lines_have_no_order() -> None:
+    assert cell_by_cell(np.zeros((0, 4))) == []
