@@ -110,6 +110,18 @@ def test_ink_without_lines_is_all_uncovered() -> None:
     assert uncovered_ink(page, ()) == 1.0
 
 
+@pytest.mark.parametrize("step", [24, 40])
+def test_the_rules_of_squared_paper_are_no_uncovered_ink(step: int) -> None:
+    page = paper(800, 640)
+    for y in range(step, 800, step):
+        cv2.line(page, (0, y), (639, y + 3), (150,), 1)
+    for x in range(step, 640, step):
+        cv2.line(page, (x, 0), (x + 3, 799), (150,), 1)
+    assert uncovered_ink(page, ()) == 0.0
+    write_line(page, 100, 150, 600)
+    assert uncovered_ink(page, ()) == 1.0
+
+
 def test_points_lie_in_the_image() -> None:
     page = paper(200, 500)
     write_line(page, 2, 30, 496, seed=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from carrel.layout import FoundLine
-from carrel.layout.facing import without_facing_page
+from carrel.layout.facing import without_facing_page, without_halved_lines
 
 WIDTH = 1000
 
@@ -56,3 +56,12 @@ def test_close_cut_columns_stay() -> None:
 
 def test_no_lines() -> None:
     assert without_facing_page([], WIDTH) == []
+
+
+def test_lines_halved_by_the_upper_and_lower_edge_go() -> None:
+    page = column(100, 700, 10)
+    assert without_halved_lines([line(100, 700, 5), *page, line(100, 700, 398)], 400) == page
+
+
+def test_a_close_cut_image_of_a_line_keeps_it() -> None:
+    assert len(without_halved_lines([line(10, 700, 23)], 24)) == 1

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink
-from carrel.layout.outline import Body
+from carrel.layout.outline import Body, covered_by
 from carrel.layout.rules import Table
 from carrel.layout.strands import Strand, cut
 
@@ -24,7 +24,14 @@ DESCENDER = 0.3
 Mask = NDArray[np.uint8]
 
 
-def cut_at_rules(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
+def lines_of_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
+    """The bodies cut where they run over a rule of the table, and those of cells that they leave out."""
+    unit = float(np.median([body.x_height_px for body in bodies]))
+    pieces = _cut_at_rules(bodies, table, ink)
+    return pieces + _missed_cells(pieces, table, ink, unit)
+
+
+def _cut_at_rules(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
     """The bodies, those that run over a rule of the table in pieces; pieces without ink are dropped."""
     barrier = cv2.dilate(table.rules, np.ones((1, 5), np.uint8)).astype(np.uint8)
     pieces: list[Body] = []
@@ -40,9 +47,8 @@ def _length(strand: Strand) -> float:
     return float(strand.x[-1] - strand.x[0])
 
 
-def missed_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
+def _missed_cells(bodies: list[Body], table: Table, ink: Ink, unit: float) -> list[Body]:
     """Bodies of the letters and digits in the table that ``bodies`` leave out, those beside each other as one."""
-    unit = float(np.median([body.x_height_px for body in bodies]))
     boxes = _uncovered_letters(bodies, table, ink, unit)
     found: list[Body] = []
     for group in _rows(boxes, table.rules, unit):
@@ -56,14 +62,7 @@ def missed_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
 
 def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) -> NDArray[np.int64]:
     """Boxes (left, top, right, bottom) of connected ink of the size of letters in the table and in no body."""
-    covered = np.zeros(ink.mask.shape, np.uint8)
-    for body in bodies:
-        x = np.concatenate(([body.x[0] - unit], body.x, [body.x[-1] + unit]))
-        base = np.concatenate((body.base[:1], body.base, body.base[-1:]))
-        outline = np.concatenate(
-            (np.stack((x, base - 1.7 * body.x_height_px), 1), np.stack((x, base + 0.6 * body.x_height_px), 1)[::-1])
-        )
-        cv2.fillPoly(covered, [np.rint(outline).astype(np.int32)], (1,))
+    covered = covered_by(bodies, ink.mask.shape)
     beside = cv2.dilate(table.rules, np.ones((1, 2 * RULE_EDGE_PX + 1), np.uint8))
     _, labels, stats, centers = cv2.connectedComponentsWithStats(ink.mask & (1 - beside), connectivity=8)
     inside = np.bincount(labels[covered > 0].ravel(), minlength=len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.ink import find_ink
+from carrel.layout.ink import at_working_size, find_ink
+from carrel.layout.rules import without_long_rules
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
 
 SMALLEST_LETTER = 0.15
@@ -46,12 +47,13 @@ def _ink_and_uncovered(
     """Writing, and writing outside all polygons, ``(h, w)`` at working resolution."""
     if min(gray.shape) < SMALLEST_SIDE_PX:
         return np.zeros((1, 1), bool), np.zeros((1, 1), bool)
-    ink = find_ink(gray)
+    small, scale = at_working_size(gray)
+    ink = find_ink(without_long_rules(small))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
     large[0] = False
     written = large[labels.astype(np.int32)]
     covered = np.zeros(ink.mask.shape, np.uint8)
     for polygon in polygons:
-        cv2.fillPoly(covered, [np.rint(polygon * ink.scale).astype(np.int32)], (1,))
+        cv2.fillPoly(covered, [np.rint(polygon * scale).astype(np.int32)], (1,))
     return written, written & (covered == 0)

@@ -1,4 +1,4 @@
-"""Lines of the facing page that the edge of the scan cuts off: not this page's text, and no whole words."""
+"""Lines that the edge of the scan cuts off: those of the facing page, and those whose letters it halves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ EDGE = 0.02
 LEAST_LINES = 4
 LEAST_SHARE = 0.3
 """A facing page has as many lines as this share of the others at least; numbers in the margin have fewer."""
+HEAD, FOOT = 0.8, 0.25
+"""How far a baseline must be from the upper and the lower edge of the scan, in x-heights."""
 SHORT = 0.6
 """Cut lines are shorter than this share of the others."""
 
@@ -29,6 +31,19 @@ def without_facing_page(lines: Sequence[FoundLine], width_px: int) -> list[Found
         dropped = _facing(spans, width_px)
         kept = [line for line, drop in zip(kept, dropped, strict=True) if not drop]
     return kept
+
+
+def without_halved_lines(lines: Sequence[FoundLine], height_px: int) -> list[FoundLine]:
+    """The lines less those whose letters the upper or lower edge of the scan cuts through: nobody can read them.
+
+    Of an image of a few lines, cut close, all stay.
+    """
+    whole = [line for line in lines if HEAD * line.x_height_px < _middle(line) < height_px - FOOT * line.x_height_px]
+    return whole if len(whole) >= LEAST_LINES else list(lines)
+
+
+def _middle(line: FoundLine) -> float:
+    return float(np.median(line.baseline[:, 1]))
 
 
 def _span(line: FoundLine, width_px: int, mirrored: bool) -> tuple[float, float]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.cells import cut_at_rules, missed_cells
-from carrel.layout.facing import without_facing_page
+from carrel.layout.cells import lines_of_cells
+from carrel.layout.closer import seen_closer
+from carrel.layout.facing import without_facing_page, without_halved_lines
 from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink, at_working_size, find_ink
 from carrel.layout.order import in_reading_order
@@ -31,10 +32,10 @@ def find_regions_by_maps(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[F
         return ()
     ink = find_ink(gray)
     bodies = [_body(f, scale, ink) for f in found]
+    bodies += seen_closer(gray, ink, bodies, heatmaps, scale)
     table = find_table(at_working_size(gray)[0], float(np.median([body.x_height_px for body in bodies])))
     if table is not None:
-        bodies = cut_at_rules(bodies, table, ink)
-        bodies += missed_cells(bodies, table, ink)
+        bodies = lines_of_cells(bodies, table, ink)
     lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
-    box = None if table is None else tuple(side / ink.scale for side in table.box)
-    return in_reading_order(without_facing_page(lines, gray.shape[1]), box)
+    lines = without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0])
+    return in_reading_order(lines, table.box_at(ink.scale) if table else None)

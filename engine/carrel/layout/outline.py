@@ -74,6 +74,18 @@ def owners(bodies: list[Body], shape: tuple[int, int]) -> tuple[NDArray[np.int32
     return table[nearest], distance.astype(np.float32)
 
 
+def covered_by(bodies: list[Body], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Where the letters of bodies may reach, with ascenders and descenders, ``(h, w)`` uint8 0 or 1."""
+    covered = np.zeros(shape, np.uint8)
+    for body in bodies:
+        unit = body.x_height_px
+        x = np.concatenate(([body.x[0] - unit], body.x, [body.x[-1] + unit]))
+        base = np.concatenate((body.base[:1], body.base, body.base[-1:]))
+        ring = np.concatenate((np.stack((x, base - 1.7 * unit), 1), np.stack((x, base + 0.6 * unit), 1)[::-1]))
+        cv2.fillPoly(covered, [np.rint(ring).astype(np.int32)], (1,))
+    return covered
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnedInk:
     """Pixels of ink that belong to lines: ``x``, ``y`` and ``line`` (index), int64 (n,)."""

@@ -16,6 +16,7 @@ FILLED = 0.78
 GAP = 0.03
 TALLEST_STROKE = 0.1
 LONG = 0.3
+THICKEST_RULE_PX = 6.0
 UNEVEN = 0.12
 SAME_RULE = 1.5
 LEAST_RULES = 4
@@ -33,6 +34,11 @@ class Table:
 
     rules: Mask
     box: tuple[float, float, float, float]
+
+    def box_at(self, scale: float) -> tuple[float, float, float, float]:
+        """The box in px of a page of which one px is ``scale`` working px."""
+        left, top, right, bottom = self.box
+        return left / scale, top / scale, right / scale, bottom / scale
 
     def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
         """Whether a point lies in the table, at least ``margin`` px from its border."""
@@ -58,6 +64,23 @@ def upright_rules(gray: NDArray[np.uint8], x_height_px: float) -> Mask:
     tall = stats[:, cv2.CC_STAT_HEIGHT] > TALLEST_STROKE * height
     tall[0] = False
     return tall[labels.astype(np.int32)].astype(np.uint8)
+
+
+def without_long_rules(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The page at working resolution with paper in place of rules that run over a good part of it, either way."""
+    upright = _long_and_thin(upright_rules(gray, 0.0))
+    level = _long_and_thin(upright_rules(np.ascontiguousarray(gray.T), 0.0)).T
+    rules = cv2.dilate(upright | np.ascontiguousarray(level), np.ones((3, 3), np.uint8))
+    return np.where(rules > 0, 255, gray).astype(np.uint8)
+
+
+def _long_and_thin(rules: Mask) -> Mask:
+    """The rules over ``LONG`` of the page that are no thicker than rules are: rows of dense small writing are."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rules, connectivity=8)
+    length = stats[:, cv2.CC_STAT_HEIGHT]
+    kept = (length > LONG * rules.shape[0]) & (stats[:, cv2.CC_STAT_AREA] < THICKEST_RULE_PX * length)
+    kept[0] = False
+    return kept[labels.astype(np.int32)].astype(np.uint8)
 
 
 def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
