@@ -12,11 +12,15 @@ from carrel.layout.rules import Table
 from carrel.layout.strands import Strand, cut
 
 SHORTEST = 0.7
+
 LETTER = (0.7, 3.0)
 """Least and largest height of the ink of a letter or digit, in x-heights."""
 THINNEST = 0.12
 COVERED = 0.4
-RULE_EDGE_PX = 2
+RULE_EDGE_PX, RULE_END = 2, 1.5
+"""Ink so near to the side of a rule in px, and to its end in x-heights, is the rule's."""
+BORDER = 1.3
+"""Ink nearer to the border of the table than this, in x-heights, is what is left of the border."""
 WORD_GAP = 1.5
 DESCENDER = 0.3
 """Share of what is taller than small letters that is taken to hang below the baseline: half of a 6 and a 9."""
@@ -63,14 +67,15 @@ def _missed_cells(bodies: list[Body], table: Table, ink: Ink, unit: float) -> li
 def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) -> NDArray[np.int64]:
     """Boxes (left, top, right, bottom) of connected ink of the size of letters in the table and in no body."""
     covered = covered_by(bodies, ink.mask.shape)
-    beside = cv2.dilate(table.rules, np.ones((1, 2 * RULE_EDGE_PX + 1), np.uint8))
+    edges = np.ones((2 * round(RULE_END * unit) + 1, 2 * RULE_EDGE_PX + 1), np.uint8)
+    beside = cv2.dilate(table.rules, edges)
     _, labels, stats, centers = cv2.connectedComponentsWithStats(ink.mask & (1 - beside), connectivity=8)
     inside = np.bincount(labels[covered > 0].ravel(), minlength=len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
     left, top, width, height = stats[:, :4].T
     kept = (height > LETTER[0] * unit) & (height < LETTER[1] * unit) & (width > THINNEST * unit) & (inside < COVERED)
     kept &= width < 2.0 * LETTER[1] * unit
     kept[0] = False
-    kept &= np.array([table.holds(x, y, 0.7 * unit) for x, y in centers])
+    kept &= np.array([table.holds(x, y, BORDER * unit) for x, y in centers])
     return np.stack((left, top, left + width, top + height), 1)[kept].astype(np.int64)
 
 

@@ -21,6 +21,8 @@ CLOSER_BY = 1.25
 LARGEST_LOOK_PX = 1_200_000
 MOST_PX = 2_000_000
 COVERED = 0.3
+PROBABLE = 0.75
+"""Least probability of a line; more than at the first look, which would have seen a clear one."""
 
 Box = tuple[int, int, int, int]
 
@@ -42,12 +44,12 @@ def seen_closer(gray: NDArray[np.uint8], ink: Ink, bodies: list[Body], heatmaps:
             continue
         left_px -= round(pixels * factor**2)
         page = [round(side / ink.scale) for side in (left, top, right, bottom)]
-        look = baselines(heatmaps(segmenter_input(gray[page[1] : page[3], page[0] : page[2]], factor * ink.scale)))
-        for one in look:
+        look = segmenter_input(gray[page[1] : page[3], page[0] : page[2]], factor * ink.scale)
+        for one in baselines(heatmaps(look)):
             x = np.arange(left + one.strand.x[0] / factor, left + one.strand.x[-1] / factor + 1.0)
             base = top + np.interp((x - left) * factor, one.strand.x, one.strand.y) / factor
             body = Body(x, base, one.x_height_px / factor)
-            if _is_new(body, covered):
+            if one.probability >= PROBABLE and _is_new(body, covered):
                 found.append(body)
     return found
 

@@ -23,8 +23,6 @@ ENDING = 0.4
 SMALL_LETTERS_PX = 9.5
 CLOSER = 1.55
 X_HEIGHT_PER_BODY = 0.9
-PROBABLE = 0.64
-"""Least mean probability of baseline and body along a line; of the lines below it seven in eight are none."""
 JOIN_GAP = 10.0  # ends and starts keep lines apart, white space need not
 
 Map = NDArray[np.float32]
@@ -32,10 +30,11 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaselineStrand:
-    """A baseline in px of the segmenter's input, and the x-height there."""
+    """A baseline in px of the segmenter's input, the x-height there, and how probable line and body are on average."""
 
     strand: Strand
     x_height_px: float
+    probability: float
 
 
 def segmenter_input(gray: NDArray[np.uint8], scale: float) -> Map:
@@ -91,13 +90,15 @@ def _x_height(strand: Strand, body: Map) -> float:
     return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * float(np.median(height)))
 
 
-def _probability(found: BaselineStrand, body: Map) -> float:
-    """Mean of the probabilities of the baseline and of the body over it, along a line but for gaps that were joined."""
-    drawn = found.strand.strength > 0
-    over = np.arange(-1.0, 0.01, 0.1)[:, None] * found.x_height_px
-    rows = np.clip(np.rint((found.strand.y[drawn] + over) / CELL_HEIGHT_PX).astype(np.int64), 0, body.shape[0] - 1)
-    columns = np.clip((found.strand.x[drawn] / CELL_WIDTH_PX).astype(np.int64), 0, body.shape[1] - 1)
-    return (float(found.strand.strength[drawn].mean()) + float(body[rows, columns].mean())) / 2
+def _found(strand: Strand, body: Map) -> BaselineStrand:
+    """Gaps that were joined do not count for the probability."""
+    x_height = _x_height(strand, body)
+    drawn = strand.strength > 0
+    over = np.arange(-1.0, 0.01, 0.1)[:, None] * x_height
+    rows = np.clip(np.rint((strand.y[drawn] + over) / CELL_HEIGHT_PX).astype(np.int64), 0, body.shape[0] - 1)
+    columns = np.clip((strand.x[drawn] / CELL_WIDTH_PX).astype(np.int64), 0, body.shape[1] - 1)
+    probability = (float(strand.strength[drawn].mean()) + float(body[rows, columns].mean())) / 2
+    return BaselineStrand(strand, x_height, probability)
 
 
 def baselines(maps: Map) -> list[BaselineStrand]:
@@ -116,6 +117,5 @@ def baselines(maps: Map) -> list[BaselineStrand]:
     size = (maps.shape[2] * CELL_WIDTH_PX, maps.shape[1] * CELL_HEIGHT_PX)
     barrier = cv2.resize((ends > ENDING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     joined = join(strands, barrier, unit, gap=JOIN_GAP)
-    found = [BaselineStrand(s, _x_height(s, maps[BODY])) for s in joined]
-    long = [f for f in found if f.strand.x[-1] - f.strand.x[0] >= 0.7 * f.x_height_px]
-    return [f for f in long if _probability(f, maps[BODY]) >= PROBABLE]
+    found = [_found(s, maps[BODY]) for s in joined]
+    return [f for f in found if f.strand.x[-1] - f.strand.x[0] >= 0.7 * f.x_height_px]

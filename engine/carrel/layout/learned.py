@@ -12,8 +12,11 @@ from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink, at_working_size, find_ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import Body, found_lines
-from carrel.layout.rules import find_table
+from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
+
+PROBABLE = 0.64
+"""Least probability of a line; of those below it, seven in eight are none. Cells of a table are short and may be less."""
 
 
 def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
@@ -32,10 +35,17 @@ def find_regions_by_maps(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[F
         return ()
     ink = find_ink(gray)
     bodies = [_body(f, scale, ink) for f in found]
-    bodies += seen_closer(gray, ink, bodies, heatmaps, scale)
     table = find_table(at_working_size(gray)[0], float(np.median([body.x_height_px for body in bodies])))
+    bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
+    if not bodies:
+        return ()
+    bodies += seen_closer(gray, ink, bodies, heatmaps, scale)
     if table is not None:
         bodies = lines_of_cells(bodies, table, ink)
     lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
     lines = without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0])
     return in_reading_order(lines, table.box_at(ink.scale) if table else None)
+
+
+def _in(table: Table | None, body: Body) -> bool:
+    return table is not None and table.holds(float(body.x.mean()), float(body.base.mean()))

@@ -57,7 +57,7 @@ def upright_rules(gray: NDArray[np.uint8], x_height_px: float) -> Mask:
     thin = (cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, across) > FAINTEST).astype(np.uint8)
     fat = cv2.dilate(thin, np.ones((1, 3), np.uint8))
     filled = cv2.boxFilter(fat, cv2.CV_32F, (1, window), borderType=cv2.BORDER_CONSTANT) > FILLED
-    runs = fat & cv2.dilate(filled.astype(np.uint8), np.ones((window // 2, 1), np.uint8))
+    runs = np.minimum(fat, cv2.dilate(filled.astype(np.uint8), np.ones((window // 2, 1), np.uint8)))
     height = gray.shape[0]
     closed = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((max(3, round(GAP * height)), 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=8)
@@ -103,7 +103,7 @@ def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
         return None
     left, wide = stats[long[even], cv2.CC_STAT_LEFT], stats[long[even], cv2.CC_STAT_WIDTH]
     box = (float(left.min()), float(top[even].min()), float((left + wide).max()), float(bottom[even].max()))
-    return Table(_inside(rules, labels.astype(np.int32), stats, box), box)
+    return Table(_inside(rules, labels.astype(np.int32), stats.astype(np.int32), box), box)
 
 
 def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
@@ -111,7 +111,7 @@ def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
     return len(places) >= SQUARED_RULES and float(np.median(np.diff(np.sort(places)))) < SQUARE * x_height_px
 
 
-def _inside(rules: Mask, labels: NDArray[np.int32], stats: NDArray[np.int32], box: tuple[float, ...]) -> Mask:
+def _inside(rules: Mask, labels: NDArray[np.int32], stats: NDArray[np.integer], box: tuple[float, ...]) -> Mask:
     """Rules that stand mostly between the top and the bottom of the table and its first and last rule."""
     left, top, width, height = stats[:, :4].T
     shared = np.minimum(top + height, box[3]) - np.maximum(top, box[1])
