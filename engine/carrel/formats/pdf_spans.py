@@ -60,7 +60,7 @@ def place_line(line: Line, size_px: float) -> PlacedLine:
     runs: list[Run] = []
     for word, (start, end) in zip(line.words, _levelled(spans, steep, size_px), strict=True):
         runs.append(Run(clusters(word.text), start, end))
-        runs.append(Run([" "], end, _beyond(start, end, GAP_EM * size_px)))
+        runs.append(Run([_space_after(word.text)], end, _beyond(start, end, GAP_EM * size_px)))
     return PlacedLine(runs if steep else [_left_to_right(run) for run in runs], size_px)
 
 
@@ -137,6 +137,11 @@ def _levelled(spans: list[_Span], steep: bool, size_px: float) -> list[_Span]:
 def _at_height(span: _Span, at: float, steep: bool) -> _Span:
     (x0, y0), (x1, y1) = span
     return ((at, y0), (at, y1)) if steep else ((x0, at), (x1, at))
+
+
+def _space_after(text: str) -> str:
+    """A space; behind a hyphen one that does not break, or PDFium makes U+0002 of the hyphen at a line's end."""
+    return "\u00a0" if text.endswith(("-", "\u00ad")) else " "
 
 
 def _beyond(start: _Point, end: _Point, distance: float) -> _Point:
