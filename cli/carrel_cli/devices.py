@@ -78,7 +78,8 @@ def lines(done: Survey, chosen: Plan | Refusal, asked: Asked) -> Iterator[str]:
         yield refusal_text(chosen, done, asked)
         return
     yield (
-        f"chosen: {chosen.runtime}, {chosen.threads} lines at a time, pages {'whole' if chosen.whole_page else 'in strips'},"
+        f"chosen: {chosen.runtime}, {chosen.threads} lines at a time, pages {'whole' if chosen.whole_page else 'in strips'}"
+        f"{', the processor until it has loaded' if chosen.starts_on_cpu else ''},"
         f" {chosen.foreseen_bytes / MIB:,.0f} of {asked.memory_bytes / MIB:,.0f} MiB foreseen for an A4 page at 300 dpi"
     )
 

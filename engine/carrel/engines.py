@@ -80,14 +80,15 @@ def load_engines(options: ReadOptions) -> Engines:
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
     ctc = CtcRecognizer(
         handwriting,
-        open_line_network(handwriting, plan.runtime, plan.threads),
+        open_line_network(handwriting, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu),
         load_ngrams(language) if language else None,
     )
-    classifier = WritingClassifier(writing, open_line_network(writing, plan.runtime, plan.threads))
+    told_apart = open_line_network(writing, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+    classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
     return Engines(
         Router(printed, ctc, classifier.probability_printed, options.writing),
-        open_page_network(segmenter, plan.runtime) if segmenter else None,
+        open_page_network(segmenter, plan.runtime, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
         tuple(model.identity for model in used),
         plan,
     )

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel import memory
-from carrel.backends import CPU, Backend, Runtime
+from carrel.backends import CPU, Backend, Runtime, builtin
 from carrel.backends.fallback import Fallback
+from carrel.backends.warming import Warming
 from carrel.store.models import Model
 
 Array = NDArray[np.float32]
@@ -50,12 +51,13 @@ def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Bac
     return OrtBackend(contents, name, runtime.device)
 
 
-def open_line_network(model: Model, runtime: Runtime, threads: int) -> Backend:
-    """A network that reads lines: within the memory limit, and on the processor where its device fails."""
-    return Guarded(_with_fallback(model, runtime, threads), BYTES_PER_INPUT_PX[runtime.backend], model.name)
+def open_line_network(model: Model, runtime: Runtime, threads: int, *, starts_on_cpu: bool = False) -> Backend:
+    """A network that reads lines: within the memory limit, and on the processor where its device fails or is not ready."""
+    first = builtin.lines()[0] if starts_on_cpu else None
+    return Guarded(_with_fallback(model, runtime, threads, first), BYTES_PER_INPUT_PX[runtime.backend], model.name)
 
 
-def open_page_network(model: Model, runtime: Runtime) -> Callable[[Array], Array]:
+def open_page_network(model: Model, runtime: Runtime, *, starts_on_cpu: bool = False) -> Callable[[Array], Array]:
     """The segmenter: ink ``(h, w)`` to maps, strip by strip where memory is short.
 
     On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
@@ -65,7 +67,7 @@ def open_page_network(model: Model, runtime: Runtime) -> Callable[[Array], Array
         open_network(model, runtime, 1)  # a damaged model is refused at once, not at the first page
         contents = model.read_file(role_of(model, runtime.precision))
         return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px)
-    backend = _with_fallback(model, runtime, 1)
+    backend = _with_fallback(model, runtime, 1, builtin.page()[None, None] if starts_on_cpu else None)
     return lambda ink: in_strips(backend, ink, bytes_per_px)
 
 
@@ -101,16 +103,14 @@ def _is_plain(runtime: Runtime) -> bool:
     return (runtime.backend, runtime.device) == (CPU.backend, CPU.device)
 
 
-def _with_fallback(model: Model, runtime: Runtime, threads: int) -> Backend:
+def _with_fallback(model: Model, runtime: Runtime, threads: int, first: Array | None) -> Backend:
+    """On the processor at first where there is a ``first`` input to try the device with."""
     contents = model.read_file(role_of(model, runtime.precision))
     if _is_plain(runtime):
         return _compiled(contents, model.name, runtime, threads)
-    on_cpu = model.read_file(role_of(model, CPU.precision))
-    return Fallback(
-        str(runtime),
-        partial(_compiled, contents, model.name, runtime, threads),
-        partial(_compiled, on_cpu, model.name, CPU, threads),
-    )
+    on_cpu = partial(_compiled, model.read_file(role_of(model, CPU.precision)), model.name, CPU, threads)
+    on_device = partial(Fallback, str(runtime), partial(_compiled, contents, model.name, runtime, threads), on_cpu)
+    return on_device() if first is None else Warming(on_device, on_cpu(), first)
 
 
 class Guarded:

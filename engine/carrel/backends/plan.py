@@ -17,6 +17,8 @@ from carrel.backends import CPU, Runtime
 MIB = 2**20
 A4_PX = 2480 * 3508
 LINES_A_PAGE = 40
+WORTH_WARMING_S = 1.0
+"""A device that takes longer to its first line is loaded while the processor reads."""
 BETTER_BY = 1.05
 """Another runtime than `CPU` is chosen where it is faster by more than this."""
 
@@ -119,7 +121,8 @@ class Asked:
 class Plan:
     """``workers`` processes, each with ``threads`` readers within ``worker_bytes``, of which ``foreseen_bytes`` are expected
     to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
-    pixels of a page, ``thread_bytes`` what each further one adds; ``largest_bytes`` is what one thread needs on the largest
+    pixels of a page, ``thread_bytes`` what each further one adds; ``starts_on_cpu`` says that the processor reads until the
+    device has loaded; ``largest_bytes`` is what one thread needs on the largest
     runtime in question, which more memory may bring into play."""
 
     runtime: Runtime
@@ -132,6 +135,7 @@ class Plan:
     whole_page: bool
     batch: int = 1
     largest_bytes: int = 0
+    starts_on_cpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,18 @@ def plan(
         workers = f" for {asked.workers} workers" if asked.workers > 1 else ""
         return Refusal(f"{asked.memory_bytes / MIB:,.0f} MiB of memory are too little{workers}", least)
     largest = max(_fixed_with_page_work(r, results.get(r), asked, costs) for r in usable)
-    return replace(_fastest(plans, results, asked), largest_bytes=largest)
+    best = _fastest(plans, results, asked)
+    starts_on_cpu = _starts_on_cpu(best, results.get(best.runtime), asked, costs)
+    return replace(best, largest_bytes=largest, starts_on_cpu=starts_on_cpu)
+
+
+def _starts_on_cpu(best: Plan, result: Measured | None, asked: Asked, costs: Costs) -> bool:
+    """Whether there is room for both, and the device, which nobody asked for by name, takes long to load."""
+    if best.runtime.device == CPU.device or result is None or asked.device != "auto":
+        return False
+    both = best.foreseen_bytes + costs.runtimes.get(str(CPU), costs.runtime)
+    slow = result.load_s + result.first_line_s > WORTH_WARMING_S
+    return slow and memory.enough(both) <= best.worker_bytes
 
 
 def _is_wanted(runtime: Runtime, asked: Asked) -> bool:

@@ -1,0 +1,98 @@
+"""A slow device loads while the processor reads; what is read stays right, whoever reads it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.backends import CPU, Runtime, builtin, fallback
+from carrel.backends.fallback import Fallback
+from carrel.backends.networks import open_line_network
+from carrel.backends.plan import MIB, Asked, Costs, Measured, Plan, plan
+from carrel.backends.probe import RIGHT
+from carrel.backends.warming import Warming
+from carrel.store.models import shipped_model
+
+Array = NDArray[np.float32]
+LINE = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)
+GPU = Runtime("openvino", "gpu", "fp16")
+
+
+class Adds:
+    """A network that adds a number, so that results tell who made them."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def run(self, array: Array) -> Array:
+        return array + np.float32(self.number)
+
+
+class Broken(Adds):
+    """A device that is there but cannot run."""
+
+    def run(self, array: Array) -> Array:
+        raise RuntimeError("device lost")
+
+
+@pytest.fixture(autouse=True)
+def nothing_dropped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(fallback, "_dropped", set[str]())
+    yield
+
+
+def test_processor_reads_until_the_device_is_ready() -> None:
+    loaded = threading.Event()
+
+    def open_on_device() -> Adds:
+        assert loaded.wait(30)
+        return Adds(2)
+
+    network = Warming(open_on_device, Adds(1), LINE)
+    assert np.array_equal(network.run(LINE), LINE + 1)
+    loaded.set()
+    network.wait()
+    assert np.array_equal(network.run(LINE), LINE + 2)
+
+
+def test_device_that_fails_while_warming_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    network = Warming(lambda: Fallback("a card", lambda: Broken(2), lambda: Adds(1)), Adds(1), LINE)
+    network.wait()
+    assert np.array_equal(network.run(LINE), LINE + 1)
+    assert capsys.readouterr().err.count("a card failed (device lost)") == 1
+
+
+def test_lines_read_on_the_way_agree() -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("openvino is not installed")
+    runtime = Runtime("openvino", "cpu", "fp32")
+    network = open_line_network(shipped_model("handwriting-fast", "recognition"), runtime, 1, starts_on_cpu=True)
+    first = [network.run(line)[0].argmax(1) for line in builtin.lines()]
+    for thread in threading.enumerate():
+        if thread.name == "carrel-warming":
+            thread.join()
+    then = [network.run(line)[0].argmax(1) for line in builtin.lines()]
+    assert all(np.mean(a == b) >= RIGHT for a, b in zip(first, then, strict=True))
+
+
+def planned(load_s: float, **asked: object) -> Plan:
+    measured = [
+        Measured(CPU, load_s=0.2, lines_per_s=50, page_s=0.1, threads=2),
+        Measured(GPU, load_s=load_s, lines_per_s=500, page_s=0.01, memory_bytes=300 * MIB, threads=2),
+    ]
+    found = plan([CPU, GPU], measured, Asked(**{"memory_bytes": 3000 * MIB, "cores": 2, **asked}), Costs())  # type: ignore[arg-type]
+    assert isinstance(found, Plan) and found.runtime == GPU
+    return found
+
+
+def test_it_is_planned_where_it_pays() -> None:
+    assert planned(4.0).starts_on_cpu
+    assert not planned(0.5).starts_on_cpu
+    assert not planned(4.0, device="gpu").starts_on_cpu
+    tight = planned(4.0).foreseen_bytes + 120 * MIB
+    assert not planned(4.0, memory_bytes=tight, threads=2).starts_on_cpu
