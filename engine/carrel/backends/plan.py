@@ -123,7 +123,12 @@ class Plan:
     to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
     pixels of a page, ``thread_bytes`` what each further one adds; ``starts_on_cpu`` says that the processor reads until the
     device has loaded; ``largest_bytes`` is what one thread needs on the largest
-    runtime in question, which more memory may bring into play."""
+    runtime in question, which more memory may bring into play.
+
+    ``batch`` stays 1 line on every runtime: lines of one width read four at a time take 0.8 of the CPU time in int8, but
+    the quantized LSTM scales its input over the whole batch, so that a line would read otherwise in company (log
+    probabilities move by up to 0.3); in fp32 they read the same in 0.9 of the time, but lines have hundreds of widths, and
+    padding changes what a network that reads both ways makes of them (``python -m carrel_bench.batching``)."""
 
     runtime: Runtime
     threads: int
