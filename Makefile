@@ -26,13 +26,14 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-# Print side by side with other programs; `make bench-compare BASE=bench.json` gives ratios to an earlier run.
+# Side by side with other programs; ARGS=--quick takes two minutes. `make bench-compare BASE=bench.jsonl` gives ratios to an
+# earlier run.
 bench: setup-dev
-	@$(BIN)/python -m carrel_bench --json bench.json --plot bench.png
+	@$(BIN)/python -m carrel_bench --json bench.jsonl --plot bench.png $(ARGS)
 
 bench-compare: setup-dev
-	@test -n "$(BASE)" || { echo "name the earlier run: make bench-compare BASE=bench.json" >&2; exit 2; }
-	@$(BIN)/python -m carrel_bench --compare "$(BASE)"
+	@test -n "$(BASE)" || { echo "name the earlier run: make bench-compare BASE=bench.jsonl" >&2; exit 2; }
+	@$(BIN)/python -m carrel_bench --compare "$(BASE)" $(ARGS)
 
 format: setup-dev
 	$(BIN)/ruff format

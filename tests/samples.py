@@ -2,7 +2,7 @@
 
 ``python tests/samples.py OUT [--fonts DIR]`` writes ``NAME.jpg``, ``NAME.gt.txt`` (one text line a line, in reading
 order) and ``NAME.json`` (baselines in px). Fonts come from Debian packages, named in ``tests/pages/README.md``, and are
-needed for rendering only. ``print_pages`` makes further pages for benches; they are not shipped.
+needed for rendering only. ``a4/`` takes pages of print for the bench.
 """
 
 from __future__ import annotations
@@ -158,12 +158,8 @@ def french(fonts: Fonts) -> Sample:
     return _sample("french", gray, dpi, sheet, 1.0)
 
 
-def print_pages(seed: int, fonts: Fonts | None = None) -> Iterator[Sample]:
-    """A4 pages of prose at 300 dpi in three faces, each clean and degraded; the same seed gives the same pixels.
-
-    Degraded: turned by 1.5 degrees, uneven light, blur, noise, JPEG at quality 40.
-    """
-    fonts = fonts or Fonts()
+def print_pages(seed: int, fonts: Fonts) -> Iterator[Sample]:
+    """A4 pages of prose at 300 dpi in three faces; the same seed gives the same pixels."""
     for index, name in enumerate(("EBGaramond12-Regular.otf", "Caladea-Regular.ttf", "OldStandard-Regular.ttf")):
         rng = np.random.default_rng((seed, index))
         order = [texts.PRINT_PAGES[i] for i in rng.permutation(len(texts.PRINT_PAGES))][:12]
@@ -171,11 +167,16 @@ def print_pages(seed: int, fonts: Fonts | None = None) -> Iterator[Sample]:
         lines = list(_justified(order, body, 1960))
         sheet = Sheet.blank(2480, 3508)
         sheet = _draw_lines(sheet, lines, body, left=260, top=330, leading=66, width_px=1960)
-        face = name.split("-")[0].lower()
-        clean = np.rint(255 * (1 - sheet.ink)).astype(np.uint8)
-        yield _sample(f"{face}-clean", clean, 300, sheet, 0.0)
-        rough = _aged(_turned(sheet, 1.5), seed=seed * 10 + index, light=0.45, blur_px=1.3, noise=7.0)
-        yield _sample(f"{face}-degraded", _through_jpeg(rough, 40), 300, sheet, 1.5)
+        gray = np.rint(255 * (1 - sheet.ink)).astype(np.uint8)
+        yield _sample(f"a4-{name.split('-')[0].lower()}", gray, 300, sheet, 0.0)
+
+
+def save_print(sample: Sample, folder: Path) -> None:
+    """Write a page of print in four grays, and its text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray((np.rint(sample.gray / 85.0) * 85).astype(np.uint8)).quantize(4, dither=Image.Dither.NONE)
+    image.save(folder / f"{sample.name}.png", optimize=True, dpi=(sample.dpi, sample.dpi))
+    (folder / f"{sample.name}.gt.txt").write_text(sample.text, encoding="utf-8")
 
 
 def save(sample: Sample, folder: Path) -> None:
@@ -342,11 +343,6 @@ def _clouds(rng: np.random.Generator, shape: tuple[int, int], cell_px: int) -> I
     return np.asarray(cv2.resize(cells, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _through_jpeg(gray: Gray, quality: int) -> Gray:
-    _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Render the sample pages.")
     parser.add_argument("out", type=Path, help="folder for NAME.jpg, NAME.gt.txt and NAME.json")
@@ -357,6 +353,9 @@ def main() -> None:
     fonts = Fonts(arguments.fonts or FONT_FOLDERS)
     for sample in pages(fonts):
         save(sample, arguments.out)
+        print(f"{sample.name}: {len(sample.lines)} lines")
+    for sample in print_pages(3, fonts):
+        save_print(sample, arguments.out / "a4")
         print(f"{sample.name}: {len(sample.lines)} lines")
 
 

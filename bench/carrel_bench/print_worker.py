@@ -1,4 +1,4 @@
-"""Reads pages of print with one program, for `carrel_bench.__main__`; runs in the environment of that program.
+"""Reads pages of print with one program, for `carrel_bench.printed`; runs in the environment of that program.
 
 ``print_worker.py PROGRAM LANGUAGES``: each line on standard input is ``{"image": PATH}``, each answer ``{"text": ...,
 "cpu_seconds": ..., "peak_mib": ...}``; peak is the process's highest resident memory so far.
@@ -11,6 +11,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ def tesserocr(languages: str) -> Read:
     api: Any = PyTessBaseAPI(path=str(folder), lang=languages, psm=PSM.AUTO)
 
     def read(image: str) -> str:
-        with Image.open(image) as scan:
-            api.SetImage(scan)
-            return str(api.GetUTF8Text())
+        with Image.open(image) as scan:  # pixels alone: a resolution named by the file can hurt badly
+            gray = scan.convert("L")
+        api.SetImageBytes(gray.tobytes(), *gray.size, 1, gray.width)
+        return str(api.GetUTF8Text())
 
     return read
 
@@ -58,11 +60,34 @@ def rapidocr(languages: str) -> Read:
     """RapidOCR on onnxruntime with the models in its package, one thread."""
     from rapidocr_onnxruntime import RapidOCR  # pyright: ignore[reportMissingImports]
 
-    engine: Any = RapidOCR(intra_op_num_threads=1)
+    return _rapidocr(RapidOCR(intra_op_num_threads=1))
 
+
+def rapidocr_openvino(languages: str) -> Read:
+    """The same on OpenVINO."""
+    from rapidocr_openvino import RapidOCR  # pyright: ignore[reportMissingImports]
+
+    return _rapidocr(RapidOCR(inference_num_threads=1))
+
+
+def _rapidocr(engine: Any) -> Read:
     def read(image: str) -> str:
         lines, _ = engine(image)
         return "\n".join(line[1] for line in lines or [])
+
+    return read
+
+
+def ocrmypdf(languages: str) -> Read:
+    """OCRmyPDF makes a searchable PDF, a process for each page; the text is that of its sidecar."""
+
+    def read(image: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            pdf, text = Path(folder) / "page.pdf", Path(folder) / "page.txt"
+            options = ["--output-type", "pdf", "--jobs", "1", "--image-dpi", "300", "-l", languages]
+            command = [sys.executable, "-m", "ocrmypdf", *options, "--sidecar", str(text), image, str(pdf)]
+            subprocess.run(command, check=True, capture_output=True)
+            return text.read_text("utf-8")
 
     return read
 
@@ -72,6 +97,8 @@ PROGRAMS: dict[str, Callable[[str], Read]] = {
     "tesserocr": tesserocr,
     "tesseract": tesseract,
     "rapidocr": rapidocr,
+    "rapidocr-ov": rapidocr_openvino,
+    "ocrmypdf": ocrmypdf,
 }
 
 

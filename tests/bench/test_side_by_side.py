@@ -1,44 +1,105 @@
-"""The comparison of print: that it measures, adds up, and says what changed."""
+"""The joint bench: that it measures, adds up, says what changed, and runs from end to end."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from carrel_bench.__main__ import OWN_PAGES, Reading, degraded, main, markdown, ratios, summarize
+from carrel_bench import size, stages, start
+from carrel_bench.__main__ import main
+from carrel_bench.figures import Figure, load, markdown, ratios
+from carrel_bench.print_pages import OWN_PAGES, WORN, degraded, own_pages
+from carrel_bench.printed import Reading, summarize
+from carrel_bench.topics import numbers
 
 
 def reading(program: str, page: str, cold: bool, errors: int, seconds: float) -> Reading:
-    return Reading(program, page, cold, 200, errors, seconds, seconds, 100.0)
+    return Reading(program, page, cold, 200, errors, 40, errors, 10, seconds, seconds, 100.0)
+
+
+@pytest.fixture
+def short_page(tmp_path: Path) -> Path:
+    """A folder with the first lines of the French page."""
+    with Image.open(OWN_PAGES / "french.jpg") as scan:
+        scan.crop((0, 0, scan.width, 640)).save(tmp_path / "short.png")
+    lines = (OWN_PAGES / "french.gt.txt").read_text("utf-8").splitlines()[:5]
+    (tmp_path / "short.gt.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    return tmp_path
 
 
 def test_figures_add_up_and_are_compared() -> None:
-    table = summarize(
-        [reading("a", "p", True, 2, 3.0), reading("a", "q", False, 0, 1.0), reading("a", "q", False, 4, 2.0)]
-    )
-    assert table["a"]["CER p"] == pytest.approx(0.01) and table["a"]["CER q"] == pytest.approx(0.01)
-    assert (table["a"]["cold s"], table["a"]["warm s/page"], table["a"]["CPU s/page, least"]) == (3.0, 1.5, 1.0)
-    assert "| CER p | 1.00% |" in markdown(table)
-    halved = {"a": {k: v / 2 for k, v in table["a"].items()}}
-    assert "warm s/page" in ratios(halved, table) and "0.50" in ratios(halved, table)
+    rows = [reading("a", "p", True, 2, 3.0), reading("a", "q", False, 0, 1.0), reading("a", "q", False, 4, 2.0)]
+    figures = summarize(rows)
+    values = {(f.name, f.case): f.value for f in figures}
+    assert values["CER", "p"] == pytest.approx(0.01) and values["CER", "q"] == pytest.approx(0.01)
+    assert values["cold start to the first page, s", ""] == 3.0 and values["warm s/page", ""] == 1.5
+    assert (values["CPU s/page, least", ""], values["lines/s", ""]) == (1.0, 7.5)
+    assert "| CER, p | 1.00% |" in markdown(figures)
+    halved = [Figure(f.suite, f.program, f.case, f.name, f.value / 2) for f in figures]
+    assert all(row.endswith(" 0.50") for row in ratios(halved, figures).splitlines()[1:])
+
+
+def test_programs_that_lack_a_figure_leave_a_gap() -> None:
+    table = markdown([Figure("s", "a", "", "x", 1.0), Figure("s", "b", "", "y", 200.4)])
+    assert table.splitlines()[2:] == ["| x | 1 |  |", "| y |  | 200 |"]
 
 
 def test_a_degraded_page_is_the_same_each_time(tmp_path: Path) -> None:
     for name in ("one.jpg", "two.jpg"):
-        degraded(OWN_PAGES / "french.jpg", tmp_path / name)
+        degraded(OWN_PAGES / "a4" / "a4-caladea.png", tmp_path / name, WORN)
     assert (tmp_path / "one.jpg").read_bytes() == (tmp_path / "two.jpg").read_bytes()
 
 
-def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy(OWN_PAGES / "french.jpg", tmp_path / "french.jpg")
-    shutil.copy(OWN_PAGES / "french.gt.txt", tmp_path / "french.gt.txt")
-    report, picture = tmp_path / "report.json", tmp_path / "bars.png"
-    arguments = ["--pages", str(tmp_path), "--quick", "--json", str(report), "--plot", str(picture)]
+def test_own_pages_have_their_text(tmp_path: Path) -> None:
+    pages = list(own_pages(tmp_path, few=True))
+    assert [page.name.split(", ")[1] for page in pages] == ["clean", "degraded"] * 3
+    assert all(page.text.strip() and page.image.exists() for page in pages)
+
+
+def test_quick_run(short_page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, picture = tmp_path / "report.jsonl", tmp_path / "bars.png"
+    arguments = [
+        "--pages",
+        str(short_page),
+        "--quick",
+        "--suite",
+        "print",
+        "--json",
+        str(report),
+        "--plot",
+        str(picture),
+    ]
     assert main(arguments) == 0
-    table = json.loads(report.read_text("utf-8"))["table"]
-    assert table["carrel"]["CER french"] < 0.02 and table["carrel"]["cold s"] > 0
-    assert "| CER french |" in capsys.readouterr().out and picture.stat().st_size > 5000
+    values = {(f.program, f.name): f.value for f in load(report)}
+    assert values["carrel", "CER"] < 0.02 and values["carrel", "cold start to the first page, s"] > 0
+    assert values["tesserocr", "CER"] < 0.2
+    assert "| CER, short |" in capsys.readouterr().out and picture.stat().st_size > 5000
     assert main(["--pages", str(tmp_path / "none"), "--quick"]) == 3
+
+
+def test_stages_of_a_page_sum_up(short_page: Path) -> None:
+    found = stages.profile(short_page / "short.png")
+    parts = sum(stage.cpu_seconds for name, stage in found.items() if name != stages.WHOLE)
+    assert parts == pytest.approx(found[stages.WHOLE].cpu_seconds)
+    assert found["Tesseract"].calls >= 5 and found["Tesseract"].cpu_seconds > found["assemble"].cpu_seconds
+    assert found["search"].calls == 0
+
+
+def test_the_start_is_measured_beside_its_floor(tmp_path: Path) -> None:
+    values = {(f.program, f.name): f.value for f in start.measure(tmp_path, 1)}
+    assert values["floor", "CPU, times the floor"] == 1.0
+    assert all(values[line, "CPU s"] > values["floor", "CPU s"] > 0 for line in start.LINES)
+
+
+def test_sizes_name_what_is_installed() -> None:
+    values = {f.name: f.value for f in size.measure()}
+    assert {"carrel", "model handwriting-fast", "package numpy", "package onnxruntime"} <= values.keys()
+    assert "package torch" not in values and "package matplotlib" not in values
+    assert values["package numpy"] > values["model handwriting-fast"] > 1
+
+
+def test_numbers_of_another_bench_are_named_by_the_way_to_them() -> None:
+    tree = {"lines": 3, "runs": {"int8": {"cer": 0.5, "good": True, "rows": [1]}}, "machine": {"load": "1"}}
+    assert list(numbers(tree)) == [(["carrel", "lines"], 3.0), (["runs", "int8", "cer"], 0.5)]

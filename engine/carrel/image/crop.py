@@ -17,6 +17,8 @@ SAMPLE_STEP_PX = 8.0
 PAPER_SHARE = 0.8
 """Share of a line's pixels that are no brighter than its paper."""
 LEAST_INSIDE = 0.1
+EVEN = 0.03
+"""Paper that differs by less along a line, as a share of its brightness, is left as it is."""
 MOST_LIGHT = 2.0
 """Places that are brighter or darker than this, against the line's usual paper, are no paper."""
 
@@ -95,8 +97,9 @@ def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     rows = np.arange(height, dtype=np.float32)[:, None] - baseline_row
     map_x, map_y = ruler[:, 0] + rows * normal[:, 0], ruler[:, 1] + rows * normal[:, 1]
     # remap only the neighbourhood: OpenCV takes at most 32767 px a side
-    x0, y0 = (max(0, int(m.min()) - 2) for m in (map_x, map_y))
-    part = gray[y0 : int(map_y.max()) + 3, x0 : int(map_x.max()) + 3]
+    edges = [m[[0, -1]] for m in (map_x, map_y)]  # rows are straight between them
+    x0, y0 = (max(0, int(edge.min()) - 2) for edge in edges)
+    part = gray[y0 : int(edges[1].max()) + 3, x0 : int(edges[0].max()) + 3]
     if part.size == 0:
         return Crop(np.full((height, width), 255, np.uint8), baseline_row, ruler, normal)
     map_x -= np.float32(x0)
@@ -130,10 +133,11 @@ def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
         papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
     at, levels = np.array(papers).T
     paper = float(np.median(levels))
-    levels = np.clip(levels, paper / MOST_LIGHT, paper * MOST_LIGHT)
-    light = np.interp(np.arange(width), at, levels).astype(np.float32)
-    even = np.minimum(line * (np.float32(paper) / np.maximum(light, 1)), 255.0)
-    return np.where(inside, even, np.float32(paper)).astype(np.uint8)
+    if np.ptp(levels) > EVEN * paper:
+        levels = np.clip(levels, paper / MOST_LIGHT, paper * MOST_LIGHT)
+        light = np.interp(np.arange(width), at, levels).astype(np.float32)
+        line = np.minimum(line * (np.float32(paper) / np.maximum(light, 1)), 255.0).astype(np.uint8)
+    return np.where(inside, line, np.uint8(paper))
 
 
 def cut_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:

@@ -1,0 +1,55 @@
+"""Suite ``size``: what lies on the disk once Carrel is installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution, requires
+from pathlib import Path
+
+from carrel_bench.figures import Figure
+
+MB = 1e6
+NAME = re.compile(r"[\w.-]*\w")
+
+
+def measure() -> Iterator[Figure]:
+    """Carrel, each of its models, and the packages that it requires, in MB."""
+    for package in ("carrel", "carrel_models"):
+        yield Figure("size", "MB", "", package, folder_bytes(Path(str(resources.files(package)))) / MB)
+    for model in sorted(Path(str(resources.files("carrel_models"))).iterdir()):
+        if (model / "manifest.json").exists():
+            yield Figure("size", "MB", "", f"model {model.name}", folder_bytes(model) / MB)
+    for package in required():
+        yield Figure("size", "MB", "", f"package {package}", package_bytes(package) / MB)
+
+
+def folder_bytes(folder: Path) -> int:
+    """All files in a folder; compiled Python is not counted."""
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+
+
+def required(package: str = "carrel") -> list[str]:
+    """Names of the installed packages that a package needs without extras, and those that they need in turn."""
+    found: dict[str, None] = {}
+    waiting = [package]
+    while waiting:
+        for requirement in requires(waiting.pop()) or []:
+            name = NAME.match(requirement)[0].lower().replace("_", "-")  # type: ignore[index]
+            if "extra ==" in requirement or name in found:
+                continue
+            try:
+                distribution(name)
+            except PackageNotFoundError:  # for other systems
+                continue
+            found[name] = None
+            waiting.append(name)
+    return sorted(found)
+
+
+def package_bytes(package: str) -> int:
+    """All files of an installed package; compiled Python is not counted."""
+    files = distribution(package).files or []
+    paths = (Path(str(file.locate())) for file in files if file.suffix != ".pyc")
+    return sum(path.stat().st_size for path in paths if path.is_file())

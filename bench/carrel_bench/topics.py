@@ -1,0 +1,58 @@
+"""Suites that are benches of their own, each with its own options: run as they are, their JSON taken in as figures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from carrel_bench.figures import Figure, warn
+
+LINES, PAGES = "lines", "pages"
+DATA = {
+    "pages": PAGES,
+    "lines": LINES,
+    "exported": LINES,
+    "confidence": LINES,
+    "decode": LINES,
+    "layout": PAGES,
+    "kraken_lines": LINES,
+    "kraken_pages": PAGES,
+    "runtime": "",
+    "prepare": "",
+    "cold": "",
+}
+"""Benches by name, and the folder of the data that each of them reads."""
+PYTHON = {"kraken_lines": "--python", "kraken_pages": "--python", "runtime": "--torch-python"}
+"""Benches of peers that run in an interpreter of their own, and how it is given."""
+
+
+def measure(name: str, data: Path | None, interpreter: Path | None = None) -> Iterator[Figure]:
+    """The figures of one bench; none, and a line on stderr, where its data are missing or it fails."""
+    command = [sys.executable, "-m", f"carrel_bench.{name}", "--json"]
+    if DATA[name]:
+        folder = data / DATA[name] if data else None
+        if folder is None or not folder.is_dir():
+            warn(f"{name} left out: --data names no folder with {DATA[name]}/ in it")
+            return
+        command += ["--data", str(folder)]
+    if interpreter and name in PYTHON:
+        command += [PYTHON[name], str(interpreter)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        warn(f"{name} left out: {(done.stderr.strip() or 'it failed').splitlines()[-1]}")
+        return
+    for path, value in numbers(json.loads(done.stdout[done.stdout.index("{") :])):
+        yield Figure(name, path[0], " ".join(path[1:-1]), path[-1], value)
+
+
+def numbers(tree: Any, path: Sequence[str] = ()) -> Iterator[tuple[list[str], float]]:
+    """The numbers of a JSON value with the names that lead to them, at least two; tables of single pages are left out."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from numbers(value, [*path, str(key)])  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(tree, (int, float)) and not isinstance(tree, bool):
+        yield ([*path] if len(path) > 1 else ["carrel", *path]), float(tree)
