@@ -63,7 +63,9 @@ class Worker:
     """A script that answers questions; use it as a context manager."""
 
     def __init__(self, interpreter: Path, script: Path, arguments: Sequence[str] = ()) -> None:
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        own = str(interpreter) == sys.executable  # a peer has packages of its own
+        foreign = () if own else ("PYTHONPATH", "VIRTUAL_ENV")
+        environment = {k: v for k, v in os.environ.items() if k not in foreign}
         environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         command = [str(interpreter), str(script), *arguments]
         self._name = " ".join([script.stem, *arguments])

@@ -6,8 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
+from carrel.kernels.records import PADDING
+from carrel.kernels.vectors import LIMIT, lowest_bit, powers_of, reaching_bits
 
 LOG2_E = 1.4426950408889634
+SMALL, LARGE = 2.0**-20, 2.0**60
+"""Sums of powers, between which a row's offset was good enough."""
+NEAR = 6
+"""A sum of powers between 2 ** -`NEAR` and 2 ** `NEAR` is near enough to 1 to keep the offset."""
+TINY = 2.0 ** (1 - LIMIT)
+"""More than what stands for nothing."""
 
 
 @inner
@@ -29,72 +37,69 @@ def largest_of(bits: NDArray[np.int32]) -> tuple[np.float32, np.bool_]:
     return largest, sound
 
 
-@inner(fastmath={"reassoc", "contract", "nsz", "arcp"})
-def powers_of(
-    row: NDArray[np.float32], largest: np.float32, scale: np.float32, powers: NDArray[np.float32]
-) -> np.float32:
-    """Fill ``powers`` with ``2 ** ((row - largest) * scale)`` and return their sum.
-
-    The whole part goes to the exponent's bits, the fraction through a polynomial; relative error under 1e-6, and 2^-100
-    for anything smaller (denormal numbers would be slow).
-    """
-    total = np.float32(0.0)
-    for j in range(len(row)):
-        exponent = max((row[j] - largest) * scale, np.float32(-100.0))
-        floor = np.floor(exponent)
-        x = exponent - floor
-        power = np.int32(np.int32(np.int32(floor) + np.int32(127)) << np.int32(23)).view(np.float32)
-        value = np.float32(1.8775767e-3)
-        value = value * x + np.float32(8.9893397e-3)
-        value = value * x + np.float32(5.5826318e-2)
-        value = value * x + np.float32(2.4015361e-1)
-        value = value * x + np.float32(6.9315308e-1)
-        value = value * x + np.float32(9.9999994e-1)
-        powers[j] = power * value
-        total += power * value
-    return total
-
-
-@inner
-def flag_above(row: NDArray[np.float32], level: np.float32, flags: NDArray[np.uint8]) -> None:
-    """Set ``flags`` where ``row`` reaches ``level``."""
-    for j in range(len(row)):
-        flags[j] = np.uint8(row[j] >= level)
-
-
 @inner
 def candidates_of(
     row: NDArray[np.float32],
     bits: NDArray[np.int32],
     scale: float,
+    offset: float,
     threshold: float,
     powers: NDArray[np.float32],
-    flags: NDArray[np.uint8],
-    words: NDArray[np.uint64],
     probabilities: NDArray[np.float64],
     candidates: NDArray[np.int32],
-) -> tuple[np.int64, np.float32, float]:
+) -> tuple[np.int64, float, float]:
     """Classes of a frame with at least ``threshold`` of its mass, and always the best one.
 
-    ``scale`` is ``log2(e) / temperature``; ``words`` are the ``flags`` in eights. Fills ``candidates`` with the classes
-    and ``probabilities`` at their places; returns their number, the largest logit and the inverse of the mass. The number
-    is 0 where the row is broken, see `largest_of`.
+    ``scale`` is ``log2(e) / temperature``, ``offset`` a whole number, not far from the largest logit times that if
+    possible: `next_offset` of the row before. Fills ``powers`` with 2 to the power of the logits times ``scale`` less the
+    offset, ``candidates`` with the classes and ``probabilities`` at their places; returns the number of candidates, the
+    offset used and the sum of all powers. The number is 0 where the row is broken, see `largest_of`.
     """
-    largest, sound = largest_of(bits)
-    if not sound:
-        return np.int64(0), largest, 0.0
-    mass = powers_of(row, largest, np.float32(scale), powers)
-    inverse = 1.0 / np.float64(mass)
-    flag_above(powers, min(np.float32(threshold) * mass, np.float32(0.999999)), flags)  # the best has about 1
+    classes = np.int64(len(row))
+    mass = np.float64(powers_of(row, np.float32(scale), np.float32(offset), powers))
+    if not SMALL <= mass <= LARGE:
+        largest, sound = largest_of(bits)
+        if not sound:
+            return np.int64(0), 0.0, 0.0
+        offset = np.floor(np.float64(largest) * scale)
+        mass = np.float64(powers_of(row, np.float32(scale), np.float32(offset), powers))
+    count = list_candidates(powers, classes, threshold * mass, 1.0 / mass, probabilities, candidates)
+    if count == 0 or count == classes:
+        if not largest_of(bits)[1]:
+            return np.int64(0), 0.0, 0.0
+        if count == 0:
+            best = powers[0]
+            for j in range(1, classes):
+                best = max(best, powers[j])
+            count = list_candidates(powers, classes, 0.999999 * best, 1.0 / mass, probabilities, candidates)
+    return count, offset, mass
+
+
+@inner
+def list_candidates(
+    powers: NDArray[np.float32],
+    classes: int,
+    level: float,
+    share: float,
+    probabilities: NDArray[np.float64],
+    candidates: NDArray[np.int32],
+) -> np.int64:
+    """Classes whose powers reach ``level``, and their powers times ``share``. Returns how many there are."""
     count = np.int64(0)
-    for word in range(len(words)):
-        some = words[word]
-        if some != 0:
-            for j in range(8):
-                if some & np.uint64(1):
-                    label = 8 * word + j
-                    candidates[count] = label
-                    probabilities[label] = powers[label] * inverse
-                    count += 1
-                some >>= np.uint64(8)
-    return count, largest, inverse
+    least = np.float32(max(level, TINY))
+    for place in range(0, classes, PADDING):
+        some = reaching_bits(powers, place, least)
+        while some != 0:
+            label = place + lowest_bit(some)
+            some &= some - 1
+            candidates[count] = label
+            probabilities[label] = powers[label] * share
+            count += 1
+    return count
+
+
+@inner
+def next_offset(offset: float, mass: float) -> float:
+    """An offset for the next row, where this one's powers had that sum; it changes seldom, as the next row waits for it."""
+    exponent = np.int64(np.float32(mass).view(np.int32) >> 23) - 127
+    return offset + exponent if exponent < -NEAR or exponent > NEAR else offset

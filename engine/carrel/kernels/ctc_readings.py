@@ -85,7 +85,6 @@ def write_spans(
 
     The span reaches to the first frame of the next character; the end is where the blank takes over from the peak on.
     """
-    scale = rules.scale / LOG2_E
     for i in range(length):
         label, first = characters[LABELS, i], characters[STARTS, i]
         after = characters[STARTS, i + 1] if i + 1 < length else len(logits)
@@ -93,7 +92,7 @@ def write_spans(
         end = first + 1
         held = False
         for t in range(first, after):
-            p = math.exp((logits[t, label] - work.frames[0, t]) * scale) * work.frames[1, t]
+            p = math.exp((logits[t, label] * rules.scale - work.frames[0, t]) / LOG2_E) * work.frames[1, t]
             blank = work.frames[2, t]
             own += p
             others += 1.0 - blank
@@ -253,14 +252,14 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_marks, (2 * nodes, 2), np.int32),
         array_at(m.at_masses, (7, s.width), np.float64),
         array_at(m.at_slots, (4, s.width), np.int32),
-        array_at(m.at_extensions, (2, pairs), np.float64),
-        array_at(m.at_origins, (7, pairs), np.int32),
+        array_at(m.at_pool, (s.width + pairs + PADDING,), np.float64),
+        array_at(m.at_extensions, (pairs,), np.float64),
+        array_at(m.at_origins, (8, pairs), np.int32),
         array_at(m.at_taken, (pairs,), np.uint8),
         array_at(m.at_probabilities, (s.classes,), np.float64),
         array_at(m.at_candidates, (s.classes,), np.int32),
         array_at(m.at_tries, (s.classes,), np.int32),
-        array_at(m.at_flags, (padded,), np.uint8),
-        array_at(m.at_powers, (s.classes,), np.float32),
+        array_at(m.at_powers, (padded,), np.float32),
         array_at(m.at_levels, (3,), np.float64),
         array_at(m.at_levels, (3,), np.int64),
         array_at(m.at_frames, (3, m.longest), np.float64),

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
-from carrel.kernels.ctc_frames import candidates_of
-from carrel.kernels.records import BROKEN, MEMO_BITS
+from carrel.kernels.ctc_frames import candidates_of, next_offset
+from carrel.kernels.records import BROKEN, MEMO_BITS, PADDING
+from carrel.kernels.vectors import count_reaching, lowest_bit, reaching_bits
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
@@ -27,7 +28,7 @@ BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND = range(7
 # rows of `slots`
 NODE, MARK, NEXT_MARK, FREE = range(4)
 # rows of `origins`
-FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR = range(7)
+FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR, KEPT = range(8)
 SMALLEST = 1e-60
 """Masses are rescaled when the best falls under this."""
 
@@ -54,17 +55,17 @@ class Workspace(NamedTuple):
     marks: NDArray[np.int32]  # (marks, 2): frame, mark before
     masses: NDArray[np.float64]  # (7, width)
     slots: NDArray[np.int32]  # (4, width)
-    extensions: NDArray[np.float64]  # (2, width * classes): mass, factor
-    origins: NDArray[np.int32]  # (7, width * classes)
+    pool: NDArray[np.float64]  # (width + width * classes + `PADDING`,): masses after the frame, of stays, then of extensions
+    extensions: NDArray[np.float64]  # (width * classes,): factor
+    origins: NDArray[np.int32]  # (8, width * classes)
     taken: NDArray[np.uint8]  # (width * classes,)
     probabilities: NDArray[np.float64]  # (classes,)
     candidates: NDArray[np.int32]  # (classes,)
     tries: NDArray[np.int32]  # (classes,)
-    flags: NDArray[np.uint8]  # (classes, padded to a multiple of `PADDING`)
-    powers: NDArray[np.float32]  # (classes,)
+    powers: NDArray[np.float32]  # (classes, padded to a multiple of `PADDING`)
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
-    frames: NDArray[np.float64]  # (3, frames): largest logit, inverse mass, probability of the blank
+    frames: NDArray[np.float64]  # (3, frames): offset, inverse sum of powers, probability of the blank
     memo: NDArray[np.int64]  # (2, 2 ** MEMO_BITS): state and character of a step of the language model, state after it
     memo_factors: NDArray[np.float64]  # (2 ** MEMO_BITS,)
     chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
@@ -157,7 +158,7 @@ def stay(
         total = by_blank + by_character
         masses[NEXT_BLANK, s] = by_blank
         masses[NEXT_CHARACTER, s] = by_character
-        masses[NEXT_TOTAL, s] = total
+        work.pool[s] = total
         best = max(best, total)
         smallest = min(smallest, total)
         bound = masses[TOTAL, s]
@@ -196,8 +197,8 @@ def extend(
                 factor, to_context, to_word = step(work, rules, language, trie, context, word, label)
                 mass *= factor
             if mass > 0.0 and mass >= cut:
-                work.extensions[0, extensions] = mass
-                work.extensions[1, extensions] = factor
+                work.pool[occupied + extensions] = mass
+                work.extensions[extensions] = factor
                 work.origins[FROM, extensions] = s
                 work.origins[BY, extensions] = label
                 work.origins[TO_CONTEXT, extensions] = to_context
@@ -210,26 +211,9 @@ def extend(
 
 
 @inner
-def count_from(values: NDArray[np.float64], count: int, level: float) -> int:
-    """How many of the first ``count`` values reach ``level``."""
-    total = 0
-    for i in range(count):
-        total += values[i] >= level
-    return total
-
-
-@inner
-def reaching(work: Workspace, occupied: int, extensions: int, level: float) -> int:
-    """How many masses, old and new, reach ``level``."""
-    return count_from(work.masses[NEXT_TOTAL], occupied, level) + count_from(work.extensions[0], extensions, level)
-
-
-@inner
-def level_of_best(
-    work: Workspace, occupied: int, extensions: int, width: int, low: float, high: float
-) -> tuple[float, float]:
-    """Levels that split the ``width`` best masses off: all that reach the second, and of those that only reach the first
-    (exact ties) as many as there is room for. More than ``width`` reach ``low``, none is above ``high``.
+def level_of_best(work: Workspace, count: int, width: int, low: float, high: float) -> tuple[float, float]:
+    """Levels that split the ``width`` best masses of the ``pool`` off: all that reach the second, and of those that only
+    reach the first (exact ties) as many as there is room for. More than ``width`` reach ``low``, none is above ``high``.
 
     Bisection on the bits of positive doubles, which are ordered as their values are.
     """
@@ -238,7 +222,7 @@ def level_of_best(
     bits[1] += 1
     while bits[1] - bits[0] > 1:
         bits[2] = bits[0] + ((bits[1] - bits[0]) >> 1)
-        reached = reaching(work, occupied, extensions, levels[2])
+        reached = count_reaching(work.pool, count, levels[2])
         if reached == width:
             return levels[2], levels[2]
         if reached < width:
@@ -266,7 +250,7 @@ def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: i
     masses, slots = work.masses, work.slots
     free = 0
     for s in range(occupied):
-        total = masses[NEXT_TOTAL, s]
+        total = work.pool[s]
         kept = total >= level
         if not kept and room > 0 and total >= tie:
             kept = True
@@ -285,26 +269,27 @@ def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: i
 
 
 @inner
-def keep_extensions(work: Workspace, extensions: int, tie: float, level: float, room: int) -> int:
-    """Move the extensions that reach ``level``, and up to ``room`` that reach ``tie``, to the front, with the node and
-    mark they come from; the slots of these must not have been touched yet. Returns how many there are."""
+def keep_extensions(work: Workspace, occupied: int, extensions: int, tie: float, level: float, room: int) -> np.int64:
+    """List the extensions that reach ``level``, and up to ``room`` that reach ``tie``, with the node and mark they come
+    from; the slots of these must not have been touched yet. Returns how many there are."""
     origins = work.origins
-    kept = 0
-    for e in range(extensions):
-        mass = work.extensions[0, e]
-        if mass < level:
-            if room == 0 or mass < tie:
-                continue
-            room -= 1
-        s = origins[FROM, e]
-        work.extensions[0, kept] = mass
-        work.extensions[1, kept] = work.extensions[1, e]
-        origins[BY, kept] = origins[BY, e]
-        origins[TO_CONTEXT, kept] = origins[TO_CONTEXT, e]
-        origins[TO_WORD, kept] = origins[TO_WORD, e]
-        origins[TO_NODE, kept] = work.slots[NODE, s]
-        origins[TO_MARK, kept] = work.slots[MARK, s]
-        kept += 1
+    kept = np.int64(0)
+    for place in range(0, extensions, PADDING):
+        some = reaching_bits(work.pool, occupied + place, tie)
+        while some != 0:
+            e = place + lowest_bit(some)
+            some &= some - 1
+            if e >= extensions:
+                break
+            if work.pool[occupied + e] < level:
+                if room == 0:
+                    continue
+                room -= 1
+            s = origins[FROM, e]
+            origins[KEPT, kept] = e
+            origins[TO_NODE, kept] = work.slots[NODE, s]
+            origins[TO_MARK, kept] = work.slots[MARK, s]
+            kept += 1
     return kept
 
 
@@ -316,7 +301,7 @@ def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> Non
     record[CHILD], record[SIBLING] = -1, work.nodes[parent, CHILD]
     record[CONTEXT], record[WORD] = work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e]
     work.nodes[parent, CHILD] = node
-    work.factors[node] = work.extensions[1, e]
+    work.factors[node] = work.extensions[e]
 
 
 @inner
@@ -325,24 +310,26 @@ def settle(
 ) -> tuple[int, int, int]:
     """Give the newcomers slots, freed ones first. Returns the numbers of occupied slots, nodes and marks."""
     masses, slots, origins = work.masses, work.slots, work.origins
-    for e in range(kept):
+    stays = occupied
+    for k in range(kept):
+        e = np.int64(origins[KEPT, k])
         if free > 0:
             free -= 1
             s = slots[FREE, free]
         else:
             s = occupied
             occupied += 1
-        parent, label = np.int64(origins[TO_NODE, e]), np.int64(origins[BY, e])
+        parent, label = np.int64(origins[TO_NODE, k]), np.int64(origins[BY, e])
         node = child_of(work, parent, label, nodes)
         if node == nodes:
             new_node(work, node, parent, label, e)
             nodes += 1
         work.nodes[node, SLOT] = s
         work.marks[marks, 0] = frame
-        work.marks[marks, 1] = origins[TO_MARK, e]
+        work.marks[marks, 1] = origins[TO_MARK, k]
         slots[NODE, s], slots[MARK, s] = node, marks
         marks += 1
-        mass = work.extensions[0, e]
+        mass = work.pool[stays + e]
         masses[BLANK, s], masses[CHARACTER, s], masses[TOTAL, s] = 0.0, mass, mass
     if free > 0:
         occupied = close_gaps(work, free, occupied)
@@ -392,24 +379,19 @@ def advance(
     best = max(best, best_extension)
     level = max(best * rules.beam_threshold, cut, np.finfo(np.float64).tiny)
     tie = level
-    room = 0
-    if reaching(work, occupied, extensions, level) > rules.width:
-        tie, level = level_of_best(work, occupied, extensions, rules.width, level, best)
-        if tie < level:
-            room = rules.width - reaching(work, occupied, extensions, level)
-    # gathers what it needs from the slots, so it must come before they are written; ties among the old come first
-    room_for_new = max(0, room - ties(work, occupied, tie, level)) if room > 0 else 0
-    kept = keep_extensions(work, extensions, tie, level, room_for_new)
+    room = room_for_new = np.int64(0)
+    together = occupied + extensions
+    if count_reaching(work.pool, together, level) > rules.width:
+        tie, level = level_of_best(work, together, rules.width, level, best)
+        if tie < level:  # ties among the old come first
+            room = rules.width - count_reaching(work.pool, together, level)
+            old = count_reaching(work.pool, occupied, tie) - count_reaching(work.pool, occupied, level)
+            room_for_new = max(np.int64(0), room - old)
+    # gathers what it needs from the slots, so it must come before they are written
+    kept = keep_extensions(work, occupied, extensions, tie, level, room_for_new)
     free, room = keep_stays(work, occupied, tie, level, room)
     occupied, nodes, marks = settle(work, kept, free, occupied, nodes, marks, frame)
     return occupied, nodes, marks, best
-
-
-@inner
-def ties(work: Workspace, occupied: int, tie: float, level: float) -> int:
-    """How many old prefixes reach ``tie`` only."""
-    stays = work.masses[NEXT_TOTAL]
-    return count_from(stays, occupied, tie) - count_from(stays, occupied, level)
 
 
 @inner
@@ -451,25 +433,26 @@ def search_line(
     start(work)
     work.nodes[0, CONTEXT] = first_context
     bits = logits.view(np.int32)
-    words = work.flags.view(np.uint64)
     occupied, nodes, marks = np.int64(1), np.int64(1), np.int64(0)  # literals would compile everything below twice
     log_scale, by_blanks = 0.0, 1.0
     after_blank = False
+    following = np.float64(0.0)
     for t in range(len(logits)):
-        count, largest, inverse = candidates_of(
+        count, offset, mass = candidates_of(
             logits[t],
             bits[t],
             rules.scale,
+            following,
             rules.threshold,
             work.powers,
-            work.flags,
-            words,
             work.probabilities,
             work.candidates,
         )
         if count == 0:
             return BROKEN, np.float64(t)
-        work.frames[0, t], work.frames[1, t], work.frames[2, t] = largest, inverse, work.powers[rules.blank] * inverse
+        following = next_offset(offset, mass)
+        inverse = 1.0 / mass
+        work.frames[0, t], work.frames[1, t], work.frames[2, t] = offset, inverse, work.powers[rules.blank] * inverse
         if count == 1 and work.candidates[0] == rules.blank:
             if not after_blank:
                 fold(work, occupied)

@@ -24,10 +24,10 @@ from typing import Any
 Kernel = Callable[..., None]
 ENTRIES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "read_lines": ("carrel.kernels.ctc_readings", (c_void_p, c_void_p, c_void_p, c_int64)),
-    "flatten_rows": ("carrel.kernels.pixels", (c_void_p,) * 2 + (c_int64,) * 5 + (c_void_p,) * 3),
+    "flatten_rows": ("carrel.kernels.pixels", (c_void_p,) * 2 + (c_int64,) * 7 + (c_void_p,) * 3),
     "sauvola_rows": (
         "carrel.kernels.pixels",
-        (c_void_p, c_int64, c_int64, c_int64, c_float, c_float, c_void_p, c_void_p),
+        (c_void_p, c_int64, c_int64, c_int64, c_float, c_float, c_int64, c_int64, c_void_p, c_void_p),
     ),
 }
 """The kernels that are called from Python: module and types of the arguments; addresses are of C-ordered arrays."""

@@ -18,32 +18,36 @@ def flatten_rows(
     gain_height: int,
     gain_width: int,
     cell: int,
+    first: int,
+    after: int,
     at_places: int,
     at_rows: int,
     at_flat: int,
 ) -> None:
-    """Multiply ``gray (height, width)`` by ``gain (gain_height, gain_width)``, which is known at the middles of cells.
+    """Multiply the rows ``first:after`` of ``gray (height, width)`` by ``gain (gain_height, gain_width)``, which is known
+    at the middles of cells.
 
-    ``places`` is scratch memory for ``height + width`` times three int32, ``rows`` for ``2 * width`` float32.
+    ``places`` is scratch memory for ``after - first + width`` times three int32, ``rows`` for ``2 * width`` float32.
     """
     gray, flat = array_at(at_gray, (height, width), np.uint8), array_at(at_flat, (height, width), np.uint8)
     gain = array_at(at_gain, (gain_height, gain_width), np.float32)
     columns = array_at(at_places, (2, width), np.uint32)
     across = array_at(at_places + 8 * width, (width,), np.float32)
     at_lines = at_places + 12 * width
-    lines = array_at(at_lines, (2, height), np.uint32)
-    down = array_at(at_lines + 8 * height, (height,), np.float32)
+    rows = after - first
+    lines = array_at(at_lines, (2, rows), np.uint32)
+    down = array_at(at_lines + 8 * rows, (rows,), np.float32)
     stretched = array_at(at_rows, (2, width), np.float32)
-    _between(cell, gain_width, columns, across)
-    _between(cell, gain_height, lines, down)
-    _stretch(gain[0], columns, across, stretched[0])
+    _between(cell, gain_width, 0, columns, across)
+    _between(cell, gain_height, first, lines, down)
+    _stretch(gain[lines[0, 0]], columns, across, stretched[0])
     held, upper = -1, 1  # the row of gains below is in the other half
-    for y in range(height):
+    for y in range(rows):
         if np.int64(lines[0, y]) != held:
             held = np.int64(lines[0, y])
             upper = 1 - upper
             _stretch(gain[lines[1, y]], columns, across, stretched[1 - upper])
-        _flatten_row(gray[y], stretched[upper], stretched[1 - upper], down[y], flat[y])
+        _flatten_row(gray[first + y], stretched[upper], stretched[1 - upper], down[y], flat[first + y])
 
 
 @inner(forceinline=False)
@@ -60,10 +64,10 @@ def _flatten_row(
 
 
 @inner(forceinline=False)
-def _between(cell: int, cells: int, places: NDArray[np.uint32], share: NDArray[np.float32]) -> None:
-    """For each px the cells whose middles lie before and after it, and how far it is on the way."""
+def _between(cell: int, cells: int, start: int, places: NDArray[np.uint32], share: NDArray[np.float32]) -> None:
+    """For each px from ``start`` on the cells whose middles lie before and after it, and how far it is on the way."""
     for x in range(len(share)):
-        place = (x + 0.5) / cell - 0.5
+        place = (start + x + 0.5) / cell - 0.5
         first = min(max(int(np.floor(place)), 0), cells - 1)
         places[0, x] = first
         places[1, x] = min(first + 1, cells - 1)
@@ -87,10 +91,12 @@ def sauvola_rows(
     reach: int,
     k: np.float32,
     k_by_spread: np.float32,
+    first: int,
+    after: int,
     at_sums: int,
     at_binary: int,
 ) -> None:
-    """Running sums: of each column over the rows of the window, then along the row.
+    """The rows ``first:after``, by running sums: of each column over the rows of the window, then along the row.
 
     ``sums`` is zeroed scratch memory for ``4 * width + 2`` int32.
     """
@@ -100,9 +106,9 @@ def sauvola_rows(
     # sums of all columns to the left; those of squares wrap round, but only differences over one window are used
     sums_left = array_at(at_sums + 8 * width, (width + 1,), np.int32)
     squares_left = array_at(at_sums + 12 * width + 4, (width + 1,), np.int32)
-    for y in range(min(reach, height)):
+    for y in range(max(first - reach - 1, 0), min(first + reach, height)):
         _add_row(gray[y], sums, squares)
-    for y in range(height):
+    for y in range(first, after):
         if y + reach < height:
             _add_row(gray[y + reach], sums, squares)
         if y - reach > 0:

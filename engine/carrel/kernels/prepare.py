@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ from carrel.kernels.records import address_of
 
 WIDEST_WINDOW = 181
 """Sums of squares over a wider window would not fit into 31 bits."""
+LEAST_ROWS = 256
+"""Rows that are worth a thread of their own."""
 
 
-def flatten(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int) -> NDArray[np.uint8]:
+def flatten(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int, threads: int = 1) -> NDArray[np.uint8]:
     """Multiply by a gain that is known at the middle of each cell, and linear between.
 
     Parameters
@@ -25,6 +29,8 @@ def flatten(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int) -> ND
         float32, (gh, gw), finite and not negative; beyond the outermost middles the nearest holds.
     cell
         Side of a cell in px.
+    threads
+        At least 1; rows are split among them, and the result is the same for any number.
 
     Returns
     -------
@@ -44,22 +50,20 @@ def flatten(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int) -> ND
     gain = np.ascontiguousarray(gain)
     height, width = gray.shape
     flat = np.empty_like(gray)
-    places, rows = np.empty(3 * (height + width), np.int32), np.empty(2 * width, np.float32)
-    kernel("flatten_rows")(
-        address_of(gray),
-        address_of(gain),
-        height,
-        width,
-        *gain.shape,
-        cell,
-        address_of(places),
-        address_of(rows),
-        address_of(flat),
-    )
+    flatten_rows = kernel("flatten_rows")
+    given = (address_of(gray), address_of(gain), height, width, *gain.shape, cell)
+
+    def stripe(first: int, after: int) -> None:
+        places, rows = np.empty(3 * (after - first + width), np.int32), np.empty(2 * width, np.float32)
+        flatten_rows(*given, first, after, address_of(places), address_of(rows), address_of(flat))
+
+    _in_stripes(stripe, height, threads)
     return flat
 
 
-def sauvola(gray: NDArray[np.uint8], window: int, k: float = 0.2, spread: float = 128.0) -> NDArray[np.uint8]:
+def sauvola(
+    gray: NDArray[np.uint8], window: int, k: float = 0.2, spread: float = 128.0, threads: int = 1
+) -> NDArray[np.uint8]:
     """Ink is what lies at or below ``mean * (1 + k * (deviation / spread - 1))`` of the window around it.
 
     Parameters
@@ -72,6 +76,8 @@ def sauvola(gray: NDArray[np.uint8], window: int, k: float = 0.2, spread: float 
         In [0, 1]; larger finds less ink.
     spread
         Deviation at which the threshold is the mean, above 0. doi:10.1016/S0031-3203(99)00055-2
+    threads
+        At least 1; rows are split among them, and the result is the same for any number.
 
     Returns
     -------
@@ -89,11 +95,29 @@ def sauvola(gray: NDArray[np.uint8], window: int, k: float = 0.2, spread: float 
     if not 0 <= k <= 1 or not spread > 0:
         raise ValueError(f"expected k in [0, 1] and a spread above 0, got {k} and {spread}")
     binary = np.empty_like(gray)
-    sums = np.zeros(4 * gray.shape[1] + 2, np.int32)
-    kernel("sauvola_rows")(
-        address_of(gray), *gray.shape, window // 2, k, k / spread, address_of(sums), address_of(binary)
-    )
+    height, width = gray.shape
+    sauvola_rows = kernel("sauvola_rows")
+    given = (address_of(gray), height, width, window // 2, k, k / spread)
+
+    def stripe(first: int, after: int) -> None:
+        sums = np.zeros(4 * width + 2, np.int32)
+        sauvola_rows(*given, first, after, address_of(sums), address_of(binary))
+
+    _in_stripes(stripe, height, threads)
     return binary
+
+
+def _in_stripes(stripe: Callable[[int, int], None], height: int, threads: int) -> None:
+    """Call ``stripe(first, after)`` for stripes of rows that make up the page, each in a thread of its own."""
+    if threads < 1:
+        raise ValueError(f"expected at least one thread, got {threads}")
+    stripes = max(1, min(threads, height // LEAST_ROWS))
+    if stripes == 1:
+        stripe(0, height)
+        return
+    edges = [height * i // stripes for i in range(stripes + 1)]
+    with ThreadPoolExecutor(stripes, "carrel-rows") as pool:
+        list(pool.map(stripe, edges[:-1], edges[1:]))
 
 
 def _check_gray(gray: NDArray[Any]) -> None:

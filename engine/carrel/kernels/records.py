@@ -26,8 +26,8 @@ NONE, BROKEN = -1, -2
 
 MEMO_BITS = 12
 """Logarithm of the number of steps of a language model that are remembered."""
-PADDING = 8
-"""Flags are read eight at a time: a row of them is padded to a multiple of this."""
+PADDING = 64
+"""Powers are compared so many at a time: a row of them is padded to a multiple of this."""
 
 
 def _numbers(*names: str) -> list[tuple[str, str]]:
@@ -64,13 +64,13 @@ MEMORY = np.dtype(
         "at_marks",
         "at_masses",
         "at_slots",
+        "at_pool",
         "at_extensions",
         "at_origins",
         "at_taken",
         "at_probabilities",
         "at_candidates",
         "at_tries",
-        "at_flags",
         "at_powers",
         "at_levels",
         "at_frames",
