@@ -3,8 +3,10 @@
 ``python -m carrel_bench.decode --data DIR``: test lines of the packs in DIR, through the shipped network.
 
 Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
-machine slows all of them alike. Times are processor time of the decoding thread; each decoder gets its input as it
-wants it (logits, probabilities or logarithms), and making that is in the time of Carrel alone. A ratio is the median
+machine slows all of them alike. Times are processor time of the decoding thread. In the rows ``batch``, ``single`` and
+``language model`` each decoder gets its input as it wants it (logits, probabilities or logarithms), and making that is in
+the time of Carrel alone, which works it out of logits. In the rows ``from logits`` both start from logits (numpy's
+softmax goes before fast-ctc-decode), in those ``from probabilities`` both are handed probabilities. A ratio is the median
 over rounds of peer time by Carrel time. The flatter logits are the same ones times `FLATTER`.
 """
 
@@ -30,6 +32,7 @@ from PIL import Image
 
 from carrel.decode.ngram import read_ngrams
 from carrel_bench.decode_language import write_arpa
+from carrel_bench.decode_worker import LOGITS, PROBABILITIES
 from carrel_bench.peers import PeerError, Worker, machine, peer_python
 
 PACKAGES = ("numpy<2", "fast-ctc-decode==0.3.7", "pyctcdecode==0.5.0", "flashlight-text==0.0.7", "kenlm==0.3.0")
@@ -99,6 +102,11 @@ def compare(workers: dict[str, Worker], rounds: int, lines: Sequence[int]) -> li
             taking_part = workers if width < 100 else quick
             rows.append(take_turns(taking_part, rounds, lines, width=width, sharpness=sharpness, model=False))
             _show("batch", rows[-1])
+            for given in (LOGITS, PROBABILITIES):
+                rows.append(
+                    take_turns(quick, rounds, lines, width=width, sharpness=sharpness, model=False, given=given)
+                )
+                _show(f"from {given}", rows[-1])
             if width <= 10:
                 rows.append(
                     take_turns(quick, rounds, lines, width=width, sharpness=sharpness, model=False, single=True)
@@ -124,7 +132,7 @@ def _overhead(carrel: Worker, rounds: int, lines: Sequence[int], sharpness: floa
 
 def _show(kind: str, row: Row) -> None:
     shown = {key: row[key] for key in ("us_per_line", "ratio", "same_text", "grown_kib")}
-    print(f"{kind:15} x{row['sharpness']} width {row['width']:3} {json.dumps(shown)}", flush=True)
+    print(f"{kind:18} x{row['sharpness']} width {row['width']:3} {json.dumps(shown)}", flush=True)
 
 
 def shipped_logits(packs: Path, count: int, file: Path) -> None:

@@ -1,7 +1,7 @@
 """One decoder, answering questions from `carrel_bench.decode`; runs in the environment of that decoder.
 
 ``decode_worker.py NAME LOGITS.npz [ngram.bin ARPA]``, twice the same language model; a question names the lines, the beam width, whether to use the language
-model and how many times to repeat. The answer holds the processor time of the fastest run and the texts.
+model, what is given and how many times to repeat. The answer holds the processor time of the fastest run and the texts.
 """
 
 # pyright: reportMissingImports=false
@@ -20,6 +20,8 @@ import numpy as np
 
 THRESHOLD = 1e-3
 WEIGHT = 0.6
+LOGITS, PROBABILITIES = "logits", "probabilities"
+"""What Carrel and fast-ctc-decode both start from, where a question says ``given``; making it is not in their time."""
 SPACE = "\u2423"
 """How the ARPA file writes the space."""
 
@@ -40,7 +42,7 @@ def masked_logarithms(probabilities: Any) -> Any:
 
 
 class Carrel:
-    """Takes logits; everything from there to the text is in its time."""
+    """Takes logits, or probabilities where asked for; everything from there to the text is in its time."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         from carrel.decode.ngram import Language, read_ngrams
@@ -61,20 +63,23 @@ class Carrel:
         )
         language = self.language if use_model else None
         alphabet = "\0" + self.alphabet
+        normalized = question.get("given") == PROBABILITIES
+        if normalized:
+            logits = [softmax(line) for line in logits]
 
         def batch() -> Texts:
-            found = beam_search_lines(logits, options=options, language=language)
+            found = beam_search_lines(logits, options=options, language=language, normalized=normalized)
             return ["".join([alphabet[c] for c in readings[0].classes]) for readings in found]
 
         def one_by_one() -> Texts:
-            found = [beam_search(line, options, language) for line in logits]
+            found = [beam_search(line, options, language, normalized=normalized) for line in logits]
             return ["".join([alphabet[c] for c in readings[0].classes]) for readings in found]
 
         return one_by_one if question.get("single") else batch
 
 
 class FastCtcDecode:
-    """Takes probabilities; making them is not in its time."""
+    """Takes probabilities; making them with numpy is in its time where logits are given."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         self.alphabet = ["\0", *alphabet]
@@ -82,6 +87,8 @@ class FastCtcDecode:
     def prepare(self, logits: list[Any], width: int, question: dict[str, Any]) -> Prepared:
         from fast_ctc_decode import beam_search
 
+        if question.get("given") == LOGITS:
+            return lambda: [beam_search(softmax(line), self.alphabet, width, THRESHOLD)[0] for line in logits]
         inputs = [softmax(line) for line in logits]
         return lambda: [beam_search(line, self.alphabet, width, THRESHOLD)[0] for line in inputs]
 

@@ -3,41 +3,47 @@
 ``python -m carrel_bench.prepare [--page FILE] [--repeats N] [--json]``
 
 Every contestant runs on the same A4 page at 300 dpi (drawn here unless one is given), on one thread, taking turns; CPU
-milliseconds are the minimum and the median over the rounds. Peers that are not installed are left out, and named. OpenCV's
-own ways to divide by the paper are measured at full size, as its users write them; Carrel's default does the same work
+milliseconds are the minimum and the median over the rounds. scikit-image and doxapy run in a process with packages of its
+own, installed at the first time; where they cannot be, they are left out, and named. OpenCV's own ways to divide by the paper are measured at full size, as its users write them; Carrel's default does the same work
 as its compiled kernel with OpenCV on a coarse grid, and spares a process that needs no kernels the loading of numba.
-``x copy`` is the ratio to a plain copy of the page between two arrays, ``gain`` the fastest peer's time by Carrel's.
+``x copy`` is the ratio to a plain copy of the page between two arrays, ``gain`` the fastest peer's time by Carrel's. Last
+come wall-clock milliseconds of Carrel's own with its rows in one and in several threads, and whether all pixels agree.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
+import os
 import platform
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel_bench.peers import PeerError, Worker, peer_python
+from carrel_bench.prepare_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
+
 Gray = NDArray[np.uint8]
-WINDOW, K = 63, 0.2
-ENVELOPE_PX = 121
-PEERS = ("opencv-python-headless", "scikit-image", "doxapy")
+PACKAGES = ("numpy==2.4.6", "scikit-image==0.26.0", "doxapy==0.9.2")
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """``run`` takes the page; ``own`` is Carrel's compiled one; slow ones run three rounds only; the ``same`` compute
-    what Carrel computes, others mean to."""
+    what Carrel computes, others mean to. ``timed`` gives the milliseconds of one run, where another process knows them."""
 
     step: str
     name: str
@@ -45,6 +51,7 @@ class Contestant:
     own: bool = False
     slow: bool = False
     same: bool = False
+    timed: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +82,9 @@ def drawn_page(width: int = 2480, height: int = 3508) -> Gray:
     return np.rint((page * light + noise).clip(0, 255)).astype(np.uint8)
 
 
-def contestants() -> Iterator[Contestant]:
-    """Whatever is installed."""
-    yield from _flatteners()
-    yield from _thresholds()
+def contestants(stack: ExitStack, page: Gray, others: bool) -> list[Contestant]:
+    """Carrel, OpenCV, and with ``others`` whatever else can be installed."""
+    return [*_flatteners(), *_thresholds(), *(_others(stack, page) if others else ())]
 
 
 def _flatteners() -> Iterator[Contestant]:
@@ -94,8 +100,6 @@ def _flatteners() -> Iterator[Contestant]:
     yield Contestant("flatten", "opencv: mean filter", _opencv_mean)
     yield Contestant("flatten", "opencv: closing", _opencv_closing)
     yield Contestant("flatten", "opencv: median filter", _opencv_median, slow=True)
-    if _installed("skimage"):
-        yield Contestant("flatten", "scikit-image: gaussian", _skimage_gaussian, slow=True)
 
 
 def _thresholds() -> Iterator[Contestant]:
@@ -103,14 +107,32 @@ def _thresholds() -> Iterator[Contestant]:
 
     yield Contestant("sauvola", "carrel, compiled", lambda gray: kernels.sauvola(gray, WINDOW, K), own=True)
     yield Contestant("sauvola", "opencv: box filters", _opencv_sauvola, same=True)
-    if _installed("doxapy"):
-        yield Contestant("sauvola", "doxapy", _doxapy_sauvola, same=True)
-    if _installed("skimage"):
-        yield Contestant("sauvola", "scikit-image", _skimage_sauvola, slow=True, same=True)
 
 
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def _others(stack: ExitStack, page: Gray) -> Iterator[Contestant]:
+    """Those of `carrel_bench.prepare_worker`, in a process that ends with the stack."""
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    files = folder / "page.npy", folder / "result.npy"
+    np.save(files[0], page)
+    try:
+        python = peer_python("pixels", PACKAGES)
+        script = Path(__file__).with_name("prepare_worker.py")
+        worker = stack.enter_context(Worker(python, script, [str(file) for file in files]))
+    except PeerError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return
+
+    def spend(name: str) -> float:
+        return worker.ask(name=name)["ms"]
+
+    def result(name: str, _page: Gray) -> Gray:
+        spend(name)
+        return np.load(files[1])
+
+    for name in CONTESTANTS:
+        step = "flatten" if name.endswith("gaussian") else "sauvola"
+        image = "scikit-image" in name
+        yield Contestant(step, name, partial(result, name), False, image, step == "sauvola", partial(spend, name))
 
 
 def _opencv_mean(gray: Gray) -> Gray:
@@ -127,12 +149,6 @@ def _opencv_median(gray: Gray) -> Gray:
     return np.asarray(cv2.divide(gray, cv2.medianBlur(gray, ENVELOPE_PX), scale=250.0), np.uint8)
 
 
-def _skimage_gaussian(gray: Gray) -> Gray:
-    filters: Any = importlib.import_module("skimage.filters")
-    paper = filters.gaussian(gray, ENVELOPE_PX / 4, preserve_range=True)
-    return np.clip(gray / paper * 235.0, 0, 255).astype(np.uint8)
-
-
 def _opencv_sauvola(gray: Gray) -> Gray:
     size = (WINDOW, WINDOW)
     mean = cv2.boxFilter(gray, cv2.CV_32F, size, borderType=cv2.BORDER_REPLICATE)
@@ -143,23 +159,13 @@ def _opencv_sauvola(gray: Gray) -> Gray:
     return np.asarray(cv2.compare(gray.astype(np.float32), mean, cv2.CMP_GT), np.uint8)
 
 
-def _doxapy_sauvola(gray: Gray) -> Gray:
-    doxapy: Any = importlib.import_module("doxapy")
-    binarization = doxapy.Binarization(doxapy.Binarization.Algorithms.SAUVOLA)
-    binarization.initialize(gray)
-    binary = np.empty_like(gray)
-    binarization.to_binary(binary, {"window": WINDOW, "k": K})
-    return binary
-
-
-def _skimage_sauvola(gray: Gray) -> Gray:
-    filters: Any = importlib.import_module("skimage.filters")
-    return np.where(gray > filters.threshold_sauvola(gray, WINDOW, K, 128), np.uint8(255), np.uint8(0))
-
-
-def measure(page: Gray, repeats: int) -> tuple[list[Timing], float]:
+def measure(page: Gray, repeats: int, others: bool = True) -> tuple[list[Timing], float]:
     """Timings of all contestants, taking turns, and of a plain copy in ms."""
-    field = list(contestants())
+    with ExitStack() as stack:
+        return _in_turns(contestants(stack, page, others), page, repeats)
+
+
+def _in_turns(field: list[Contestant], page: Gray, repeats: int) -> tuple[list[Timing], float]:
     target = np.empty_like(page)
     results = {id(one): one.run(page) for one in field}  # the first call compiles and loads
     spent: dict[int, list[float]] = {id(one): [] for one in field}
@@ -168,7 +174,7 @@ def measure(page: Gray, repeats: int) -> tuple[list[Timing], float]:
         copies.append(_cpu_ms(lambda: np.copyto(target, page)))
         for one in field:
             if not one.slow or turn < 3:
-                spent[id(one)].append(_cpu_ms(lambda run=one.run: run(page)))
+                spent[id(one)].append(one.timed() if one.timed else _cpu_ms(lambda run=one.run: run(page)))
     copy_ms = min(copies)
     own = {one.step: results[id(one)] for one in field if one.own}
     return [_timing(one, spent[id(one)], copy_ms, results[id(one)], own[one.step]) for one in field], copy_ms
@@ -195,17 +201,49 @@ def gains(timings: list[Timing]) -> dict[str, tuple[str, float]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class InThreads:
+    """Wall-clock milliseconds, the minimum; ``agrees`` where no pixel depends on the number of threads."""
+
+    step: str
+    threads: int
+    alone_ms: float
+    together_ms: float
+    agrees: bool
+
+
+def measure_threads(page: Gray, repeats: int, threads: int) -> list[InThreads]:
+    """What splitting the rows among threads gives, in turns with one thread."""
+    from carrel.image import prepare
+    from carrel.kernels import prepare as kernels
+
+    paper, cell_px = prepare.paper_of(page)
+    gain = (255 / paper).astype(np.float32)
+    steps: dict[str, Callable[[int], Gray]] = {
+        "flatten, compiled": lambda n: kernels.flatten(page, gain, cell_px, n),
+        "flatten (default)": lambda n: prepare.flatten(page, n),
+        "sauvola, compiled": lambda n: kernels.sauvola(page, WINDOW, K, threads=n),
+    }
+    return [_in_threads(step, run, repeats, threads) for step, run in steps.items()]
+
+
+def _in_threads(step: str, run: Callable[[int], Gray], repeats: int, threads: int) -> InThreads:
+    agrees = np.array_equal(run(1), run(threads))
+    spent: dict[int, list[float]] = {1: [], threads: []}
+    for _ in range(repeats):
+        for count, found in spent.items():
+            began = time.perf_counter_ns()
+            run(count)
+            found.append((time.perf_counter_ns() - began) / 1e6)
+    return InThreads(step, threads, min(spent[1]), min(spent[threads]), agrees)
+
+
 def _versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in ("numpy", "numba", *PEERS):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    own = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "opencv-python-headless")}
+    return own | dict(package.split("==") for package in PACKAGES[1:])
 
 
-def _print(timings: list[Timing], copy_ms: float, page: Gray) -> None:
+def _print(timings: list[Timing], copy_ms: float, spread: list[InThreads], page: Gray) -> None:
     height, width = page.shape
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread")
     print(", ".join(f"{name} {version}" for name, version in _versions().items()))
@@ -217,7 +255,11 @@ def _print(timings: list[Timing], copy_ms: float, page: Gray) -> None:
         print(f"{one.step:8} {one.name:26} {numbers}")
     print()
     for step, (name, gain) in gains(timings).items():
-        print(f"{step}: {gain:.1f} times as fast as {name}")
+        print(f"{step}: {gain:.2f} times as fast as {name}")
+    print()
+    for row in spread:
+        times = f"{row.alone_ms:.2f} ms in one thread, {row.together_ms:.2f} ms in {row.threads}"
+        print(f"{row.step}: {times}, {'the same pixels' if row.agrees else 'OTHER PIXELS'}")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
@@ -226,6 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time paper division and Sauvola's threshold beside peers.")
     parser.add_argument("--page", type=Path, help="a scan to use instead of the drawn page")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for rows in several threads")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -235,11 +278,13 @@ def main() -> None:
 
         page = next(open_scans(arguments.page, 250.0)).gray
     timings, copy_ms = measure(page, arguments.repeats)
+    spread = measure_threads(page, arguments.repeats, max(2, arguments.threads))
     if arguments.json:
         report: dict[str, Any] = {"copy_ms": copy_ms, "versions": _versions(), "gains": gains(timings)}
-        print(json.dumps(report | {"timings": [asdict(timing) for timing in timings]}))
+        rows = {"timings": [asdict(timing) for timing in timings], "threads": [asdict(row) for row in spread]}
+        print(json.dumps(report | rows))
     else:
-        _print(timings, copy_ms, page)
+        _print(timings, copy_ms, spread, page)
 
 
 if __name__ == "__main__":

@@ -86,14 +86,15 @@ class Reader:
         Lines are found on the prepared page but read from the scan itself: flattening and turning cost detail.
         """
         gray, to_scan = turned(scan.gray, quarters) if quarters else (scan.gray, np.eye(2, 3))
-        prepared = prepare(gray, whiten=self.options.flatten, deskew=self.options.deskew)
+        options = self.options
+        prepared = prepare(gray, whiten=options.flatten, deskew=options.deskew, threads=self.threads)
         found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
         missed = round(uncovered_ink(prepared.gray, found), 4)
         moved = [region.moved(prepared.to_scan).moved(to_scan) for region in found]
         return _Sight(tuple(moved), prepared.skew_degrees + 90.0 * quarters, missed)
 
     def _read_lines(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
-        source = binarize(scan.gray) if self.options.binarize else scan.gray
+        source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
         crops = [cut_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)
         return crops, self._engines.router.read([crop.gray for crop in crops], threads)

@@ -75,6 +75,60 @@ def test_finds_what_a_dictionary_search_finds(width: int, noise: float) -> None:
             assert reading.log_score == pytest.approx(score, abs=1e-4)
 
 
+def test_logits_of_any_level_are_read_the_same() -> None:
+    rng = np.random.default_rng(11)
+    for classes in (2, 15, 16, 17, 64, 65, 143):
+        logits = line_logits(rng, 80, classes, 1.0)
+        levels = rng.uniform(-300.0, 300.0, (80, 1)).astype(np.float32)
+        expected, moved = beam_search(logits)[0], beam_search(logits + levels)[0]
+        assert moved.classes == expected.classes
+        assert moved.log_score == pytest.approx(expected.log_score, abs=5e-3)  # 300.01 has five digits behind the point
+
+
+@pytest.mark.parametrize("classes", [2, 15, 16, 17, 64, 65, 143])
+def test_probabilities_are_read_as_the_logits_are(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    for threshold in (1e-3, 0.9):  # often no class has as much
+        options = DecodeOptions(alternatives=3, candidate_threshold=threshold)
+        logits = line_logits(rng, 80, classes, 1.0)
+        shares = oracle.softmax(logits).astype(np.float32)
+        for a, b in zip(beam_search(logits, options), beam_search(shares, options, normalized=True), strict=True):
+            assert (a.classes, a.starts) == (b.classes, b.starts)
+            assert a.log_score == pytest.approx(b.log_score, abs=1e-4)
+            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (np.nan, ModelError, "frame 3 of line 1 of the probabilities holds nan"),
+        (np.inf, ModelError, "holds inf"),
+        (-0.2, UsageError, "the least is -0.2"),
+        (0.5, UsageError, "frame 3 of line 1 is not made of probabilities: they sum to 1.5"),
+    ],
+)
+def test_what_is_no_probability_is_refused(value: float, error: type[Exception], message: str) -> None:
+    shares = np.zeros((2, 6, 20), np.float32)
+    shares[:, :, 0] = 1.0
+    shares[1, 3, 17] = value
+    with pytest.raises(error, match=message):
+        beam_search_lines(shares, normalized=True)
+
+
+def test_probabilities_have_no_temperature() -> None:
+    with pytest.raises(UsageError, match="temperature is 2"):
+        beam_search(np.full((3, 4), 0.25, np.float32), DecodeOptions(temperature=2.0), normalized=True)
+
+
+def test_read_only_and_sliced_logits_are_read() -> None:
+    logits = line_logits(np.random.default_rng(2), 60, 30, 1.0)
+    expected = beam_search(logits)
+    wide = np.ones((60, 50), np.float32)
+    wide[:, :30] = logits
+    logits.setflags(write=False)
+    assert beam_search(logits) == expected == beam_search(wide[:, :30])
+
+
 def test_a_beam_threshold_drops_what_a_dictionary_search_drops() -> None:
     rng = np.random.default_rng(5)
     options = DecodeOptions(beam_width=50, alternatives=50, beam_threshold=1e-2)

@@ -21,6 +21,7 @@ from carrel.kernels.build import LINKERS, build_library, warm
 from carrel.kernels.compiled import compile_entry
 from carrel.kernels.native import DIGEST, ENTRIES, LIBRARY, Kernel, kernel_folder, open_library, private_folder
 from carrel.kernels.records import address_of
+from carrel_bench.ctc_reference import softmax
 from carrel_export.ngram import build
 
 PAGE = Path(__file__).parents[1] / "pages" / "letter.jpg"
@@ -91,6 +92,14 @@ def test_search_gives_the_same_bits(both: dict[str, tuple[Kernel, Kernel]], fuse
     assert NOTHING_ALLOWED not in ahead
 
 
+def test_search_of_probabilities_gives_the_same_bits(both: dict[str, tuple[Kernel, Kernel]]) -> None:
+    rng = np.random.default_rng(8)
+    search = Search(DecodeOptions(), None, None, 0, 70, normalized=True)
+    lines = [softmax(random_logits(rng, 70)).astype(np.float32) for _ in range(20)]
+    ahead, now = (search.read(lines, kernel) for kernel in both["read_lines"])
+    assert ahead == now
+
+
 def random_logits(rng: np.random.Generator, classes: int) -> NDArray[np.float32]:
     logits = rng.normal(0.0, float(rng.choice([0.5, 1.5, 3.0])), (int(rng.integers(1, 160)), classes))
     logits[:, 0] += rng.uniform(0.0, 6.0)
@@ -103,18 +112,28 @@ def test_pixels_are_the_same_bits(both: dict[str, tuple[Kernel, Kernel]], seed: 
     height, width = (int(side) for side in rng.integers(1, 200, 2))
     gray = rng.integers(0, 256, (height, width), np.uint8)
     gain = rng.uniform(0.0, 8.0, tuple(rng.integers(1, 9, 2))).astype(np.float32)
+    first, after = sorted(int(edge) for edge in rng.choice(height + 1, 2, replace=False))
     cell, reach, k = int(rng.integers(1, 20)), int(rng.integers(1, 91)), float(rng.uniform(0.0, 1.0))
     results: list[list[NDArray[Any]]] = []
     for i in range(2):
-        flat, binary = np.empty_like(gray), np.empty_like(gray)
+        flat, binary = np.zeros_like(gray), np.zeros_like(gray)
         places, rows = np.empty(3 * (height + width), np.int32), np.empty(2 * width, np.float32)
         sums = np.zeros(4 * width + 2, np.int32)
         scratch = (address_of(places), address_of(rows))
         both["flatten_rows"][i](
-            address_of(gray), address_of(gain), height, width, *gain.shape, cell, *scratch, address_of(flat)
+            address_of(gray),
+            address_of(gain),
+            height,
+            width,
+            *gain.shape,
+            cell,
+            first,
+            after,
+            *scratch,
+            address_of(flat),
         )
         both["sauvola_rows"][i](
-            address_of(gray), height, width, reach, k, k / 128, address_of(sums), address_of(binary)
+            address_of(gray), height, width, reach, k, k / 128, first, after, address_of(sums), address_of(binary)
         )
         results.append([flat, binary])
     for ahead, now in zip(*results, strict=True):

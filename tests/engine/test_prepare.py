@@ -52,6 +52,13 @@ def test_shipped_pages_become_white_and_level(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_threads_change_no_pixel(name: str) -> None:
+    gray = page(name)
+    assert np.array_equal(prepare(gray).gray, prepare(gray, threads=3).gray)
+    assert np.array_equal(binarize(gray), binarize(gray, 2))
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("degrees", [-6.3, -2.0, -0.45, 0.75, 3.2, 6.6])
 def test_skew_is_found_to_a_tenth_of_a_degree(name: str, degrees: float) -> None:
     drawn_at = float(str(truth(name)["skew_degrees"]))

@@ -87,3 +87,18 @@ def test_wrong_settings_are_refused() -> None:
             kernels.flatten(gray, gain, 8)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="cells"):
         kernels.flatten(gray, np.ones((1, 1), np.float32), 0)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_threads_change_nothing(threads: int) -> None:
+    rng = np.random.default_rng(threads)
+    gray = rng.integers(0, 256, (kernels.LEAST_ROWS * 5 + 31, 97), np.uint8)
+    gain = rng.uniform(0.5, 4.0, (90, 9)).astype(np.float32)
+    assert np.array_equal(kernels.flatten(gray, gain, 11), kernels.flatten(gray, gain, 11, threads))
+    for window in (3, 41, kernels.WIDEST_WINDOW):
+        assert np.array_equal(kernels.sauvola(gray, window), kernels.sauvola(gray, window, threads=threads))
+
+
+def test_no_thread_is_no_number_of_threads() -> None:
+    with pytest.raises(ValueError, match="at least one thread"):
+        kernels.sauvola(np.zeros((4, 4), np.uint8), 3, threads=0)

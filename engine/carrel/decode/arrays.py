@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.records import MEMO_BITS, MEMORY, PADDING, READING, address_of
+from carrel.kernels.records import MEMO, MEMO_BITS, MEMORY, PADDING, READING, address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
         "nodes": np.empty((nodes, 7), np.int32),
         "factors": np.empty(nodes, np.float64),
         "marks": np.empty((2 * nodes, 2), np.int32),
-        "masses": np.zeros((7, width), np.float64),
+        "masses": np.zeros((8, width), np.float64),
         "slots": np.empty((4, width), np.int32),
         "pool": np.zeros(width + pairs + PADDING, np.float64),
         "extensions": np.empty(pairs, np.float64),
@@ -75,7 +75,6 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
         "powers": np.zeros(padded, np.float32),
         "levels": np.empty(3, np.float64),
         "frames": np.empty((3, longest), np.float64),
-        "memo": np.empty((2, 1 << MEMO_BITS), np.int64),
-        "memo_factors": np.empty(1 << MEMO_BITS, np.float64),
+        "memo": np.empty(1 << MEMO_BITS, MEMO),
         "chances": np.empty((2, longest), np.float64),
     }

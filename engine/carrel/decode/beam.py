@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.arrays import Memory, memory_for
-from carrel.decode.checks import check_shape, check_values
+from carrel.decode.checks import check_shape, check_shares, check_values
 from carrel.decode.lexicon import Lexicon, Trie
 from carrel.decode.ngram import Factors, Language
 from carrel.decode.options import DecodeOptions
@@ -35,9 +35,11 @@ def beam_search(
     language: Language | None = None,
     lexicon: Lexicon | None = None,
     blank: int = 0,
+    *,
+    normalized: bool = False,
 ) -> Readings:
     """Read one line ``(t, c)``; see `beam_search_lines`."""
-    return beam_search_lines([logits], None, options, language, lexicon, blank)[0]
+    return beam_search_lines([logits], None, options, language, lexicon, blank, normalized=normalized)[0]
 
 
 def beam_search_lines(
@@ -47,6 +49,8 @@ def beam_search_lines(
     language: Language | None = None,
     lexicon: Lexicon | None = None,
     blank: int = 0,
+    *,
+    normalized: bool = False,
 ) -> list[Readings]:
     """Read lines by CTC prefix beam search.
 
@@ -62,6 +66,8 @@ def beam_search_lines(
         Bound to the same classes as the logits.
     blank
         Class index of the blank.
+    normalized
+        The logits are probabilities: each frame sums to 1. Needs a temperature of 1.
 
     Returns
     -------
@@ -72,7 +78,7 @@ def beam_search_lines(
     Raises
     ------
     UsageError, ModelError
-        See `carrel.decode.checks.check_line`; a language model or lexicon for other classes.
+        See `carrel.decode.checks`; a language model or lexicon for other classes.
 
     References
     ----------
@@ -83,18 +89,20 @@ def beam_search_lines(
     lines = [row if frames is None else row[: frames[i]] for i, row in enumerate(logits)]
     for i, line in enumerate(lines):
         check_shape(line, blank, options.temperature, line=i)
+    if normalized and options.temperature != 1.0:
+        raise UsageError(f"temperature is {options.temperature}; probabilities have none, pass logits or take 1")
     if not lines:
         return []
     classes = lines[0].shape[1]
     _check_classes(lines, classes, language, lexicon)
-    search = _search(options, language, lexicon, blank, classes)
+    search = _search(options, language, lexicon, blank, classes, normalized)
     try:
         if options.threads == 1 or len(lines) == 1:
             return search.read(lines)
         return _read_in_threads(search, lines, options.threads)
     except _BrokenLineError:
         for i, line in enumerate(lines):
-            check_values(line, i)
+            check_shares(line, i) if normalized else check_values(line, i)
         raise
 
 
@@ -124,7 +132,13 @@ class Search:
     """The settings of calls in the kernel's terms; `read` may run in several threads at once."""
 
     def __init__(
-        self, options: DecodeOptions, language: Language | None, lexicon: Lexicon | None, blank: int, classes: int
+        self,
+        options: DecodeOptions,
+        language: Language | None,
+        lexicon: Lexicon | None,
+        blank: int,
+        classes: int,
+        normalized: bool = False,
     ) -> None:
         factors = language.factors(options.language_weight, options.length_bonus) if language else _no_factors(classes)
         trie = lexicon.trie if lexicon else _NO_TRIE
@@ -147,6 +161,7 @@ class Search:
             "alternatives": options.alternatives,
             "use_language": language is not None,
             "use_lexicon": lexicon is not None,
+            "normalized": normalized,
             "first_context": factors.start,
             "threshold": options.candidate_threshold,
             "beam_threshold": options.beam_threshold,
@@ -179,10 +194,15 @@ class Search:
 
 @lru_cache(maxsize=4)
 def _search(
-    options: DecodeOptions, language: Language | None, lexicon: Lexicon | None, blank: int, classes: int
+    options: DecodeOptions,
+    language: Language | None,
+    lexicon: Lexicon | None,
+    blank: int,
+    classes: int,
+    normalized: bool = False,
 ) -> Search:
     """Made once: lines often come one at a time."""
-    return Search(options, language, lexicon, blank, classes)
+    return Search(options, language, lexicon, blank, classes, normalized)
 
 
 def _parts(

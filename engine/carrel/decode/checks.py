@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import ModelError, UsageError
+from carrel.kernels.records import TOLERANCE
 
 
 def check_line(logits: NDArray[np.float32], blank: int, temperature: float = 1.0, line: int | None = None) -> None:
@@ -35,17 +36,16 @@ def check_shape(logits: NDArray[np.float32], blank: int, temperature: float = 1.
     UsageError
         Wrong type, shape, blank or temperature.
     """
-    where = "" if line is None else f" of line {line}"
     if logits.dtype != np.float32 or logits.ndim != 2:
         raise UsageError(
-            f"logits{where} are {logits.dtype} with shape {logits.shape}; "
+            f"logits{_of(line)} are {logits.dtype} with shape {logits.shape}; "
             "a decoder reads float32 of shape (frames, classes)"
         )
     frames, classes = logits.shape
     if frames < 1 or classes < 2:
-        raise UsageError(f"logits{where} have shape {logits.shape}; at least one frame and two classes are needed")
+        raise UsageError(f"logits{_of(line)} have shape {logits.shape}; at least one frame and two classes are needed")
     if not 0 <= blank < classes:
-        raise UsageError(f"blank is class {blank}, but the logits{where} have classes 0 to {classes - 1}")
+        raise UsageError(f"blank is class {blank}, but the logits{_of(line)} have classes 0 to {classes - 1}")
     if not (temperature > 0.0 and math.isfinite(temperature)):
         raise UsageError(f"temperature is {temperature}; it must be a number above 0")
 
@@ -58,7 +58,7 @@ def check_values(logits: NDArray[np.float32], line: int | None = None) -> None:
     ModelError
         NaN, +inf, or a frame that is zero or -inf throughout.
     """
-    where = "" if line is None else f" of line {line}"
+    where = _of(line)
     # one pass each: NaN and +inf reach the row maximum, a row of zeros or -inf has no other maximum
     largest = logits.max(axis=1)
     if not np.isfinite(largest).all():
@@ -73,3 +73,28 @@ def check_values(logits: NDArray[np.float32], line: int | None = None) -> None:
                 f"frame {frame}{where} of the network's output is zero throughout: "
                 "the model is damaged, or frames after the line's end were passed as part of it"
             )
+
+
+def check_shares(probabilities: NDArray[np.float32], line: int | None = None) -> None:
+    """Refuse frames that are no probabilities.
+
+    Raises
+    ------
+    ModelError
+        NaN or infinity.
+    UsageError
+        A value below 0, or a frame that does not sum to 1, give or take `TOLERANCE`.
+    """
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    for frame in np.flatnonzero(~np.isfinite(sums)):
+        raise ModelError(f"frame {frame}{_of(line)} of the probabilities holds {sums[frame]}: the model is damaged")
+    wrong = (probabilities < 0.0).any(axis=1) | (abs(sums - 1.0) > TOLERANCE)
+    for frame in np.flatnonzero(wrong):
+        raise UsageError(
+            f"frame {frame}{_of(line)} is not made of probabilities: they sum to {sums[frame]:.3g}, "
+            f"the least is {probabilities[frame].min():.3g}; pass logits without normalized"
+        )
+
+
+def _of(line: int | None) -> str:
+    return "" if line is None else f" of line {line}"

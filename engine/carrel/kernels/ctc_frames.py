@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
-from carrel.kernels.records import PADDING
-from carrel.kernels.vectors import LIMIT, lowest_bit, powers_of, reaching_bits
+from carrel.kernels.records import PADDING, TOLERANCE
+from carrel.kernels.vectors import LIMIT, copy_of, lowest_bit, powers_of, reaching_bits
 
 LOG2_E = 1.4426950408889634
 SMALL, LARGE = 2.0**-20, 2.0**60
@@ -64,15 +64,29 @@ def candidates_of(
         offset = np.floor(np.float64(largest) * scale)
         mass = np.float64(powers_of(row, np.float32(scale), np.float32(offset), powers))
     count = list_candidates(powers, classes, threshold * mass, 1.0 / mass, probabilities, candidates)
-    if count == 0 or count == classes:
-        if not largest_of(bits)[1]:
-            return np.int64(0), 0.0, 0.0
-        if count == 0:
-            best = powers[0]
-            for j in range(1, classes):
-                best = max(best, powers[j])
-            count = list_candidates(powers, classes, 0.999999 * best, 1.0 / mass, probabilities, candidates)
+    if 0 < count < classes:
+        return count, offset, mass
+    if not largest_of(bits)[1]:
+        return np.int64(0), 0.0, 0.0
+    if count == 0:
+        count = list_best(powers, classes, mass, probabilities, candidates)
     return count, offset, mass
+
+
+@inner
+def candidates_of_shares(
+    row: NDArray[np.float32],
+    threshold: float,
+    powers: NDArray[np.float32],
+    probabilities: NDArray[np.float64],
+    candidates: NDArray[np.int32],
+) -> tuple[np.int64, float]:
+    """`candidates_of` where the row holds probabilities; returns the number, 0 where they do not sum to 1, and the sum."""
+    mass = np.float64(copy_of(row, powers))
+    if not 1.0 - TOLERANCE <= mass <= 1.0 + TOLERANCE:
+        return np.int64(0), 0.0
+    count = list_candidates(powers, np.int64(len(row)), threshold * mass, 1.0 / mass, probabilities, candidates)
+    return count if count > 0 else list_best(powers, np.int64(len(row)), mass, probabilities, candidates), mass
 
 
 @inner
@@ -96,6 +110,21 @@ def list_candidates(
             probabilities[label] = powers[label] * share
             count += 1
     return count
+
+
+@inner
+def list_best(
+    powers: NDArray[np.float32],
+    classes: int,
+    mass: float,
+    probabilities: NDArray[np.float64],
+    candidates: NDArray[np.int32],
+) -> np.int64:
+    """`list_candidates` with the best class, and such as are as good but for rounding."""
+    best = powers[0]
+    for j in range(1, classes):
+        best = max(best, powers[j])
+    return list_candidates(powers, classes, 0.999999 * best, 1.0 / mass, probabilities, candidates)
 
 
 @inner

@@ -24,7 +24,7 @@ from carrel.kernels.ctc_search import (
     Workspace,
     search_line,
 )
-from carrel.kernels.records import ARC, BROKEN, LINE, MEMO_BITS, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
+from carrel.kernels.records import ARC, BROKEN, LINE, MEMO, MEMO_BITS, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
@@ -92,7 +92,10 @@ def write_spans(
         end = first + 1
         held = False
         for t in range(first, after):
-            p = math.exp((logits[t, label] * rules.scale - work.frames[0, t]) / LOG2_E) * work.frames[1, t]
+            p = np.float64(logits[t, label])
+            if not rules.normalized:
+                p = math.exp((p * rules.scale - work.frames[0, t]) / LOG2_E)
+            p *= work.frames[1, t]
             blank = work.frames[2, t]
             own += p
             others += 1.0 - blank
@@ -229,6 +232,7 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         s.unknown,
         s.use_lexicon != 0,
         s.penalty,
+        s.normalized != 0,
     )
     language = Language(
         array_at(s.at_states, (s.states,), STATE),
@@ -250,7 +254,7 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_nodes, (nodes, 7), np.int32),
         array_at(m.at_factors, (nodes,), np.float64),
         array_at(m.at_marks, (2 * nodes, 2), np.int32),
-        array_at(m.at_masses, (7, s.width), np.float64),
+        array_at(m.at_masses, (8, s.width), np.float64),
         array_at(m.at_slots, (4, s.width), np.int32),
         array_at(m.at_pool, (s.width + pairs + PADDING,), np.float64),
         array_at(m.at_extensions, (pairs,), np.float64),
@@ -263,8 +267,7 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_levels, (3,), np.float64),
         array_at(m.at_levels, (3,), np.int64),
         array_at(m.at_frames, (3, m.longest), np.float64),
-        array_at(m.at_memo, (2, 1 << MEMO_BITS), np.int64),
-        array_at(m.at_memo_factors, (1 << MEMO_BITS,), np.float64),
+        array_at(m.at_memo, (1 << MEMO_BITS,), MEMO),
         array_at(m.at_chances, (2, m.longest), np.float64),
     )
     readings = array_at(m.at_readings, (count, s.alternatives), READING)
@@ -272,7 +275,8 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
     probabilities = array_at(m.at_certainties, (m.room,), np.float64)
     lines = array_at(at_lines, (count,), LINE)
     if rules.use_language:
-        work.memo[0] = -1  # it may hold steps of another language model
+        for place in range(1 << MEMO_BITS):  # it may hold steps of another language model
+            work.memo[place].key = -1  # type: ignore[attr-defined]
     used = np.int64(0)
     for n in range(count):
         logits = array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32)

@@ -9,22 +9,22 @@ continuous speech recognition using bi-directional recurrent DNNs", arXiv:1408.2
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
-from carrel.kernels.ctc_frames import candidates_of, next_offset
+from carrel.kernels.ctc_frames import candidates_of, candidates_of_shares, next_offset
 from carrel.kernels.records import BROKEN, MEMO_BITS, PADDING
 from carrel.kernels.vectors import count_reaching, lowest_bit, reaching_bits
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
 # rows of `masses`: of the prefix ending in a blank, in its last character, both; the same after the frame; the most that
-# the prefix and one more character could have, but for the character's probability
-BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND = range(7)
+# the prefix and one more character could have, but for the character's probability; the largest factor of that character
+BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND, CEILING = range(8)
 # rows of `slots`
 NODE, MARK, NEXT_MARK, FREE = range(4)
 # rows of `origins`
@@ -45,6 +45,7 @@ class Rules(NamedTuple):
     unknown: float
     use_lexicon: bool
     penalty: float
+    normalized: bool  # probabilities, no logits
 
 
 class Workspace(NamedTuple):
@@ -53,9 +54,11 @@ class Workspace(NamedTuple):
     nodes: NDArray[np.int32]  # (nodes, 7)
     factors: NDArray[np.float64]  # (nodes,)
     marks: NDArray[np.int32]  # (marks, 2): frame, mark before
-    masses: NDArray[np.float64]  # (7, width)
+    masses: NDArray[np.float64]  # (8, width)
     slots: NDArray[np.int32]  # (4, width)
-    pool: NDArray[np.float64]  # (width + width * classes + `PADDING`,): masses after the frame, of stays, then of extensions
+    pool: NDArray[
+        np.float64
+    ]  # (width + width * classes + `PADDING`,): masses after the frame, of stays, then of extensions
     extensions: NDArray[np.float64]  # (width * classes,): factor
     origins: NDArray[np.int32]  # (8, width * classes)
     taken: NDArray[np.uint8]  # (width * classes,)
@@ -66,8 +69,7 @@ class Workspace(NamedTuple):
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
     frames: NDArray[np.float64]  # (3, frames): offset, inverse sum of powers, probability of the blank
-    memo: NDArray[np.int64]  # (2, 2 ** MEMO_BITS): state and character of a step of the language model, state after it
-    memo_factors: NDArray[np.float64]  # (2 ** MEMO_BITS,)
+    memo: NDArray[np.void]  # (2 ** MEMO_BITS,) MEMO
     chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
 
 
@@ -78,11 +80,11 @@ def language_step_again(
     """`language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
     key = np.int64(state << 20 | label)
     place = np.int64(np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - MEMO_BITS))
-    if work.memo[0, place] != key:
+    record: Any = work.memo[place]
+    if record.key != key:
         factor, after = language_step(language, state, label, unknown)
-        work.memo[0, place], work.memo[1, place] = key, after
-        work.memo_factors[place] = factor
-    return work.memo_factors[place], work.memo[1, place]
+        record.key, record.factor, record.next = key, factor, after
+    return record.factor, np.int64(record.next)
 
 
 @inner
@@ -122,7 +124,7 @@ def choose_tries(work: Workspace, blank: int, count: int, least: float) -> np.in
 
 @inner
 def stay(
-    work: Workspace, rules: Rules, language: Language, occupied: int, frame: int, marks: int
+    work: Workspace, rules: Rules, occupied: int, frame: int, marks: int
 ) -> tuple[np.int64, int, float, float, float]:
     """Masses of the prefixes that stay: by a blank, by a repeat, and by the last character added to a parent in the beam.
 
@@ -161,9 +163,7 @@ def stay(
         work.pool[s] = total
         best = max(best, total)
         smallest = min(smallest, total)
-        bound = masses[TOTAL, s]
-        if rules.use_language:
-            bound *= language.states[nodes[node, CONTEXT]].bound  # type: ignore[attr-defined]
+        bound = masses[TOTAL, s] * masses[CEILING, s]
         masses[BOUND, s] = bound
         widest = max(widest, bound)
     return pairs, marks, best, smallest, widest
@@ -306,7 +306,15 @@ def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> Non
 
 @inner
 def settle(
-    work: Workspace, kept: int, free: int, occupied: int, nodes: int, marks: int, frame: int
+    work: Workspace,
+    rules: Rules,
+    language: Language,
+    kept: int,
+    free: int,
+    occupied: int,
+    nodes: int,
+    marks: int,
+    frame: int,
 ) -> tuple[int, int, int]:
     """Give the newcomers slots, freed ones first. Returns the numbers of occupied slots, nodes and marks."""
     masses, slots, origins = work.masses, work.slots, work.origins
@@ -331,9 +339,16 @@ def settle(
         marks += 1
         mass = work.pool[stays + e]
         masses[BLANK, s], masses[CHARACTER, s], masses[TOTAL, s] = 0.0, mass, mass
+        masses[CEILING, s] = ceiling_of(rules, language, np.int64(work.nodes[node, CONTEXT]))
     if free > 0:
         occupied = close_gaps(work, free, occupied)
     return occupied, nodes, marks
+
+
+@inner
+def ceiling_of(rules: Rules, language: Language, context: int) -> float:
+    """The largest factor of a character in a state of the language model."""
+    return np.float64(language.states[context].bound) if rules.use_language else 1.0  # type: ignore[attr-defined]
 
 
 @inner
@@ -347,7 +362,7 @@ def close_gaps(work: Workspace, free: int, occupied: int) -> int:
         if gap < occupied:
             last = occupied - 1
             masses[BLANK, gap], masses[CHARACTER, gap] = masses[BLANK, last], masses[CHARACTER, last]
-            masses[TOTAL, gap] = masses[TOTAL, last]
+            masses[TOTAL, gap], masses[CEILING, gap] = masses[TOTAL, last], masses[CEILING, last]
             slots[NODE, gap], slots[MARK, gap] = slots[NODE, last], slots[MARK, last]
             work.nodes[slots[NODE, gap], SLOT] = gap
             masses[TOTAL, last] = -1.0
@@ -368,7 +383,7 @@ def advance(
     frame: int,
 ) -> tuple[int, int, int, float]:
     """One frame with ``count`` candidates. Returns the numbers of occupied slots, nodes and marks, and the best mass."""
-    pairs, marks, best, smallest, widest = stay(work, rules, language, occupied, frame, marks)
+    pairs, marks, best, smallest, widest = stay(work, rules, occupied, frame, marks)
     cut = smallest if occupied == rules.width else 0.0
     cut = max(cut, best * rules.beam_threshold)
     # the margin is for rounding: division and multiplication must not disagree about the very best
@@ -390,7 +405,7 @@ def advance(
     # gathers what it needs from the slots, so it must come before they are written
     kept = keep_extensions(work, occupied, extensions, tie, level, room_for_new)
     free, room = keep_stays(work, occupied, tie, level, room)
-    occupied, nodes, marks = settle(work, kept, free, occupied, nodes, marks, frame)
+    occupied, nodes, marks = settle(work, rules, language, kept, free, occupied, nodes, marks, frame)
     return occupied, nodes, marks, best
 
 
@@ -432,22 +447,29 @@ def search_line(
     """
     start(work)
     work.nodes[0, CONTEXT] = first_context
+    work.masses[CEILING, 0] = ceiling_of(rules, language, first_context)
     bits = logits.view(np.int32)
     occupied, nodes, marks = np.int64(1), np.int64(1), np.int64(0)  # literals would compile everything below twice
     log_scale, by_blanks = 0.0, 1.0
     after_blank = False
     following = np.float64(0.0)
     for t in range(len(logits)):
-        count, offset, mass = candidates_of(
-            logits[t],
-            bits[t],
-            rules.scale,
-            following,
-            rules.threshold,
-            work.powers,
-            work.probabilities,
-            work.candidates,
-        )
+        if rules.normalized:
+            offset = 0.0
+            count, mass = candidates_of_shares(
+                logits[t], rules.threshold, work.powers, work.probabilities, work.candidates
+            )
+        else:
+            count, offset, mass = candidates_of(
+                logits[t],
+                bits[t],
+                rules.scale,
+                following,
+                rules.threshold,
+                work.powers,
+                work.probabilities,
+                work.candidates,
+            )
         if count == 0:
             return BROKEN, np.float64(t)
         following = next_offset(offset, mass)

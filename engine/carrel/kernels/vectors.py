@@ -6,7 +6,8 @@ nothing beyond the row is touched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -21,6 +22,8 @@ LANES = 16
 
 POLYNOMIAL = (1.3276472e-3, 9.6755419e-3, 5.5507131e-2, 2.4022120e-1, 6.9314694e-1, 1.0000001)
 """2 ** x for x in [-0.5, 0.5], the highest power first."""
+AHEAD = 512
+"""How many items before they are wanted a row is asked for."""
 LIMIT = 100.0
 ROUNDER = 1.5 * 2**23 + 127
 """Added to a float32 of at most `LIMIT`, it leaves the nearest whole number, plus 127, in the low bits of the sum."""
@@ -39,25 +42,27 @@ def powers_of(_context: Any, row: Any, scale: Any, offset: Any, powers: Any) -> 
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values, length = _memory_of(context, builder, signature, arguments, 0)
-        target, _ = _memory_of(context, builder, signature, arguments, 3)
+        row, powers = (_memory_of(context, builder, signature, arguments, i) for i in (0, 3))
         steps = _splat(builder, arguments[1]), _splat(builder, arguments[2])
-        total = cgutils.alloca_once_value(builder, _constant(0.0))
-
-        def add(place: Any, block: Any) -> None:
-            power = _power_of(builder, block, *steps)
-            builder.store(power, _block_at(builder, target, place), align=4)
-            builder.store(builder.fadd(builder.load(total), power), total)
-
-        rest = builder.urem(length, _size(LANES))
-        whole = builder.sub(length, rest)
-        with cgutils.for_range_slice(builder, _size(0), whole, _size(LANES), _size) as (place, _):
-            add(place, builder.load(_block_at(builder, values, place), align=4))
-        with builder.if_then(builder.icmp_unsigned("!=", rest, _size(0))):
-            add(whole, _load_first(builder, _block_at(builder, values, whole), rest))
-        return _sum_of(builder, builder.load(total))
+        return _summed(builder, row, powers[0], lambda block: _power_of(builder, block, *steps))
 
     return types.float32(row, types.float32, types.float32, powers), generate
+
+
+@extending.intrinsic
+def copy_of(_context: Any, row: Any, copy: Any) -> Any:
+    """Fill ``copy`` as `powers_of` does, with the row itself, NaN for what is below 0; return the sum."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, copy = (_memory_of(context, builder, signature, arguments, i) for i in (0, 1))
+
+        def checked(block: Any) -> Any:
+            below = builder.fcmp_ordered("<", block, _constant(0.0))
+            return builder.select(below, _constant(float("nan")), block)
+
+        return _summed(builder, row, copy[0], checked, 0.0)
+
+    return types.float32(row, copy), generate
 
 
 @extending.intrinsic
@@ -103,6 +108,36 @@ def lowest_bit(_context: Any, bits: Any) -> Any:
     return types.int64(types.int64), generate
 
 
+def _summed(
+    builder: Any, row: tuple[Any, Any], target: Any, change: Callable[[Any], Any], beyond: float = -math.inf
+) -> Any:
+    """Write the changed blocks of a row to ``target``, as if the row went on with ``beyond``, and return their sum."""
+    values, length = row
+    total = cgutils.alloca_once_value(builder, _constant(0.0))
+
+    def add(place: Any, block: Any) -> None:
+        changed = change(block)
+        builder.store(changed, _block_at(builder, target, place), align=4)
+        builder.store(builder.fadd(builder.load(total), changed), total)
+
+    rest = builder.urem(length, _size(LANES))
+    whole = builder.sub(length, rest)
+    with cgutils.for_range_slice(builder, _size(0), whole, _size(LANES), _size) as (place, _):
+        _prefetch(builder, values, builder.add(place, _size(AHEAD)))
+        add(place, builder.load(_block_at(builder, values, place), align=4))
+    with builder.if_then(builder.icmp_unsigned("!=", rest, _size(0))):
+        add(whole, _load_first(builder, _block_at(builder, values, whole), rest, beyond))
+    return _sum_of(builder, builder.load(total))
+
+
+def _prefetch(builder: Any, memory: Any, place: Any) -> None:
+    """Have an item brought near that is read soon; it may lie beyond all memory."""
+    pointer = _block_at(builder, memory, place)
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[_int32] * 3])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(prefetch, [pointer, _int32(0), _int32(3), _int32(1)])
+
+
 def _memory_of(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> tuple[Any, Any]:
     """Where an array's items lie, and how many there are."""
     array = arrayobj.make_array(signature.args[i])(context, builder, arguments[i])
@@ -127,12 +162,12 @@ def _first(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", ir.Constant(_sizes, list(range(LANES))), _splat(builder, count))
 
 
-def _load_first(builder: Any, pointer: Any, count: Any) -> Any:
-    """The first ``count`` items at a place, -inf behind them."""
+def _load_first(builder: Any, pointer: Any, count: Any, beyond: float) -> Any:
+    """The first ``count`` items at a place, ``beyond`` behind them."""
     mask = _first(builder, count)
     kind = ir.FunctionType(_floats, [pointer.type, _int32, mask.type, _floats])
     load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{LANES}f32.p0")
-    return builder.call(load, [pointer, _int32(4), mask, _constant(float("-inf"))])
+    return builder.call(load, [pointer, _int32(4), mask, _constant(beyond)])
 
 
 def _power_of(builder: Any, block: Any, scale: Any, offset: Any) -> Any:
