@@ -178,7 +178,7 @@ def write_reading(
     return length, total / max(length, 1)
 
 
-@inner(forceinline=False)
+@inner
 def read_line(
     logits: NDArray[np.float32],
     rules: Rules,
@@ -263,6 +263,7 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_probabilities, (s.classes,), np.float64),
         array_at(m.at_candidates, (s.classes,), np.int32),
         array_at(m.at_tries, (s.classes,), np.int32),
+        array_at(m.at_try_chances, (s.classes,), np.float64),
         array_at(m.at_powers, (padded,), np.float32),
         array_at(m.at_levels, (3,), np.float64),
         array_at(m.at_levels, (3,), np.int64),

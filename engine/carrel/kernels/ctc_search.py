@@ -29,6 +29,9 @@ BLANK, CHARACTER, TOTAL, NEXT_BLANK, NEXT_CHARACTER, NEXT_TOTAL, BOUND, CEILING 
 NODE, MARK, NEXT_MARK, FREE = range(4)
 # rows of `origins`
 FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR, KEPT = range(8)
+MANY = 8
+"""New prefixes, after which it is worth a look at how many masses are larger than the least so far."""
+TINY = 2.0**-1022
 SMALLEST = 1e-60
 """Masses are rescaled when the best falls under this."""
 
@@ -54,7 +57,7 @@ class Workspace(NamedTuple):
     nodes: NDArray[np.int32]  # (nodes, 7)
     factors: NDArray[np.float64]  # (nodes,)
     marks: NDArray[np.int32]  # (marks, 2): frame, mark before
-    masses: NDArray[np.float64]  # (8, width)
+    masses: NDArray[np.float64]  # (8, width), and `PADDING` more
     slots: NDArray[np.int32]  # (4, width)
     pool: NDArray[
         np.float64
@@ -65,6 +68,7 @@ class Workspace(NamedTuple):
     probabilities: NDArray[np.float64]  # (classes,)
     candidates: NDArray[np.int32]  # (classes,)
     tries: NDArray[np.int32]  # (classes,)
+    try_chances: NDArray[np.float64]  # (classes,): their probabilities
     powers: NDArray[np.float32]  # (classes, padded to a multiple of `PADDING`)
     levels: NDArray[np.float64]  # (3,)
     level_bits: NDArray[np.int64]  # the same memory
@@ -107,6 +111,7 @@ def choose_tries(work: Workspace, blank: int, count: int, least: float) -> np.in
 
     By insertion: there are few.
     """
+    tries, chances = work.tries, work.try_chances
     chosen = np.int64(0)
     for k in range(count):
         label = work.candidates[k]
@@ -114,10 +119,10 @@ def choose_tries(work: Workspace, blank: int, count: int, least: float) -> np.in
         if label == blank or probability < least:
             continue
         j = chosen
-        while j > 0 and work.probabilities[work.tries[j - 1]] < probability:
-            work.tries[j] = work.tries[j - 1]
+        while j > 0 and chances[j - 1] < probability:
+            tries[j], chances[j] = tries[j - 1], chances[j - 1]
             j -= 1
-        work.tries[j] = label
+        tries[j], chances[j] = label, probability
         chosen += 1
     return chosen
 
@@ -131,83 +136,47 @@ def stay(
     Pairs of slot and character that make such a prefix are noted in ``taken`` (and listed in ``origins[PAIR]``).
     Returns the numbers of pairs and marks, the best and the smallest mass, and the largest bound for new prefixes.
     """
-    masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
+    nodes, q, pool = work.nodes, work.probabilities, work.pool
+    blanks, characters, totals = work.masses[BLANK], work.masses[CHARACTER], work.masses[TOTAL]
+    next_blanks, next_characters = work.masses[NEXT_BLANK], work.masses[NEXT_CHARACTER]
+    bounds, ceilings = work.masses[BOUND], work.masses[CEILING]
+    slot_nodes, slot_marks, next_marks = work.slots[NODE], work.slots[MARK], work.slots[NEXT_MARK]
     classes = len(q)
+    q_blank = q[rules.blank]
     pairs = np.int64(0)
     best, smallest, widest = 0.0, np.inf, 0.0
     for s in range(occupied):
-        node = slots[NODE, s]
+        node = slot_nodes[s]
         label = nodes[node, LABEL]
-        by_blank = masses[TOTAL, s] * q[rules.blank]
+        by_blank = totals[s] * q_blank
         by_character = 0.0
-        slots[NEXT_MARK, s] = slots[MARK, s]
+        next_marks[s] = slot_marks[s]
         if label >= 0 and q[label] > 0.0:
-            by_character = masses[CHARACTER, s] * q[label]
+            by_character = characters[s] * q[label]
             parent = nodes[nodes[node, PARENT], SLOT]
             if parent >= 0:
-                repeat = nodes[slots[NODE, parent], LABEL] == label
-                source = masses[BLANK, parent] if repeat else masses[TOTAL, parent]
+                repeat = nodes[slot_nodes[parent], LABEL] == label
+                source = blanks[parent] if repeat else totals[parent]
                 merged = source * q[label] * work.factors[node]
                 work.taken[parent * classes + label] = 1
                 work.origins[PAIR, pairs] = parent * classes + label
                 pairs += 1
                 if merged > by_blank + by_character:
                     work.marks[marks, 0] = frame
-                    work.marks[marks, 1] = slots[MARK, parent]
-                    slots[NEXT_MARK, s] = marks
+                    work.marks[marks, 1] = slot_marks[parent]
+                    next_marks[s] = marks
                     marks += 1
                 by_character += merged
         total = by_blank + by_character
-        masses[NEXT_BLANK, s] = by_blank
-        masses[NEXT_CHARACTER, s] = by_character
-        work.pool[s] = total
+        next_blanks[s] = by_blank
+        next_characters[s] = by_character
+        pool[s] = total
         best = max(best, total)
         smallest = min(smallest, total)
-        bound = masses[TOTAL, s] * masses[CEILING, s]
-        masses[BOUND, s] = bound
+        bound = totals[s] * ceilings[s]
+        bounds[s] = bound
         widest = max(widest, bound)
     return pairs, marks, best, smallest, widest
-
-
-@inner
-def extend(
-    work: Workspace, rules: Rules, language: Language, trie: Trie, occupied: int, count: int, cut: float
-) -> tuple[int, float]:
-    """New prefixes with a mass of at least ``cut`` by the first ``count`` of ``tries``. Returns their number and the best mass."""
-    masses, slots, nodes, q = work.masses, work.slots, work.nodes, work.probabilities
-    fused = rules.use_language or rules.use_lexicon
-    classes = len(q)
-    extensions = 0
-    best = 0.0
-    for s in range(occupied):
-        node = np.int64(slots[NODE, s])
-        last = nodes[node, LABEL]
-        context, word = np.int64(nodes[node, CONTEXT]), np.int64(nodes[node, WORD])
-        total = masses[TOTAL, s]
-        bound = masses[BOUND, s]
-        for k in range(count):
-            label = np.int64(work.tries[k])
-            if bound * q[label] < cut:
-                break
-            if work.taken[s * classes + label]:
-                continue
-            mass = (masses[BLANK, s] if label == last else total) * q[label]
-            factor, to_context, to_word = 1.0, np.int64(0), np.int64(0)
-            if fused and mass > 0.0:
-                factor, to_context, to_word = step(work, rules, language, trie, context, word, label)
-                mass *= factor
-            if mass > 0.0 and mass >= cut:
-                work.pool[occupied + extensions] = mass
-                work.extensions[extensions] = factor
-                work.origins[FROM, extensions] = s
-                work.origins[BY, extensions] = label
-                work.origins[TO_CONTEXT, extensions] = to_context
-                work.origins[TO_WORD, extensions] = to_word
-                extensions += 1
-                if mass > best:
-                    best = mass
-                    cut = max(cut, best * rules.beam_threshold)
-    return extensions, best
 
 
 @inner
@@ -233,6 +202,81 @@ def level_of_best(work: Workspace, count: int, width: int, low: float, high: flo
 
 
 @inner
+def extend(
+    work: Workspace,
+    rules: Rules,
+    language: Language,
+    trie: Trie,
+    occupied: int,
+    count: int,
+    cut: float,
+    widest: float,
+    best: float,
+) -> tuple[int, float, float]:
+    """New prefixes with a mass of at least ``cut`` by the first ``count`` of ``tries``. Returns their number, the best mass
+    of the ``pool`` and the cut, which rises with the masses found: it never exceeds the smallest of the ``width`` best.
+    """
+    chances, bounds = work.try_chances, work.masses[BOUND]
+    extensions, seen = np.int64(0), np.int64(0)
+    for k in range(count):
+        if widest * chances[k] < cut:
+            break
+        if extensions - seen >= MANY and occupied + extensions > rules.width:
+            cut = max(cut, best * rules.beam_threshold, TINY)
+            if count_reaching(work.pool, occupied + extensions, cut) > rules.width:
+                cut = level_of_best(work, occupied + extensions, rules.width, cut, best)[0]
+            seen = extensions
+        # the margin is for rounding: division and multiplication must not disagree about what is just enough
+        least = cut / chances[k] * (1.0 - 1e-9)
+        for place in range(0, occupied, PADDING):
+            some = reaching_bits(bounds, place, least)
+            while some != 0:
+                s = place + lowest_bit(some)
+                some &= some - 1
+                if s >= occupied:
+                    break
+                mass = extend_slot(work, rules, language, trie, s, k, cut, occupied + extensions, extensions)
+                if mass >= cut and mass > 0.0:
+                    extensions += 1
+                    best = max(best, mass)
+    return extensions, best, cut
+
+
+@inner
+def extend_slot(
+    work: Workspace,
+    rules: Rules,
+    language: Language,
+    trie: Trie,
+    s: int,
+    k: int,
+    cut: float,
+    place: int,
+    e: int,
+) -> float:
+    """Note the prefix in slot ``s`` with the character ``tries[k]`` as extension ``e``, its mass at ``place`` in the pool.
+    Returns the mass, 0 where it is not looked into."""
+    label = np.int64(work.tries[k])
+    if work.taken[s * len(work.probabilities) + label]:
+        return 0.0
+    node = np.int64(work.slots[NODE, s])
+    repeat = label == work.nodes[node, LABEL]
+    mass = (work.masses[BLANK, s] if repeat else work.masses[TOTAL, s]) * work.try_chances[k]
+    factor = 1.0
+    if rules.use_language or rules.use_lexicon:
+        if mass * work.masses[CEILING, s] < cut or mass == 0.0:
+            return 0.0
+        context, word = np.int64(work.nodes[node, CONTEXT]), np.int64(work.nodes[node, WORD])
+        factor, context, word = step(work, rules, language, trie, context, word, label)
+        mass *= factor
+        work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e] = context, word
+    work.pool[place] = mass
+    work.extensions[e] = factor
+    work.origins[FROM, e], work.origins[BY, e] = s, label
+    return mass
+
+
+@inner
 def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
     """The node of a prefix and one more character; ``nodes``, the number there are, if it has to be made."""
     child = work.nodes[node, CHILD]
@@ -247,8 +291,10 @@ def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
 def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: int) -> tuple[int, int]:
     """Carry over the masses of the prefixes that reach ``level``, and up to ``room`` that reach ``tie``; free the other
     slots. Returns how many were freed and the room left."""
-    masses, slots = work.masses, work.slots
-    free = 0
+    blanks, characters, totals = work.masses[BLANK], work.masses[CHARACTER], work.masses[TOTAL]
+    next_blanks, next_characters = work.masses[NEXT_BLANK], work.masses[NEXT_CHARACTER]
+    slots, slot_marks, next_marks, frees = work.slots[NODE], work.slots[MARK], work.slots[NEXT_MARK], work.slots[FREE]
+    free = np.int64(0)
     for s in range(occupied):
         total = work.pool[s]
         kept = total >= level
@@ -256,14 +302,14 @@ def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: i
             kept = True
             room -= 1
         if kept:
-            masses[BLANK, s] = masses[NEXT_BLANK, s]
-            masses[CHARACTER, s] = masses[NEXT_CHARACTER, s]
-            masses[TOTAL, s] = total
-            slots[MARK, s] = slots[NEXT_MARK, s]
+            blanks[s] = next_blanks[s]
+            characters[s] = next_characters[s]
+            totals[s] = total
+            slot_marks[s] = next_marks[s]
         else:
-            work.nodes[slots[NODE, s], SLOT] = -1
-            masses[TOTAL, s] = -1.0
-            slots[FREE, free] = s
+            work.nodes[slots[s], SLOT] = -1
+            totals[s] = -1.0
+            frees[free] = s
             free += 1
     return free, room
 
@@ -294,12 +340,13 @@ def keep_extensions(work: Workspace, occupied: int, extensions: int, tie: float,
 
 
 @inner
-def new_node(work: Workspace, node: int, parent: int, label: int, e: int) -> None:
+def new_node(work: Workspace, fused: bool, node: int, parent: int, label: int, e: int) -> None:
     """Make the node of extension ``e``: a child of ``parent``."""
     record = work.nodes[node]
     record[PARENT], record[LABEL] = parent, label
     record[CHILD], record[SIBLING] = -1, work.nodes[parent, CHILD]
-    record[CONTEXT], record[WORD] = work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e]
+    if fused:
+        record[CONTEXT], record[WORD] = work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e]
     work.nodes[parent, CHILD] = node
     work.factors[node] = work.extensions[e]
 
@@ -319,6 +366,7 @@ def settle(
     """Give the newcomers slots, freed ones first. Returns the numbers of occupied slots, nodes and marks."""
     masses, slots, origins = work.masses, work.slots, work.origins
     stays = occupied
+    fused = rules.use_language or rules.use_lexicon
     for k in range(kept):
         e = np.int64(origins[KEPT, k])
         if free > 0:
@@ -330,7 +378,7 @@ def settle(
         parent, label = np.int64(origins[TO_NODE, k]), np.int64(origins[BY, e])
         node = child_of(work, parent, label, nodes)
         if node == nodes:
-            new_node(work, node, parent, label, e)
+            new_node(work, fused, node, parent, label, e)
             nodes += 1
         work.nodes[node, SLOT] = s
         work.marks[marks, 0] = frame
@@ -348,7 +396,9 @@ def settle(
 @inner
 def ceiling_of(rules: Rules, language: Language, context: int) -> float:
     """The largest factor of a character in a state of the language model."""
-    return np.float64(language.states[context].bound) if rules.use_language else 1.0  # type: ignore[attr-defined]
+    if not rules.use_language:
+        return 1.0
+    return np.float64(language.states[context].bound)  # type: ignore[attr-defined]
 
 
 @inner
@@ -388,11 +438,10 @@ def advance(
     cut = max(cut, best * rules.beam_threshold)
     # the margin is for rounding: division and multiplication must not disagree about the very best
     tries = choose_tries(work, rules.blank, count, cut / widest * (1.0 - 1e-9) if widest > 0.0 else np.inf)
-    extensions, best_extension = extend(work, rules, language, trie, occupied, tries, cut)
+    extensions, best, cut = extend(work, rules, language, trie, occupied, tries, cut, widest, best)
     for pair in range(pairs):
         work.taken[work.origins[PAIR, pair]] = 0
-    best = max(best, best_extension)
-    level = max(best * rules.beam_threshold, cut, np.finfo(np.float64).tiny)
+    level = max(best * rules.beam_threshold, cut, TINY)
     tie = level
     room = room_for_new = np.int64(0)
     together = occupied + extensions
@@ -437,7 +486,7 @@ def start(work: Workspace) -> None:
     work.slots[NODE, 0], work.slots[MARK, 0] = 0, -1
 
 
-@inner(forceinline=False)
+@inner
 def search_line(
     logits: NDArray[np.float32], rules: Rules, language: Language, trie: Trie, first_context: int, work: Workspace
 ) -> tuple[int, float]:

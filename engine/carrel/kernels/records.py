@@ -78,6 +78,7 @@ MEMORY = np.dtype(
         "at_probabilities",
         "at_candidates",
         "at_tries",
+        "at_try_chances",
         "at_powers",
         "at_levels",
         "at_frames",
