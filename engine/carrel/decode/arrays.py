@@ -76,6 +76,6 @@ def scratch_for(width: int, classes: int, longest: int) -> dict[str, NDArray[Any
         "powers": np.zeros(padded, np.float32),
         "levels": np.empty(3, np.float64),
         "frames": np.empty((3, longest), np.float64),
-        "memo": np.empty(1 << MEMO_BITS, MEMO),
+        "memo": np.zeros(1 << MEMO_BITS, MEMO),
         "chances": np.empty((2, longest), np.float64),
     }

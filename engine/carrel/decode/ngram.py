@@ -36,6 +36,7 @@ HEADER = np.dtype(
 STATE_ON_DISK = np.dtype([("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4")])
 ARC_ON_DISK = np.dtype([("score", "<f4"), ("next", "<u4")])
 LINE_END = "\n"
+MOST_STATES = 1 << 24  # the search packs a state into so many bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +152,7 @@ def _check(model: NgramModel, name: str) -> None:
     states, arcs = model.states, model.arcs
     first = states["first"].astype(np.int64)
     sound = (
-        len(states) > 0
+        0 < len(states) < MOST_STATES
         and len(set(model.symbols)) == len(model.symbols) <= 256
         and LINE_END in model.symbols
         and model.start < len(states)

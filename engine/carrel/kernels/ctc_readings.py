@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from carrel.kernels.records import ARC, BROKEN, LINE, MEMO, MEMO_BITS, MEMORY, N
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
+MOST_CALLS = 1 << 19
+"""Numbers of calls go into the keys of the memo."""
 
 
 @inner
@@ -218,10 +221,22 @@ def read_line(
     return used
 
 
+@inner
+def begin_call(memory: Any) -> None:
+    """Number the call: steps that the memo holds may be those of another language model, and carry an older number."""
+    memory.calls += 1
+    if memory.calls == MOST_CALLS:
+        memory.calls = 1
+        memo = array_at(memory.at_memo, (1 << MEMO_BITS,), MEMO)
+        for place in range(1 << MEMO_BITS):
+            memo[place].key = 0  # type: ignore[attr-defined]
+
+
 def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> None:
     """Read ``count`` lines; at the addresses lie `SETTINGS`, `MEMORY` and records `LINE`."""
     s = array_at(at_settings, (1,), SETTINGS)[0]
     m = array_at(at_memory, (1,), MEMORY)[0]
+    begin_call(m)
     rules = Rules(
         s.blank,
         s.width,
@@ -269,15 +284,13 @@ def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> N
         array_at(m.at_levels, (3,), np.int64),
         array_at(m.at_frames, (3, m.longest), np.float64),
         array_at(m.at_memo, (1 << MEMO_BITS,), MEMO),
+        np.int64(m.calls << 44),
         array_at(m.at_chances, (2, m.longest), np.float64),
     )
     readings = array_at(m.at_readings, (count, s.alternatives), READING)
     characters = array_at(m.at_characters, (3, m.room), np.int32)
     probabilities = array_at(m.at_certainties, (m.room,), np.float64)
     lines = array_at(at_lines, (count,), LINE)
-    if rules.use_language:
-        for place in range(1 << MEMO_BITS):  # it may hold steps of another language model
-            work.memo[place].key = -1  # type: ignore[attr-defined]
     used = np.int64(0)
     for n in range(count):
         logits = array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32)

@@ -18,7 +18,7 @@ from carrel.kernels.compiled import inner
 from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
 from carrel.kernels.ctc_frames import candidates_of, candidates_of_shares, next_offset
 from carrel.kernels.records import BROKEN, MEMO_BITS, PADDING
-from carrel.kernels.vectors import count_reaching, lowest_bit, reaching_bits
+from carrel.kernels.vectors import count_reaching, lowest_bit, prefetch, reaching_bits
 
 # columns of `nodes`
 PARENT, LABEL, CHILD, SIBLING, SLOT, CONTEXT, WORD = range(7)
@@ -74,6 +74,7 @@ class Workspace(NamedTuple):
     level_bits: NDArray[np.int64]  # the same memory
     frames: NDArray[np.float64]  # (3, frames): offset, inverse sum of powers, probability of the blank
     memo: NDArray[np.void]  # (2 ** MEMO_BITS,) MEMO
+    memo_key: np.int64  # the call's part of the keys in it
     chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
 
 
@@ -82,12 +83,13 @@ def language_step_again(
     work: Workspace, language: Language, state: int, label: int, unknown: float
 ) -> tuple[float, int]:
     """`language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
-    key = np.int64(state << 20 | label)
+    key = work.memo_key | np.int64(state << 20 | label)
     place = np.int64(np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - MEMO_BITS))
     record: Any = work.memo[place]
     if record.key != key:
         factor, after = language_step(language, state, label, unknown)
         record.key, record.factor, record.next = key, factor, after
+        prefetch(language.states, np.int64(after))
     return record.factor, np.int64(record.next)
 
 
@@ -395,10 +397,13 @@ def settle(
 
 @inner
 def ceiling_of(rules: Rules, language: Language, context: int) -> float:
-    """The largest factor of a character in a state of the language model."""
+    """The largest factor of a character in a state of the language model, whose n-grams will be looked at next."""
     if not rules.use_language:
         return 1.0
-    return np.float64(language.states[context].bound)  # type: ignore[attr-defined]
+    record: Any = language.states[context]
+    prefetch(language.arc_symbols, np.int64(record.first))
+    prefetch(language.arcs, np.int64(record.first))
+    return np.float64(record.bound)
 
 
 @inner

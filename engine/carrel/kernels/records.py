@@ -26,10 +26,10 @@ READING = np.dtype([("length", "<i8"), ("score", "<f8"), ("confidence", "<f8")])
 NONE, BROKEN = -1, -2
 
 
-MEMO_BITS = 12
+MEMO_BITS = 14
 """Logarithm of the number of steps of a language model that are remembered."""
 MEMO = np.dtype([("key", "<i8"), ("factor", "<f4"), ("next", "<i4")])
-"""A step of a language model that is remembered: state and class, its factor, the state after it."""
+"""A step of a language model that is remembered: call, state and class, its factor, the state after it."""
 TOLERANCE = 0.01
 """By how much the probabilities of a frame may miss a sum of 1."""
 PADDING = 64
@@ -65,6 +65,7 @@ MEMORY = np.dtype(
     _numbers(
         "longest",  # frames of a line
         "room",  # characters of all readings of a call
+        "calls",  # so far
         # scratch memory, see `carrel.decode.arrays`
         "at_nodes",
         "at_factors",

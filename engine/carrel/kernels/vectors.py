@@ -99,6 +99,18 @@ def count_reaching(_context: Any, values: Any, count: Any, level: Any) -> Any:
 
 
 @extending.intrinsic
+def prefetch(_context: Any, array: Any, place: Any) -> Any:
+    """Have an item of an array brought near that is wanted soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory, _ = _memory_of(context, builder, signature, arguments, 0)
+        _bring_near(builder, builder.gep(memory, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@extending.intrinsic
 def lowest_bit(_context: Any, bits: Any) -> Any:
     """Place of the lowest bit that is set, of an integer other than 0."""
 
@@ -123,19 +135,19 @@ def _summed(
     rest = builder.urem(length, _size(LANES))
     whole = builder.sub(length, rest)
     with cgutils.for_range_slice(builder, _size(0), whole, _size(LANES), _size) as (place, _):
-        _prefetch(builder, values, builder.add(place, _size(AHEAD)))
+        _bring_near(builder, builder.gep(values, [builder.add(place, _size(AHEAD))]))
         add(place, builder.load(_block_at(builder, values, place), align=4))
     with builder.if_then(builder.icmp_unsigned("!=", rest, _size(0))):
         add(whole, _load_first(builder, _block_at(builder, values, whole), rest, beyond))
     return _sum_of(builder, builder.load(total))
 
 
-def _prefetch(builder: Any, memory: Any, place: Any) -> None:
-    """Have an item brought near that is read soon; it may lie beyond all memory."""
-    pointer = _block_at(builder, memory, place)
-    kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[_int32] * 3])
-    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(prefetch, [pointer, _int32(0), _int32(3), _int32(1)])
+def _bring_near(builder: Any, pointer: Any) -> None:
+    """Ask for what lies there, if anything does."""
+    bytes_at = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [bytes_at.type, *[_int32] * 3])
+    ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(ask, [bytes_at, _int32(0), _int32(3), _int32(1)])
 
 
 def _memory_of(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> tuple[Any, Any]:
