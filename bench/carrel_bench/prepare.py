@@ -239,8 +239,10 @@ def _in_threads(step: str, run: Callable[[int], Gray], repeats: int, threads: in
 
 
 def _versions() -> dict[str, str]:
-    own = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "opencv-python-headless")}
-    return own | dict(package.split("==") for package in PACKAGES[1:])
+    found = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "opencv-python-headless")}
+    for package in PACKAGES[1:]:
+        name, _, found[name] = package.partition("==")
+    return found
 
 
 def _print(timings: list[Timing], copy_ms: float, spread: list[InThreads], page: Gray) -> None:

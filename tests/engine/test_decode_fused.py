@@ -169,3 +169,19 @@ def test_refuses_what_does_not_fit(model: NgramModel) -> None:
         Lexicon(["xyz", ""], ALPHABET)
     with pytest.raises(UsageError, match="blank is class 9"):
         Language(model, ALPHABET, blank=9)
+
+
+def test_every_symbol_of_a_large_alphabet_is_found() -> None:
+    rng = np.random.default_rng(6)
+    alphabet = "".join(map(chr, range(33, 123)))  # more than are looked through at once
+    model = build(["".join(rng.choice(list(alphabet), 40)) for _ in range(300)], order=3, threshold=0.0)
+    language, options = Language(model, alphabet), DecodeOptions(language_weight=1.0)
+    for _ in range(20):
+        text = rng.permutation(90)[:40]
+        logits = np.zeros((80, 91), np.float32)
+        logits[::2, 0] = 40.0
+        logits[np.arange(1, 80, 2), text + 1] = 40.0
+        (reading,) = beam_search(logits, options, language)
+        assert reading.classes == tuple((text + 1).tolist())
+        expected = model.score("".join(alphabet[c] for c in text)) * math.log(10)
+        assert reading.log_score == pytest.approx(expected, rel=1e-5)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import ModelError, UsageError
-from carrel.kernels.records import ARC, STATE
+from carrel.kernels.records import ARC, STATE, SYMBOLS_AT_ONCE
 
 MAGIC = b"CARRELNG"
 VERSION = 1
@@ -91,7 +91,7 @@ class Factors:
 
     states: NDArray[np.void]  # (states + 1,) STATE
     arcs: NDArray[np.void]  # (arcs,) ARC
-    arc_symbols: NDArray[np.uint8]
+    arc_symbols: NDArray[np.uint8]  # (arcs + SYMBOLS_AT_ONCE,)
     numbers: NDArray[np.int32]  # (classes + 1,) symbol of each class, then of the line's end; -1 unknown
     start: int
     unknown: float
@@ -209,7 +209,8 @@ class Language:
         bits = np.left_shift(np.uint64(1), (model.arc_symbols & 63).astype(np.uint64))
         states["filter"][:-1] = np.bitwise_or.reduceat(bits, first)
         states["bound"][:-1] = _bounds(states[:-1], np.maximum.reduceat(arcs["factor"], first), unknown)
-        return Factors(states, arcs, model.arc_symbols.copy(), self._numbers, model.start, unknown)
+        symbols = np.concatenate([model.arc_symbols, np.zeros(SYMBOLS_AT_ONCE, np.uint8)])
+        return Factors(states, arcs, symbols, self._numbers, model.start, unknown)
 
 
 def _bounds(states: NDArray[np.void], of_arcs: NDArray[np.float32], unknown: float) -> NDArray[np.float32]:

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
 from carrel.kernels.records import SEPARATOR
+from carrel.kernels.vectors import find_symbol
 
 OUTSIDE = -1
-SCAN = 12
-"""Arcs up to this number are searched one by one."""
 
 
 class Language(NamedTuple):
@@ -40,24 +39,6 @@ class Trie(NamedTuple):
 
 
 @inner
-def find(symbols: NDArray[np.uint8], first: int, end: int, symbol: int) -> int:
-    """Place of ``symbol`` in ``symbols[first:end]``, sorted ascending; -1 if it is not there."""
-    if end - first <= SCAN:
-        for arc in range(first, end):
-            if symbols[arc] == symbol:
-                return arc
-        return -1
-    end_of_range = end
-    while first < end:
-        middle = (first + end) >> 1
-        if symbols[middle] < symbol:
-            first = middle + 1
-        else:
-            end = middle
-    return first if first < end_of_range and symbols[first] == symbol else -1
-
-
-@inner
 def language_step(language: Language, state: int, label: int, unknown: float) -> tuple[float, int]:
     """Factor of class ``label`` in a state, and the next state. Unknown classes cost ``unknown`` and forget the context."""
     symbol = language.symbols[label]
@@ -69,7 +50,7 @@ def language_step(language: Language, state: int, label: int, unknown: float) ->
         record = language.states[state]
         if record.filter & bit:  # type: ignore[attr-defined]
             end = np.int64(language.states[state + 1].first)  # type: ignore[attr-defined]
-            arc = find(language.arc_symbols, np.int64(record.first), end, symbol)  # type: ignore[attr-defined]
+            arc = find_symbol(language.arc_symbols, np.int64(record.first), end, symbol)  # type: ignore[attr-defined]
             if arc >= 0:
                 return factor * language.arcs[arc].factor, np.int64(language.arcs[arc].next)  # type: ignore[attr-defined]
         if state == 0:

@@ -90,7 +90,7 @@ def language_step_again(
         factor, after = language_step(language, state, label, unknown)
         record.key, record.factor, record.next = key, factor, after
         prefetch(language.states, np.int64(after))
-    return record.factor, np.int64(record.next)
+    return record.factor, np.int64(record.next)  # type: ignore[return-value]
 
 
 @inner
@@ -241,7 +241,7 @@ def extend(
                 if mass >= cut and mass > 0.0:
                     extensions += 1
                     best = max(best, mass)
-    return extensions, best, cut
+    return extensions, best, cut  # type: ignore[return-value]
 
 
 @inner
@@ -313,7 +313,7 @@ def keep_stays(work: Workspace, occupied: int, tie: float, level: float, room: i
             totals[s] = -1.0
             frees[free] = s
             free += 1
-    return free, room
+    return free, room  # type: ignore[return-value]
 
 
 @inner

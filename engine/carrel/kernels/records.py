@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_char
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,14 @@ READING = np.dtype([("length", "<i8"), ("score", "<f8"), ("confidence", "<f8")])
 NONE, BROKEN = -1, -2
 
 
-MEMO_BITS = 14
+MEMO_BITS = 13
 """Logarithm of the number of steps of a language model that are remembered."""
 MEMO = np.dtype([("key", "<i8"), ("factor", "<f4"), ("next", "<i4")])
 """A step of a language model that is remembered: call, state and class, its factor, the state after it."""
 TOLERANCE = 0.01
 """By how much the probabilities of a frame may miss a sum of 1."""
+SYMBOLS_AT_ONCE = 32
+"""The symbols of n-grams are looked through so many at a time: there are as many more behind the last."""
 PADDING = 64
 """Powers are compared so many at a time: a row of them is padded to a multiple of this."""
 
@@ -97,6 +100,7 @@ MEMORY = np.dtype(
 def address_of(array: NDArray[np.generic]) -> int:
     """Where an array's memory begins; whoever uses this keeps the array."""
     try:
-        return addressof(c_char.from_buffer(array))  # three times as fast
+        memory: Any = array
+        return addressof(c_char.from_buffer(memory))  # three times as fast
     except (TypeError, ValueError):  # read only; empty or not contiguous
         return array.ctypes.data

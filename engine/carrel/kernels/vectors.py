@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.np import arrayobj
 
 from carrel.kernels.compiled import extending
-from carrel.kernels.records import PADDING
+from carrel.kernels.records import PADDING, SYMBOLS_AT_ONCE
 
 LANES = 16
 
@@ -96,6 +96,28 @@ def count_reaching(_context: Any, values: Any, count: Any, level: Any) -> Any:
         return builder.load(total)
 
     return types.int64(values, types.int64, types.float64), generate
+
+
+@extending.intrinsic
+def find_symbol(_context: Any, symbols: Any, first: Any, end: Any, symbol: Any) -> Any:
+    """Place of a byte in ``symbols[first:end]``, -1 if it is not there; there is memory for `SYMBOLS_AT_ONCE` more."""
+    byte, bits = ir.IntType(8), ir.IntType(SYMBOLS_AT_ONCE)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory, _ = _memory_of(context, builder, signature, arguments, 0)
+        wanted = _splat(builder, builder.trunc(arguments[3], byte), SYMBOLS_AT_ONCE)
+        found = cgutils.alloca_once_value(builder, _size(-1))
+        step = _size(SYMBOLS_AT_ONCE)
+        with cgutils.for_range_slice(builder, arguments[1], arguments[2], step, _size) as (place, _):
+            block = builder.load(_block_at(builder, memory, place, wanted.type), align=1)
+            same = builder.zext(builder.bitcast(builder.icmp_unsigned("==", block, wanted), bits), _size)
+            at = builder.add(place, builder.cttz(same, ir.Constant(ir.IntType(1), 0)))
+            inside = builder.icmp_signed("<", at, arguments[2])
+            with builder.if_then(builder.and_(inside, builder.icmp_unsigned("!=", same, _size(0)))):
+                builder.store(at, found)
+        return builder.load(found)
+
+    return types.int64(symbols, types.int64, types.int64, types.int64), generate
 
 
 @extending.intrinsic
