@@ -221,7 +221,6 @@ def measure_threads(page: Gray, repeats: int, threads: int) -> list[InThreads]:
     gain = (255 / paper).astype(np.float32)
     steps: dict[str, Callable[[int], Gray]] = {
         "flatten, compiled": lambda n: kernels.flatten(page, gain, cell_px, n),
-        "flatten (default)": lambda n: prepare.flatten(page, n),
         "sauvola, compiled": lambda n: kernels.sauvola(page, WINDOW, K, threads=n),
     }
     return [_in_threads(step, run, repeats, threads) for step, run in steps.items()]

@@ -86,8 +86,7 @@ class Reader:
         Lines are found on the prepared page but read from the scan itself: flattening and turning cost detail.
         """
         gray, to_scan = turned(scan.gray, quarters) if quarters else (scan.gray, np.eye(2, 3))
-        options = self.options
-        prepared = prepare(gray, whiten=options.flatten, deskew=options.deskew, threads=self.threads)
+        prepared = prepare(gray, whiten=self.options.flatten, deskew=self.options.deskew)
         found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
         missed = round(uncovered_ink(prepared.gray, found), 4)
         moved = [region.moved(prepared.to_scan).moved(to_scan) for region in found]

@@ -8,8 +8,6 @@ ICPR 1986).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +46,7 @@ class Prepared:
     to_scan: NDArray[np.float64]
 
 
-def prepare(gray: NDArray[np.uint8], *, whiten: bool = True, deskew: bool = True, threads: int = 1) -> Prepared:
+def prepare(gray: NDArray[np.uint8], *, whiten: bool = True, deskew: bool = True) -> Prepared:
     """Whiten the paper and level the lines.
 
     Parameters
@@ -59,11 +57,9 @@ def prepare(gray: NDArray[np.uint8], *, whiten: bool = True, deskew: bool = True
         Divide by the paper's brightness.
     deskew
         Turn the page where its lines slope by at least 0.15 degrees.
-    threads
-        Among which rows are split while the paper is divided out; the page is the same for any number.
     """
     gray = _checked(gray)
-    flat = flatten(gray, threads) if whiten else gray
+    flat = flatten(gray) if whiten else gray
     skew_degrees = estimate_skew(flat) if deskew else 0.0
     if abs(skew_degrees) < LEAST_SKEW_DEGREES:
         return Prepared(flat, 0.0, np.eye(2, 3))
@@ -86,11 +82,11 @@ def turned(gray: NDArray[np.uint8], quarters: int) -> tuple[NDArray[np.uint8], N
     return np.ascontiguousarray(np.rot90(gray, quarters)), np.array(maps[quarters], np.float64)
 
 
-def flatten(gray: NDArray[np.uint8], threads: int = 1) -> NDArray[np.uint8]:
+def flatten(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Divide by the paper's brightness, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
     gray = _checked(gray)
     paper, cell_px = paper_of(gray)
-    return _divided(gray, paper, cell_px, threads)
+    return _divided(gray, paper, cell_px)
 
 
 def paper_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -122,6 +118,7 @@ def binarize(gray: NDArray[np.uint8], threads: int = 1) -> NDArray[np.uint8]:
     """Sauvola's threshold: 0 where there is ink, 255 elsewhere; uint8, (h, w) in and out.
 
     The window is 1/40 of the shorter side, k = 0.2, R = 128. doi:10.1016/S0031-3203(99)00055-2
+    Rows are split among the threads; the result is the same for any number.
     """
     from carrel.kernels import prepare as kernels
 
@@ -199,7 +196,7 @@ def _filled(envelope: NDArray[np.uint8], shows: NDArray[np.bool_], usual: float)
     return np.where(shows, envelope, np.rint(around)).astype(np.uint8)
 
 
-def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int, threads: int) -> NDArray[np.uint8]:
+def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int) -> NDArray[np.uint8]:
     """Divide by the paper, linear between the middles of cells; a strip of rows at a time stays in the cache."""
     import cv2
 
@@ -208,25 +205,13 @@ def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int, th
     right = -(-width // cell_px) - paper.shape[1]
     paper = np.asarray(cv2.copyMakeBorder(paper, 1, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     flat = np.empty_like(gray)
-
-    def divide(first: int) -> None:
+    for first in range(0, paper.shape[0] - 2, _STRIP_CELLS):
         cells = paper[first : first + _STRIP_CELLS + 2]
         wide = cv2.resize(cells, None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
         rows = slice(first * cell_px, min((first + _STRIP_CELLS) * cell_px, height))
         near = wide[cell_px : cell_px + rows.stop - rows.start, :width]
         cv2.divide(gray[rows], near, flat[rows], scale=255.0)
-
-    _for_each(range(0, paper.shape[0] - 2, _STRIP_CELLS), divide, threads)
     return flat
-
-
-def _for_each(firsts: range, work: Callable[[int], None], threads: int) -> None:
-    if min(threads, len(firsts)) > 1:
-        with ThreadPoolExecutor(threads, "carrel-rows") as pool:
-            list(pool.map(work, firsts))
-        return
-    for first in firsts:
-        work(first)
 
 
 def _ink_strips(small: NDArray[np.uint8]) -> NDArray[np.float32]:
