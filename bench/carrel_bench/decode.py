@@ -19,7 +19,7 @@ import statistics
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from importlib import resources
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -135,6 +135,21 @@ def _show(kind: str, row: Row) -> None:
     print(f"{kind:18} x{row['sharpness']} width {row['width']:3} {json.dumps(shown)}", flush=True)
 
 
+def figures(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """The medians of `compare` by what was measured."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if "width" not in row:
+            found[f"x{row['sharpness']}"] = {"language model overhead": row["language_model_overhead"]}
+            continue
+        kind = "language model" if row["model"] else "single" if row.get("single") else "batch"
+        given = f" from {row['given']}" if "given" in row else ""
+        times = {f"{name} us/line": value for name, value in row["us_per_line"].items()}
+        ratios = {f"ratio of {name}": value for name, value in row["ratio"].items()}
+        found[f"{kind}{given} x{row['sharpness']} width {row['width']}"] = times | ratios
+    return found
+
+
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
     from carrel.backends.ort import OrtBackend
@@ -179,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     parser.add_argument("--out", type=Path, help="write all figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the medians by name; the rows go to standard error")
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         logits = options.logits or Path(folder) / "logits.npz"
@@ -191,8 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_arpa(read_ngrams(ngrams), arpa, SPACE)
         workers = open_workers(stack, logits, ngrams, arpa, options.peers)
         count = min(options.lines, len(np.load(logits)["frames"]))
-        print(json.dumps(machine()))
-        rows = compare(workers, options.rounds, range(count))
+        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            print(json.dumps(machine()))
+            rows = compare(workers, options.rounds, range(count))
+    if options.json:
+        print(json.dumps(figures(rows)))
     if options.out:
         options.out.write_text(
             json.dumps({"machine": machine(), "packages": PACKAGES, "rows": rows}, indent=1), "utf-8"

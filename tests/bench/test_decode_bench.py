@@ -55,6 +55,9 @@ def test_the_bench_measures_carrel_where_there_are_no_peers(
     assert {row["width"] for row in batches} == set(decode.WIDTHS)
     assert all(row["us_per_line"]["carrel"] > 0 for row in batches)
     assert "language_model_overhead" in capsys.readouterr().out
+    found = decode.figures(json.loads(out.read_text("utf-8"))["rows"])
+    assert found["batch from probabilities x1.0 width 25"]["carrel us/line"] > 0
+    assert found["x0.6"]["language model overhead"] > 0
 
 
 @pytest.mark.parametrize("width", [5, 25])
