@@ -12,6 +12,7 @@ from typing import Any
 from carrel_bench.figures import Figure, warn
 
 LINES, PAGES = "lines", "pages"
+LONGEST_TABLE = 30
 DATA = {
     "pages": PAGES,
     "lines": LINES,
@@ -50,7 +51,11 @@ def measure(name: str, data: Path | None, interpreter: Path | None = None) -> It
 
 
 def numbers(tree: Any, path: Sequence[str] = ()) -> Iterator[tuple[list[str], float]]:
-    """The numbers of a JSON value with the names that lead to them, at least two; tables of single pages are left out."""
+    """The numbers of a JSON value with the names that lead to them, at least two; rows of a table are named by their texts,
+    long tables are left out."""
+    if isinstance(tree, list) and len(tree) <= LONGEST_TABLE:  # pyright: ignore[reportUnknownArgumentType]
+        texts = [[v for v in row.values() if isinstance(v, str)] for row in tree if isinstance(row, dict)]
+        tree = {" ".join(names): row for names, row in zip(texts, tree, strict=False) if names}
     if isinstance(tree, dict):
         for key, value in tree.items():  # pyright: ignore[reportUnknownVariableType]
             yield from numbers(value, [*path, str(key)])  # pyright: ignore[reportUnknownArgumentType]

@@ -34,6 +34,7 @@ def test_figures_add_up_and_are_compared() -> None:
     figures = summarize(rows)
     values = {(f.name, f.case): f.value for f in figures}
     assert values["CER", "p"] == pytest.approx(0.01) and values["CER", "q"] == pytest.approx(0.01)
+    assert values["CPU s", "p"] == 3.0 and values["CPU s", "q"] == 1.0
     assert values["cold start to the first page, s", ""] == 3.0 and values["warm s/page", ""] == 1.5
     assert (values["CPU s/page, least", ""], values["lines/s", ""]) == (1.0, 7.5)
     assert "| CER, p | 1.00% |" in markdown(figures)
@@ -103,3 +104,6 @@ def test_sizes_name_what_is_installed() -> None:
 def test_numbers_of_another_bench_are_named_by_the_way_to_them() -> None:
     tree = {"lines": 3, "runs": {"int8": {"cer": 0.5, "good": True, "rows": [1]}}, "machine": {"load": "1"}}
     assert list(numbers(tree)) == [(["carrel", "lines"], 3.0), (["runs", "int8", "cer"], 0.5)]
+    rows = {"rows": [{"kernels": "cached", "import_s": 0.1, "numba": False}, {"kernels": "built", "import_s": 0.2}]}
+    assert list(numbers(rows)) == [(["rows", "cached", "import_s"], 0.1), (["rows", "built", "import_s"], 0.2)]
+    assert not list(numbers({"pages": [{"page": "p", "cer": 0.1}] * 100}))
