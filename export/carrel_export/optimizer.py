@@ -1,4 +1,6 @@
-"""Muon for weight matrices, AdamW for everything else, in one optimizer.
+"""What all trainings share: the optimizer, its learning rate over time, and the average of the weights.
+
+The optimizer steps weight matrices by Muon and everything else by AdamW.
 
 Muon replaces the momentum of a matrix by the nearest orthogonal one, so that all its directions learn alike. After
 J. Liu et al., "Muon is Scalable for LLM Training", 2025, doi:10.48550/arXiv.2502.16982, whose scaling by the longer side
@@ -79,3 +81,19 @@ class MuonAdamW(torch.optim.Optimizer):
         n = float(state["step"])
         deviation = (state["square"] / (1 - beta_square**n)).sqrt_().add_(1e-8)
         return state["mean"].div(deviation).div_(1 - beta**n)
+
+
+def cosine_rate(highest: float, step: int, warmup_steps: int, progress: float) -> float:
+    """Learning rate at ``step``: rises linearly, then falls by a cosine to almost 0 at ``progress`` 1."""
+    return highest * min(1.0, (step + 1) / warmup_steps) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
+    """Move the moving ``average`` of the weights towards ``network``; the first steps count more."""
+    decay = min(decay, (1 + step) / (20 + step))
+    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(value.to(mean.dtype), 1 - decay)
+        else:
+            mean.copy_(value)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import multiprocessing as mp
 import sys
 import time
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from carrel_export.optimizer import MuonAdamW
+from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.segmenter_augment import whole, window
 from carrel_export.segmenter_network import CELL_HEIGHT_PX, CELL_WIDTH_PX, CHANNELS, MULTIPLE_PX, Segmenter
 from carrel_export.segmenter_pages import LayoutPage, read_pages, target_maps
@@ -157,9 +156,8 @@ class SegmenterTrainer:
         return min(1.0, max(self.step * self.options.batch / self.options.windows, spent))
 
     def _train_step(self, ink: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
-        warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.options.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress)) + 1e-6
+            group["lr"] = cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
         x = torch.from_numpy(ink).to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16):
             logits = self.network(x)
@@ -168,13 +166,7 @@ class SegmenterTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimizer.step()
-        decay = min(self.options.ema_decay, (1 + self.step) / (20 + self.step))
-        with torch.no_grad():
-            for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(value.to(mean.dtype), 1 - decay)
-                else:
-                    mean.copy_(value)
+        follow(self.average, self.network, self.step, self.options.ema_decay)
         self.step += 1
         return float(loss.item())
 

@@ -30,7 +30,7 @@ from torch.nn import functional
 from carrel_export.augment import augment, to_input
 from carrel_export.lines import LineSample, alphabet_of, batches, collate, encode, is_plausible, read_packs
 from carrel_export.network import SIZES, STRIDE_PX, Crnn, CrnnConfig
-from carrel_export.optimizer import MuonAdamW
+from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 
 
 @dataclass(frozen=True)
@@ -210,17 +210,7 @@ class Trainer:
         return min(1.0, max(self.lines_seen / self.options.lines, spent))
 
     def _rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
-        return self.options.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress)) + 1e-6
-
-    def _average_step(self) -> None:
-        decay = min(self.options.ema_decay, (1 + self.step) / (20 + self.step))
-        with torch.no_grad():
-            for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(value.to(mean.dtype), 1 - decay)
-                else:
-                    mean.copy_(value)
+        return cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
 
     def _loss(self, images: NDArray[np.float32], targets: list[list[int]]) -> Tensor:
         ink = torch.from_numpy(images).to(self.device)
@@ -269,7 +259,7 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
             self.optimizer.step()
-            self._average_step()
+            follow(self.average, self.network, self.step, self.options.ema_decay)
             self.step += 1
             self.lines_seen += len(targets)
             mean_loss += 0.01 * (loss.item() - mean_loss) if self.step > 1 else loss.item()
