@@ -145,6 +145,28 @@ def clean(packs: Path, network: Path, out: Path, split: str) -> None:
     click.echo(counts(found))
 
 
+@main.command()
+@click.argument("packs", type=FOLDER)
+@click.argument("network", type=click.Path(exists=True, path_type=Path))
+@click.option("--distinct", default=8000, show_default=True, help="Lines of the train split to learn from.")
+@click.option("--lines", default=40_000, show_default=True, help="Lines each sequence part sees.")
+@click.option("--held-out", default=600, show_default=True, help="Lines of the val split to read.")
+def sequences(packs: Path, network: Path, distinct: int, lines: int, held_out: int) -> None:
+    """Compare sequence parts of equal cost on the features of the trained NETWORK."""
+    import random
+
+    from carrel_export.lines import is_plausible, read_packs
+    from carrel_export.sequences import compare, table
+    from carrel_export.training import load_network
+
+    trained, alphabet, _ = load_network(network)
+    samples = [s for s in read_packs(packs, ("train", "val")) if is_plausible(s)]
+    pick = random.Random(1).sample
+    train = pick([s for s in samples if s.split == "train"], distinct)
+    val = pick([s for s in samples if s.split == "val"], held_out)
+    click.echo(table(compare(trained, alphabet, train, val, lines)))
+
+
 main.add_command(export_command)
 
 

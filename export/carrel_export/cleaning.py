@@ -21,14 +21,17 @@ from carrel_export.lines import LineSample, batches, collate, encode
 from carrel_export.network import Crnn
 from carrel_export.training import greedy
 
-MIN_CONTRADICTION = 3.0
+MIN_CONTRADICTION = 2.0
 """Nats for each character of the longer text by which the reading is likelier than the transcription."""
 
-MIN_DISAGREEMENT = 0.7
-"""CER between reading and transcription."""
+MIN_DISAGREEMENT = 0.6
+"""CER between reading and transcription, capitals and small letters being the same."""
 
-MIN_CONFIDENCE = 0.75
-"""Geometric mean of the highest probability of the frames that are not blank."""
+MIN_CONFIDENCE = 0.65
+"""Mean of the highest probability of the frames that are not blank, geometric."""
+
+MIN_CHARACTERS = 5
+"""Shorter texts are not judged: of a number or a sign, the network knows less than who wrote it down."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Verdict:
     def excluded(self) -> bool:
         """Beyond doubt: the reading differs, is far likelier, and is sure of itself."""
         return (
-            self.contradiction >= MIN_CONTRADICTION
+            len(self.sample.text) >= MIN_CHARACTERS
+            and self.contradiction >= MIN_CONTRADICTION
             and self.disagreement >= MIN_DISAGREEMENT
             and self.confidence >= MIN_CONFIDENCE
         )
@@ -73,7 +77,7 @@ def _verdict(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
         sample,
         reading,
         (cost[0] - cost[1]) / max(1, *map(len, targets)),
-        Levenshtein.distance(reading, sample.text) / max(1, len(reading), len(sample.text)),
+        Levenshtein.distance(reading.lower(), sample.text.lower()) / max(1, len(reading), len(sample.text)),
         float(sure.mean().exp()) if len(sure) else 0.0,
     )
 
