@@ -2,7 +2,15 @@
 
 ``python -m carrel_export sequences PACKS NETWORK``. The convolutional features of NETWORK are computed once and kept;
 on them each sequence part is trained anew on the same lines in the same order. Only their order on ``val`` matters, not
-the height of the error rates: the lines are few and not augmented.
+the height of the error rates: the lines are few and not augmented. With 4,000 distinct lines, 400 held out:
+
+| sequence part | parameters | lines seen | CER on val, greedy | CPU s to train | CPU ms for 1,000 frames |
+|---|---|---|---|---|---|
+| BiLSTM | 827,279 | 16,000 | 55.5 % | 137 | 32.1 |
+| gated convolutions | 859,023 | 16,000 | 27.1 % | 334 | 36.9 |
+
+Convolutions learn from fewer lines at the same cost to run; what they reach after the 500,000 lines and more that the
+shipped BiLSTM network has seen is not known.
 """
 
 from __future__ import annotations
