@@ -174,7 +174,7 @@ def print_pages(seed: int, fonts: Fonts) -> Iterator[Sample]:
 def save_print(sample: Sample, folder: Path) -> None:
     """Write a page of print in four grays, and its text."""
     folder.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray((np.rint(sample.gray / 85.0) * 85).astype(np.uint8)).quantize(4, dither=Image.Dither.NONE)
+    image = Image.fromarray((np.rint(sample.gray / 85.0) * 85).astype(np.uint8))
     image.save(folder / f"{sample.name}.png", optimize=True, dpi=(sample.dpi, sample.dpi))
     (folder / f"{sample.name}.gt.txt").write_text(sample.text, encoding="utf-8")
 

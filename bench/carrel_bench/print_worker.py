@@ -71,8 +71,10 @@ def rapidocr_openvino(languages: str) -> Read:
 
 
 def _rapidocr(engine: Any) -> Read:
+    """Without the classifier of upside-down lines, which turns good ones round."""
+
     def read(image: str) -> str:
-        lines, _ = engine(image)
+        lines, _ = engine(image, use_cls=False)
         return "\n".join(line[1] for line in lines or [])
 
     return read
