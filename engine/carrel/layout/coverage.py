@@ -13,12 +13,14 @@ from carrel.layout.rules import without_long_rules
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
 
 SMALLEST_LETTER = 0.15
+STRIP = (0.2, 0.03)
+"""Ink longer than the first share of a side of the page and thinner than the second is an edge, a fold or a rule."""
 
 
 def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> float:
     """Share of a page's ink that lies in no line's polygon.
 
-    Borders, rulings and specks too small for a letter are no ink.
+    Borders, edges of paper, rulings and specks too small for a letter are no ink.
 
     Parameters
     ----------
@@ -50,10 +52,17 @@ def _ink_and_uncovered(
     small, scale = at_working_size(gray)
     ink = find_ink(without_long_rules(small))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
-    large[0] = False
-    written = large[labels.astype(np.int32)]
+    letters = (stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2) & ~_is_strip(
+        stats.astype(np.int32), ink.mask.shape
+    )
+    letters[0] = False
+    written = letters[labels.astype(np.int32)]
     covered = np.zeros(ink.mask.shape, np.uint8)
     for polygon in polygons:
         cv2.fillPoly(covered, [np.rint(polygon * scale).astype(np.int32)], (1,))
     return written, written & (covered == 0)
+
+
+def _is_strip(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    width, height = stats[:, cv2.CC_STAT_WIDTH] / shape[1], stats[:, cv2.CC_STAT_HEIGHT] / shape[0]
+    return ((width > STRIP[0]) & (height < STRIP[1])) | ((height > STRIP[0]) & (width < STRIP[1]))
