@@ -99,3 +99,11 @@ def test_an_entry_of_several_lines_is_read_cell_by_cell() -> None:
 
 def test_no_lines_have_no_order() -> None:
     assert cell_by_cell(np.zeros((0, 4))) == []
+
+
+def test_short_faint_rules_do_not_cut() -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    page = page_of(rows)
+    cv2.line(page, (350, 300), (352, 500), (215,), 2)
+    (region,) = table_of(page, rows)
+    assert len(region.lines) == len(rows)

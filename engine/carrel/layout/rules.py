@@ -18,6 +18,8 @@ TALLEST_STROKE = 0.1
 LONG = 0.3
 THICKEST_RULE_PX = 6.0
 UNEVEN = 0.12
+GHOST = 0.55
+"""Short rules lighter than this share of the usual darkness of the long ones are shadows, folds or from the back."""
 SAME_RULE = 1.5
 LEAST_RULES = 4
 LEAST_SPAN = 0.35
@@ -103,7 +105,12 @@ def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
         return None
     left, wide = stats[long[even], cv2.CC_STAT_LEFT], stats[long[even], cv2.CC_STAT_WIDTH]
     box = (float(left.min()), float(top[even].min()), float((left + wide).max()), float(bottom[even].max()))
-    return Table(_inside(rules, labels.astype(np.int32), stats.astype(np.int32), box), box)
+    labels = labels.astype(np.int32)
+    kept = _inside(stats.astype(np.int32), box)
+    darkness = np.bincount(labels.ravel(), 255.0 - gray.ravel(), len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    short = stats[:, cv2.CC_STAT_HEIGHT] <= LONG * height
+    kept &= ~(short & (darkness < GHOST * float(np.median(darkness[long[even]]))))
+    return Table((rules & kept[labels]).astype(np.uint8), box)
 
 
 def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
@@ -111,10 +118,10 @@ def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
     return len(places) >= SQUARED_RULES and float(np.median(np.diff(np.sort(places)))) < SQUARE * x_height_px
 
 
-def _inside(rules: Mask, labels: NDArray[np.int32], stats: NDArray[np.integer], box: tuple[float, ...]) -> Mask:
-    """Rules that stand mostly between the top and the bottom of the table and its first and last rule."""
+def _inside(stats: NDArray[np.int32], box: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Which rules stand mostly between the top and the bottom of the table and its first and last rule."""
     left, top, width, height = stats[:, :4].T
     shared = np.minimum(top + height, box[3]) - np.maximum(top, box[1])
     kept = (shared > 0.5 * height) & (left + width > box[0]) & (left < box[2])
     kept[0] = False
-    return (rules & kept[labels]).astype(np.uint8)
+    return kept
