@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from carrel import memory
 from carrel.backends.choose import asked_of, choose
-from carrel.backends.networks import open_line_network, open_page_network
+from carrel.backends.networks import is_plain, open_line_network, open_page_network, role_of
 from carrel.backends.plan import Plan
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.layout import Heatmaps
 from carrel.options import ReadOptions
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
 from carrel.recognizers.routing import Router
 from carrel.recognizers.writing import WritingClassifier
@@ -21,6 +23,7 @@ HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
+NGRAMS = "ngram"
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def network_models(options: ReadOptions) -> dict[str, Model]:
 def load_engines(options: ReadOptions) -> Engines:
     """Load everything that reading needs, and keep the memory limit from then on.
 
+    The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
+
     Raises
     ------
     ModelError
@@ -78,11 +83,13 @@ def load_engines(options: ReadOptions) -> Engines:
     memory.set_limit(asked.memory_bytes, plan.fixed_bytes, plan.largest_bytes, watched=watched)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    ctc = CtcRecognizer(
-        handwriting,
-        open_line_network(handwriting, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu),
-        load_ngrams(language) if language else None,
-    )
+    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, plan))
+    if options.writing == "handwritten" or options.model is not None or not is_plain(plan.runtime):
+        ctc.opened()
+    else:  # a damaged model is refused at once, not at the first line
+        handwriting.read_file(role_of(handwriting, plan.runtime.precision))
+        if language is not None:
+            language.read_file(NGRAMS)
     told_apart = open_line_network(writing, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
     classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
@@ -96,4 +103,9 @@ def load_engines(options: ReadOptions) -> Engines:
 
 def load_ngrams(model: Model) -> NgramModel:
     """The n-grams of a ``language`` model."""
-    return parse_ngrams(model.read_file("ngram"), model.name)
+    return parse_ngrams(model.read_file(NGRAMS), model.name)
+
+
+def _open_handwriting(handwriting: Model, language: Model | None, plan: Plan) -> CtcRecognizer:
+    network = open_line_network(handwriting, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+    return CtcRecognizer(handwriting, network, load_ngrams(language) if language else None)

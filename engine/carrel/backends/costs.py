@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from carrel.backends.plan import MIB, Costs
 
@@ -12,6 +12,6 @@ from carrel.backends.plan import MIB, Costs
 @cache
 def costs() -> Costs:
     """The shipped figures, which are MiB in ``costs.json``."""
-    values = json.loads(resources.files("carrel.backends").joinpath("costs.json").read_text("utf-8"))
+    values = json.loads(Path(__file__).with_name("costs.json").read_text("utf-8"))
     runtimes = {name: int(amount * MIB) for name, amount in values.pop("runtimes").items()}
     return Costs(runtimes=runtimes, **{name: int(amount * MIB) for name, amount in values.items()})

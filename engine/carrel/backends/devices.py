@@ -8,13 +8,13 @@ import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from carrel.backends import Runtime
 from carrel.errors import ModelError
+from carrel.installed import installed_version
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 
@@ -36,11 +36,8 @@ class Found:
 
 def versions() -> dict[str, str]:
     """Installed runtimes with their versions; nothing is imported."""
-    found: dict[str, str] = {}
-    for package in RUNTIMES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    found = {package: installed_version(package) for package in RUNTIMES}
+    return {package: version for package, version in found.items() if version is not None}
 
 
 def has_choice(backend: str, device: str) -> bool:

@@ -63,9 +63,8 @@ def open_page_network(model: Model, runtime: Runtime, *, starts_on_cpu: bool = F
     On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
     """
     bytes_per_px = BYTES_PER_INPUT_PX[runtime.backend]
-    if _is_plain(runtime):
-        open_network(model, runtime, 1)  # a damaged model is refused at once, not at the first page
-        contents = model.read_file(role_of(model, runtime.precision))
+    if is_plain(runtime):
+        contents = model.read_file(role_of(model, runtime.precision))  # a damaged model is refused at once
         return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px)
     backend = _with_fallback(model, runtime, 1, builtin.page()[None, None] if starts_on_cpu else None)
     return lambda ink: in_strips(backend, ink, bytes_per_px)
@@ -99,14 +98,15 @@ def _rows_for(room_rows: int, height: int) -> int:
     return max(LEAST_ROWS, (room_rows - 2 * HALO_ROWS) // STEP_ROWS * STEP_ROWS)
 
 
-def _is_plain(runtime: Runtime) -> bool:
+def is_plain(runtime: Runtime) -> bool:
+    """Whether it is onnxruntime on the processor, which is always there and loads in no time."""
     return (runtime.backend, runtime.device) == (CPU.backend, CPU.device)
 
 
 def _with_fallback(model: Model, runtime: Runtime, threads: int, first: Array | None) -> Backend:
     """On the processor at first where there is a ``first`` input to try the device with."""
     contents = model.read_file(role_of(model, runtime.precision))
-    if _is_plain(runtime):
+    if is_plain(runtime):
         return _compiled(contents, model.name, runtime, threads)
     on_cpu = partial(_compiled, model.read_file(role_of(model, CPU.precision)), model.name, CPU, threads)
     on_device = partial(Fallback, str(runtime), partial(_compiled, contents, model.name, runtime, threads), on_cpu)

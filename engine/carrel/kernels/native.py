@@ -17,9 +17,10 @@ import sys
 from collections.abc import Callable
 from ctypes import c_float, c_int64, c_void_p
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from carrel.installed import installed_version
 
 Kernel = Callable[..., None]
 ENTRIES: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -115,4 +116,4 @@ def _versions() -> str:
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return f"numba{version('numba')}-python{platform.python_version()}-{digest.hexdigest()[:12]}"
+    return f"numba{installed_version('numba')}-python{platform.python_version()}-{digest.hexdigest()[:12]}"

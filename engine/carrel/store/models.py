@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -194,4 +194,8 @@ def model_folders(folder: Path | None = None) -> tuple[Path, ...]:
 
 def shipped_folder(name: str) -> Path:
     """Where the ``carrel_models`` package keeps, or would keep, this model."""
-    return Path(str(resources.files("carrel_models"))) / name
+    package = find_spec("carrel_models")  # importlib.resources would load ten other modules
+    folders = package.submodule_search_locations if package is not None else None
+    if not folders:
+        raise ModelError("the package carrel_models is missing; install Carrel again")
+    return Path(next(iter(folders))) / name

@@ -1,0 +1,21 @@
+"""Which version of a package is installed, without `importlib.metadata`: that takes as long to import as a small network."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+SUFFIX = ".dist-info"
+
+
+def installed_version(package: str) -> str | None:
+    """The version of an installed package, by the first folder on `sys.path` that an installer left for it."""
+    wanted = package.lower().replace("-", "_").replace(".", "_")
+    for folder in sys.path:
+        with suppress(OSError):  # an archive, or not there
+            for entry in Path(folder).glob(f"*{SUFFIX}"):
+                name, _, version = entry.name.removesuffix(SUFFIX).partition("-")
+                if name.lower().replace(".", "_") == wanted:
+                    return version
+    return None
