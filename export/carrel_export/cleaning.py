@@ -64,13 +64,13 @@ def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Ite
             logits = network(torch.from_numpy(collate([inputs[i] for i in group])))
         rows = functional.log_softmax(logits.float(), -1)
         for i, row in zip(group, rows, strict=True):
-            yield _verdict(samples[i], row, alphabet)
+            yield verdict_of(samples[i], row, alphabet)
 
 
-def _verdict(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
+def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
     reading = greedy(row.numpy(), alphabet)
     targets = encode(sample.text, alphabet), encode(reading, alphabet)
-    cost = [_cost(row, target) for target in targets]
+    cost = [cost_of(row, target) for target in targets]
     best = row.max(-1)
     sure = best.values[best.indices != 0]
     return Verdict(
@@ -82,7 +82,7 @@ def _verdict(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
     )
 
 
-def _cost(row: torch.Tensor, target: list[int]) -> float:
+def cost_of(row: torch.Tensor, target: list[int]) -> float:
     """Negative log likelihood of ``target`` under the frames ``row``; that of no character at all where it cannot fit."""
     if len(target) + sum(a == b for a, b in itertools.pairwise(target)) > len(row):
         return float(-row[:, 0].sum())

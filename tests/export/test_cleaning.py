@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.cleaning import Verdict, _cost, _verdict, counts  # noqa: E402
+from carrel_export.cleaning import Verdict, cost_of, counts, verdict_of  # noqa: E402
 from carrel_export.lines import LineSample  # noqa: E402
 
 ALPHABET = "abcdefgh"
@@ -21,7 +21,7 @@ def _judged(text: str, read: str, odds: float = 12.0) -> Verdict:
         frames[2 * k + 1, 0] = 0.0
         frames[2 * k + 1, ALPHABET.index(character) + 1] = odds
     sample = LineSample("drawn", "1.webp", "1", "train", text, np.zeros((8, 8), np.uint8))
-    return _verdict(sample, torch.log_softmax(frames, -1), ALPHABET)
+    return verdict_of(sample, torch.log_softmax(frames, -1), ALPHABET)
 
 
 def test_only_what_is_contradicted_beyond_doubt_is_left_out() -> None:
@@ -34,7 +34,7 @@ def test_only_what_is_contradicted_beyond_doubt_is_left_out() -> None:
 
 def test_cost_of_a_text_that_does_not_fit_the_frames_is_finite() -> None:
     row = torch.log_softmax(torch.randn(3, len(ALPHABET) + 1), -1)
-    assert np.isfinite(_cost(row, [1, 1, 2, 2])) and np.isfinite(_cost(row, []))
+    assert np.isfinite(cost_of(row, [1, 1, 2, 2])) and np.isfinite(cost_of(row, []))
 
 
 def test_counts_name_every_source() -> None:
