@@ -17,7 +17,7 @@ from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
 from carrel.image.prepare import binarize, prepare, turned
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import FoundLine, FoundRegion, find_regions, uncovered_ink
+from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
 from carrel.options import ReadOptions
 from carrel.orientation import (
     LEGIBLE,
@@ -87,8 +87,9 @@ class Reader:
         """
         gray, to_scan = turned(scan.gray, quarters) if quarters else (scan.gray, np.eye(2, 3))
         prepared = prepare(gray, whiten=self.options.flatten, deskew=self.options.deskew)
-        found = find_regions(prepared.gray, scan.dpi, self._engines.heatmaps)
-        missed = round(uncovered_ink(prepared.gray, found), 4)
+        page = PageInk(prepared.gray)
+        found = find_regions(page, scan.dpi, self._engines.heatmaps)
+        missed = round(uncovered_ink(page, found), 4)
         moved = [region.moved(prepared.to_scan).moved(to_scan) for region in found]
         return _Sight(tuple(moved), prepared.skew_degrees + 90.0 * quarters, missed)
 

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.page_ink import PageInk
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps, Points
 
-__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "find_regions", "uncovered_ink", "uncovered_mask"]
+__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "find_regions", "uncovered_ink", "uncovered_mask"]
 
 
 def find_regions(
-    gray: NDArray[np.uint8], dpi: float | None, heatmaps: Heatmaps | None = None
+    gray: NDArray[np.uint8] | PageInk, dpi: float | None, heatmaps: Heatmaps | None = None
 ) -> tuple[FoundRegion, ...]:
     """Find the lines of a page, grouped into regions, in reading order.
 
     Parameters
     ----------
     gray
-        ``(h, w)`` uint8, illumination flattened (paper near 255, ink dark) and deskewed.
+        ``(h, w)`` uint8, illumination flattened (paper near 255, ink dark) and deskewed; or a `PageInk` of it, whose ink
+        `uncovered_ink` then need not look for again.
     dpi
         Resolution of ``gray`` where it is known.
     heatmaps
@@ -32,20 +34,21 @@ def find_regions(
     tuple of FoundRegion
         Empty where the page holds no writing. Coordinates are px of ``gray``.
     """
-    if heatmaps is not None and min(gray.shape) >= SMALLEST_SIDE_PX:
+    page = gray if isinstance(gray, PageInk) else PageInk(gray)
+    if heatmaps is not None and min(page.gray.shape) >= SMALLEST_SIDE_PX:
         from carrel.layout.learned import find_regions_by_maps
 
-        return find_regions_by_maps(gray, heatmaps)
+        return find_regions_by_maps(page, heatmaps)
     from carrel.layout.classical import find_regions_classically
 
-    return find_regions_classically(gray)
+    return find_regions_classically(page)
 
 
-def uncovered_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> float:
-    """Share in [0, 1] of the ink of ``gray`` that lies in no line of ``regions``; see `carrel.layout.coverage`."""
+def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegion]) -> float:
+    """Share in [0, 1] of the ink of ``gray``, as in `find_regions`, that lies in no line of ``regions``; see `carrel.layout.coverage`."""
     from carrel.layout import coverage
 
-    return coverage.uncovered_ink(gray, regions)
+    return coverage.uncovered_ink(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
 
 
 def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carrel.layout.facing import without_facing_page
-from carrel.layout.ink import Ink, find_ink
+from carrel.layout.ink import Ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import body_of, found_lines
+from carrel.layout.page_ink import PageInk
 from carrel.layout.ridges import RidgeMap, peaks, ridge_map, trace
 from carrel.layout.strands import Strand, cut, from_ridges, is_writing, join, long_enough, separators, without_echoes
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
@@ -29,11 +29,12 @@ def _strands(ink: Ink, grid: RidgeMap) -> list[Strand]:
     return long_enough(without_echoes(join(pieces, barrier, unit), ink.mask, unit), unit)
 
 
-def find_regions_classically(gray: NDArray[np.uint8]) -> tuple[FoundRegion, ...]:
+def find_regions_classically(page: PageInk) -> tuple[FoundRegion, ...]:
     """Find lines by connected ink and smoothed ridges; see `carrel.layout.find_regions`."""
+    gray = page.gray
     if min(gray.shape) < SMALLEST_SIDE_PX:
         return ()
-    ink = find_ink(gray)
+    ink = page.ink
     if not ink.mask.any():
         return ()
     bodies = [body_of(strand, ink) for strand in _strands(ink, ridge_map(ink))]

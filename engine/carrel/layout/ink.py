@@ -68,7 +68,20 @@ def _without_borders(mask: Mask) -> Mask:
     drop = edge & (long | massive)
     drop |= (np.minimum(width, height) > 0.05 * h) & (area > 0.6 * width * height)
     drop[0] = False
-    return np.where(drop[labels], 0, mask).astype(np.uint8)
+    return components_kept(mask, labels.astype(np.int32, copy=False), ~drop)
+
+
+def components_kept(mask: Mask, labels: NDArray[np.int32], keep: NDArray[np.bool_]) -> Mask:
+    """The components of a mask ``(h, w)`` of 0 and 1 for which ``keep`` (n,) holds; ``labels`` ``(h, w)`` numbers them.
+
+    Only ink is looked up, a small share of a page.
+    """
+    if keep[1:].all():
+        return mask
+    ink = np.flatnonzero(mask.view(bool))
+    rest = np.zeros_like(mask)
+    rest.ravel()[ink] = keep[labels.ravel()[ink]]
+    return rest
 
 
 def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
@@ -113,10 +126,12 @@ def body_height(mask: Mask) -> float:
     return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
 
 
-def x_height_of(mask: Mask) -> float:
-    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them."""
+def x_height_of(mask: Mask, stats: NDArray[np.int32]) -> float:
+    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them.
+
+    ``stats`` are those of the mask's components, as OpenCV gives them.
+    """
     body = body_height(mask)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
     letters = (height > 0.4 * body) & (height < 10.0 * body)
     if not letters.any():
@@ -141,13 +156,8 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     gray, scale = at_working_size(gray)
     mask = _without_borders(_threshold(gray))
     mask, rules = _without_rules(mask, body_height(mask))
-    x_height = x_height_of(mask)
-    return Ink(_without_specks(mask, x_height), rules, scale, x_height)
-
-
-def _without_specks(mask: Mask, x_height_px: float) -> Mask:
-    """Take out components that are too small even for a dot."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    keep = stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height_px**2)
-    keep[0] = False
-    return keep[labels.astype(np.int32)].astype(np.uint8)
+    x_height = x_height_of(mask, stats.astype(np.int32, copy=False))
+    # components that are too small even for a dot
+    keep = stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2)
+    return Ink(components_kept(mask, labels.astype(np.int32, copy=False), keep), rules, scale, x_height)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carrel.layout.cells import lines_of_cells
 from carrel.layout.closer import seen_closer
 from carrel.layout.facing import without_facing_page, without_halved_lines
 from carrel.layout.heatmaps import BaselineStrand, find_baselines
-from carrel.layout.ink import Ink, at_working_size, find_ink
+from carrel.layout.ink import Ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import Body, found_lines
+from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
 
@@ -28,14 +28,15 @@ def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
     return Body(x, base, found.x_height_px * factor)
 
 
-def find_regions_by_maps(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
+def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Find lines with the segmenter; see `carrel.layout.find_regions`."""
+    gray = page.gray
     found, scale = find_baselines(gray, heatmaps)
     if not found:
         return ()
-    ink = find_ink(gray)
+    ink = page.ink
     bodies = [_body(f, scale, ink) for f in found]
-    table = find_table(at_working_size(gray)[0], float(np.median([body.x_height_px for body in bodies])))
+    table = find_table(page.small[0], float(np.median([body.x_height_px for body in bodies])))
     bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
     if not bodies:
         return ()

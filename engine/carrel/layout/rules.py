@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.ink import components_kept
+
 FAINTEST = 14.0
 """Least darkness of a rule against the paper on both its sides."""
 THICKEST_PX = 9
@@ -59,30 +61,37 @@ def upright_rules(gray: NDArray[np.uint8], x_height_px: float) -> Mask:
     thin = (cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, across) > FAINTEST).astype(np.uint8)
     fat = cv2.dilate(thin, np.ones((1, 3), np.uint8))
     filled = cv2.boxFilter(fat, cv2.CV_32F, (1, window), borderType=cv2.BORDER_CONSTANT) > FILLED
+    if not filled.any():
+        return np.zeros(gray.shape, np.uint8)
     runs = np.minimum(fat, cv2.dilate(filled.astype(np.uint8), np.ones((window // 2, 1), np.uint8)))
     height = gray.shape[0]
     closed = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((max(3, round(GAP * height)), 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=8)
     tall = stats[:, cv2.CC_STAT_HEIGHT] > TALLEST_STROKE * height
-    tall[0] = False
-    return tall[labels.astype(np.int32)].astype(np.uint8)
+    return components_kept(closed.astype(np.uint8, copy=False), labels.astype(np.int32, copy=False), tall)
 
 
 def without_long_rules(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The page at working resolution with paper in place of rules that run over a good part of it, either way."""
+    """The page at working resolution with paper in place of rules that run over a good part of it, either way.
+
+    ``gray`` itself where there are none.
+    """
     upright = _long_and_thin(upright_rules(gray, 0.0))
     level = _long_and_thin(upright_rules(np.ascontiguousarray(gray.T), 0.0)).T
+    if not (upright.any() or level.any()):
+        return gray
     rules = cv2.dilate(upright | np.ascontiguousarray(level), np.ones((3, 3), np.uint8))
     return np.where(rules > 0, 255, gray).astype(np.uint8)
 
 
 def _long_and_thin(rules: Mask) -> Mask:
     """The rules over ``LONG`` of the page that are no thicker than rules are: rows of dense small writing are."""
+    if not rules.any():
+        return rules
     _, labels, stats, _ = cv2.connectedComponentsWithStats(rules, connectivity=8)
     length = stats[:, cv2.CC_STAT_HEIGHT]
     kept = (length > LONG * rules.shape[0]) & (stats[:, cv2.CC_STAT_AREA] < THICKEST_RULE_PX * length)
-    kept[0] = False
-    return kept[labels.astype(np.int32)].astype(np.uint8)
+    return components_kept(rules, labels.astype(np.int32, copy=False), kept)
 
 
 def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:

@@ -1,0 +1,35 @@
+"""What several looks at one page share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # loads OpenCV
+    from carrel.layout.ink import Ink
+
+
+class PageInk:
+    """A flattened page ``gray``, ``(h, w)`` uint8, with its copy at working size and its ink, made when asked for and kept."""
+
+    def __init__(self, gray: NDArray[np.uint8]) -> None:
+        self.gray = gray
+
+    @cached_property
+    def small(self) -> tuple[NDArray[np.uint8], float]:
+        """See `carrel.layout.ink.at_working_size`."""
+        from carrel.layout.ink import at_working_size
+
+        return at_working_size(self.gray)
+
+    @cached_property
+    def ink(self) -> Ink:
+        """See `carrel.layout.ink.find_ink`."""
+        from carrel.layout.ink import find_ink
+
+        gray, scale = self.small
+        return replace(find_ink(gray), scale=scale)
