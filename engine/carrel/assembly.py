@@ -24,7 +24,7 @@ class ScanFrame:
         """Rounded and clamped points; neighbours that fall together are merged."""
         whole = np.clip(np.rint(points), 0, self._limit).astype(int)
         kept = [True, *(whole[1:] != whole[:-1]).any(axis=1)]
-        return tuple((int(x), int(y)) for x, y in whole[kept])
+        return tuple((x, y) for x, y in whole[kept].tolist())
 
     def baseline(self, points: NDArray[np.float32]) -> Points:
         """At least two distinct points."""

@@ -63,9 +63,9 @@ def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
 
 def _extent(polygon: Curve, points: Curve, normals: Curve) -> tuple[float, float]:
     """How far the polygon reaches above and below the curve, in px."""
-    offsets = polygon[:, None, :] - points[None, :, :]
-    nearest = np.argmin((offsets**2).sum(-1), axis=1)
-    rows = (offsets[np.arange(len(polygon)), nearest] * normals[nearest]).sum(-1)
+    across, down = (polygon[:, None, i] - points[None, :, i] for i in (0, 1))
+    nearest = np.argmin(across * across + down * down, axis=1)
+    rows = ((polygon - points[nearest]) * normals[nearest]).sum(-1)
     return max(4.0, -float(rows.min())), max(2.0, float(rows.max()))
 
 

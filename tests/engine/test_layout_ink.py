@@ -1,0 +1,67 @@
+"""The ink that finding lines and counting what they leave out share."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.layout import PageInk, find_regions, uncovered_ink
+from carrel.layout.ink import components_kept, find_ink
+from carrel.layout.rules import without_long_rules
+
+
+def written_page(*, ruled: bool = False) -> NDArray[np.uint8]:
+    """A page at 200 dpi with twelve lines of script, and a frame of rules if need be."""
+    page = np.full((2200, 1600), 255, np.uint8)
+    for row in range(12):
+        cv2.putText(
+            page,
+            "le quatorze juillet mil huit cent",
+            (200, 300 + 130 * row),
+            cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+            2,
+            (30,),
+            4,
+        )
+    if ruled:
+        cv2.rectangle(page, (120, 160), (1500, 2000), (60,), 2)
+    return page
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_components_kept_are_those_asked_for(share: float) -> None:
+    mask = (np.random.default_rng(3).random((90, 70)) < 0.25).astype(np.uint8)
+    count, labels, _, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    keep = np.random.default_rng(4).random(count) < share
+    expected = np.where(keep[labels.astype(np.int32)], mask, 0)
+    assert (components_kept(mask, labels.astype(np.int32), keep) == expected).all()
+
+
+@pytest.mark.parametrize("ruled", [False, True])
+def test_shared_ink_changes_no_result(ruled: bool) -> None:
+    gray = written_page(ruled=ruled)
+    page = PageInk(gray)
+    found, alone = find_regions(page, None), find_regions(gray, None)
+    assert [line.baseline.tolist() for r in found for line in r.lines] == [
+        line.baseline.tolist() for r in alone for line in r.lines
+    ]
+    assert sum(len(region.lines) for region in found) == 12
+    assert uncovered_ink(page, found[:1]) == uncovered_ink(gray, found[:1])
+    assert uncovered_ink(page, ()) == 1.0
+
+
+def test_ink_of_a_page_is_that_of_its_small_copy() -> None:
+    gray = written_page()
+    page, ink = PageInk(gray), find_ink(gray)
+    assert page.ink.scale == ink.scale < 1
+    assert (page.ink.mask == ink.mask).all()
+
+
+def test_page_without_long_rules_is_itself() -> None:
+    gray, ruled = written_page()[:1600], written_page(ruled=True)[:1600]
+    assert without_long_rules(gray) is gray
+    cleaned = without_long_rules(ruled)
+    assert cleaned is not ruled
+    assert cleaned[800, 120] == 255
