@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from carrel.decode.ngram import read_ngrams
-from carrel_bench.decode_language import write_arpa
+from carrel_bench.decode_language import truncated, write_arpa
 from carrel_bench.decode_worker import LOGITS, PROBABILITIES
 from carrel_bench.peers import PeerError, Worker, machine, peer_python
 
@@ -39,6 +39,8 @@ PACKAGES = ("numpy<2", "fast-ctc-decode==0.3.7", "pyctcdecode==0.5.0", "flashlig
 PEERS = ("fast-ctc-decode", "pyctcdecode", "flashlight-text")
 WIDTHS = (5, 10, 25, 100)
 FLATTER = 0.6
+KENLM_ORDER = 6
+"""The highest order that KenLM is built for on PyPI; longer n-grams are left out, for Carrel too."""
 SLOW = ("pyctcdecode", "flashlight-text")
 SLOW_LINES = 6
 SPACE = "\u2423"
@@ -202,9 +204,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if options.data is None:
                 parser.error("give --data or --logits")
             shipped_logits(options.data, options.lines, logits)
-        ngrams = options.ngrams or _shipped_ngrams()
-        arpa = Path(folder) / "model.arpa"
-        write_arpa(read_ngrams(ngrams), arpa, SPACE)
+        ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
+        model = truncated(read_ngrams(options.ngrams or _shipped_ngrams()), KENLM_ORDER)
+        ngrams.write_bytes(model.to_bytes())
+        write_arpa(model, arpa, SPACE)
         workers = open_workers(stack, logits, ngrams, arpa, options.peers)
         count = min(options.lines, len(np.load(logits)["frames"]))
         with redirect_stdout(sys.stderr) if options.json else nullcontext():

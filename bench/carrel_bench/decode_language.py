@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from carrel.decode.ngram import LINE_END, NgramModel
 
@@ -24,6 +27,26 @@ def n_grams_of(model: NgramModel) -> list[list[Row]]:
             # shorter contexts come first, so a state is first met from the context that it extends
             strings.setdefault(int(model.arcs["next"][arc]), gram)
     return [[(gram, score, backoffs.get(gram, 0.0)) for gram, score in level] for level in levels]
+
+
+def truncated(model: NgramModel, order: int) -> NgramModel:
+    """The model without its n-grams above ``order``: a sound model still, since each order backs off to lower ones."""
+    if model.order <= order:
+        return model
+    first = [*model.states["first"].tolist(), len(model.arcs)]
+    lengths = {0: 0}
+    for state in range(len(model.states)):
+        for following in model.arcs["next"][first[state] : first[state + 1]].tolist():
+            lengths.setdefault(following, lengths[state] + 1)
+    states = sum(length < order for length in lengths.values())  # shorter contexts come first
+    kept = np.arange(len(model.states))
+    for state in range(states, len(model.states)):
+        kept[state] = kept[model.states["shorter"][state]]
+    arcs = model.arcs[: first[states]].copy()
+    arcs["next"] = kept[arcs["next"]]
+    return replace(
+        model, order=order, states=model.states[:states], arcs=arcs, arc_symbols=model.arc_symbols[: first[states]]
+    )
 
 
 def write_arpa(model: NgramModel, file: Path, space: str) -> None:
