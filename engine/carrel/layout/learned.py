@@ -15,7 +15,7 @@ from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
 
-PROBABLE = 0.63
+PROBABLE = 0.60
 """Least probability of a line; of those below it, seven in eight are none. Cells of a table are short and may be less."""
 
 
