@@ -16,7 +16,7 @@ from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
 
 PROBABLE = 0.60
-"""Least probability of a line; of those below it, seven in eight are none. Cells of a table are short and may be less."""
+"""Least probability of a line, fitted on validation pages. Cells of a table are short and may be less."""
 
 
 def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
