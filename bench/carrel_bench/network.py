@@ -53,7 +53,7 @@ def watch_traffic(
     seconds: float | None = None,
     environment: dict[str, str] | None = None,
 ) -> Traffic:
-    """Run a command and all its processes under ``strace``.
+    """Run a command and all its processes under ``strace``. Python keeps no bytecode meanwhile, which would count as written.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def watch_traffic(
     stop = ["timeout", "--preserve-status", f"{seconds:g}"] if seconds is not None else []
     done = subprocess.run(
         [*prefix, *tracer, *stop, *map(str, command)],
-        env={**kept, "HOME": str(home), **(environment or {})},
+        env={**kept, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
         cwd=home,
         capture_output=True,
         text=True,
