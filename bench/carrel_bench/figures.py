@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import carrel
+from carrel.installed import installed_version
 from carrel_bench.peers import machine
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "tesserocr", "pillow")
@@ -35,12 +35,8 @@ class Figure:
 def circumstances() -> dict[str, str]:
     """Machine, versions and commit of this run."""
     found = {**machine(), "system": platform.platform(), "carrel": carrel.__version__, "commit": _commit()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    versions = {package: installed_version(package) for package in PACKAGES}
+    return found | {package: version for package, version in versions.items() if version is not None}
 
 
 def _commit() -> str:

@@ -117,8 +117,9 @@ def measure(pages: dict[str, Path]) -> list[Figure]:
         command = [sys.executable, "-m", "carrel_bench.stages", str(page)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         figure = partial(Figure, "stages")
-        for name, stage in json.loads(done.stdout).items():
-            share = stage["cpu_seconds"] / json.loads(done.stdout)[WHOLE]["cpu_seconds"]
+        stages = json.loads(done.stdout)
+        for name, stage in stages.items():
+            share = stage["cpu_seconds"] / stages[WHOLE]["cpu_seconds"]
             figures.append(figure("calls", case, name, stage["calls"]))
             figures.append(figure("CPU s", case, name, stage["cpu_seconds"]))
             figures.append(figure("share", case, name, share))

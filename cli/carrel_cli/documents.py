@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 _SUFFIXES = (
     ".json", ".page.xml", ".alto.xml", ".xml", ".hocr.html", ".html", ".hocr", ".gt.txt", ".txt",
 )  # fmt: skip
-_PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
+PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
 _NO_PAGES = ("index.json", "manifest.json")
+
+
+def page_name(stem: str, index: int, count: int) -> str:
+    """What the results of a file's page are named: as the file, with the page's number where there are several."""
+    return stem if count == 1 else f"{stem}-{index + 1:04d}"
 
 
 def document_files(path: Path) -> dict[str, Path]:
@@ -53,7 +58,7 @@ def find_scan(folder: Path, name: str, told: Iterable[str], size_px: tuple[int, 
     """The picture of a document in ``folder``: of a name that its files tell, else of its own, and of that size."""
     from carrel.evaluate.pictures import open_scan
 
-    names = [*(candidate for candidate in told if candidate), *(name + suffix for suffix in _PICTURES)]
+    names = [*(candidate for candidate in told if candidate), *(name + suffix for suffix in PICTURES)]
     paths = (folder / Path(candidate).name for candidate in names)
     opened = (open_scan(path, size_px) for path in paths if path.is_file())
     return next((image for image in opened if image), None)

@@ -12,6 +12,7 @@ from carrel.image.source import Scan, count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page, needs_review
 from carrel.store.output import make_folder, write_file
+from carrel_cli.documents import page_name
 
 
 @click.command("inspect")
@@ -40,10 +41,10 @@ def command(
     codes: list[int] = []
     for file in files:
         try:
-            single = count_pages(file) == 1
+            count = count_pages(file)
             for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
                 page = reader.read_scan(scan)
-                target = output / f"{file.stem if single else f'{file.stem}-{index + 1:04d}'}.inspect.png"
+                target = output / f"{page_name(file.stem, index, count)}.inspect.png"
                 write_file(target, _picture(page, scan, review_below))
                 click.echo("\n".join((f"{target}:", *_told(page, review_below))))
         except InputError as error:

@@ -19,6 +19,7 @@ from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page, needs_review
 from carrel.store.output import make_folder, write_file
+from carrel_cli.documents import page_name
 from carrel_cli.running import running_of, running_options
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
     pages: list[Page] = []
     for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
         page = reader.read_scan(scan)
-        stem = name if count == 1 else f"{name}-{index + 1:04d}"
+        stem = page_name(name, index, count)
         if target.folder is not None and target.overlay:
             write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray, target.review_below))
         pages.append(page)

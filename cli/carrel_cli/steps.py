@@ -12,6 +12,7 @@ import click
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
+from carrel_cli.documents import PICTURES, page_name
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation
@@ -28,7 +29,7 @@ STEPS: Mapping[str, dict[str, Any]] = {
     HANDWRITING: {"writing": "handwritten"},
 }
 """What is left out or done otherwise, as changes of `ReadOptions`."""
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".pdf")
+_SUFFIXES = (*PICTURES, ".pdf")
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def _read(files: Sequence[Path], options: ReadOptions) -> Iterator[tuple[str, Do
 
     reader = Reader(options)
     for file in files:
-        single = count_pages(file) == 1
+        count = count_pages(file)
         for index, page in enumerate(reader.pages(file)):
-            name = file.stem if single else f"{file.stem}-{index + 1:04d}"
+            name = page_name(file.stem, index, count)
             yield name, from_page(name, page)
 
 

@@ -6,20 +6,18 @@ CTC likelihood of the transcription against that of the network's own reading of
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from rapidfuzz.distance import Levenshtein
 from torch.nn import functional
 
 from carrel_export.augment import to_input
-from carrel_export.lines import LineSample, batches, collate, encode
+from carrel_export.lines import LineSample, encode, frames_needed
 from carrel_export.network import Crnn
-from carrel_export.training import greedy
+from carrel_export.training import greedy, in_batches
 
 MIN_CONTRADICTION = 2.0
 """Nats for each character of the longer text by which the reading is likelier than the transcription."""
@@ -59,12 +57,8 @@ class Verdict:
 def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Iterator[Verdict]:
     """Each of ``samples`` judged by ``network``, longest images first."""
     inputs = [to_input(s.gray, network.config.height_px) for s in samples]
-    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(torch.from_numpy(collate([inputs[i] for i in group])))
-        rows = functional.log_softmax(logits.float(), -1)
-        for i, row in zip(group, rows, strict=True):
-            yield verdict_of(samples[i], row, alphabet)
+    for i, logits in in_batches(network, inputs, "cpu"):
+        yield verdict_of(samples[i], functional.log_softmax(logits.float(), -1), alphabet)
 
 
 def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
@@ -84,7 +78,7 @@ def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
 
 def cost_of(row: torch.Tensor, target: list[int]) -> float:
     """Negative log likelihood of ``target`` under the frames ``row``; that of no character at all where it cannot fit."""
-    if len(target) + sum(a == b for a, b in itertools.pairwise(target)) > len(row):
+    if frames_needed(target) > len(row):
         return float(-row[:, 0].sum())
     codes = torch.tensor([target], dtype=torch.long)
     loss = functional.ctc_loss(

@@ -7,6 +7,7 @@ gray line images it names, ink dark, straightened along the baseline.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import unicodedata
 import zipfile
@@ -73,6 +74,11 @@ def encode(text: str, alphabet: str) -> list[int]:
         if known in index:
             codes.append(index[known])
     return codes
+
+
+def frames_needed(codes: Sequence[int]) -> int:
+    """Fewest frames that CTC can show these classes in: one each, and a blank between two that are the same."""
+    return len(codes) + sum(a == b for a, b in itertools.pairwise(codes))
 
 
 def is_plausible(sample: LineSample) -> bool:

@@ -15,7 +15,6 @@ shipped BiLSTM network has seen is not known.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,10 +26,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from carrel_export.augment import to_input
-from carrel_export.lines import LineSample, batches, collate, encode
+from carrel_export.lines import LineSample, encode, frames_needed
 from carrel_export.network import STRIDE_PX, Crnn
 from carrel_export.optimizer import MuonAdamW, cosine_rate
-from carrel_export.training import greedy
+from carrel_export.training import ctc_loss, greedy, in_batches
 
 LINES_PER_BATCH = 32
 WARMUP_STEPS = 50
@@ -99,11 +98,8 @@ def features_of(network: Crnn, samples: Sequence[LineSample]) -> list[Tensor]:
     """Features of each line, bfloat16 ``(t, features)``."""
     inputs = [to_input(s.gray, network.config.height_px) for s in samples]
     found: dict[int, Tensor] = {}
-    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
-        with torch.autocast("cpu", torch.bfloat16):
-            columns = network.columns(torch.from_numpy(collate([inputs[i] for i in group])))
-        for i, row in zip(group, columns, strict=True):
-            found[i] = row[: inputs[i].shape[1] // STRIDE_PX].to(torch.bfloat16).clone()
+    for i, row in in_batches(network.columns, inputs, "cpu"):
+        found[i] = row[: inputs[i].shape[1] // STRIDE_PX].to(torch.bfloat16).clone()
     return [found[i] for i in range(len(samples))]
 
 
@@ -126,11 +122,7 @@ def _train(part: nn.Module, rows: Sequence[Tensor], targets: Sequence[list[int]]
                 options["lr"] = cosine_rate(1.5e-3, step, WARMUP_STEPS, step / steps)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = part(_padded([rows[i] for i in group]))
-            flat = torch.tensor([c for i in group for c in targets[i]])
-            frames = torch.tensor([len(rows[i]) for i in group])
-            lengths = torch.tensor([len(targets[i]) for i in group])
-            scores = functional.log_softmax(logits.float(), -1).transpose(0, 1)
-            loss = functional.ctc_loss(scores, flat, frames, lengths, reduction="sum", zero_infinity=True) / len(flat)
+            loss = ctc_loss(logits, [targets[i] for i in group], [len(rows[i]) for i in group])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(part.parameters(), 2.0)
@@ -165,7 +157,7 @@ def compare(
     fits = [
         i
         for i, (row, target) in enumerate(zip(rows, targets, strict=True))
-        if target and len(row) >= len(target) + sum(a == b for a, b in itertools.pairwise(target))
+        if target and len(row) >= frames_needed(target)
     ]
     held_out = features_of(network, val)
     results: list[Row] = []

@@ -7,14 +7,13 @@ that was killed goes on where its last checkpoint stood. The learning rate follo
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import multiprocessing as mp
 import queue
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from carrel_export.augment import augment, to_input
-from carrel_export.lines import LineSample, alphabet_of, batches, collate, encode, is_plausible, read_packs
+from carrel_export.lines import (
+    LineSample,
+    alphabet_of,
+    batches,
+    collate,
+    encode,
+    frames_needed,
+    is_plausible,
+    read_packs,
+)
 from carrel_export.network import SIZES, STRIDE_PX, Crnn, CrnnConfig
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 
@@ -77,7 +85,7 @@ def augmented(
         for i in shown[plan[k]]:
             image = augment(samples[i].gray, height_px, rng, options.augmentation)
             target = encode(samples[i].text, alphabet)
-            if image.shape[1] // STRIDE_PX >= len(target) + sum(a == b for a, b in itertools.pairwise(target)):
+            if image.shape[1] // STRIDE_PX >= frames_needed(target):
                 images.append(image)
                 targets.append(target)
         if images:
@@ -106,6 +114,26 @@ def greedy(logits: NDArray[np.float32], alphabet: str) -> str:
     return "".join(alphabet[c - 1] for c in path[keep])
 
 
+def in_batches(
+    run: Callable[[Tensor], Tensor], inputs: Sequence[NDArray[np.float32]], device: str
+) -> Iterator[tuple[int, Tensor]]:
+    """Index of each line and what ``run`` makes of it in bfloat16, lines of like width together, widest first."""
+    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
+        with torch.autocast(device, torch.bfloat16):
+            rows = run(torch.from_numpy(collate([inputs[i] for i in group])).to(device))
+        yield from zip(group, rows, strict=True)
+
+
+def ctc_loss(logits: Tensor, targets: Sequence[list[int]], frames: Sequence[int] | None = None) -> Tensor:
+    """CTC loss for each character of ``targets`` under logits ``(n, t, classes)``; all ``t`` frames count without ``frames``."""
+    flat = torch.tensor([c for t in targets for c in t])
+    lengths = torch.tensor([len(t) for t in targets])
+    log_probabilities = functional.log_softmax(logits.float(), -1).transpose(0, 1)  # (t, n, c)
+    used = torch.tensor(frames if frames is not None else [logits.shape[1]] * len(targets))
+    loss = functional.ctc_loss(log_probabilities, flat, used, lengths, reduction="sum", zero_infinity=True)
+    return loss / len(flat)
+
+
 @torch.inference_mode()
 def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device: str) -> dict[str, float]:
     """Character error rate per source and over all characters (``"all"``), greedy."""
@@ -114,16 +142,11 @@ def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device
     lengths: dict[str, int] = {}
     height = network.config.height_px
     inputs = [to_input(s.gray, height) for s in samples]
-    for group in batches(np.array([i.shape[1] for i in inputs]), 24_576, 64, None):
-        with torch.autocast(device, torch.bfloat16):
-            ink = torch.from_numpy(collate([inputs[i] for i in group])).to(device)
-            logits = network(ink).float().cpu().numpy()
-        for i, rows in zip(group, logits, strict=True):
-            sample = samples[i]
-            errors[sample.source] = errors.get(sample.source, 0) + Levenshtein.distance(
-                greedy(rows, alphabet), sample.text
-            )
-            lengths[sample.source] = lengths.get(sample.source, 0) + len(sample.text)
+    for i, rows in in_batches(network, inputs, device):
+        sample = samples[i]
+        read = greedy(rows.float().cpu().numpy(), alphabet)
+        errors[sample.source] = errors.get(sample.source, 0) + Levenshtein.distance(read, sample.text)
+        lengths[sample.source] = lengths.get(sample.source, 0) + len(sample.text)
     network.train()
     rates = {source: errors[source] / lengths[source] for source in sorted(errors)}
     return {"all": sum(errors.values()) / sum(lengths.values()), **rates}
@@ -216,15 +239,8 @@ class Trainer:
         ink = torch.from_numpy(images).to(self.device)
         with torch.autocast(self.device, torch.bfloat16):
             heads = self.network.with_shortcut(ink.contiguous(memory_format=torch.channels_last))
-        flat = torch.tensor([c for t in targets for c in t])
-        lengths = torch.tensor([len(t) for t in targets])
-        losses = []
-        for logits in heads:
-            log_probabilities = functional.log_softmax(logits.float(), -1).transpose(0, 1)  # (t, n, c)
-            frames = torch.full((len(targets),), log_probabilities.shape[0], dtype=torch.long)
-            loss = functional.ctc_loss(log_probabilities, flat, frames, lengths, reduction="sum", zero_infinity=True)
-            losses.append(loss / len(flat))
-        return losses[0] + self.options.shortcut_weight * losses[1]
+        last, shortcut = (ctc_loss(logits, targets) for logits in heads)
+        return last + self.options.shortcut_weight * shortcut
 
     def run(self) -> None:
         """Train to the end of the schedule; leaves ``last.pt`` and the best by validation, ``best.pt``."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.ink import Ink
+from carrel.layout.ink import Ink, shares_within
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.rules import Table
 from carrel.layout.strands import Strand, cut
@@ -70,7 +70,7 @@ def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) 
     edges = np.ones((2 * round(RULE_END * unit) + 1, 2 * RULE_EDGE_PX + 1), np.uint8)
     beside = cv2.dilate(table.rules, edges)
     _, labels, stats, centers = cv2.connectedComponentsWithStats(ink.mask & (1 - beside), connectivity=8)
-    inside = np.bincount(labels[covered > 0].ravel(), minlength=len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    inside = shares_within(labels.astype(np.int32, copy=False), stats.astype(np.int32, copy=False), covered)
     left, top, width, height = stats[:, :4].T
     kept = (height > LETTER[0] * unit) & (height < LETTER[1] * unit) & (width > THINNEST * unit) & (inside < COVERED)
     kept &= width < 2.0 * LETTER[1] * unit

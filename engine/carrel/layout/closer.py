@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.heatmaps import baselines, segmenter_input
-from carrel.layout.ink import Ink
+from carrel.layout.ink import Ink, shares_within
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.types import Heatmaps
 
@@ -58,7 +58,7 @@ def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tu
     """Boxes around letters that no body holds, working px, and the height of their letters; most letters first."""
     unit = float(np.median([body.x_height_px for body in bodies]))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    inside = np.bincount(labels[covered > 0].ravel(), minlength=len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    inside = shares_within(labels.astype(np.int32, copy=False), stats.astype(np.int32, copy=False), covered)
     width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     letters = (
         (inside < COVERED) & (height >= SMALLEST_LETTER_PX) & (height < TALLEST_LETTER * unit) & (width < 6 * height)

@@ -84,6 +84,12 @@ def components_kept(mask: Mask, labels: NDArray[np.int32], keep: NDArray[np.bool
     return rest
 
 
+def shares_within(labels: NDArray[np.int32], stats: NDArray[np.int32], area: Mask) -> NDArray[np.float64]:
+    """Share of each component's ink (n,) that lies in ``area`` ``(h, w)``, 0 or 1; labels and stats as OpenCV gives them."""
+    inside = np.bincount(labels[area > 0].ravel(), minlength=len(stats))
+    return inside / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+
+
 def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
     """Straight runs of ink of at least ``length_px``, up to 1 px in 30 aslant, and thin."""
     across = (3, 1) if vertical else (1, 3)
