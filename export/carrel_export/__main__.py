@@ -35,7 +35,10 @@ def main() -> None:
 @click.option(
     "--start",
     type=click.Path(exists=True),
-    help="Weights file or model folder a new run begins from; --size must be its size.",
+    help="Weights file or model folder a new run begins from; --size may be larger than its size.",
+)
+@click.option(
+    "--shortcut", default=0.2, show_default=True, help="Weight of the auxiliary head's loss; 0 leaves it out."
 )
 @click.option("--dropout", type=click.FloatRange(0, 0.9), help="Replaces that of the size.")
 @click.option(
@@ -63,6 +66,7 @@ def train(
     seed: int,
     rate: float,
     start: str | None,
+    shortcut: float,
     dropout: float | None,
     augmentation: float,
     emphasis: tuple[tuple[str, float], ...],
@@ -78,6 +82,7 @@ def train(
         seed=seed,
         learning_rate=rate,
         start=start or "",
+        shortcut_weight=shortcut,
         dropout=dropout,
         augmentation=augmentation,
         emphasis=emphasis,

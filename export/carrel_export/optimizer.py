@@ -22,15 +22,15 @@ _STEPS = 5
 
 
 def orthogonalized(matrices: Tensor) -> Tensor:
-    """Nearly the nearest orthogonal matrices to ``(n, rows, columns)``, by a Newton-Schulz iteration."""
+    """Nearly the nearest orthogonal matrices to ``(n, rows, columns)``, by a Newton-Schulz iteration in bfloat16."""
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.transpose(1, 2)
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
     a, b, c = _QUINTIC
     for _ in range(_STEPS):
         square = x @ x.transpose(1, 2)
         x = a * x + (b * square + c * square @ square) @ x
-    return x if wide else x.transpose(1, 2)
+    return (x if wide else x.transpose(1, 2)).to(matrices.dtype)
 
 
 class MuonAdamW(torch.optim.Optimizer):

@@ -14,7 +14,7 @@ import queue
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +172,8 @@ class Trainer:
         if state_file.exists():
             state = torch.load(state_file, weights_only=True, map_location="cpu")
         if options.start and not state:
-            self.network, self.alphabet = load_network(Path(options.start))[:2]
-            self.network.train()
+            started, self.alphabet, _ = load_network(Path(options.start))
+            self.network = grown(started, options.size)
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
             self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))  # type: ignore[arg-type]
@@ -237,10 +237,12 @@ class Trainer:
 
     def _loss(self, images: NDArray[np.float32], targets: list[list[int]]) -> Tensor:
         ink = torch.from_numpy(images).to(self.device)
+        ink = ink.contiguous(memory_format=torch.channels_last)
+        weight = self.options.shortcut_weight
         with torch.autocast(self.device, torch.bfloat16):
-            heads = self.network.with_shortcut(ink.contiguous(memory_format=torch.channels_last))
-        last, shortcut = (ctc_loss(logits, targets) for logits in heads)
-        return last + self.options.shortcut_weight * shortcut
+            heads = self.network.with_shortcut(ink) if weight else (self.network(ink),)
+        last, *shortcut = (ctc_loss(logits, targets) for logits in heads)
+        return last + weight * shortcut[0] if shortcut else last
 
     def run(self) -> None:
         """Train to the end of the schedule; leaves ``last.pt`` and the best by validation, ``best.pt``."""
@@ -303,6 +305,19 @@ class Trainer:
         if rates["all"] < self.best:
             self.best = rates["all"]
             self._save_weights("best")
+
+
+def grown(network: Crnn, size: str) -> Crnn:
+    """A network of ``size`` that reads as the smaller trained one does: what it has more is the identity at first."""
+    larger = Crnn(replace(network.config, **SIZES[size]))
+    try:
+        missing, unknown = larger.load_state_dict(network.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise ValueError(f"a network of size {size!r} cannot begin from these weights: {error}") from None
+    residual = all(name.startswith(("gated.", "features.")) for name in missing)
+    if unknown or not residual:
+        raise ValueError(f"a network of size {size!r} cannot begin from these weights: {[*missing, *unknown]}")
+    return larger.train()
 
 
 def load_network(file: Path) -> tuple[Crnn, str, str]:

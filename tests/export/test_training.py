@@ -16,7 +16,9 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 
 from carrel_export.augment import MARGIN_PX, augment, to_input  # noqa: E402
 from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
-from carrel_export.training import TrainingOptions, augmented  # noqa: E402
+from carrel_export.network import SIZES, Crnn, CrnnConfig  # noqa: E402
+from carrel_export.optimizer import MuonAdamW  # noqa: E402
+from carrel_export.training import TrainingOptions, augmented, ctc_loss, grown  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -109,3 +111,27 @@ def test_emphasis_says_how_often_an_epoch_shows_a_source(packs: Path) -> None:
     options = TrainingOptions(emphasis=(("drawn", 2.5),))
     shown = sum(len(targets) for _, targets, _, _ in augmented(samples, 48, "abcdefghij ", options, 0, 0))
     assert 2 * len(samples) < shown <= 3 * len(samples)
+
+
+def test_a_network_grows_without_reading_otherwise() -> None:
+    torch.manual_seed(5)
+    small = Crnn(CrnnConfig(classes=7, **SIZES["fast"])).eval()
+    ink = torch.rand(2, 1, 48, 128)
+    larger = grown(small, "best")
+    assert sum(p.numel() for p in larger.parameters()) > 1.3 * sum(p.numel() for p in small.parameters())
+    assert torch.allclose(larger.eval()(ink), small(ink), atol=1e-5)
+    with pytest.raises(ValueError, match="cannot begin"):
+        grown(larger, "fast")
+
+
+def test_what_was_grown_learns() -> None:
+    torch.manual_seed(6)
+    network = grown(Crnn(CrnnConfig(classes=7, **SIZES["fast"])), "best")
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimizer = MuonAdamW(network, 1e-2, 0.0)
+    for _ in range(3):
+        optimizer.zero_grad()
+        ctc_loss(network(torch.rand(2, 1, 48, 128)), [[1, 2], [3]]).backward()
+        optimizer.step()
+    kept = {n for n, p in network.named_parameters() if torch.equal(p, before[n])}
+    assert all(name.startswith("shortcut.") for name in kept)
