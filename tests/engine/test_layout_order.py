@@ -56,6 +56,27 @@ def test_columns_between_full_lines() -> None:
     assert_read_as([line(50, 950, 60), *middle, *prose(50, 950, 400, 4)])
 
 
+def test_columns_that_nearly_touch_under_a_heading() -> None:
+    left = [line(50, 500 + 4 * (k % 3), 120 + 30 * k) for k in range(15)]
+    right = [line(505 + 3 * (k % 4), 950, 116 + 31 * k) for k in range(15)]
+    assert_read_as([line(300, 700, 70), *left, *right])
+
+
+def test_a_line_across_two_columns_parts_them() -> None:
+    upper = [*prose(50, 505, 120, 8), *prose(508, 950, 120, 8)]
+    lower = [*prose(50, 505, 400, 8), *prose(508, 950, 400, 8)]
+    assert_read_as([*upper, line(200, 800, 365), *lower])
+
+
+def test_lines_broken_here_and_there_are_no_columns() -> None:
+    rng = np.random.default_rng(3)
+    lines: list[FoundLine] = []
+    for base in range(100, 900, 30):
+        gap = float(rng.uniform(200, 800))
+        lines += [line(100, gap, base), line(gap + 15, 900, base)] if base % 60 == 40 else [line(100, 900, base)]
+    assert_read_as(lines)
+
+
 def test_three_columns_of_prose_are_no_table() -> None:
     assert_read_as([*prose(50, 340, 100, 20), *prose(370, 660, 100, 20), *prose(690, 980, 100, 20)])
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.cell_order import cell_by_cell
+from carrel.layout.crossed_columns import crossed_columns
 from carrel.layout.types import FoundLine, FoundRegion
 
 COLUMN_GAP = 2.4
@@ -66,6 +67,8 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit)
         if _side_by_side(top, bottom + LEVEL * unit, (left + right) / 2 < across):
             return _both(index, (left + right) / 2 < across, boxes, unit)
+    if (parts := crossed_columns(boxes[index], unit)) is not None:
+        return [block for part in parts for block in _blocks(index[part], boxes, unit)]
     if height > 0 and _columns_appear(index, boxes, unit):
         return _both(index, (top + bottom) / 2 < down, boxes, unit)
     return [index]
