@@ -5,7 +5,7 @@ lines: lines per second, peak resident memory, time to load and to the first lin
 of threads, all taking turns in processes of their own; onnxruntime with its defaults and, given a Python that has torch,
 the same weights in PyTorch, for comparison. The planner's choice is marked.
 
-``--sweep PAGES...`` reads pages under limits from 250 MB to 2 GB with the command itself; ``--calibrate [--write]`` fits the
+``--sweep PAGES...`` reads pages under limits from 250 MB to 2 GB with the command itself (``carrel_bench.sweep``); ``--calibrate [--write]`` fits the
 memory model; ``--store-expected`` keeps what the shipped networks make of the built-in lines.
 """
 
@@ -17,7 +17,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -36,10 +35,10 @@ from carrel.backends.settings import allowed_cores
 from carrel.engines import network_models
 from carrel.options import ReadOptions
 from carrel_bench.calibrate import CPU_RUNTIMES, calibrate
+from carrel_bench.sweep import LIMITS_MB, Swept, in_words, judge, remembering, sweep
 
 WORKER = Path(__file__).with_name("runtime_worker.py")
 BACKENDS = Path(str(resources.files("carrel.backends")))
-LIMITS_MB = (250, 315, 400, 500, 630, 800, 1000, 1260, 1590, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,71 +159,6 @@ def print_table(figures: Sequence[Figures], chosen: tuple[str, int]) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """One page under one limit: measured peak of the process, or the refusal and the limit it names."""
-
-    backend: str
-    page: str
-    limit_mib: int
-    peak_mib: float
-    cpu_s: float
-    wall_s: float
-    named_mib: int = 0
-
-
-_APART = """
-import json, resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([done.returncode, usage.ru_maxrss, usage.ru_utime + usage.ru_stime, done.stderr]))
-"""
-"""Runs a command from a small process: the kernel counts what starts a process towards the peak of its memory."""
-
-
-def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
-    """``carrel read`` on a page, with its peak of resident memory by the kernel's account."""
-    carrel = str(Path(sys.executable).with_name("carrel"))
-    with tempfile.TemporaryDirectory() as folder:
-        command = [carrel, "read", "--backend", backend, "--memory", f"{limit_mib}M", "-o", folder, str(page)]
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", _APART, *command], capture_output=True, text=True, check=True)
-    wall = time.perf_counter() - began
-    code, peak_kib, cpu, stderr = json.loads(done.stdout)
-    named = 0
-    if code:
-        if "will do" not in stderr:
-            raise RuntimeError(f"{page.name} within {limit_mib} MiB: {stderr.strip()[-300:]}")
-        named = int(stderr.partition("--memory ")[2].partition("M ")[0])
-    return Swept(backend, page.name, limit_mib, round(peak_kib / 1024, 1), round(cpu, 2), round(wall, 2), named)
-
-
-def sweep(backends: Sequence[str], pages: Sequence[Path], limits: Sequence[int]) -> Iterator[Swept]:
-    """Every page under every limit; where one is refused, also under the limit that the refusal names."""
-    for page in pages:
-        for backend in backends:
-            named = 0
-            for limit_mib in limits:
-                done = read_under(backend, page, limit_mib)
-                yield done
-                named = done.named_mib or named
-            if named:
-                yield read_under(backend, page, named)
-
-
-def print_sweep(results: Sequence[Swept]) -> int:
-    """A row a page and limit; returns how many went over their limit or were refused under a named one."""
-    wrong = 0
-    for r in results:
-        over = r.peak_mib > r.limit_mib
-        wrong += over
-        verdict = "OVER" if over else f"refused, names {r.named_mib}" if r.named_mib else "read"
-        print(
-            f"{r.backend:12} {r.page:32} {r.limit_mib:5d} MiB: peak {r.peak_mib:6.1f}  {r.cpu_s:6.2f} CPU s  {verdict}"
-        )
-    return wrong
-
-
 def store_expected() -> None:
     """Keep what the shipped networks make of the built-in lines, in float32 on onnxruntime."""
     models = network_models(ReadOptions())
@@ -243,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sweep", type=Path, nargs="+", metavar="PAGE", help="read these under ten limits")
     parser.add_argument("--backend", action="append", help="for --sweep; may be repeated (default: all installed)")
     parser.add_argument("--limit", type=int, action="append", help="for --sweep, MiB; may be repeated")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="for --sweep: keep rows here, and go on from them")
     parser.add_argument("--calibrate", action="store_true", help="measure the memory model's figures")
     parser.add_argument("--write", action="store_true", help="with --calibrate: keep them")
     parser.add_argument(
@@ -262,19 +197,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = f"{processor_name()}, {allowed_cores()} cores, Python {platform.python_version()}, {versions()}"
     if options.sweep:
         backends = options.backend or [b for b in ("onnxruntime", "openvino") if b in versions()]
-        results: list[Swept] = []
-        for result in sweep(backends, options.sweep, options.limit or LIMITS_MB):
-            results.append(result)
+        rows: list[Swept] = []
+        for row in sweep(backends, options.sweep, options.limit or LIMITS_MB, remembering(options.store)):
+            rows.append(row)
             if not options.json:
-                print_sweep([result])
-                sys.stdout.flush()
-        wrong = sum(r.peak_mib > r.limit_mib for r in results)
-        print(
-            json.dumps([asdict(r) for r in results], indent=1)
-            if options.json
-            else f"{wrong} over their limit; {machine}"
-        )
-        return int(wrong > 0)
+                print(in_words(row), flush=True)
+        found = judge(rows)
+        told = {"machine": machine, "verdict": asdict(found), "rows": [asdict(r) for r in rows]}
+        print(json.dumps(told, indent=1) if options.json else f"{found}; {machine}")
+        return int(found.over + found.refused_again + found.slow > 0)
     model = options.model or network_models(ReadOptions())["recognition"].folder
     figures = compare(model, options.torch_python, options.rounds)
     chosen = chosen_case(figures, model)

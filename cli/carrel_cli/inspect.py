@@ -37,7 +37,7 @@ def command(
     from carrel.reader import Reader
 
     make_folder(output)
-    reader = Reader(ReadOptions(languages=tuple(lang.split("+")), writing=writing))  # type: ignore[arg-type]
+    reader = Reader(ReadOptions(languages=tuple(lang.split("+")), writing=writing), files)  # type: ignore[arg-type]
     codes: list[int] = []
     for file in files:
         try:

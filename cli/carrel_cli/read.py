@@ -125,7 +125,7 @@ def read_files(
     """Read every file; returns those that failed, each already named on stderr."""
     from carrel.reader import Reader
 
-    reader = Reader(options)
+    reader = Reader(options, files)
     failures: list[tuple[Path, CarrelError]] = []
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from carrel import memory
 from carrel.backends.choose import asked_of, choose
 from carrel.backends.networks import is_plain, open_line_network, open_page_network, role_of
 from carrel.backends.plan import Plan
 from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
 from carrel.options import ReadOptions
 from carrel.recognizers.ctc import CtcRecognizer
@@ -63,8 +66,10 @@ def network_models(options: ReadOptions) -> dict[str, Model]:
     return models
 
 
-def load_engines(options: ReadOptions) -> Engines:
+def load_engines(options: ReadOptions, files: Sequence[Path] = ()) -> Engines:
     """Load everything that reading needs, and keep the memory limit from then on.
+
+    The plan is for the pages of ``files`` where they are given: each refusal then names the smallest limit that will do.
 
     The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
 
@@ -78,7 +83,7 @@ def load_engines(options: ReadOptions) -> Engines:
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
     asked = asked_of(options, page_px=0)  # whether a page fits is looked at when it comes
-    plan = choose(asked, models)
+    plan = choose(asked, models, partial(_largest, files, options.max_megapixels))
     watched = options.memory_bytes is not None
     memory.set_limit(asked.memory_bytes, plan.fixed_bytes, plan.largest_bytes, watched=watched)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
@@ -99,6 +104,11 @@ def load_engines(options: ReadOptions) -> Engines:
         tuple(model.identity for model in used),
         plan,
     )
+
+
+def _largest(files: Sequence[Path], max_megapixels: float) -> tuple[int, int] | None:
+    found = largest_page(files, max_megapixels) if files else None
+    return (found.pixels, found.bytes_per_px) if found else None
 
 
 def load_ngrams(model: Model) -> NgramModel:

@@ -119,7 +119,7 @@ def reserved(needed_bytes: int, what: str) -> Generator[None]:
         if needed_bytes > room_bytes():
             trim()
         if needed_bytes > room_bytes():
-            raise _refusal(what, resident_bytes() + needed_bytes)
+            raise _refusal(what, enough(resident_bytes() + needed_bytes))
         _state.reserved_bytes += needed_bytes
         _state.holders += 1
     try:
@@ -144,9 +144,17 @@ def require_page(pixels: int, bytes_per_px: int, what: str) -> None:
     needed = page_bytes(pixels, bytes_per_px)
     if _state.fixed_bytes + needed > _state.limit_bytes * (1 - MARGIN) or needed > room_bytes():
         trim()
-    most = max(_state.fixed_bytes, resident_bytes()) + needed
-    if most > _state.limit_bytes * (1 - MARGIN):
-        raise _refusal(what, max(most, _state.named_bytes + needed))
+    loaded = max(_state.fixed_bytes, resident_bytes())
+    least = least_limit(_state.limit_bytes, loaded, _state.named_bytes, needed)
+    if least:
+        raise _refusal(what, least)
+
+
+def least_limit(limit_bytes: int, loaded_bytes: int, named_bytes: int, page_needs_bytes: int) -> int:
+    """0 where a page fits beside what is loaded; else the limit to name, under which ``named_bytes`` are loaded."""
+    if loaded_bytes + page_needs_bytes <= limit_bytes * (1 - MARGIN):
+        return 0
+    return enough(max(loaded_bytes, named_bytes) + page_needs_bytes)
 
 
 def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:
@@ -163,10 +171,10 @@ def enough(needed_bytes: int) -> int:
     return (int(needed_bytes / (1 - MARGIN)) // MIB + 1) * MIB
 
 
-def _refusal(what: str, most_bytes: int) -> OutOfMemoryLimitError:
+def _refusal(what: str, least_bytes: int) -> OutOfMemoryLimitError:
     limit_bytes = _state.limit_bytes or 0
     return OutOfMemoryLimitError(
-        f"{what}: does not fit into {limit_bytes / MIB:,.0f} MiB of memory; --memory {enough(most_bytes) // MIB}M will do"
+        f"{what}: does not fit into {limit_bytes / MIB:,.0f} MiB of memory; --memory {least_bytes // MIB}M will do"
     )
 
 

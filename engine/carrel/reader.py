@@ -53,6 +53,8 @@ class Reader:
     ----------
     options
         See `ReadOptions`.
+    files
+        What will be read, where that is known: within a memory limit the runtime is chosen for their largest page.
 
     Raises
     ------
@@ -62,9 +64,9 @@ class Reader:
         A device that was asked for is not there, or nothing fits into the memory.
     """
 
-    def __init__(self, options: ReadOptions | None = None) -> None:
+    def __init__(self, options: ReadOptions | None = None, files: Sequence[Path] = ()) -> None:
         self.options = options or ReadOptions()
-        self._engines = load_engines(self.options)
+        self._engines = load_engines(self.options, files)
         self.threads = self._engines.plan.threads
 
     def read_scan(self, scan: Scan) -> Page:
@@ -156,4 +158,4 @@ def _now() -> str:
 
 def read(path: Path | str, options: ReadOptions | None = None) -> Page:
     """Read a file that holds one page; see `Reader.read`."""
-    return Reader(options).read(path)
+    return Reader(options, [Path(path)]).read(path)

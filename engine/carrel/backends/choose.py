@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from carrel import memory
@@ -23,6 +23,7 @@ from carrel.store.models import Model
 BACKENDS = ("auto", "onnxruntime", "openvino")
 DEVICES = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("auto", "int8", "bf16", "fp16", "fp32")
+PageOf = Callable[[], tuple[int, int] | None]
 _UNITS = {"": MIB, "K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
 
 
@@ -75,8 +76,10 @@ def asked_of(options: ReadOptions, *, workers: int = 1, page_px: int = A4_PX) ->
     )
 
 
-def choose(asked: Asked, models: Mapping[str, Model]) -> Plan:
+def choose(asked: Asked, models: Mapping[str, Model], largest: PageOf = lambda: None) -> Plan:
     """The plan for models by task: the first use of a machine with a choice is measured, the others follow it.
+
+    ``largest`` tells pixels and bytes for each of the largest page that is to be read, where that is known.
 
     Raises
     ------
@@ -85,9 +88,9 @@ def choose(asked: Asked, models: Mapping[str, Model]) -> Plan:
     """
     exact = Runtime(asked.backend, asked.device, asked.precision)
     if "auto" not in (exact.backend, exact.device, exact.precision):
-        return planned([exact], Survey((), ()), asked)
+        return planned_for([exact], Survey((), ()), asked, largest())
     done = known_survey(asked, models)
-    return planned(candidates(done), done, asked)
+    return planned_for(candidates(done), done, asked, largest())
 
 
 def candidates(done: Survey) -> list[Runtime]:
@@ -111,6 +114,32 @@ def fits(runtime: Runtime, asked: Asked) -> bool:
     """Whether a runtime can be tried beside this process within the limit."""
     needed = needed_bytes(runtime, None, asked, costs(), 1, whole_page=True)
     return memory.enough(needed + memory.resident_bytes()) <= asked.memory_bytes or runtime == CPU
+
+
+def planned_for(found: list[Runtime], done: Survey, asked: Asked, largest: tuple[int, int] | None) -> Plan:
+    """The planner's answer for pages up to the ``largest``, in pixels and bytes for each.
+
+    Where that one does not fit, the plan is for what needs least memory: smaller pages are read, and the refusal of
+    the large one names the smallest limit that does for it.
+
+    Raises
+    ------
+    UsageError
+        No page can be read; the message names the smallest limit that does for the largest.
+    """
+    if largest is None:
+        return planned(found, done, asked)
+    with_page = replace(asked, page_px=largest[0], bytes_per_px=largest[1])
+    answer = plan(found, done.measured, with_page, costs())
+    if isinstance(answer, Plan):
+        best = planned([answer.runtime], done, asked)
+    else:
+        alone = (plan([runtime], done.measured, asked, costs()) for runtime in found)
+        fitting = [p for p in alone if isinstance(p, Plan)]
+        if not fitting:
+            raise UsageError(refusal_text(answer, done, asked))
+        best = min(fitting, key=lambda p: p.fixed_bytes)
+    return replace(best, largest_bytes=best.fixed_bytes)
 
 
 def planned(found: list[Runtime], done: Survey, asked: Asked) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -81,7 +82,7 @@ def render(
             page = document[page_index]
             try:
                 dpi = _resolution(page, max_px)
-                admit(round(dpi * dpi * math.prod(page.get_size()) / POINTS_PER_INCH**2))
+                admit(_pixels(page, dpi))
                 bitmap = page.render(scale=dpi / POINTS_PER_INCH * _JUST_BELOW, grayscale=True, may_draw_forms=False)
                 pixels = bitmap.to_numpy()
                 gray = np.array(pixels.reshape(pixels.shape[:2]))
@@ -91,6 +92,23 @@ def render(
     except pdfium.PdfiumError as error:
         raise PdfRefusedError("the page is damaged", "save or scan it again") from error
     return gray, dpi
+
+
+def pixels_of(document: Any, page_index: int, max_px: int) -> int:
+    """How many pixels `render` would make of a page, 0 where it would refuse."""
+    import pypdfium2 as pdfium
+
+    with PDFIUM_LOCK, suppress(PdfRefusedError, pdfium.PdfiumError):
+        page = document[page_index]
+        try:
+            return _pixels(page, _resolution(page, max_px))
+        finally:
+            page.close()
+    return 0
+
+
+def _pixels(page: Any, dpi: float) -> int:
+    return round(dpi * dpi * math.prod(page.get_size()) / POINTS_PER_INCH**2)
 
 
 def _resolution(page: Any, max_px: int) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -57,6 +57,18 @@ class Scan:
     source: Source
 
 
+@dataclass(frozen=True)
+class PageSize:
+    """Pixels of a page, and bytes that the decoder takes for each."""
+
+    pixels: int
+    bytes_per_px: int
+
+    @property
+    def needed_bytes(self) -> int:
+        return memory.page_bytes(self.pixels, self.bytes_per_px)
+
+
 def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator[Scan]:
     """Decode the pages of a file one after the other.
 
@@ -103,6 +115,31 @@ def count_pages(path: Path) -> int:
                 pages = len(document)
                 document.close()
             return pages
+
+
+def largest_page(files: Iterable[Path], max_megapixels: float) -> PageSize | None:
+    """The page of all files that takes most memory, by their headers; None where no file has a page that can be read."""
+    sizes: list[PageSize] = []
+    for path in files:
+        with suppress(InputError), open_regular(path) as stream, _refusing(path, None):
+            sizes += (_pdf_sizes if _is_pdf(stream) else _image_sizes)(path, stream, int(max_megapixels * 1e6))
+    return max(sizes, key=lambda size: size.needed_bytes, default=None)
+
+
+def _pdf_sizes(_path: Path, stream: BinaryIO, max_px: int) -> list[PageSize]:
+    document = pdf.open_pdf(stream)
+    try:
+        pixels = (pdf.pixels_of(document, index, max_px) for index in range(len(document)))
+        return [PageSize(count, pdf.BYTES_PER_PX) for count in pixels if count]
+    finally:
+        with pdf.PDFIUM_LOCK:
+            document.close()
+
+
+def _image_sizes(path: Path, stream: BinaryIO, max_px: int) -> list[PageSize]:
+    image = _opened(path, stream)
+    sizes = [PageSize(image.width * image.height, decoded_bytes_per_px(image)) for _ in _frames(image)]
+    return [size for size in sizes if size.pixels <= max_px]
 
 
 def _is_pdf(stream: BinaryIO) -> bool:
