@@ -7,6 +7,7 @@ import numpy as np
 from carrel.layout.cells import lines_of_cells
 from carrel.layout.closer import seen_closer
 from carrel.layout.facing import without_facing_page, without_halved_lines
+from carrel.layout.farther import seen_farther
 from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink
 from carrel.layout.order import in_reading_order
@@ -34,6 +35,7 @@ def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion
     found, scale = find_baselines(gray, heatmaps)
     if not found:
         return ()
+    found = seen_farther(gray, found, heatmaps, scale)
     ink = page.ink
     bodies = [_body(f, scale, ink) for f in found]
     table = find_table(page.small[0], float(np.median([body.x_height_px for body in bodies])))

@@ -1,0 +1,94 @@
+"""A second look at large writing from farther away: letters much taller than those of most pages are seen in parts only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.heatmaps import BaselineStrand, baselines, segmenter_input
+from carrel.layout.strands import Strand
+from carrel.layout.types import Heatmaps
+
+LARGE_LETTERS_PX = 15.0
+FARTHER = 0.65
+LETTER_PX = 12.0
+"""Height of letters that the second look shows at most."""
+LEVEL = 0.8
+"""Baselines nearer to each other than this, in x-heights, are of one line."""
+TOUCHED = 0.3
+"""A line that shares more than this with another, as a share of the shorter one's length, is not new."""
+PROBABLE = 0.6
+LEAST_LENGTH = 0.7
+"""Ends shorter than this, in x-heights, are not added."""
+
+
+def seen_farther(
+    gray: NDArray[np.uint8], found: list[BaselineStrand], heatmaps: Heatmaps, scale: float
+) -> list[BaselineStrand]:
+    """The baselines ``found`` with ``scale`` px of the segmenter's input per px of the page, where letters are large.
+
+    Lines that only show from farther away are added, others lengthened by what shows of them; ``found`` as it is where
+    letters are of usual size.
+    """
+    heights = [f.x_height_px for f in found if f.probability >= PROBABLE]
+    if not heights or float(np.median(heights)) < LARGE_LETTERS_PX:
+        return found
+    factor = min(FARTHER, LETTER_PX / float(np.median(heights)))
+    merged = list(found)
+    for small in baselines(heatmaps(segmenter_input(gray, factor * scale))):
+        if small.probability >= PROBABLE:
+            _add(merged, _enlarged(small, 1.0 / factor))
+    return merged
+
+
+def _enlarged(found: BaselineStrand, factor: float) -> BaselineStrand:
+    strand = found.strand
+    return replace(
+        found,
+        strand=Strand(strand.x * factor, strand.y * factor, strand.strength),
+        x_height_px=found.x_height_px * factor,
+    )
+
+
+def _add(lines: list[BaselineStrand], new: BaselineStrand) -> None:
+    """Lengthen the one line that ``new`` follows, or append it where it follows none."""
+    level = [_level(new, line) for line in lines]
+    followed = [
+        k
+        for k, (line, near) in enumerate(zip(lines, level, strict=True))
+        if line.probability >= PROBABLE and _shared(new, line, near) > TOUCHED
+    ]
+    if not followed:
+        lines.append(new)
+    elif len(followed) == 1:
+        others = [near for k, near in enumerate(level) if k != followed[0] and lines[k].probability >= PROBABLE]
+        free = ~np.any(others, axis=0) if others else np.ones(len(new.strand.x), bool)
+        lines[followed[0]] = _lengthened(lines[followed[0]], new, free)
+
+
+def _level(new: BaselineStrand, line: BaselineStrand) -> NDArray[np.bool_]:
+    """Where ``new`` runs on the baseline of ``line``, bool (k,)."""
+    x, own = new.strand.x, line.strand
+    apart = np.abs(new.strand.y - np.interp(x, own.x, own.y))
+    return (x >= own.x[0]) & (x <= own.x[-1]) & (apart < LEVEL * min(new.x_height_px, line.x_height_px))
+
+
+def _shared(new: BaselineStrand, line: BaselineStrand, near: NDArray[np.bool_]) -> float:
+    x, own = new.strand.x, line.strand.x
+    length = float(near.mean()) * float(x[-1] - x[0])
+    return length / max(1.0, min(float(x[-1] - x[0]), float(own[-1] - own[0])))
+
+
+def _lengthened(line: BaselineStrand, new: BaselineStrand, free: NDArray[np.bool_]) -> BaselineStrand:
+    """``line`` with the ends of ``new`` that reach beyond it over free places."""
+    own, x = line.strand, new.strand.x
+    parts = [own]
+    for beyond in (x < own.x[0], x > own.x[-1]):
+        end = Strand(x[beyond], new.strand.y[beyond], new.strand.strength[beyond])
+        if len(end.x) > 1 and free[beyond].all() and end.x[-1] - end.x[0] >= LEAST_LENGTH * line.x_height_px:
+            parts.append(end)
+    order = np.argsort([part.x[0] for part in parts])
+    x, y, strength = (np.concatenate([getattr(parts[k], name) for k in order]) for name in ("x", "y", "strength"))
+    return replace(line, strand=Strand(x, y, strength))
