@@ -28,7 +28,8 @@ def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Normalize gray levels to ink: paper (the 80th percentile) 0, the darkest 1 % 1; float32 in [0, 1]."""
     ink_level, paper_level = gray_levels(gray, (0.01, 0.8))
     contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
-    return np.clip((np.float32(paper_level) - gray.astype(np.float32)) / contrast, 0.0, 1.0)
+    of_level = np.clip((np.float32(paper_level) - np.arange(256, dtype=np.float32)) / contrast, 0.0, 1.0)
+    return of_level[gray]
 
 
 def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multiple_px: int = 4) -> NDArray[np.float32]:
