@@ -14,6 +14,7 @@ from carrel.decode.greedy import greedy
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
+from carrel.errors import ModelError
 from carrel.image.ink import LineInput
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 from carrel.store.models import Model
@@ -46,6 +47,7 @@ class CtcRecognizer:
         self._stride_px: int = manifest["stride_px"]
         self._input = LineInput.parse(manifest["input"])
         self._calibration: Any = manifest["calibration"]["search" if language else "greedy"]
+        self._class_bias = _class_bias(model, self._calibration, len(self._alphabet) + 1)
         # a class may stand for several characters; the language model knows single ones
         symbols = "".join(c if len(c) == 1 else "\0" for c in self._alphabet)
         self._language = Language(language, symbols, self._blank) if language else None
@@ -68,7 +70,7 @@ class CtcRecognizer:
             language_weight=self._calibration["language_weight"],
             length_bonus=self._calibration["length_bonus"],
         )
-        return beam_search(logits, options, self._language, blank=self._blank)
+        return beam_search(logits + self._class_bias, options, self._language, blank=self._blank)
 
     def text_of(self, decoded: Decoded) -> str:
         """The reading's text."""
@@ -107,6 +109,16 @@ class CtcRecognizer:
             )
             for symbol, probability, start, end in spans
         ]
+
+
+def _class_bias(model: Model, calibration: Any, classes: int) -> NDArray[np.float32]:
+    """What a search adds to the logits of each class; zero where the manifest has none."""
+    bias = np.array(calibration.get("class_bias", [0.0] * classes), np.float32)
+    if bias.shape != (classes,) or not np.isfinite(bias).all():
+        raise ModelError(
+            f"{model.folder}: class_bias must hold a number for each of {classes} classes; export it again"
+        )
+    return bias
 
 
 def _platt(probability: float, fitted: Sequence[float]) -> float:

@@ -1,0 +1,51 @@
+"""The handwriting recognizer: what a manifest's calibration does to a search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from carrel.engines import load_ngrams
+from carrel.errors import ModelError
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.store.models import open_model, shipped_model
+
+LANGUAGE = load_ngrams(shipped_model("language-fr-en", "language"))
+
+
+class Nothing:
+    """A network that is never run."""
+
+    def run(self, ink: Any) -> Any:
+        raise AssertionError
+
+
+def _recognizer(folder: Path, bias: object) -> CtcRecognizer:
+    manifest = json.loads(json.dumps(dict(shipped_model("handwriting-fast", "recognition").manifest)))
+    manifest["calibration"]["search"]["class_bias"] = bias
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return CtcRecognizer(open_model(folder, "recognition"), Nothing(), LANGUAGE)  # type: ignore[arg-type]
+
+
+def test_bias_of_a_class_decides_between_equal_ones(tmp_path: Path) -> None:
+    alphabet = shipped_model("handwriting-fast", "recognition").manifest["alphabet"]
+    classes = len(alphabet) + 1
+    logits = np.full((4, classes), -9, np.float32)
+    logits[:, 0] = 4
+    e, o = (alphabet.index(c) + 1 for c in "eo")
+    logits[1, 0], logits[1, e], logits[1, o] = -4, 5, 5
+    for favoured in (e, o):
+        bias = [0.0] * classes
+        bias[favoured] = 6.0
+        recognizer = _recognizer(tmp_path, bias)
+        assert recognizer.text_of(recognizer.decode(logits)[0]) == alphabet[favoured - 1]
+
+
+@pytest.mark.parametrize("bias", [[0.0, 1.0], [float("nan")] * 143])
+def test_bias_that_fits_no_class_is_refused(tmp_path: Path, bias: list[float]) -> None:
+    with pytest.raises(ModelError, match="class_bias must hold a number for each"):
+        _recognizer(tmp_path, bias)
