@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def write_ground_truth(lines: Sequence[TrueLine], folder: Path, height_px: int =
     for number, line in enumerate(lines):
         width = max(1, line.gray.shape[1] * height_px // line.gray.shape[0])
         scaled = Image.fromarray(line.gray).resize((width, height_px), Image.Resampling.LANCZOS)
-        padded = Image.new("L", (-(-width // STEP_PX) * STEP_PX, height_px), 255)
+        paper = int(np.percentile(np.asarray(scaled), 80))
+        padded = Image.new("L", (-(-width // STEP_PX) * STEP_PX, height_px), paper)
         padded.paste(scaled, (0, 0))
         padded.save(folder / f"{number:04d}.png")
         (folder / f"{number:04d}.gt.txt").write_text(line.text, "utf-8")
@@ -91,23 +92,38 @@ def export(python: Path, model: Path, pack: Path, target: Path) -> None:
     _run([*command, "--calibration", str(pack), "--gate-cer", "1"])
 
 
-def _run(command: Sequence[str]) -> None:
+def training_environment() -> dict[str, str]:
+    """One thread, and Carrel's packages for an interpreter that has not installed them."""
     packages = Path(carrel.__file__).parents[2]
     paths = os.pathsep.join(str(packages / name) for name in ("engine", "export", "models"))
     paths = paths if (packages / "export").is_dir() else str(Path(carrel.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
-    done = subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, env=training_environment(), check=False, stdout=sys.stderr)
     if done.returncode:
         raise PeerError(f"{' '.join(command[:4])} ... failed with exit status {done.returncode}")
 
 
 def compare(python: Path, model: Path, folder: Path, lines: Sequence[TrueLine]) -> dict[str, Any]:
     """Let kraken and both files of the exported model read the same lines in turns."""
+    return compare_models(python, {"kraken": model}, folder, lines)
+
+
+def compare_models(
+    python: Path, models: Mapping[str, Path], folder: Path, lines: Sequence[TrueLine]
+) -> dict[str, dict[str, Any]]:
+    """Let models of kraken's and both files of a folder of Carrel's read the same lines in turns; all are compared with
+    the first of kraken's."""
     here = Path(__file__).parent
     roles = [role for role in ("onnx-fp32", "onnx-int8") if role in open_model(folder).manifest["files"]]
-    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in ("kraken", *roles)}
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in (*models, *roles)}
     with tempfile.TemporaryDirectory() as shared, ExitStack() as stack:
-        workers = {"kraken": stack.enter_context(Worker(python, here / "kraken_worker.py", ["lines", str(model)]))}
+        workers = {
+            name: stack.enter_context(Worker(python, here / "kraken_worker.py", ["lines", str(model)]))
+            for name, model in models.items()
+        }
         for role in roles:
             arguments = [str(folder), role, "onnxruntime"]
             worker = Worker(Path(sys.executable), here / "exported_worker.py", arguments)
@@ -120,7 +136,7 @@ def compare(python: Path, model: Path, folder: Path, lines: Sequence[TrueLine]) 
                 answer = worker.ask(lines=str(file))
                 if number:  # the first turn warms up
                     answers[name].append(answer)
-    return {name: _figures(given, answers["kraken"], lines) for name, given in answers.items()}
+    return {name: _figures(given, answers[next(iter(models))], lines) for name, given in answers.items()}
 
 
 def _figures(given: list[dict[str, Any]], krakens: list[dict[str, Any]], lines: Sequence[TrueLine]) -> dict[str, float]:

@@ -63,8 +63,8 @@ def test_empty_maps_give_no_lines() -> None:
     assert find_regions(page, None, drawn_maps([])) == ()
 
 
-def test_small_letters_are_looked_at_closer() -> None:
-    lines: list[Points] = [[(60, y), (580, y)] for y in range(100, 700, 12)]
+def looks_at(lines: Sequence[Points], body_px: float) -> tuple[list[int], int]:
+    """The longest side of every look at a page of lines with bodies of this height, and how many lines were found."""
     sides: list[int] = []
 
     def maps(ink: Map) -> Map:
@@ -74,14 +74,23 @@ def test_small_letters_are_looked_at_closer() -> None:
         for points in lines:
             line = scale * np.array(points, np.float32)
             band(full[0], line, 2.0 * scale, 1.0 * scale)
-            band(full[1], line, 5.0 * scale, 0.0)
+            band(full[1], line, body_px * scale, 0.0)
         return cv2.resize(full.transpose(1, 2, 0), (ink.shape[1] // 4, ink.shape[0] // 2)).transpose(2, 0, 1).astype(
             np.float32
         ) / np.float32(255)
 
     result = [line for region in find_regions(page_of(lines), None, maps) for line in region.lines]
-    assert sides == [HEIGHT, 1248]
-    assert len(result) == len(lines)
+    return sides, len(result)
+
+
+def test_small_letters_are_looked_at_closer() -> None:
+    lines: list[Points] = [[(60, y), (580, y)] for y in range(100, 700, 12)]
+    assert looks_at(lines, 5.0) == ([HEIGHT, 1248], len(lines))
+
+
+def test_rather_small_letters_of_sure_lines_are_not_looked_at_again() -> None:
+    lines: list[Points] = [[(60, y), (580, y)] for y in range(100, 700, 20)]
+    assert looks_at(lines, 9.0) == ([HEIGHT], len(lines))
 
 
 def test_large_pages_are_scaled() -> None:

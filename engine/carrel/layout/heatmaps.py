@@ -20,7 +20,8 @@ BASELINE, BODY, START, END = range(4)
 LIKELY = 0.35
 MEAN_AT_LEAST = 0.5
 ENDING = 0.4
-SMALL_LETTERS_PX = 9.5
+SMALL_LETTERS_PX, TINY_LETTERS_PX = 9.5, 8.0
+SURE = 0.82
 CLOSER = 1.55
 X_HEIGHT_PER_BODY = 0.9
 JOIN_GAP = 10.0  # ends and starts keep lines apart, white space need not
@@ -49,13 +50,21 @@ def segmenter_input(gray: NDArray[np.uint8], scale: float) -> Map:
 def find_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[list[BaselineStrand], float]:
     """Baselines of a page and the px of the segmenter's input per px of ``gray``.
 
-    Pages of small letters (registers, newspapers) are looked at a second time, closer.
+    Pages of small letters (registers, newspapers) are looked at a second time, closer, unless their lines are clear.
     """
     scale = min(1.0, SIDE_PX / max(gray.shape))
     found = baselines(heatmaps(segmenter_input(gray, scale)))
-    if not found or float(np.median([f.x_height_px for f in found])) >= SMALL_LETTERS_PX:
+    if not found or _is_clear(found):
         return found, scale
     return baselines(heatmaps(segmenter_input(gray, CLOSER * scale))), CLOSER * scale
+
+
+def _is_clear(found: list[BaselineStrand]) -> bool:
+    """Whether a closer look would show nothing new: letters are large, or nine in ten lines are sure."""
+    x_height = float(np.median([f.x_height_px for f in found]))
+    if x_height >= SMALL_LETTERS_PX:
+        return True
+    return x_height >= TINY_LETTERS_PX and float(np.quantile([f.probability for f in found], 0.1)) >= SURE
 
 
 def _bands(baseline: Map, threshold: float) -> list[tuple[Floats, Floats]]:

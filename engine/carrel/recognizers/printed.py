@@ -21,6 +21,8 @@ Gray = NDArray[np.uint8]
 SAMPLE_LINES = 3
 SURELY_THIS = 0.95
 """Share of known letters from which no other language is tried; English read as French reaches 0.8, the other way 0.7."""
+UNLIKELY = 0.85
+"""Share of known letters under which no more lines are tried in a language."""
 FOREIGN = 0.7
 """A line that knows fewer of its letters is tried in the other languages,"""
 LEGIBLE = 0.6
@@ -58,12 +60,21 @@ class TesseractRecognizer:
         sample = sorted(crops, key=lambda crop: -crop.shape[1])[:SAMPLE_LINES]
         read: dict[str, list[PrintReading]] = {}
         for language in self._languages:
-            read[language] = [self._tesseract.read(crop, language) for crop in sample]
+            read[language] = self._tried(sample, language)
             if known(read[language]) >= SURELY_THIS:
                 break
         order = sorted(self._languages, key=lambda language: -known(read.get(language, ())))
-        memory = {id(crop): reading for crop, reading in zip(sample, read[order[0]], strict=True)}
+        memory = {id(crop): reading for crop, reading in zip(sample, read[order[0]], strict=False)}
         return PageOfPrint(self._tesseract, tuple(order), memory)
+
+    def _tried(self, sample: Sequence[Gray], language: str) -> list[PrintReading]:
+        """The readings of the lines in a language, up to the one with which it becomes unlikely to be theirs."""
+        readings: list[PrintReading] = []
+        for crop in sample:
+            readings.append(self._tesseract.read(crop, language))
+            if known(readings) < UNLIKELY:
+                break
+        return readings
 
     def read(self, crops: Sequence[Gray]) -> list[Recognition]:
         return self.for_page(crops).read(crops)
