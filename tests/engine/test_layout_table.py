@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from carrel.layout import FoundRegion, find_regions
+from carrel.layout.borders import borders
 from carrel.layout.cell_order import cell_by_cell
+from carrel.layout.ink import Ink
+from carrel.layout.outline import Body
 from carrel.layout.rules import find_table
 from drawn_pages import HEIGHT, WIDTH, Points, drawn_maps, page_of
 
 RULES = (30, 110, 190, 500, 610)
 TOP, BOTTOM = 60, 760
+ROWS: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
+"""Lines over all cells, as the segmenter may find them."""
+CELLS: list[Points] = [
+    [(left + 18, row[0][1]), (right - 12, row[0][1])] for row in ROWS for left, right in pairwise(RULES)
+]
+"""What is written in them, apart from the rules."""
 
 
 def with_rules(page: NDArray[np.uint8], places: tuple[int, ...], top: int = TOP, bottom: int = BOTTOM) -> None:
@@ -28,11 +39,10 @@ def table_of(page: NDArray[np.uint8], lines: list[Points]) -> tuple[FoundRegion,
 
 
 def test_a_line_over_several_cells_is_cut_at_the_rules() -> None:
-    rows: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
-    regions = table_of(page_of(rows), rows)
+    regions = table_of(page_of(CELLS), ROWS)
     assert [region.kind for region in regions] == ["TableZone"]
     lines = regions[0].lines
-    assert len(lines) == 4 * len(rows)
+    assert len(lines) == len(CELLS)
     for line in lines:
         left, right = line.baseline[0, 0], line.baseline[-1, 0]
         assert not any(left + 14 < x < right - 14 for x in RULES)
@@ -50,8 +60,8 @@ def test_cells_that_the_segmenter_leaves_out_are_found_by_their_ink() -> None:
 
 
 def test_cells_come_row_by_row() -> None:
-    rows: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
-    (region,) = table_of(page_of(rows), rows)
+    (region,) = table_of(page_of(CELLS), ROWS)
+    assert len(region.lines) == len(CELLS)
     middles = [(round(float(line.baseline[:, 1].mean()) / 50), float(line.baseline[0, 0])) for line in region.lines]
     assert middles == sorted(middles)
 
@@ -107,3 +117,33 @@ def test_short_faint_rules_do_not_cut() -> None:
     cv2.line(page, (350, 300), (352, 500), (215,), 2)
     (region,) = table_of(page, rows)
     assert len(region.lines) == len(rows)
+
+
+def test_a_rule_that_words_are_written_across_does_not_cut() -> None:
+    x_height, x = 10.0, np.arange(60.0, 560.0)
+    bodies = [Body(x, np.full(len(x), float(y)), x_height) for y in range(120, 720, 50)]
+    mask, rules = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    for left, right in ((60, 190), (210, 560)):  # no ink next to the rule at 200, words across the one at 400
+        for body in bodies:
+            mask[round(body.base[0]) - 9 : round(body.base[0]), left:right:3] = 1
+    rules[60:760, 200], rules[60:760, 400] = 1, 1
+    kept = borders(bodies, rules, Ink(mask, rules, 1.0, x_height))
+    assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {200}
+
+
+def test_strokes_of_dense_writing_that_stand_over_each_other_do_not_cut() -> None:
+    x = np.arange(60.0, 560.0)
+    bodies = [Body(x, np.full(len(x), float(y)), 10.0) for y in range(120, 720, 30)]
+    rules = np.zeros((HEIGHT, WIDTH), np.uint8)
+    rules[60:760, 100], rules[200:420, 300], rules[620:720, 450] = 1, 1, 1
+    kept = borders(bodies, rules, Ink(np.zeros_like(rules), rules, 1.0, 10.0))
+    assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {100, 450}
+
+
+def test_loops_under_a_line_are_no_cells() -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 60)]
+    page = page_of(rows)
+    for (left, base), _ in rows:
+        cv2.line(page, (round(left) + 60, round(base) + 8), (round(left) + 60, round(base) + 19), (30,), 3)
+    regions = table_of(page, rows)
+    assert sum(len(region.lines) for region in regions) == len(rows)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.borders import borders
 from carrel.layout.ink import Ink, shares_within
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.rules import Table
@@ -24,6 +27,8 @@ BORDER = 1.3
 WORD_GAP = 1.5
 DESCENDER = 0.3
 """Share of what is taller than small letters that is taken to hang below the baseline: half of a 6 and a 9."""
+OWN_ZONE = (1.5, 1.7)
+"""Ink that ends so near over or under a baseline, in x-heights, is of that line: its loops and crossbars."""
 
 Mask = NDArray[np.uint8]
 
@@ -31,6 +36,7 @@ Mask = NDArray[np.uint8]
 def lines_of_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
     """The bodies cut where they run over a rule of the table, and those of cells that they leave out."""
     unit = float(np.median([body.x_height_px for body in bodies]))
+    table = replace(table, rules=borders(bodies, table.rules, ink))
     pieces = _cut_at_rules(bodies, table, ink)
     return pieces + _missed_cells(pieces, table, ink, unit)
 
@@ -57,11 +63,23 @@ def _missed_cells(bodies: list[Body], table: Table, ink: Ink, unit: float) -> li
     found: list[Body] = []
     for group in _rows(boxes, table.rules, unit):
         left, right = float(boxes[group, 0].min()), float(boxes[group, 2].max())
+        if _belongs_to_a_line((left + right) / 2, float(np.median(boxes[group, 3])), bodies):
+            continue
         x = np.arange(left, max(right, left + SHORTEST * unit) + 1.0)
         tall = float(np.median(boxes[group, 3] - boxes[group, 1]))
         base = float(np.median(boxes[group, 3])) - DESCENDER * max(0.0, tall - unit)
         found.append(Body(x, np.full(len(x), base), unit))
     return found
+
+
+def _belongs_to_a_line(x: float, bottom: float, bodies: list[Body]) -> bool:
+    """Whether ink around ``x`` that ends at ``bottom`` is a part of a line's letters."""
+    for body in bodies:
+        if body.x[0] <= x <= body.x[-1]:
+            below = (bottom - float(np.interp(x, body.x, body.base))) / body.x_height_px
+            if -OWN_ZONE[0] < below < OWN_ZONE[1]:
+                return True
+    return False
 
 
 def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) -> NDArray[np.int64]:
