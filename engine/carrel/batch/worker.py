@@ -25,6 +25,7 @@ from carrel.batch import sandbox, wire
 from carrel.batch.journal import SeenFile
 from carrel.batch.settings import Settings, from_json
 from carrel.errors import CarrelError, InputError
+from carrel.memory import OutOfMemoryLimitError
 
 if TYPE_CHECKING:
     from carrel.image.source import Scan
@@ -148,7 +149,7 @@ def _work(
     except InputError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
-        return {"kind": "refused", "reason": _without_path(error), "sha256": sha256}, {}
+        return {"kind": "refused", "reason": _reason(error), "sha256": sha256}, {}
     except CarrelError as error:
         return {"kind": "failed", "reason": str(error)}, {}
     except MemoryError:
@@ -216,6 +217,14 @@ def _scan(file: SeenFile, descriptor: int, page_index: int, settings: Settings) 
 def _path(descriptor: int) -> Path:
     """The file that was opened and checked, whatever stands at its path by now."""
     return Path(f"/proc/self/fd/{descriptor}")
+
+
+def _reason(error: InputError) -> str:
+    """Why a page was refused. A worker names the limit that does for it alone."""
+    message = _without_path(error)
+    if isinstance(error, OutOfMemoryLimitError):
+        return f"{message.removesuffix(' will do')} with --workers 1 --retry will do"
+    return message
 
 
 def _without_path(error: InputError) -> str:
