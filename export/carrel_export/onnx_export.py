@@ -25,8 +25,9 @@ from torch import nn
 Ink = NDArray[np.float32]
 
 STATIC, DYNAMIC = "Conv", ("LSTM", "MatMul")
-BETWEEN = ("Relu", "Sigmoid", "Mul")
-"""What is quantized where all its inputs are; a sigmoid only as a gate, because at the end it makes probabilities."""
+BETWEEN, JOINS = ("Relu", "Sigmoid", "Mul"), ("Concat",)
+"""What is quantized where all its inputs are, or where one is; a sigmoid only as a gate, because at the end it makes
+probabilities."""
 
 
 def export_fp32(network: nn.Module, target: Path, height_px: int) -> None:
@@ -76,7 +77,8 @@ def static_nodes(fp32: Path, keep_fp32: Sequence[str] = ()) -> list[str]:
     made: dict[str, str] = {}  # tensor -> the quantized node that makes it
     for node in graph.node:
         convolves = node.op_type == STATIC and node.name in wanted
-        between = node.op_type in BETWEEN and all(name in made for name in node.input)
+        ready = [name in made for name in node.input]
+        between = (node.op_type in BETWEEN and all(ready)) or (node.op_type in JOINS and any(ready))
         gates = node.op_type != "Sigmoid" or set(readers[node.output[0]]) == {"Mul"}
         if convolves or (between and gates):
             made[node.output[0]] = node.name
@@ -112,7 +114,7 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
             str(static),
             Lines(),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[STATIC, *BETWEEN],
+            op_types_to_quantize=[STATIC, *BETWEEN, *JOINS],
             nodes_to_quantize=static_nodes(fp32, keep_fp32),
             per_channel=True,
             activation_type=QuantType.QUInt8,

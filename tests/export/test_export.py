@@ -97,7 +97,7 @@ def test_bad_calibration_set_is_refused_and_the_old_model_stays(pack: Path, tmp_
     with pytest.raises(GateError, match=r"over the gate of 0\.30%.*layers that hurt most.*Nothing was published"):
         publish_source(open_source(SHIPPED), order, old)
     assert any("each layer alone" in line for line in said)
-    assert any("with 2 of 12 layers in floating point" in line for line in said)
+    assert any("with 2 of 12 layers in floating point" in line for line in said), said
     assert _digests(old) == before
     assert [path.name for path in tmp_path.iterdir()] == ["again"]
 

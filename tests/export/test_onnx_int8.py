@@ -17,7 +17,7 @@ from carrel_export import onnx_export  # noqa: E402
 
 
 class Gated(nn.Module):
-    """A convolution over one channel, one over 16, a gated block, and probabilities at the end."""
+    """Convolutions over one channel and over 16, a gated block, what was shrunk and enlarged beside it, probabilities."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,12 +25,15 @@ class Gated(nn.Module):
         self.second = nn.Conv2d(16, 32, 3, 2, 1)
         self.along = nn.Conv2d(32, 32, (1, 5), padding=(0, 2), groups=32)
         self.value, self.gate, self.project = (nn.Conv2d(32, 32, 1) for _ in range(3))
+        self.small, self.join = nn.Conv2d(32, 16, 3, 2, 1), nn.Conv2d(48, 32, 1)
         self.head = nn.Linear(32, 8)
 
     def forward(self, ink: Tensor) -> Tensor:
         x = torch.relu(self.second(torch.relu(self.first(ink))))
         seen = self.along(x)
         x = x + self.project(self.value(seen) * torch.sigmoid(self.gate(seen)))
+        wide = nn.functional.interpolate(self.small(x), scale_factor=2.0, mode="bilinear")
+        x = self.join(torch.cat((seen, wide), 1))
         return torch.sigmoid(self.head(x.mean(2).transpose(1, 2)))
 
 
@@ -62,7 +65,7 @@ def test_only_what_reads_one_channel_and_the_probabilities_stay_in_float(fp32: P
     int8 = tmp_path / "int8.onnx"
     onnx_export.quantize(fp32, int8, _inks(8))
     found = _run_as(int8, tmp_path)
-    assert found["QLinearConv"] == 5
+    assert (found["QLinearConv"], found["QLinearConcat"]) == (7, 1)
     assert (found["Conv"], found["Sigmoid"]) == (1, 1)
     assert (found["QLinearSigmoid"], found["QLinearMul"]) == (1, 1)
     assert found["Relu"] == found["Mul"] == 0
@@ -74,7 +77,7 @@ def test_layer_kept_in_float_takes_what_follows_it_along(fp32: Path, tmp_path: P
     int8 = tmp_path / "int8.onnx"
     onnx_export.quantize(fp32, int8, _inks(4), keep_fp32=["/gate/Conv"])
     found = _run_as(int8, tmp_path)
-    assert (found["QLinearConv"], found["Conv"]) == (4, 2)
+    assert (found["QLinearConv"], found["Conv"]) == (6, 2)
     assert (found["QLinearSigmoid"], found["QLinearMul"]) == (0, 0)
     assert "/gate/Conv" in onnx_export.layers(fp32)
     assert "/first/Conv" not in onnx_export.layers(fp32)
