@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from carrel_export.command import command as export_command
-from carrel_export.network import SIZES
+from carrel_export.sizes import SIZES
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -27,8 +27,9 @@ from torch.nn import functional
 
 from carrel_export.augment import to_input
 from carrel_export.lines import LineSample, encode, frames_needed
-from carrel_export.network import STRIDE_PX, Crnn
+from carrel_export.network import Crnn
 from carrel_export.optimizer import MuonAdamW, cosine_rate
+from carrel_export.sizes import STRIDE_PX
 from carrel_export.training import ctc_loss, greedy, in_batches
 
 LINES_PER_BATCH = 32

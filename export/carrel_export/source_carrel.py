@@ -8,7 +8,7 @@ from pathlib import Path
 
 from carrel.image.ink import LineInput
 from carrel_export.augment import MARGIN_PX
-from carrel_export.network import STRIDE_PX
+from carrel_export.sizes import STRIDE_PX
 from carrel_export.source import ExportError, Source
 from carrel_export.training import load_network
 

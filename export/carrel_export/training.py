@@ -37,8 +37,9 @@ from carrel_export.lines import (
     is_plausible,
     read_packs,
 )
-from carrel_export.network import SIZES, STRIDE_PX, Crnn, CrnnConfig
+from carrel_export.network import Crnn
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
+from carrel_export.sizes import SIZES, STRIDE_PX, CrnnConfig
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class Trainer:
             self.network = grown(started, options.size)
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
-            self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))  # type: ignore[arg-type]
+            self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))
         if options.dropout is not None:
             self.network.dropout.p = options.dropout
         self.network = self.network.to(self.device)

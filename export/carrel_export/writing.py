@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import sys
 import tempfile
 import warnings
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from carrel_export.augment import MARGIN_PX, augment, to_input
+from carrel_export.optimizer import cosine_rate
 from carrel_export.writing_faces import TYPEWRITER, print_faces, script_faces
 from carrel_export.writing_lines import MIXED, WritingLine, read_writing_lines
 from carrel_export.writing_network import HEIGHT_PX, STRIDE_PX, WithProbability, WritingNetwork
@@ -103,11 +103,7 @@ def train(lines: Sequence[WritingLine], options: WritingOptions) -> WritingNetwo
     mean = 0.0
     for step in range(options.steps):
         for group in optimizer.param_groups:
-            group["lr"] = (
-                options.learning_rate
-                * min(1.0, (step + 1) / 50)
-                * (0.5 + 0.5 * math.cos(math.pi * step / options.steps))
-            )
+            group["lr"] = cosine_rate(options.learning_rate, step, 50, step / options.steps)
         chosen = rng.choice(len(lines), options.batch, p=weights)
         ink = torch.from_numpy(np.stack([_window(lines[i], options.window_px, rng) for i in chosen])[:, None])
         target = torch.tensor([0.98 if lines[i].handwritten else 0.02 for i in chosen])

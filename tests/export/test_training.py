@@ -16,8 +16,9 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 
 from carrel_export.augment import MARGIN_PX, augment, to_input  # noqa: E402
 from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
-from carrel_export.network import SIZES, Crnn, CrnnConfig  # noqa: E402
+from carrel_export.network import Crnn  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
+from carrel_export.sizes import SIZES, CrnnConfig  # noqa: E402
 from carrel_export.training import TrainingOptions, augmented, ctc_loss, grown  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 

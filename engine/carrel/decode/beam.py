@@ -22,7 +22,6 @@ from carrel.kernels.native import Kernel, kernel
 from carrel.kernels.records import ARC, BROKEN, SETTINGS, STATE, address_of
 
 Readings = tuple[Decoded, ...]
-LOG2_E = 1.4426950408889634
 LINES_AT_ONCE, ROOM = 64, 8192
 """Lines, and characters of all their readings, in one call of the kernel."""
 NOTHING_ALLOWED = (Decoded((), (), (), (), -math.inf, 0.0),)
@@ -165,7 +164,7 @@ class Search:
             "first_context": factors.start,
             "threshold": options.candidate_threshold,
             "beam_threshold": options.beam_threshold,
-            "scale": LOG2_E / options.temperature,
+            "scale": math.log2(math.e) / options.temperature,
             "unknown": factors.unknown,
             "penalty": options.lexicon_penalty,
             "states": len(factors.states),
