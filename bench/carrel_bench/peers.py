@@ -12,10 +12,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+ANSWER_LIMIT_S = 600.0
 
 
 class PeerError(RuntimeError):
@@ -60,9 +63,12 @@ def _installation(folder: Path, interpreter: Path, packages: Sequence[str], pyth
 
 
 class Worker:
-    """A script that answers questions; use it as a context manager."""
+    """A script that answers questions, each within ``limit_s``; use it as a context manager."""
 
-    def __init__(self, interpreter: Path, script: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, interpreter: Path, script: Path, arguments: Sequence[str] = (), limit_s: float = ANSWER_LIMIT_S
+    ) -> None:
+        self._limit_s = limit_s
         own = str(interpreter) == sys.executable  # a peer has packages of its own
         foreign = () if own else ("PYTHONPATH", "VIRTUAL_ENV")
         environment = {k: v for k, v in os.environ.items() if k not in foreign}
@@ -79,15 +85,19 @@ class Worker:
         Raises
         ------
         PeerError
-            The worker has ended.
+            The worker has ended, or was ended because it took too long.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
+        alarm = threading.Timer(self._limit_s, self._process.kill)
+        alarm.start()
         try:
             self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
         except BrokenPipeError:
             answer = ""
+        finally:
+            alarm.cancel()
         if not answer:
             raise PeerError(f"worker {self._name} ended with exit status {self._process.wait()}")
         return json.loads(answer)

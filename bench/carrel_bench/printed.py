@@ -66,10 +66,11 @@ def programs(peers: Iterable[str]) -> dict[str, Path]:
 def measure(found: dict[str, Path], pages: Sequence[TruePage], rounds: int) -> Iterator[Reading]:
     """Every program reads every page, in turn; a new process in each round. One that fails is left out from then on."""
     left = dict(found)
-    for _ in range(rounds):
+    for turn in range(rounds):
         with ExitStack() as stack:
             workers: dict[str, Worker] = {}
             for number, page in enumerate(pages):
+                warn(f"print: round {turn + 1} of {rounds}, {page.name}")
                 for name, python in tuple(left.items()):
                     began = time.perf_counter()
                     if number == 0:

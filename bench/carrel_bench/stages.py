@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -110,9 +110,8 @@ def profile(page: Path) -> dict[str, Stage]:
     return times
 
 
-def measure(pages: dict[str, Path]) -> list[Figure]:
+def measure(pages: dict[str, Path]) -> Iterator[Figure]:
     """Each page in a process of its own."""
-    figures: list[Figure] = []
     for case, page in pages.items():
         command = [sys.executable, "-m", "carrel_bench.stages", str(page)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -120,11 +119,10 @@ def measure(pages: dict[str, Path]) -> list[Figure]:
         stages = json.loads(done.stdout)
         for name, stage in stages.items():
             share = stage["cpu_seconds"] / stages[WHOLE]["cpu_seconds"]
-            figures.append(figure("calls", case, name, stage["calls"]))
-            figures.append(figure("CPU s", case, name, stage["cpu_seconds"]))
-            figures.append(figure("share", case, name, share))
-            figures.append(figure("rise, MiB" if name != WHOLE else "resident, MiB", case, name, stage["rise_mib"]))
-    return figures
+            yield figure("calls", case, name, stage["calls"])
+            yield figure("CPU s", case, name, stage["cpu_seconds"])
+            yield figure("share", case, name, share)
+            yield figure("rise, MiB" if name != WHOLE else "resident, MiB", case, name, stage["rise_mib"])
 
 
 def main() -> None:

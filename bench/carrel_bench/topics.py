@@ -22,17 +22,23 @@ DATA = {
     "layout": PAGES,
     "kraken_lines": LINES,
     "kraken_pages": PAGES,
+    "kraken_training": LINES,
     "runtime": "",
     "prepare": "",
     "cold": "",
 }
 """Benches by name, and the folder of the data that each of them reads."""
-PYTHON = {"kraken_lines": "--python", "kraken_pages": "--python", "runtime": "--torch-python"}
+PYTHON = {
+    "kraken_lines": "--python",
+    "kraken_pages": "--python",
+    "kraken_training": "--python",
+    "runtime": "--torch-python",
+}
 """Benches of peers that run in an interpreter of their own, and how it is given."""
 
 
-def measure(name: str, data: Path | None, interpreter: Path | None = None) -> Iterator[Figure]:
-    """The figures of one bench; none, and a line on stderr, where its data are missing or it fails."""
+def measure(name: str, data: Path | None, interpreter: Path | None, limit_s: float) -> Iterator[Figure]:
+    """The figures of one bench; none, and a line on stderr, where its data are missing, it fails or takes too long."""
     command = [sys.executable, "-m", f"carrel_bench.{name}", "--json"]
     if DATA[name]:
         folder = data / DATA[name] if data else None
@@ -42,7 +48,11 @@ def measure(name: str, data: Path | None, interpreter: Path | None = None) -> It
         command += ["--data", str(folder)]
     if interpreter and name in PYTHON:
         command += [PYTHON[name], str(interpreter)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        warn(f"{name} left out: it took longer than {limit_s / 60:g} minutes (--minutes)")
+        return
     if done.returncode:
         warn(f"{name} left out: {(done.stderr.strip() or 'it failed').splitlines()[-1]}")
         return
