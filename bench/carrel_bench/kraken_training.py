@@ -33,6 +33,14 @@ SHARE_PLANNED = 0.95
 """Of what the trial promises; the schedule should end before its time is up."""
 COLUMNS = 8192
 """Px columns of a batch: from nothing, many small steps teach more than few large ones."""
+TRAIN = """
+import sys
+from pathlib import Path
+from carrel_export.training import Trainer, TrainingOptions
+packs, size, columns, lines, out = sys.argv[1:]
+options = TrainingOptions(size=size, lines=int(lines), columns_per_batch=int(columns))
+Trainer(Path(out), Path(packs), options).run()
+"""
 POLL_S = 1.0
 NETWORKS = {"kraken": (120, ()), "kraken, small": (32, ("-s", SPEC))}
 """Height of the lines and options of each network that kraken trains; the first is its default."""
@@ -73,22 +81,11 @@ def run_for(command: Sequence[str], cpu_s: float, log: Path) -> float:
 
 def train_carrel(python: Path, packs: Path, work: Path, size: str, cpu_s: float) -> dict[str, Any]:
     """Carrel's own training; its best weights, what it spent, and how many lines it saw."""
-    command = [
-        str(python),
-        "-m",
-        "carrel_export",
-        "train",
-        str(packs),
-        "--columns",
-        str(COLUMNS),
-        "--size",
-        size,
-        "--out",
-    ]
+    command = [str(python), "-c", TRAIN, str(packs), size, str(COLUMNS)]
     log = work / "carrel.log"
-    trial_s = run_for([*command, str(work / "trial"), "--lines", str(TRIAL_LINES)], cpu_s, log)
+    trial_s = run_for([*command, str(TRIAL_LINES), str(work / "trial")], cpu_s, log)
     lines = round(SHARE_PLANNED * TRIAL_LINES * cpu_s / trial_s)
-    spent = run_for([*command, str(work / "carrel"), "--lines", str(lines)], cpu_s, log)
+    spent = run_for([*command, str(lines), str(work / "carrel")], cpu_s, log)
     return {"weights": str(work / "carrel" / "best.pt"), "training_cpu_s": round(spent), "lines_seen": lines}
 
 

@@ -28,7 +28,6 @@ def main() -> None:
 )
 @click.option("--size", type=click.Choice(sorted(SIZES)), default="fast", show_default=True)
 @click.option("--lines", default=1_000_000, show_default=True, help="Length of the schedule, in lines seen.")
-@click.option("--columns", default=24_576, show_default=True, help="Size of a batch, in px columns of all its lines.")
 @click.option("--hours", default=0.0, help="Limit of the schedule in time; 0 for none.")
 @click.option("--checkpoint-every", default=240.0, show_default=True, help="Seconds from one checkpoint to the next.")
 @click.option("--seed", default=1, show_default=True)
@@ -62,7 +61,6 @@ def train(
     out: Path,
     size: str,
     lines: int,
-    columns: int,
     hours: float,
     checkpoint_every: float,
     seed: int,
@@ -79,7 +77,6 @@ def train(
     options = TrainingOptions(
         size=size,
         lines=lines,
-        columns_per_batch=columns,
         hours=hours,
         checkpoint_every_s=checkpoint_every,
         seed=seed,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from carrel_bench import size, stages, start
-from carrel_bench.__main__ import main
+from carrel_bench.__main__ import main, within
 from carrel_bench.figures import Figure, load, markdown, ratios
+from carrel_bench.kraken_training import run_for
+from carrel_bench.peers import PeerError, Worker
 from carrel_bench.print_pages import OWN_PAGES, WORN, degraded, own_pages
 from carrel_bench.printed import Reading, summarize
 from carrel_bench.topics import numbers
@@ -77,6 +82,8 @@ def test_quick_run(short_page: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert values["carrel", "CER"] < 0.02 and values["carrel", "cold start to the first page, s"] > 0
     assert values["tesserocr", "CER"] < 0.2
     assert "| CER, short |" in capsys.readouterr().out and picture.stat().st_size > 5000
+    assert main([*arguments, "--resume"]) == 0
+    assert load(report) and "| CER, short |" not in capsys.readouterr().out, "a suite that is done is run again"
     assert main(["--pages", str(tmp_path / "none"), "--quick"]) == 3
 
 
@@ -107,3 +114,25 @@ def test_numbers_of_another_bench_are_named_by_the_way_to_them() -> None:
     rows = {"rows": [{"kernels": "cached", "import_s": 0.1, "numba": False}, {"kernels": "built", "import_s": 0.2}]}
     assert list(numbers(rows)) == [(["rows", "cached", "import_s"], 0.1), (["rows", "built", "import_s"], 0.2)]
     assert not list(numbers({"pages": [{"page": "p", "cer": 0.1}] * 100}))
+
+
+def test_a_suite_ends_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    slow = (time.sleep(0.02) or number for number in itertools.count())
+    assert 1 < len(list(within(0.3, slow))) < 20
+    assert "stopped after" in capsys.readouterr().err
+    assert list(within(60, [1, 2])) == [1, 2]
+
+
+def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
+    script = tmp_path / "sleeper.py"
+    script.write_text("import time\ntime.sleep(60)\n", "utf-8")
+    with Worker(Path(sys.executable), script, limit_s=0.5) as worker, pytest.raises(PeerError, match="sleeper"):
+        worker.ask(image="none")
+
+
+def test_training_ends_with_its_processor_time(tmp_path: Path) -> None:
+    busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    assert 1.0 <= run_for([sys.executable, "-c", busy], 1.0, tmp_path / "log") < 5.0
+    assert run_for([sys.executable, "-c", "pass"], 60.0, tmp_path / "log") < 1.0
+    with pytest.raises(PeerError, match="failed with exit status 3"):
+        run_for([sys.executable, "-c", "raise SystemExit(3)"], 60.0, tmp_path / "log")
