@@ -1,4 +1,4 @@
-"""A second look at large writing from farther away: letters much taller than those of most pages are seen in parts only."""
+"""A second look from farther away: writing much larger or wider than that of most pages is seen in parts only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.heatmaps import BaselineStrand, baselines, segmenter_input
+from carrel.layout.heatmaps import SMALL_LETTERS_PX, BaselineStrand, baselines, segmenter_input
 from carrel.layout.strands import Strand
 from carrel.layout.types import Heatmaps
 
 LARGE_LETTERS_PX = 15.0
+MISSED = 0.4
+"""From this share of ink in no line on, letters that are not small are looked at again."""
 FARTHER = 0.65
 LETTER_PX = 12.0
 """Height of letters that the second look shows at most."""
@@ -25,17 +27,18 @@ LEAST_LENGTH = 0.7
 
 
 def seen_farther(
-    gray: NDArray[np.uint8], found: list[BaselineStrand], heatmaps: Heatmaps, scale: float
+    gray: NDArray[np.uint8], found: list[BaselineStrand], heatmaps: Heatmaps, scale: float, missed: float
 ) -> list[BaselineStrand]:
-    """The baselines ``found`` with ``scale`` px of the segmenter's input per px of the page, where letters are large.
+    """The baselines ``found`` with ``scale`` px of the segmenter's input per px of the page, and those seen from farther away.
 
-    Lines that only show from farther away are added, others lengthened by what shows of them; ``found`` as it is where
-    letters are of usual size.
+    Lines that only show from there are added, others lengthened by what shows of them. Where letters are of usual size and
+    the share ``missed`` of ink in no line is small, ``found`` comes back as it is.
     """
     heights = [f.x_height_px for f in found if f.probability >= PROBABLE]
-    if not heights or float(np.median(heights)) < LARGE_LETTERS_PX:
+    usual = float(np.median(heights)) if heights else 0.0
+    if usual < (LARGE_LETTERS_PX if missed < MISSED else SMALL_LETTERS_PX):
         return found
-    factor = min(FARTHER, LETTER_PX / float(np.median(heights)))
+    factor = min(FARTHER, LETTER_PX / usual)
     merged = list(found)
     for small in baselines(heatmaps(segmenter_input(gray, factor * scale))):
         if small.probability >= PROBABLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from carrel.layout.cells import lines_of_cells
@@ -11,7 +12,7 @@ from carrel.layout.farther import seen_farther
 from carrel.layout.heatmaps import BaselineStrand, find_baselines
 from carrel.layout.ink import Ink
 from carrel.layout.order import in_reading_order
-from carrel.layout.outline import Body, found_lines
+from carrel.layout.outline import Body, covered_by, found_lines
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
@@ -35,8 +36,8 @@ def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion
     found, scale = find_baselines(gray, heatmaps)
     if not found:
         return ()
-    found = seen_farther(gray, found, heatmaps, scale)
     ink = page.ink
+    found = seen_farther(gray, found, heatmaps, scale, _missed(found, scale, ink))
     bodies = [_body(f, scale, ink) for f in found]
     table = find_table(page.small[0], float(np.median([body.x_height_px for body in bodies])))
     bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
@@ -48,6 +49,12 @@ def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion
     lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
     lines = without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0])
     return in_reading_order(lines, table.box_at(ink.scale) if table else None)
+
+
+def _missed(found: list[BaselineStrand], scale: float, ink: Ink) -> float:
+    """Share of the ink that lies in no probable line."""
+    covered = covered_by([_body(f, scale, ink) for f in found if f.probability >= PROBABLE], ink.mask.shape)
+    return 1.0 - cv2.countNonZero(ink.mask & covered) / max(1, cv2.countNonZero(ink.mask))
 
 
 def _in(table: Table | None, body: Body) -> bool:
