@@ -32,7 +32,7 @@ def test_descent_ends_near_the_lowest_cost() -> None:
 
 def test_rare_classes_gain() -> None:
     rng = np.random.default_rng(1)
-    logits = [rng.normal(0, 1, (50, 4)).astype(np.float32) + np.float32([3, 1, 0, -2]) for _ in range(8)]
+    logits = [rng.normal(0, 1, (50, 4)).astype(np.float32) + np.array([3, 1, 0, -2], np.float32) for _ in range(8)]
     prior = priors(logits)
     assert prior.sum() == pytest.approx(1.0)
     assert (np.diff(prior) < 0).all()

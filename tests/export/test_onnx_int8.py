@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 onnx = pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
-from torch import Tensor, nn  # noqa: E402
+nn = torch.nn
 
 from carrel_export import onnx_export  # noqa: E402
 
@@ -28,7 +29,7 @@ class Gated(nn.Module):
         self.small, self.join = nn.Conv2d(32, 16, 3, 2, 1), nn.Conv2d(48, 32, 1)
         self.head = nn.Linear(32, 8)
 
-    def forward(self, ink: Tensor) -> Tensor:
+    def forward(self, ink: Any) -> Any:
         x = torch.relu(self.second(torch.relu(self.first(ink))))
         seen = self.along(x)
         x = x + self.project(self.value(seen) * torch.sigmoid(self.gate(seen)))
