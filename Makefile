@@ -26,7 +26,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-# Side by side with other programs; ARGS=--quick takes two minutes. `make bench-compare BASE=bench.jsonl` gives ratios to an
+# Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes two minutes, ARGS=--resume goes on with
+# a stopped run. `make bench-compare BASE=bench.jsonl` gives ratios to an
 # earlier run.
 bench: setup-dev
 	@$(BIN)/python -m carrel_bench --json bench.jsonl --plot bench.png $(ARGS)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,7 +61,7 @@ def suites(options: argparse.Namespace, pages: Sequence[TruePage], folder: Path)
     limit_s = 60 * options.minutes
     own: dict[str, Run] = {
         "print": lambda: printed.summarize(
-            list(within(limit_s, printed.measure(printed.programs(peers), pages, rounds)))
+            list(chain(*within(limit_s, printed.measure(printed.programs(peers), pages, rounds))))
         ),
         "start": lambda: start.measure(folder, rounds),
         "stages": lambda: within(limit_s, stages.measure(dict(list(looked_at.items())[-1 if options.quick else -3 :]))),

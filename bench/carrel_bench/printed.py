@@ -63,14 +63,16 @@ def programs(peers: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-def measure(found: dict[str, Path], pages: Sequence[TruePage], rounds: int) -> Iterator[Reading]:
-    """Every program reads every page, in turn; a new process in each round. One that fails is left out from then on."""
+def measure(found: dict[str, Path], pages: Sequence[TruePage], rounds: int) -> Iterator[list[Reading]]:
+    """Every program reads every page, in turn, page by page; a new process in each round. One that fails is left out from
+    then on."""
     left = dict(found)
     for turn in range(rounds):
         with ExitStack() as stack:
             workers: dict[str, Worker] = {}
             for number, page in enumerate(pages):
                 warn(f"print: round {turn + 1} of {rounds}, {page.name}")
+                readings: list[Reading] = []
                 for name, python in tuple(left.items()):
                     began = time.perf_counter()
                     if number == 0:
@@ -81,7 +83,8 @@ def measure(found: dict[str, Path], pages: Sequence[TruePage], rounds: int) -> I
                         warn(f"left out: {error}")
                         del left[name]
                         continue
-                    yield _reading(name, page, number == 0, time.perf_counter() - began, answer)
+                    readings.append(_reading(name, page, number == 0, time.perf_counter() - began, answer))
+                yield readings
 
 
 def _reading(name: str, page: TruePage, cold: bool, seconds: float, answer: dict[str, float | str]) -> Reading:
