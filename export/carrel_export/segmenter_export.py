@@ -132,7 +132,7 @@ def publish(run: Path, pack: Path, sources: Path, target: Path, figures: Path | 
         "output": {"name": "maps", "channels": list(CHANNELS), "cell_px": [CELL_HEIGHT_PX, CELL_WIDTH_PX]},
         "parameters": sum(p.numel() for p in network.parameters()),
         "windows_trained": log[-1]["windows"],
-        "figures": {"val_dice": measured, "layout": json.loads(figures.read_text("utf-8")) if figures else {}},
+        "figures": {"val_dice": measured, "layout": _layout(figures) if figures else {}},
         "training_sources": {
             s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used if s in listed
         },
@@ -141,6 +141,11 @@ def publish(run: Path, pack: Path, sources: Path, target: Path, figures: Path | 
     (target / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", "utf-8")
     (target / "card.md").write_text(card(manifest), "utf-8")
     return manifest
+
+
+def _layout(figures: Path) -> dict[str, Any]:
+    measured = json.loads(figures.read_text("utf-8"))
+    return {key: measured[key] for key in ("overall", "sources")}
 
 
 def card(manifest: dict[str, Any]) -> str:
