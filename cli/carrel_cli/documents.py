@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from carrel.image.files import PICTURE_SUFFIXES
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 _SUFFIXES = (
     ".json", ".page.xml", ".alto.xml", ".xml", ".hocr.html", ".html", ".hocr", ".gt.txt", ".txt",
 )  # fmt: skip
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
 _NO_PAGES = ("index.json", "manifest.json")
 
 
@@ -58,7 +59,7 @@ def find_scan(folder: Path, name: str, told: Iterable[str], size_px: tuple[int, 
     """The picture of a document in ``folder``: of a name that its files tell, else of its own, and of that size."""
     from carrel.evaluate.pictures import open_scan
 
-    names = [*(candidate for candidate in told if candidate), *(name + suffix for suffix in PICTURES)]
+    names = [*(candidate for candidate in told if candidate), *(name + suffix for suffix in PICTURE_SUFFIXES)]
     paths = (folder / Path(candidate).name for candidate in names)
     opened = (open_scan(path, size_px) for path in paths if path.is_file())
     return next((image for image in opened if image), None)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carrel.errors import InputError
+from carrel.image.files import SCAN_SUFFIXES
 from carrel.options import ReadOptions
-from carrel_cli.documents import PICTURES, page_name
+from carrel_cli.documents import page_name
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation
@@ -29,7 +30,6 @@ STEPS: Mapping[str, dict[str, Any]] = {
     HANDWRITING: {"writing": "handwritten"},
 }
 """What is left out or done otherwise, as changes of `ReadOptions`."""
-_SUFFIXES = (*PICTURES, ".pdf")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def scan_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         found += (
-            sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
+            sorted(file for file in path.iterdir() if file.suffix.lower() in SCAN_SUFFIXES) if path.is_dir() else [path]
         )
     return found
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carrel.batch.journal import SeenFile
-
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".pdf"))
-"""Files of other names are left alone: sidecars, lists, thumbnails. What a file really is, its content tells."""
+from carrel.image.files import SCAN_SUFFIXES
 
 
 @dataclass(slots=True)
@@ -69,7 +67,7 @@ def _sort_in(entry: os.DirEntry[str], found: Found, *, every: bool) -> None:
         return
     if stat.S_ISDIR(status.st_mode):
         return
-    taken = every or os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122  an entry is no Path yet
+    taken = every or os.path.splitext(entry.name)[1].lower() in SCAN_SUFFIXES  # noqa: PTH122  an entry is no Path yet
     if stat.S_ISREG(status.st_mode) and _visible(entry) and taken:
         found.files.append(seen(Path(entry), status))
     else:

@@ -9,6 +9,10 @@ from typing import BinaryIO
 
 from carrel.errors import InputError
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx")
+SCAN_SUFFIXES = (*PICTURE_SUFFIXES, ".pdf")
+"""Names of scans in a folder, in lower case. What a file really is, its content tells."""
+
 
 def shown(path: Path) -> str:
     """The path as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
