@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from carrel_bench.figures import Figure
+from carrel_bench.figures import Figure, shown
 from carrel_bench.stages import WHOLE
 
 
@@ -56,7 +56,7 @@ def _bars(axes: Any, title: str, bars: dict[str, float]) -> None:
     colours = ["0.7" if name in ("tesserocr", "tesseract", "rapidocr", "rapidocr-ov", "ocrmypdf", "floor") else "tab:blue"
                for name in names]  # fmt: skip
     drawn = axes.barh(names, [bars[name] for name in names], color=colours)
-    axes.bar_label(drawn, fmt="%.3g", padding=3)
+    axes.bar_label(drawn, labels=[shown("", bars[name]) for name in names], padding=3)
     axes.margins(x=0.18)
     axes.set_title(title, fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
