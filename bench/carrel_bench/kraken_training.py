@@ -107,14 +107,19 @@ def train_kraken(python: Path, data: Path, source: str, work: Path, name: str, c
 
 
 def _converted(python: Path, folder: Path) -> Path:
-    """The checkpoint of the highest accuracy on ``val``, which stands at the end of its name, as kraken reads it."""
-    found = sorted((folder / "model").glob("checkpoint_*-*.ckpt"), key=lambda file: float(file.stem.rpartition("-")[2]))
+    """The checkpoint of the highest accuracy on ``val``, the last of them among equals, as kraken reads it."""
+    found = sorted((folder / "model").glob("checkpoint_*-*.ckpt"), key=accuracy)
     if not found:
         raise PeerError(f"kraken left no checkpoint in {folder / 'model'}")
     target = folder / f"{found[-1].stem}.safetensors"
     command = [str(python.with_name("ketos")), "convert", "-o", str(target), str(found[-1])]
     run_for(command, 300.0, folder / "kraken.log")
     return target
+
+
+def accuracy(checkpoint: Path) -> tuple[float, float]:
+    """What stands in the name, ``checkpoint_EPOCH-ACCURACY[-vN]``, and when it was written."""
+    return float(checkpoint.stem.split("-")[1]), checkpoint.stat().st_mtime
 
 
 def pack_of(data: Path, source: str, folder: Path) -> Path:

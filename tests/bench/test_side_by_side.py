@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from carrel_bench import size, stages, start
 from carrel_bench.__main__ import main, within
 from carrel_bench.figures import Figure, load, markdown, ratios
-from carrel_bench.kraken_training import run_for
+from carrel_bench.kraken_training import accuracy, run_for
 from carrel_bench.peers import PeerError, Worker
 from carrel_bench.print_pages import OWN_PAGES, WORN, degraded, own_pages
 from carrel_bench.printed import Reading, summarize
@@ -136,3 +137,11 @@ def test_training_ends_with_its_processor_time(tmp_path: Path) -> None:
     assert run_for([sys.executable, "-c", "pass"], 60.0, tmp_path / "log") < 1.0
     with pytest.raises(PeerError, match="failed with exit status 3"):
         run_for([sys.executable, "-c", "raise SystemExit(3)"], 60.0, tmp_path / "log")
+
+
+def test_best_checkpoint_of_kraken_is_told_by_its_name(tmp_path: Path) -> None:
+    for name in ("checkpoint_00-0.0000", "checkpoint_03-0.8125", "checkpoint_04-0.8125-v1", "checkpoint_05-0.7000-v12"):
+        (tmp_path / f"{name}.ckpt").touch()
+        os.utime(tmp_path / f"{name}.ckpt", (0, int(name[11:13])))
+    best = max(tmp_path.iterdir(), key=accuracy)
+    assert best.stem == "checkpoint_04-0.8125-v1"
