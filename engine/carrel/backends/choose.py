@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from carrel import memory
 from carrel.backends import CPU, Runtime
@@ -16,7 +17,7 @@ from carrel.backends.plan import A4_PX, MIB, Asked, Plan, Refusal, needed_bytes,
 from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.settings import allowed_cores, default_limit_bytes
 from carrel.errors import UsageError
-from carrel.kernels.native import LIBRARY, kernel_folder
+from carrel.kernels.native import LIBRARY, kernel_folder, private_folder
 from carrel.options import ReadOptions
 from carrel.store.models import Model
 
@@ -71,7 +72,7 @@ def asked_of(options: ReadOptions, *, workers: int = 1, page_px: int = A4_PX) ->
         precision=_one_of(options.precision, "CARREL_PRECISION", PRECISIONS),
         languages=languages,
         language_model=options.language_model,
-        library=_has_library(),
+        library=has_library(),
         page_px=page_px,
     )
 
@@ -174,8 +175,9 @@ def _one_of(value: str, variable: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _has_library() -> bool:
-    folder = kernel_folder()
+def has_library(cache_root: Path | None = None) -> bool:
+    """Whether the kernels of a cache folder, by default the user's, are a library that needs no compiler."""
+    folder = private_folder(cache_root) if cache_root else kernel_folder()
     return folder is not None and (folder / LIBRARY).is_file()
 
 

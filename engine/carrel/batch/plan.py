@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carrel.backends.choose import asked_of, choose
+from carrel.backends.choose import asked_of, choose, has_library
 from carrel.backends.plan import Plan
 from carrel.engines import network_models
 from carrel.options import ReadOptions
@@ -47,7 +47,8 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
         A model is missing or damaged.
     """
     asked = asked_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page_px=PAGE_PX)
-    chosen: Plan = choose(replace(asked, workers=workers or 0, lines=BATCH_LINES), network_models(options))
+    asked = replace(asked, workers=workers or 0, lines=BATCH_LINES, library=has_library(cache_folder()))
+    chosen: Plan = choose(asked, network_models(options))
     decided = replace(
         options,
         backend=chosen.runtime.backend,
