@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -170,22 +170,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=26)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    return report(
+        parser.prog,
+        options,
+        lambda python, work: _report(options, python, work),
+        f"{READ_LINES} lines",
+        lambda name, row: (
+            f"{name:10s} agreement {row['agreement']:7.2%} ({row['same_lines']} lines the same)  CER {row['cer']:6.2%}"
+        ),
+    )
+
+
+def report(
+    prog: str,
+    options: argparse.Namespace,
+    measure: Callable[[Path, Path], Mapping[str, Mapping[str, Any]]],
+    lines: str,
+    told: Callable[[str, Mapping[str, Any]], str],
+) -> int:
+    """Measure with an interpreter that has kraken, in a working folder, and print JSON or a row for each; the exit code.
+
+    ``told`` is how a row begins; its speed and memory follow.
+    """
     try:
         python = options.python or peer_python("kraken", PACKAGES)
         with tempfile.TemporaryDirectory() as temporary:
-            report = _report(options, python, options.work or Path(temporary))
+            rows = measure(python, options.work or Path(temporary))
     except PeerError as error:
-        print(f"carrel_bench.kraken_lines: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps({"machine": machine(), "source": options.source, "runs": report}, indent=1))
+        print(json.dumps({"machine": machine(), "source": options.source, "runs": rows}, indent=1))
         return 0
-    print(f"{READ_LINES} lines of {options.source}; {machine()}")
-    for name, row in report.items():
+    print(f"{lines} of {options.source}; {machine()}")
+    for name, row in rows.items():
         print(
-            f"{name:10s} agreement {row['agreement']:7.2%} ({row['same_lines']} lines the same)  CER {row['cer']:6.2%}  "
-            f"{row['lines_per_cpu_second']:6.1f} lines/CPU s  x{row['ratio']:.2f} (min {row['ratio_min']:.2f})  "
-            f"peak {row['peak_rss_mib']} MiB"
+            f"{told(name, row)}  {row['lines_per_cpu_second']:6.1f} lines/CPU s  x{row['ratio']:.2f} "
+            f"(min {row['ratio_min']:.2f})  peak {row['peak_rss_mib']} MiB"
         )
     return 0
 

@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
@@ -24,9 +23,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from carrel_bench.kraken_lines import PACKAGES, SPEC, compare_models, export, training_environment, write_ground_truth
+from carrel_bench.kraken_lines import SPEC, compare_models, export, report, training_environment, write_ground_truth
 from carrel_bench.lines import read_lines
-from carrel_bench.peers import PeerError, machine, peer_python
+from carrel_bench.peers import PeerError
 
 TRIAL_LINES = 1500
 SHARE_PLANNED = 0.95
@@ -168,25 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--python", type=Path, help="interpreter of an environment with kraken and the export extra")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    try:
-        python = options.python or peer_python("kraken", PACKAGES)
-        with tempfile.TemporaryDirectory() as temporary:
-            work = options.work or Path(temporary)
-            report = measure(options.data, options.source, options.size, options.minutes, work, python)
-    except PeerError as error:
-        print(f"carrel_bench.kraken_training: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        print(json.dumps({"machine": machine(), "source": options.source, "runs": report}, indent=1))
-        return 0
-    print(f"test lines of {options.source}; {machine()}")
-    for name, row in report.items():
-        print(
-            f"{name:14s} {row['training_cpu_s']:5d} CPU s of training  CER {row['cer']:6.2%}  "
-            f"{row['lines_per_cpu_second']:6.1f} lines/CPU s  x{row['ratio']:.2f} (min {row['ratio_min']:.2f})  "
-            f"peak {row['peak_rss_mib']} MiB"
-        )
-    return 0
+    return report(
+        parser.prog,
+        options,
+        lambda python, work: measure(options.data, options.source, options.size, options.minutes, work, python),
+        "test lines",
+        lambda name, row: f"{name:14s} {row['training_cpu_s']:5d} CPU s of training  CER {row['cer']:6.2%}",
+    )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def look(found: list[BaselineStrand], shown: list[Points]) -> list[tuple[int, in
         factor = ink.shape[1] / page.shape[1]
         return drawn_maps([[(x * factor, y * factor) for x, y in points] for points in shown])(ink)
 
-    lines = [line.strand for line in seen_farther(page, found, maps, 1.0, 0.0)]
+    lines = [line.strand for line in seen_farther(page, found, maps, 1.0, lambda: 0.0)]
     assert all((np.diff(line.x) > 0).all() for line in lines)
     places = [(float(line.x[0]), float(line.x[-1]), float(line.y.mean())) for line in lines]
     return [_cell(*place) for place in places]
@@ -67,10 +67,10 @@ def test_letters_of_usual_size_are_looked_at_once() -> None:
         raise AssertionError
 
     found = [strand(60, 580, y, USUAL_PX) for (_, y), _ in FULL]
-    assert seen_farther(page_of(FULL), found, maps, 1.0, 0.1) is found
+    assert seen_farther(page_of(FULL), found, maps, 1.0, lambda: 0.1) is found
 
 
 def test_where_most_of_the_ink_is_in_no_line_letters_of_usual_size_are_looked_at_again() -> None:
     found = [strand(60, 580, y, USUAL_PX) for (_, y), _ in FULL[:3]]
     shown = drawn_maps([[(x * 0.65, y * 0.65) for x, y in line] for line in FULL])
-    assert len(seen_farther(page_of(FULL), found, shown, 1.0, 0.6)) == len(FULL)
+    assert len(seen_farther(page_of(FULL), found, shown, 1.0, lambda: 0.6)) == len(FULL)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.heatmaps import SMALL_LETTERS_PX, BaselineStrand, baselines, segmenter_input
+from carrel.layout.heatmaps import PROBABLE, SMALL_LETTERS_PX, BaselineStrand, baselines, segmenter_input
 from carrel.layout.strands import Strand
 from carrel.layout.types import Heatmaps
 
@@ -21,22 +22,25 @@ LEVEL = 0.8
 """Baselines nearer to each other than this, in x-heights, are of one line."""
 TOUCHED = 0.3
 """A line that shares more than this with another, as a share of the shorter one's length, is not new."""
-PROBABLE = 0.6
 LEAST_LENGTH = 0.7
 """Ends shorter than this, in x-heights, are not added."""
 
 
 def seen_farther(
-    gray: NDArray[np.uint8], found: list[BaselineStrand], heatmaps: Heatmaps, scale: float, missed: float
+    gray: NDArray[np.uint8],
+    found: list[BaselineStrand],
+    heatmaps: Heatmaps,
+    scale: float,
+    missed: Callable[[], float],
 ) -> list[BaselineStrand]:
     """The baselines ``found`` with ``scale`` px of the segmenter's input per px of the page, and those seen from farther away.
 
     Lines that only show from there are added, others lengthened by what shows of them. Where letters are of usual size and
-    the share ``missed`` of ink in no line is small, ``found`` comes back as it is.
+    the share of ink in no line, which ``missed`` finds, is small, ``found`` comes back as it is.
     """
     heights = [f.x_height_px for f in found if f.probability >= PROBABLE]
     usual = float(np.median(heights)) if heights else 0.0
-    if usual < (LARGE_LETTERS_PX if missed < MISSED else SMALL_LETTERS_PX):
+    if usual < SMALL_LETTERS_PX or (usual < LARGE_LETTERS_PX and missed() < MISSED):
         return found
     factor = min(FARTHER, LETTER_PX / usual)
     merged = list(found)

@@ -20,6 +20,8 @@ BASELINE, BODY, START, END = range(4)
 LIKELY = 0.35
 MEAN_AT_LEAST = 0.5
 ENDING = 0.4
+PROBABLE = 0.60
+"""Least probability of a line, fitted on validation pages. Cells of a table are short and may be less."""
 SMALL_LETTERS_PX, TINY_LETTERS_PX = 9.5, 8.0
 SURE = 0.82
 CLOSER = 1.55

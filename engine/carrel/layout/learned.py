@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 
@@ -9,16 +11,13 @@ from carrel.layout.cells import lines_of_cells
 from carrel.layout.closer import seen_closer
 from carrel.layout.facing import without_facing_page, without_halved_lines
 from carrel.layout.farther import seen_farther
-from carrel.layout.heatmaps import BaselineStrand, find_baselines
+from carrel.layout.heatmaps import PROBABLE, BaselineStrand, find_baselines
 from carrel.layout.ink import Ink
 from carrel.layout.order import in_reading_order
 from carrel.layout.outline import Body, covered_by, found_lines
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
-
-PROBABLE = 0.60
-"""Least probability of a line, fitted on validation pages. Cells of a table are short and may be less."""
 
 
 def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
@@ -37,7 +36,7 @@ def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion
     if not found:
         return ()
     ink = page.ink
-    found = seen_farther(gray, found, heatmaps, scale, _missed(found, scale, ink))
+    found = seen_farther(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     bodies = [_body(f, scale, ink) for f in found]
     table = find_table(page.small[0], float(np.median([body.x_height_px for body in bodies])))
     bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
