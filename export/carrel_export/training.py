@@ -3,6 +3,8 @@
 The state file holds weights, their moving average, optimizer, the random states and the place in the epoch, so a run
 that was killed goes on where its last checkpoint stood. The learning rate follows a cosine over ``lines`` seen or, with
 ``hours``, over the time spent, whichever is further: a budget in hours keeps its end on a machine that is busy.
+
+Under ``torchrun`` each process takes its share of the batches, and a step the mean of their gradients.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from carrel_export.lines import (
 from carrel_export.network import Crnn
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.sizes import SIZES, STRIDE_PX, CrnnConfig
+from carrel_export.together import Processes
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,25 @@ class TrainingOptions:
 
 
 def augmented(
-    samples: Sequence[LineSample], height_px: int, alphabet: str, options: TrainingOptions, epoch: int, first: int
+    samples: Sequence[LineSample],
+    height_px: int,
+    alphabet: str,
+    options: TrainingOptions,
+    epoch: int,
+    first: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
-    """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one."""
+    """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one.
+
+    Of every ``share[1]`` batches only the one at ``share[0]``.
+    """
     rng = np.random.default_rng((options.seed, epoch))
     often = dict(options.emphasis)
     times = np.array([often.get(s.source, 1.0) for s in samples])
     shown = np.repeat(np.arange(len(samples)), np.floor(times + rng.random(len(samples))).astype(np.int64))
     widths = np.array([samples[i].gray.shape[1] * height_px // samples[i].gray.shape[0] + 1 for i in shown])
     plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, rng)
-    for k in range(first, len(plan)):
+    for k in range(-(-first // share[1]) * share[1] + share[0], len(plan), share[1]):
         rng = np.random.default_rng((options.seed, epoch, k))
         images: list[NDArray[np.float32]] = []
         targets: list[list[int]] = []
@@ -101,9 +113,10 @@ def _feed(
     options: TrainingOptions,
     epoch: int,
     first: int,
+    share: tuple[int, int],
 ) -> None:
     while True:
-        for item in augmented(samples, height_px, alphabet, options, epoch, first):
+        for item in augmented(samples, height_px, alphabet, options, epoch, first, share):
             out.put(item)
         epoch, first = epoch + 1, 0
 
@@ -158,6 +171,7 @@ class Trainer:
 
     def __init__(self, folder: Path, packs: Path, options: TrainingOptions) -> None:
         self.folder, self.options = folder, options
+        self.processes = Processes()
         cv2.setNumThreads(0)  # its threads do not survive the fork of the augmentation process
         folder.mkdir(parents=True, exist_ok=True)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -191,6 +205,8 @@ class Trainer:
             self._restore(state)
         else:
             self.average.load_state_dict(self.network.state_dict())
+        if self.processes.rank:
+            torch.manual_seed(options.seed + self.step + self.processes.rank)  # drops out other units than the first
 
     def _excluded(self) -> set[str]:
         listed = self.folder / "excluded.txt"
@@ -213,16 +229,22 @@ class Trainer:
             "alphabet": self.alphabet,
             **{name: getattr(self, name) for name in ("epoch", "batch", "step", "lines_seen", "seconds", "best")},
         }
-        torch.save(state, self.folder / "state.part")
-        (self.folder / "state.part").replace(self.folder / "state.pt")
+        self._write(state, "state")
 
     def _save_weights(self, name: str) -> None:
         """The averaged weights with all that is needed to build the network again."""
         config = json.dumps({**asdict(self.network.config), "alphabet": self.alphabet, "size": self.options.size})
-        torch.save({"config": config, "weights": self.average.state_dict()}, self.folder / f"{name}.part")
+        self._write({"config": config, "weights": self.average.state_dict()}, name)
+
+    def _write(self, state: dict[str, Any], name: str) -> None:
+        if self.processes.rank:
+            return
+        torch.save(state, self.folder / f"{name}.part")
         (self.folder / f"{name}.part").replace(self.folder / f"{name}.pt")
 
     def _log(self, **row: object) -> None:
+        if self.processes.rank:
+            return
         row = {"lines": self.lines_seen, "step": self.step, "seconds": round(self.seconds), **row}
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
@@ -250,7 +272,8 @@ class Trainer:
         height = self.network.config.height_px
         context = mp.get_context("fork")
         feed = context.Queue(maxsize=12)
-        arguments = (feed, self.train, height, self.alphabet, self.options, self.epoch, self.batch)
+        share = (self.processes.rank, self.processes.count)
+        arguments = (feed, self.train, height, self.alphabet, self.options, self.epoch, self.batch, share)
         feeder = context.Process(target=_feed, args=arguments, daemon=True)
         feeder.start()
         parameters = sum(p.numel() for p in self.network.parameters()) - sum(
@@ -263,10 +286,9 @@ class Trainer:
             parameters=parameters,
             torch=torch.__version__,
         )
-        saved = validated = time.monotonic()
+        saved = validated = stepped = time.monotonic()
         mean_loss = 0.0
         while self.progress < 1.0:
-            began = time.monotonic()
             try:
                 images, targets, self.epoch, self.batch = feed.get(timeout=600)
             except queue.Empty:
@@ -276,14 +298,16 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(images, targets)
             loss.backward()  # type: ignore[no-untyped-call]
+            now = time.monotonic()
+            lines, spent_s = self.processes.average(self.network, (len(targets), now - stepped))
+            stepped = now
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
             self.optimizer.step()
             follow(self.average, self.network, self.step, self.options.ema_decay)
             self.step += 1
-            self.lines_seen += len(targets)
+            self.lines_seen += round(lines * self.processes.count)
             mean_loss += 0.01 * (loss.item() - mean_loss) if self.step > 1 else loss.item()
-            now = time.monotonic()
-            self.seconds += now - began
+            self.seconds += spent_s
             if self.step % 200 == 0:
                 self._log(
                     loss=round(mean_loss, 4),
@@ -292,7 +316,7 @@ class Trainer:
                 )
             if now - validated > self.options.validate_every_s or self.progress >= 1.0:
                 self._validate()
-                validated = time.monotonic()
+                validated = stepped = time.monotonic()
             if now - saved > self.options.checkpoint_every_s:
                 self._save()
                 saved = time.monotonic()
@@ -301,6 +325,8 @@ class Trainer:
         feeder.terminate()
 
     def _validate(self) -> None:
+        if self.processes.rank:
+            return
         rates = evaluate(self.average, self.val, self.alphabet, self.device)
         self._log(**{f"cer_{k}": round(v, 4) for k, v in rates.items()})
         if rates["all"] < self.best:

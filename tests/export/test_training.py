@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,30 @@ def test_killed_run_ends_where_an_undisturbed_one_does(packs: Path, tmp_path: Pa
     assert 0 < step < resumed["step"] == expected["step"]
     for name, weights in expected["network"].items():
         assert torch.allclose(weights.float(), resumed["network"][name].float(), atol=1e-4), name
+
+
+def test_two_processes_train_one_network(packs: Path, tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*torchrun, *_command(packs, tmp_path / "run")[1:]], check=True, capture_output=True, env=_environment()
+    )
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    assert state["lines_seen"] >= 500
+    assert state["step"] < 500 / 8 / 1.5, "each step should see the lines of two batches"
+    assert sum("cer_all" in row for row in rows) == 1, "one process alone should validate"
+
+
+def test_processes_share_the_batches_of_an_epoch(packs: Path) -> None:
+    samples = list(read_packs(packs, ("train",)))
+    options = TrainingOptions(columns_per_batch=2_000, max_lines_per_batch=8)
+
+    def shown(first: int, share: tuple[int, int]) -> list[int]:
+        return [after for *_, after in augmented(samples, 48, "abcdefghij ", options, 0, first, share)]
+
+    alone, apart = shown(0, (0, 1)), [shown(0, (rank, 2)) for rank in (0, 1)]
+    assert sorted(apart[0] + apart[1]) == alone
+    assert shown(apart[0][1], (0, 2)) == apart[0][2:], "resumed, a process should go on after its last batch"
 
 
 def test_every_line_is_in_one_batch() -> None:
