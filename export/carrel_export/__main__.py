@@ -38,6 +38,13 @@ def main() -> None:
     help="Weights file or model folder a new run begins from; --size may be larger than its size.",
 )
 @click.option(
+    "--carried-rate",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the learning rate for the weights that come from --start.",
+)
+@click.option(
     "--shortcut", default=0.2, show_default=True, help="Weight of the auxiliary head's loss; 0 leaves it out."
 )
 @click.option("--dropout", type=click.FloatRange(0, 0.9), help="Replaces that of the size.")
@@ -66,6 +73,7 @@ def train(
     seed: int,
     rate: float,
     start: str | None,
+    carried_rate: float,
     shortcut: float,
     dropout: float | None,
     augmentation: float,
@@ -82,6 +90,7 @@ def train(
         seed=seed,
         learning_rate=rate,
         start=start or "",
+        carried_rate=carried_rate,
         shortcut_weight=shortcut,
         dropout=dropout,
         augmentation=augmentation,

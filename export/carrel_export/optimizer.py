@@ -10,7 +10,7 @@ makes learning rate and weight decay mean what they mean to AdamW.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -37,20 +37,34 @@ class MuonAdamW(torch.optim.Optimizer):
     """Steps the network's matrices by Muon and its other parameters by AdamW, at one learning rate.
 
     Matrices are the kernels of convolutions but the first, ``(out, in * height * width)``, and the weights of recurrent
-    layers, one matrix a gate. Heads, norms and biases take AdamW.
+    layers, one matrix a gate. Heads, norms and biases take AdamW. Parameters named in ``slower`` learn at ``factor``
+    times the rate that `set_rate` sets.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
-        matrices: list[Tensor] = []
-        others: list[Tensor] = []
+    def __init__(
+        self,
+        network: nn.Module,
+        learning_rate: float,
+        weight_decay: float,
+        slower: Collection[str] = (),
+        factor: float = 1.0,
+    ) -> None:
+        groups: dict[tuple[bool, float], dict[str, Any]] = {
+            (muon, scale): {"params": [], "muon": muon, "scale": scale}
+            for scale in (1.0, factor)
+            for muon in (True, False)
+        }
         for name, p in network.named_parameters():
             inner = p.ndim > 1 and p.shape[1] > 1 and not name.startswith(("head.", "shortcut."))
-            (matrices if inner else others).append(p)
-        groups: Iterable[dict[str, Any]] = (
-            {"params": matrices, "muon": True},
-            {"params": others, "muon": False},
-        )
-        super().__init__(groups, {"lr": learning_rate, "weight_decay": weight_decay, "betas": (0.9, 0.98)})
+            groups[inner, factor if name in slower else 1.0]["params"].append(p)
+        filled = [group for group in groups.values() if group["params"]]
+        super().__init__(filled, {"lr": learning_rate, "weight_decay": weight_decay, "betas": (0.9, 0.98)})
+        self.set_rate(learning_rate)
+
+    def set_rate(self, rate: float) -> None:
+        """Learning rate of the next steps."""
+        for group in self.param_groups:
+            group["lr"] = rate * group["scale"]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

@@ -156,8 +156,8 @@ class SegmenterTrainer:
         return min(1.0, max(self.step * self.options.batch / self.options.windows, spent))
 
     def _train_step(self, ink: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
+        rate = cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
+        self.optimizer.set_rate(rate)
         x = torch.from_numpy(ink).to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16):
             logits = self.network(x)

@@ -119,8 +119,7 @@ def _train(part: nn.Module, rows: Sequence[Tensor], targets: Sequence[list[int]]
         groups = np.array_split(order, len(order) // LINES_PER_BATCH)
         for k in rng.permutation(len(groups))[: steps - step]:
             group = groups[k]
-            for options in optimizer.param_groups:
-                options["lr"] = cosine_rate(1.5e-3, step, WARMUP_STEPS, step / steps)
+            optimizer.set_rate(cosine_rate(1.5e-3, step, WARMUP_STEPS, step / steps))
             with torch.autocast("cpu", torch.bfloat16):
                 logits = part(_padded([rows[i] for i in group]))
             loss = ctc_loss(logits, [targets[i] for i in group], [len(rows[i]) for i in group])

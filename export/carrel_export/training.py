@@ -64,6 +64,8 @@ class TrainingOptions:
     checkpoint_every_s: float = 240.0
     start: str = ""
     """A weights file or a model folder whose network, alphabet included, a new run begins from."""
+    carried_rate: float = 1.0
+    """Share of the learning rate for the weights that come from ``start``."""
     dropout: float | None = None
     """Replaces that of the size."""
     augmentation: float = 1.0
@@ -186,9 +188,12 @@ class Trainer:
         state: dict[str, Any] | None = None
         if state_file.exists():
             state = torch.load(state_file, weights_only=True, map_location="cpu")
+        self.carried: list[str] = state["carried"] if state else []
+        """Parameters that came from ``start``."""
         if options.start and not state:
             started, self.alphabet, _ = load_network(Path(options.start))
             self.network = grown(started, options.size)
+            self.carried = [name for name, _ in started.named_parameters()]
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
             self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))
@@ -197,7 +202,9 @@ class Trainer:
         self.network = self.network.to(self.device)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Crnn(self.network.config).to(self.device)
-        self.optimizer = MuonAdamW(self.network, options.learning_rate, options.weight_decay)
+        self.optimizer = MuonAdamW(
+            self.network, options.learning_rate, options.weight_decay, self.carried, options.carried_rate
+        )
         self.epoch = self.batch = self.step = self.lines_seen = 0
         self.seconds = 0.0
         self.best = math.inf
@@ -227,6 +234,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "rng": torch.get_rng_state(),
             "alphabet": self.alphabet,
+            "carried": self.carried,
             **{name: getattr(self, name) for name in ("epoch", "batch", "step", "lines_seen", "seconds", "best")},
         }
         self._write(state, "state")
@@ -293,8 +301,7 @@ class Trainer:
                 images, targets, self.epoch, self.batch = feed.get(timeout=600)
             except queue.Empty:
                 raise RuntimeError("the augmentation process stopped; start the same command again to resume") from None
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._rate()
+            self.optimizer.set_rate(self._rate())
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(images, targets)
             loss.backward()  # type: ignore[no-untyped-call]

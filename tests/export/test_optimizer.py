@@ -49,3 +49,16 @@ def test_a_bowl_is_descended() -> None:
         ((layer(x) - target) ** 2).mean().backward()
         optimizer.step()
     assert ((layer(x) - target) ** 2).mean().item() < 1e-2
+
+
+def test_named_parameters_learn_slower() -> None:
+    layer = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.Linear(6, 6))
+    before = {name: p.detach().clone() for name, p in layer.named_parameters()}
+    optimizer = MuonAdamW(layer, 1e-2, 0.0, slower=["0.weight", "0.bias"], factor=0.25)
+    optimizer.set_rate(2e-2)
+    for p in layer.parameters():
+        p.grad = torch.ones_like(p) + torch.eye(6)[: p.shape[0]] if p.ndim > 1 else torch.ones_like(p)
+    optimizer.step()
+    moved = {name: (p - before[name]).norm().item() for name, p in layer.named_parameters()}
+    assert moved["0.weight"] == pytest.approx(moved["1.weight"] / 4, rel=1e-3)
+    assert moved["0.bias"] == pytest.approx(moved["1.bias"] / 4, rel=1e-3)
