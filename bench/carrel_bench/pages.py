@@ -3,8 +3,9 @@
 ``python -m carrel_bench.pages --data DIR [--json] [--tesseract] [--true-lines]``: DIR holds ``index.json`` (a list of objects with
 ``image``, ``xml``, ``text``, ``source``, ``xml_scale``), the page images, their ALTO or PAGE files, and their texts.
 
-CER and WER compare whole pages, in order, after folding white space and typographic quotes, dashes and ellipses. With
-``--tesseract`` the Tesseract command reads the same pages, one after the other with Carrel; with ``--true-lines`` Carrel
+CER and WER compare whole pages, in order, after folding white space and typographic quotes, dashes and ellipses. A second
+CER compares lines wherever they stand and says how much of it are lines that were missed, and lines that the truth has
+not, those in handwriting apart: truth of handwriting often leaves out the print of a form. With ``--tesseract`` the Tesseract command reads the same pages, one after the other with Carrel; with ``--true-lines`` Carrel
 reads the lines of the ground truth too, which tells what finding them costs.
 """
 
@@ -34,6 +35,7 @@ from carrel.image.source import open_scans
 from carrel.recognizers.routing import Router
 from carrel_bench.layout import lines_of_xml
 from carrel_bench.layout_score import TrueLine, score_page
+from carrel_bench.page_lines import LineErrors, line_errors
 
 FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "¬": "-"})  # fmt: skip
 TESSERACT_LIMIT_S = 120
@@ -55,6 +57,7 @@ class Result:
     seconds: float
     cpu_seconds: float
     peak_mib: float
+    lines_errors: LineErrors
     tesseract_errors: int | None = None
     tesseract_seconds: float | None = None
     true_line_errors: int | None = None
@@ -110,7 +113,8 @@ def read_page(
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     peak = _peak_mib()
     truth = fold((folder / entry["text"]).read_text("utf-8"))
-    true_lines = lines_of_xml(folder / entry["xml"], float(entry.get("xml_scale", 1.0)))
+    xml, scale = folder / entry["xml"], float(entry.get("xml_scale", 1.0))
+    true_lines = lines_of_xml(xml, scale)
     score = score_page(true_lines, [np.array(line.baseline, np.float64) for line in page.lines])
     text = fold(page.text)
     peer_errors = peer_seconds = None
@@ -133,6 +137,7 @@ def read_page(
         seconds=round(seconds, 2),
         cpu_seconds=round(cpu_seconds, 2),
         peak_mib=round(peak, 1),
+        lines_errors=line_errors(xml, scale, page, fold),
         tesseract_errors=peer_errors,
         tesseract_seconds=None if peer_seconds is None else round(peer_seconds, 2),
         true_line_errors=true_line_errors,
@@ -151,6 +156,10 @@ def summarize(results: Sequence[Result]) -> dict[str, float | int]:
         "seconds_median": round(float(np.median([r.seconds for r in results])), 2),
         "seconds_max": max(r.seconds for r in results),
         "peak_mib_max": max(r.peak_mib for r in results),
+        "any_order_cer": round(sum(r.lines_errors.total for r in results) / max(1, characters), 4),
+        "missed": round(sum(r.lines_errors.missed for r in results) / max(1, characters), 4),
+        "extra": round(sum(r.lines_errors.extra for r in results) / max(1, characters), 4),
+        "extra_handwritten": round(sum(r.lines_errors.extra_handwritten for r in results) / max(1, characters), 4),
     }
     peers = [r for r in results if r.tesseract_errors is not None]
     if peers:
@@ -160,6 +169,9 @@ def summarize(results: Sequence[Result]) -> dict[str, float | int]:
     if known:
         summary["true_line_cer"] = round(sum(known) / max(1, characters), 4)
         summary["cer_over_true_line_cer"] = round(summary["cer"] / max(1e-4, summary["true_line_cer"]), 3)
+        summary["any_order_over_true_line_cer"] = round(
+            summary["any_order_cer"] / max(1e-4, summary["true_line_cer"]), 3
+        )
     return summary
 
 
@@ -168,10 +180,13 @@ def _row(name: str, s: dict[str, float | int]) -> str:
         f"  tesseract CER {s['tesseract_cer']:6.1%} {s['tesseract_seconds_max']:5.1f} s" if "tesseract_cer" in s else ""
     )
     if "true_line_cer" in s:
-        peer += f"  true lines CER {s['true_line_cer']:6.1%}, ratio {s['cer_over_true_line_cer']:.2f}"
+        ratios = f"{s['cer_over_true_line_cer']:.2f}, in any order {s['any_order_over_true_line_cer']:.2f}"
+        peer += f"  true lines CER {s['true_line_cer']:6.1%}, ratio {ratios}"
     return (
         f"{name:32s} lines {s['lines']:4d}  found {s['recall']:6.1%}  CER {s['cer']:6.1%}  WER {s['wer']:6.1%}"
-        f"  {s['seconds_max']:5.1f} s  {s['peak_mib_max']:6.0f} MiB{peer}"
+        f"  {s['seconds_max']:5.1f} s  {s['peak_mib_max']:6.0f} MiB"
+        f"  in any order CER {s['any_order_cer']:6.1%} (missed {s['missed']:.1%}, extra {s['extra']:.1%},"
+        f" of that handwriting {s['extra_handwritten']:.1%}){peer}"
     )
 
 

@@ -95,11 +95,15 @@ def _is_table(widths: NDArray[np.float64], unit: float) -> bool:
 
 
 def _in_rows(column: NDArray[np.int64], bottom: NDArray[np.float64], unit: float) -> bool:
-    """Whether most lines of the shorter columns stand level with one of the longest: cells, not lists side by side."""
+    """Whether most lines of the shorter columns stand level with one of the longest: cells, not lists side by side.
+
+    So do most lines in each of two shorter columns at least: two level lists beside a heading of its own are no table.
+    """
     counts = np.bincount(column)
-    longest = column == int(counts.argmax())
-    apart = np.abs(bottom[~longest, None] - bottom[None, longest]).min(axis=1)
-    return bool((apart < LEVEL * unit).mean() > 0.5)
+    longest = int(counts.argmax())
+    level = np.abs(bottom[:, None] - bottom[None, column == longest]).min(axis=1) < LEVEL * unit
+    shares = [float(level[column == k].mean()) for k in np.flatnonzero(counts) if k != longest]
+    return sum(share > 0.5 for share in shares) >= TABLE_COLUMNS - 1 and bool(level[column != longest].mean() > 0.5)
 
 
 def _side_by_side(top: NDArray[np.float64], bottom: NDArray[np.float64], first: NDArray[np.bool_]) -> bool:

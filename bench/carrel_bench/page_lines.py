@@ -1,0 +1,59 @@
+"""What a page's lines cost wherever they stand: errors inside lines, lines missed, lines that are not in the ground truth.
+
+The comparison of whole texts mixes these with reading order. Here lines that run along each other are compared, pieces
+of a line or lines run into one together, as ``carrel eval`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from carrel.evaluate import Document, from_page, score_document
+from carrel.formats import read
+from carrel.page import Page, Points
+
+
+@dataclass(frozen=True)
+class LineErrors:
+    """Characters of one page: wrong inside lines that are in both, of true lines that were missed, of extra lines.
+
+    ``extra_handwritten`` is the part of ``extra`` that is surely handwriting, not print: ground truth of handwriting often
+    leaves out the print of a form.
+    """
+
+    misread: int
+    missed: int
+    extra: int
+    extra_handwritten: int
+
+    @property
+    def total(self) -> int:
+        """All errors, in any order of lines."""
+        return self.misread + self.missed + self.extra
+
+
+def line_errors(truth: Path, scale: float, page: Page, fold: Callable[[str], str]) -> LineErrors:
+    """Compare ``page`` with an ALTO or PAGE file line by line; ``scale`` is image px per px of the file."""
+    wanted = _folded(from_page(truth.name, read(truth)), fold, scale)
+    found = _folded(from_page(truth.name, page), fold)
+    scores = score_document(replace(wanted, size_px=found.size_px), found).lines
+    extra = [(len(score.hypothesis), score.writing) for score in scores if not score.truth]
+    return LineErrors(
+        misread=sum(score.counts["as is"].character_errors for score in scores if score.truth and score.hypothesis),
+        missed=sum(len(score.truth) for score in scores if not score.hypothesis),
+        extra=sum(length for length, _ in extra),
+        extra_handwritten=sum(length for length, writing in extra if writing == "handwritten"),
+    )
+
+
+def _folded(document: Document, fold: Callable[[str], str], scale: float = 1.0) -> Document:
+    def scaled(points: Points) -> Points:
+        return tuple((round(x * scale), round(y * scale)) for x, y in points)
+
+    lines = tuple(
+        replace(line, text=fold(line.text), baseline=scaled(line.baseline), polygon=scaled(line.polygon))
+        for line in document.lines
+    )
+    return replace(document, lines=lines)
