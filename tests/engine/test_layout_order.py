@@ -133,6 +133,13 @@ def test_names_and_speeches_of_a_play_take_turns() -> None:
     assert_read_as([line(*turn) for turn in turns])
 
 
+def test_level_lists_beside_a_heading_of_its_own_are_no_table() -> None:
+    left = [line(50, 180, 100 + 23 * k) for k in range(9)]
+    middle = [line(330, 640, 111), line(380, 600, 134), line(380, 600, 180)]
+    right = [line(760, 950, 100 + 23 * k) for k in range(9)]
+    assert_read_as([*left, *middle, *right])
+
+
 def test_lists_of_a_letterhead_are_no_table() -> None:
     left = [line(50, 180, 100 + 23 * k) for k in range(9)]
     middle = [line(330, 640, 130), line(380, 600, 190)]

@@ -59,6 +59,26 @@ def test_cells_that_the_segmenter_leaves_out_are_found_by_their_ink() -> None:
         assert any(abs(a - x) < 8 and abs(b - y) < 6 for a, b in found)
 
 
+def test_a_row_that_is_cut_keeps_cells_of_a_single_mark() -> None:
+    rows: list[Points] = [[(200, y), (590, y)] for y in range(120, 720, 50)]
+    page = page_of([[(200, y), (480, y)] for (_, y), _ in rows])
+    for k, ((_, y), _) in enumerate(rows):
+        rest = 505 + round(8 * (y - TOP) / (BOTTOM - TOP))  # every other mark is a rest of the rule beside it
+        x = 554 if k % 2 else rest
+        cv2.line(page, (x, int(y) - 8), (x + 2, int(y) - 2), (40,), 2)
+    (region,) = table_of(page, rows)
+    last = [float(line.baseline[:, 0].mean()) for line in region.lines if line.baseline[-1, 0] > 505]
+    assert len(last) == len(rows) // 2
+    assert all(abs(x - 555) < 6 for x in last)
+
+
+def test_a_cell_that_no_rule_cuts_is_kept_however_faint() -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    faint: list[Points] = [[(540, y), (570, y)] for y in range(120, 720, 50)]
+    (region,) = table_of(page_of(rows), [*rows, *faint])
+    assert len(region.lines) == 2 * len(rows)
+
+
 def test_cells_come_row_by_row() -> None:
     (region,) = table_of(page_of(CELLS), ROWS)
     assert len(region.lines) == len(CELLS)

@@ -12,7 +12,7 @@ from carrel.layout.borders import borders
 from carrel.layout.ink import Ink, shares_within
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.rules import Table
-from carrel.layout.strands import Strand, cut
+from carrel.layout.strands import Strand, between_separators, cut
 
 SHORTEST = 0.7
 
@@ -42,19 +42,31 @@ def lines_of_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
 
 
 def _cut_at_rules(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
-    """The bodies, those that run over a rule of the table in pieces; pieces without ink are dropped."""
+    """The bodies; of those that run over a rule of the table the pieces that hold ink, be it a single mark.
+
+    Marks so near to a rule that no line has room are what is left of it.
+    """
     barrier = cv2.dilate(table.rules, np.ones((1, 5), np.uint8)).astype(np.uint8)
     pieces: list[Body] = []
     for body in bodies:
         unit = body.x_height_px
         middle = Strand(body.x, body.base - 0.45 * unit, np.ones_like(body.x))
-        parts = cut(middle, ink.mask, barrier, unit, cut_gap=np.inf)
-        pieces += [Body(p.x, p.y + 0.45 * unit, unit) for p in parts if _length(p) >= SHORTEST * unit]
+        if between_separators(middle, barrier, unit).all():
+            pieces.append(body)
+            continue
+        parts = [_long_enough(part, barrier, unit) for part in cut(middle, ink.mask, barrier, unit, cut_gap=np.inf)]
+        pieces += [Body(part.x, part.y + 0.45 * unit, unit) for part in parts if part is not None]
     return pieces
 
 
-def _length(strand: Strand) -> float:
-    return float(strand.x[-1] - strand.x[0])
+def _long_enough(piece: Strand, barrier: Mask, unit: float) -> Strand | None:
+    """The piece, drawn out at both ends if shorter than lines are (a digit, a ditto mark); None where it has no room."""
+    missing = SHORTEST * unit - float(piece.x[-1] - piece.x[0])
+    if missing <= 0:
+        return piece
+    x = np.arange(piece.x[0] - missing / 2, piece.x[-1] + missing / 2 + 0.5)
+    longer = Strand(x, np.interp(x, piece.x, piece.y), np.ones_like(x))
+    return longer if between_separators(longer, barrier, unit).all() else None
 
 
 def _missed_cells(bodies: list[Body], table: Table, ink: Ink, unit: float) -> list[Body]:

@@ -14,6 +14,7 @@ from carrel.layout.ridges import Ridge, RidgeMap
 JOIN_GAP = 11.0
 OVERLAP = 5.0
 CUT_GAP = 6.5
+CUT_REACH = 0.7
 CORRIDORS = ((1.6, 28.0), (3.0, 16.0))  # width and height
 CORRIDOR_REACH = 40.0
 CORRIDOR_ROWS = 2.5
@@ -100,12 +101,17 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def between_separators(strand: Strand, barrier: Mask, x_height_px: float) -> NDArray[np.bool_]:
+    """Which points of a strand (k,) no separator stands across."""
+    band = _band(barrier, strand, CUT_REACH * x_height_px, CUT_REACH * x_height_px)
+    return np.less(band.sum(axis=0, dtype=np.int64), 0.6 * len(band))
+
+
 def cut(strand: Strand, wide_ink: Mask, barrier: Mask, x_height_px: float, cut_gap: float = CUT_GAP) -> list[Strand]:
     """Pieces of a strand that carry ink, cut at separators and at gaps of more than ``cut_gap`` x-heights."""
-    reach = 0.7 * x_height_px
+    reach = CUT_REACH * x_height_px
     inked = _band(wide_ink, strand, reach, reach).max(axis=0) > 0
-    blocked = _band(barrier, strand, reach, reach).sum(axis=0, dtype=np.int64)
-    free = np.less(blocked, 0.6 * (2 * round(reach) + 1))
+    free = between_separators(strand, barrier, x_height_px)
     step = float(strand.x[1] - strand.x[0]) if len(strand.x) > 1 else 1.0
     pieces: list[Strand] = []
     for start, stop in _runs(free):
