@@ -23,6 +23,7 @@ from carrel.batch.settings import READ_PAGES, Settings
 from carrel.errors import OutputError, UsageError
 from carrel.formats import WRITERS
 from carrel.options import ReadOptions
+from carrel.store.models import folder_of
 
 Command = Callable[..., Any]
 _MIB = 2**20
@@ -32,7 +33,7 @@ _OPTIONS = (
     click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]"),
     click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True),
-    click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model."),
+    click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
     click.option("--memory", metavar="SIZE", help="For all workers together, like 800M or 4G.  [default: four fifths of what is free]"),
     click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
@@ -70,7 +71,7 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
     read = ReadOptions(
         languages=tuple(options["lang"].split("+")),
         writing=options["writing"],
-        model=options["model"].resolve() if options["model"] else None,
+        model=folder_of(options["model"]).resolve() if options["model"] else None,
         max_megapixels=options["max_megapixels"],
     )
     plan = plan_workers(read, parse_memory(options["memory"]) if options["memory"] else None, options["workers"])

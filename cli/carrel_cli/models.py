@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from carrel.errors import ModelError
-from carrel.store.models import has_shipped_model, model_folders, open_model, shipped_folder
+from carrel.store.models import folder_of, model_folders, open_model
 
 SHOWN = ("name", "cite", "lic", "licence")
 FOLDER = click.Path(path_type=Path)
@@ -38,10 +38,10 @@ def list_models(folder: Path | None) -> None:
 
 
 @command.command("show")
-@click.argument("model", metavar="NAME_OR_DIR")
-def show(model: str) -> None:
+@click.argument("model", type=FOLDER, metavar="NAME_OR_DIR")
+def show(model: Path) -> None:
     """What a model is: its input, alphabet, files with SHA-256, measured figures, licence and training sources."""
-    opened = open_model(_named(model))
+    opened = open_model(folder_of(model))
     manifest = opened.manifest
     click.echo(f"{_words(opened.identity)}  ({opened.task}, format {manifest['format_version']})")
     for key in ("licence", "origin", "size", "parameters", "stride_px", "languages"):
@@ -93,11 +93,6 @@ def _folders(folder: Path | None) -> tuple[Path, ...]:
     if not found:
         raise ModelError(f"{folder or 'carrel_models'}: no model there (no manifest.json in it nor in its folders)")
     return found
-
-
-def _named(model: str) -> Path:
-    """A shipped model's folder by its name, or the folder itself."""
-    return shipped_folder(model) if "/" not in model and has_shipped_model(model) else Path(model)
 
 
 def _words(value: Any) -> str:

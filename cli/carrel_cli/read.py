@@ -58,7 +58,11 @@ class Target:
     "--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."
 )
 @click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
-@click.option("--model", type=click.Path(path_type=Path), help="Folder of another handwriting model.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Another handwriting model: its folder, or the name of one that ships with Carrel.",
+)
 @click.option(
     "--language-model/--no-language-model",
     default=True,

@@ -20,7 +20,7 @@ from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
 from carrel.recognizers.routing import Router
 from carrel.recognizers.writing import WritingClassifier
-from carrel.store.models import Model, has_shipped_model, open_model, shipped_model
+from carrel.store.models import Model, folder_of, has_shipped_model, open_model, shipped_model
 
 HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en"
@@ -59,7 +59,7 @@ def network_models(options: ReadOptions) -> dict[str, Model]:
     """
     handwriting = shipped_model(HANDWRITING_MODEL, "recognition")
     if options.model is not None:
-        handwriting = open_model(options.model, "recognition")
+        handwriting = open_model(folder_of(options.model), "recognition")
     models = {"recognition": handwriting, "writing": shipped_model(WRITING_MODEL, "writing")}
     if has_shipped_model(SEGMENTER_MODEL):
         models["segmentation"] = shipped_model(SEGMENTER_MODEL, "segmentation")

@@ -18,7 +18,7 @@ class ReadOptions:
     writing
         ``auto`` decides line by line; ``printed`` and ``handwritten`` send every line to one recognizer.
     model
-        Folder of the handwriting model; None takes the one that ships with Carrel.
+        Folder of the handwriting model, or the name of one that ships with Carrel; None takes Carrel's default.
     threads
         Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
     max_megapixels

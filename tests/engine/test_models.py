@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from carrel.engines import HANDWRITING_MODEL
 from carrel.errors import ModelError
 from carrel.image.ink import LineInput, to_ink
-from carrel.store.models import model_folders, open_model, shipped_model
+from carrel.store.models import folder_of, model_folders, open_model, shipped_folder, shipped_model
 from carrel.store.onnx_file import has_external_data
 
 
@@ -103,6 +103,16 @@ def test_other_task(folder: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model there"):
         open_model(tmp_path / "nowhere", "recognition")
+
+
+def test_a_shipped_model_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_model(folder_of(Path("segmenter")), "segmentation").folder == shipped_folder("segmenter")
+    assert folder_of(Path("models/segmenter")) == Path("models/segmenter")
+    with pytest.raises(ModelError, match="no model there"):
+        open_model(folder_of(Path("segmentor")))
+    (tmp_path / "segmenter").mkdir()
+    assert folder_of(Path("segmenter")) == Path("segmenter"), "a folder comes before a name"
 
 
 def test_manifest_that_is_no_json(folder: Path) -> None:

@@ -184,6 +184,12 @@ def shipped_model(name: str, task: str) -> Model:
     return open_model(shipped_folder(name), task)
 
 
+def folder_of(name_or_folder: Path) -> Path:
+    """The folder itself, or where there is none, that of the shipped model of this name."""
+    named = len(name_or_folder.parts) == 1 and not name_or_folder.exists() and has_shipped_model(str(name_or_folder))
+    return shipped_folder(str(name_or_folder)) if named else name_or_folder
+
+
 def model_folders(folder: Path | None = None) -> tuple[Path, ...]:
     """The model folders in ``folder``, or ``folder`` itself if it is one; without it, those of ``carrel_models``."""
     folder = folder or shipped_folder("")
