@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.borders import borders
-from carrel.layout.ink import Ink, shares_within
+from carrel.layout.components import components_of
+from carrel.layout.ink import Ink
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.rules import Table
 from carrel.layout.strands import Strand, between_separators, cut
@@ -99,13 +100,13 @@ def _uncovered_letters(bodies: list[Body], table: Table, ink: Ink, unit: float) 
     covered = covered_by(bodies, ink.mask.shape)
     edges = np.ones((2 * round(RULE_END * unit) + 1, 2 * RULE_EDGE_PX + 1), np.uint8)
     beside = cv2.dilate(table.rules, edges)
-    _, labels, stats, centers = cv2.connectedComponentsWithStats(ink.mask & (1 - beside), connectivity=8)
-    inside = shares_within(labels.astype(np.int32, copy=False), stats.astype(np.int32, copy=False), covered)
-    left, top, width, height = stats[:, :4].T
+    letters = components_of(ink.mask & (1 - beside))
+    inside = letters.shares_within(covered)
+    left, top, width, height = letters.stats[:, :4].T
     kept = (height > LETTER[0] * unit) & (height < LETTER[1] * unit) & (width > THINNEST * unit) & (inside < COVERED)
     kept &= width < 2.0 * LETTER[1] * unit
     kept[0] = False
-    kept &= np.array([table.holds(x, y, BORDER * unit) for x, y in centers])
+    kept &= np.array([table.holds(x, y, BORDER * unit) for x, y in letters.centers()])
     return np.stack((left, top, left + width, top + height), 1)[kept].astype(np.int64)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.heatmaps import baselines, segmenter_input
-from carrel.layout.ink import Ink, shares_within
+from carrel.layout.ink import Ink
 from carrel.layout.outline import Body, covered_by
 from carrel.layout.types import Heatmaps
 
@@ -57,8 +57,8 @@ def seen_closer(gray: NDArray[np.uint8], ink: Ink, bodies: list[Body], heatmaps:
 def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tuple[Box, float]]:
     """Boxes around letters that no body holds, working px, and the height of their letters; most letters first."""
     unit = float(np.median([body.x_height_px for body in bodies]))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    inside = shares_within(labels.astype(np.int32, copy=False), stats.astype(np.int32, copy=False), covered)
+    stats = ink.parts.stats
+    inside = ink.parts.shares_within(covered)
     width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     letters = (
         (inside < COVERED) & (height >= SMALLEST_LETTER_PX) & (height < TALLEST_LETTER * unit) & (width < 6 * height)
@@ -67,7 +67,7 @@ def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tu
     if letters.sum() < LEAST_LETTERS:
         return []
     usual = float(np.median(height[letters]))
-    mask = letters[labels.astype(np.int32)].astype(np.uint8)
+    mask = ink.parts.kept(letters).mask()
     reach = np.ones((round(1.5 * usual) | 1, round(3.0 * usual) | 1), np.uint8)
     count, places, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask, reach), connectivity=8)
     middle = (stats[:, :2] + stats[:, 2:4] // 2)[letters]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.ink import components_kept, find_ink
+from carrel.layout.ink import Ink, Mask, find_ink
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import without_long_rules
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
@@ -16,6 +16,8 @@ from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
 SMALLEST_LETTER = 0.15
 STRIP = (0.2, 0.03)
 """Ink longer than the first share of a side of the page and thinner than the second is an edge, a fold or a rule."""
+LITTLE = 0.01
+"""Rules are looked for where more than this share of the ink is left over."""
 
 
 def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
@@ -36,30 +38,38 @@ def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
         In [0, 1]; 0 for a page without ink.
     """
     written, outside = _ink_and_uncovered(page, [line.polygon for region in regions for line in region.lines])
-    return float(np.count_nonzero(outside)) / max(1, np.count_nonzero(written))
+    return _share(outside, written)
 
 
 def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:
     """Where the ink lies that no polygon ``(m, 2)`` holds; as `uncovered_ink`, at a resolution of its own."""
-    return _ink_and_uncovered(PageInk(gray), polygons)[1]
+    return _ink_and_uncovered(PageInk(gray), polygons)[1].view(bool)
 
 
-def _ink_and_uncovered(page: PageInk, polygons: Sequence[Points]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Writing, and writing outside all polygons, ``(h, w)`` at working resolution."""
+def _ink_and_uncovered(page: PageInk, polygons: Sequence[Points]) -> tuple[Mask, Mask]:
+    """Writing, and writing outside all polygons, ``(h, w)`` uint8 0 or 1 at working resolution."""
     if min(page.gray.shape) < SMALLEST_SIDE_PX:
-        return np.zeros((1, 1), bool), np.zeros((1, 1), bool)
+        return np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
     small, scale = page.small
-    cleaned = without_long_rules(small)
-    ink = page.ink if cleaned is small else find_ink(cleaned)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    stats = stats.astype(np.int32, copy=False)
-    letters = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
-    letters &= ~_is_strip(stats, ink.mask.shape)
-    written = components_kept(ink.mask, labels.astype(np.int32, copy=False), letters).view(bool)
-    covered = np.zeros(ink.mask.shape, np.uint8)
+    free = np.ones(small.shape, np.uint8)
     for polygon in polygons:
-        cv2.fillPoly(covered, [np.rint(polygon * scale).astype(np.int32)], (1,))
-    return written, written & (covered == 0)
+        cv2.fillPoly(free, [np.rint(polygon * scale).astype(np.int32)], (0,))
+    written = _written(page.ink)
+    if _share(written & free, written) > LITTLE:
+        cleaned = without_long_rules(small)
+        written = written if cleaned is small else _written(find_ink(cleaned))
+    return written, written & free
+
+
+def _share(part: Mask, whole: Mask) -> float:
+    return cv2.countNonZero(part) / max(1, cv2.countNonZero(whole))
+
+
+def _written(ink: Ink) -> Mask:
+    """Ink of the size of letters."""
+    stats = ink.parts.stats
+    letters = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_LETTER * ink.x_height_px**2
+    return ink.parts.kept(letters & ~_is_strip(stats, ink.parts.shape)).mask()
 
 
 def _is_strip(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:

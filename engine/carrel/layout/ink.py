@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.components import Components, components_of
+
 WORKING_SIDE_PX = 1600
 MIN_CONTRAST = 28.0
 MIN_X_HEIGHT_PX = 5.0
@@ -31,12 +33,15 @@ class Ink:
         Working px per px of the page, at most 1.
     x_height_px
         Height of small letters most common on the page, working px.
+    parts
+        The components of ``mask``.
     """
 
     mask: Mask
     rules: Mask
     scale: float
     x_height_px: float
+    parts: Components
 
 
 def _threshold(gray: Mask) -> Mask:
@@ -57,18 +62,16 @@ def _threshold(gray: Mask) -> Mask:
     return (darkness > bound).astype(np.uint8)
 
 
-def _without_borders(mask: Mask) -> Mask:
+def _without_borders(parts: Components) -> Components:
     """Take out what hangs on the edge of the image and is long or massive: borders, gutters, neighbouring pages."""
-    h, w = mask.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, top, width, height, area = stats.T
+    h, w = parts.shape
+    left, top, width, height, area = parts.stats.T
     edge = (left <= 1) | (top <= 1) | (left + width >= w - 1) | (top + height >= h - 1)
     long = (width > 0.2 * w) | (height > 0.12 * h)
     massive = (area > 0.5 * width * height) & (np.minimum(width, height) > 0.012 * h)
     drop = edge & (long | massive)
     drop |= (np.minimum(width, height) > 0.05 * h) & (area > 0.6 * width * height)
-    drop[0] = False
-    return components_kept(mask, labels.astype(np.int32, copy=False), ~drop)
+    return parts.kept(~drop)
 
 
 def components_kept(mask: Mask, labels: NDArray[np.int32], keep: NDArray[np.bool_]) -> Mask:
@@ -82,12 +85,6 @@ def components_kept(mask: Mask, labels: NDArray[np.int32], keep: NDArray[np.bool
     rest = np.zeros_like(mask)
     rest.ravel()[ink] = keep[labels.ravel()[ink]]
     return rest
-
-
-def shares_within(labels: NDArray[np.int32], stats: NDArray[np.int32], area: Mask) -> NDArray[np.float64]:
-    """Share of each component's ink (n,) that lies in ``area`` ``(h, w)``, 0 or 1; labels and stats as OpenCV gives them."""
-    inside = np.bincount(labels[area > 0].ravel(), minlength=len(stats))
-    return inside / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
 
 
 def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
@@ -104,9 +101,12 @@ def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
 
 
 def _without_rules(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
-    """Take out rulings; strokes that cross them stay whole. Returns the rest and the vertical rulings."""
+    """Take out rulings; strokes that cross them stay whole. Returns the rest, ``mask`` itself where there are none, and the
+    vertical rulings."""
     horizontal = _runs(mask, max(40, round(6 * x_height_px)), vertical=False)
     vertical = _runs(mask, max(60, round(7 * x_height_px)), vertical=True)
+    if not (horizontal.any() or vertical.any()):
+        return mask, vertical
     rest = mask & (1 - horizontal) & (1 - vertical)
     closed = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)).astype(np.uint8)
     return (rest | (closed & horizontal & mask)).astype(np.uint8), vertical
@@ -132,13 +132,9 @@ def body_height(mask: Mask) -> float:
     return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
 
 
-def x_height_of(mask: Mask, stats: NDArray[np.int32]) -> float:
-    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them.
-
-    ``stats`` are those of the mask's components, as OpenCV gives them.
-    """
-    body = body_height(mask)
-    width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
+def x_height_of(body: float, parts: Components) -> float:
+    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them."""
+    width, height = parts.stats[1:, cv2.CC_STAT_WIDTH], parts.stats[1:, cv2.CC_STAT_HEIGHT]
     letters = (height > 0.4 * body) & (height < 10.0 * body)
     if not letters.any():
         return body
@@ -160,10 +156,13 @@ def at_working_size(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 def find_ink(gray: NDArray[np.uint8]) -> Ink:
     """Find the ink of a flattened page, ``(h, w)`` uint8."""
     gray, scale = at_working_size(gray)
-    mask = _without_borders(_threshold(gray))
-    mask, rules = _without_rules(mask, body_height(mask))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    x_height = x_height_of(mask, stats.astype(np.int32, copy=False))
+    parts = _without_borders(components_of(_threshold(gray)))
+    written = parts.mask()
+    body = body_height(written)
+    mask, rules = _without_rules(written, body)
+    if mask is not written:
+        parts, body = components_of(mask), body_height(mask)
+    x_height = x_height_of(body, parts)
     # components that are too small even for a dot
-    keep = stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2)
-    return Ink(components_kept(mask, labels.astype(np.int32, copy=False), keep), rules, scale, x_height)
+    parts = parts.kept(parts.stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2))
+    return Ink(parts.mask(), rules, scale, x_height, parts)

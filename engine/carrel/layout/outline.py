@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.components import Components
 from carrel.layout.ink import Ink
 from carrel.layout.strands import Floats, Strand
 from carrel.layout.types import FoundLine
@@ -57,9 +58,9 @@ def _steepest(slope: NDArray[np.float32], offsets: NDArray[np.float32], low: flo
     return offsets[allowed[slope[allowed].argmax(axis=0)]].astype(np.float64)
 
 
-def owners(bodies: list[Body], shape: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """For every pixel, which body is nearest (index + 1) and how far away it is in px."""
-    seeds = np.zeros(shape, np.int32)
+def owners(bodies: list[Body], parts: Components) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For every pixel of ink, which body is nearest (index + 1) and how far away it is in px, (n,)."""
+    seeds = np.zeros(parts.shape, np.int32)
     for k, body in enumerate(bodies):
         outline = np.concatenate(
             (np.stack((body.x, body.base - 0.9 * body.x_height_px), 1), np.stack((body.x, body.base), 1)[::-1])
@@ -71,7 +72,7 @@ def owners(bodies: list[Body], shape: tuple[int, int]) -> tuple[NDArray[np.int32
     table = np.zeros(int(nearest.max()) + 1, np.int32)
     inside = seeds > 0
     table[nearest[inside]] = seeds[inside]
-    return table[nearest], distance.astype(np.float32)
+    return table[nearest.ravel()[parts.pixels]], distance.ravel()[parts.pixels].astype(np.float32)
 
 
 def covered_by(bodies: list[Body], shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -97,26 +98,25 @@ class OwnedInk:
 
 def owned_ink(bodies: list[Body], ink: Ink) -> OwnedInk:
     """Give every component of ink to the line that holds most of it; those that touch several lines are divided."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    owner, distance = owners(bodies, ink.mask.shape)
-    y, x = np.nonzero(ink.mask)
-    component, line = labels[y, x].astype(np.int64), owner[y, x].astype(np.int64)
+    component, stats = ink.parts.member, ink.parts.stats
+    line, distance = owners(bodies, ink.parts)
     count = len(bodies) + 1
     shares = np.zeros((len(stats), count), np.int32) if len(stats) * count < 20_000_000 else None
     if shares is None:
         winner, share = line, np.zeros(len(line))
     else:
-        np.add.at(shares, (component, line), 1)
+        np.add.at(shares.ravel(), component * count + line, 1)
         most = shares.argmax(axis=1)
         share = (shares.max(axis=1) / np.maximum(shares.sum(axis=1), 1))[component]
         winner = most[component]
     tall = stats[component, cv2.CC_STAT_HEIGHT] > 5.0 * ink.x_height_px
     line = np.where((share >= 0.72) & ~tall, winner, line)
     near = np.full(len(stats), np.inf)
-    np.minimum.at(near, component, distance[y, x])
+    np.minimum.at(near, component, distance)
     unit = np.array([0.0] + [b.x_height_px for b in bodies])[line]
-    keep = (line > 0) & (near[component] < 1.1 * unit) & (distance[y, x] < 3.0 * unit)
-    return OwnedInk(x[keep].astype(np.int64), y[keep].astype(np.int64), line[keep] - 1)
+    keep = (line > 0) & (near[component] < 1.1 * unit) & (distance < 3.0 * unit)
+    y, x = np.divmod(ink.parts.pixels[keep], ink.parts.shape[1])
+    return OwnedInk(x, y, line[keep].astype(np.int64) - 1)
 
 
 def _envelope(body: Body, x: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[Floats, Floats, Floats, Floats]:

@@ -1,0 +1,70 @@
+"""Connected ink of a page, numbered once: what several looks at it share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """Ink that is connected, also over corners.
+
+    Parameters
+    ----------
+    shape
+        Of the mask, (h, w).
+    pixels
+        int64 (n,): where the ink is, in the mask's pixels row by row; ascending.
+    member
+        int32 (n,): the component of each, from 1.
+    stats
+        int32 (k, 5): left, top, width, height and area of each component, as OpenCV orders them; row 0 is the paper and
+        holds nothing of use.
+    """
+
+    shape: tuple[int, int]
+    pixels: NDArray[np.int64]
+    member: Numbers
+    stats: Numbers
+
+    def kept(self, keep: NDArray[np.bool_]) -> Components:
+        """Those for which ``keep`` (k,) holds; itself where that is all of them."""
+        if keep[1:].all():
+            return self
+        keep = keep.copy()
+        keep[0] = True
+        stay = keep[self.member]
+        number = np.cumsum(keep, dtype=np.int32) - np.int32(1)
+        return Components(self.shape, self.pixels[stay], number[self.member[stay]], self.stats[keep])
+
+    def mask(self) -> Mask:
+        """``(h, w)`` uint8, 1 where the ink is."""
+        mask = np.zeros(self.shape, np.uint8)
+        mask.ravel()[self.pixels] = 1
+        return mask
+
+    def shares_within(self, area: Mask) -> NDArray[np.float64]:
+        """Share of each component's ink (k,) that lies in ``area`` ``(h, w)``, 0 or 1."""
+        inside = np.bincount(self.member[area.ravel()[self.pixels] > 0], minlength=len(self.stats))
+        return inside / np.maximum(1, self.stats[:, cv2.CC_STAT_AREA])
+
+    def centers(self) -> NDArray[np.float64]:
+        """Mean x and y of each component's ink, (k, 2)."""
+        y, x = np.divmod(self.pixels, self.shape[1])
+        sums = np.stack([np.bincount(self.member, along, len(self.stats)) for along in (x, y)], 1)
+        return sums / np.maximum(1, self.stats[:, cv2.CC_STAT_AREA, None])
+
+
+def components_of(mask: Mask) -> Components:
+    """The components of a mask ``(h, w)`` of 0 and 1."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    pixels = np.flatnonzero(mask.view(bool))
+    member = labels.ravel()[pixels].astype(np.int32, copy=False)
+    return Components((mask.shape[0], mask.shape[1]), pixels, member, stats.astype(np.int32, copy=False))
