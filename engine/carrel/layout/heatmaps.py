@@ -90,20 +90,23 @@ def _strand(ridge: Ridge) -> Strand:
     return Strand((ridge.columns + 0.5) * CELL_WIDTH_PX, (ridge.rows + 0.5) * CELL_HEIGHT_PX, ridge.strength)
 
 
-def _x_height(strand: Strand, body: Map) -> float:
+def _filled_above(body: Map) -> NDArray[np.int64]:
+    """For each cell of the map, in how many from it upwards there is body, at most an eighth of the rows."""
+    rows = np.arange(len(body))[:, None]
+    empty = np.maximum.accumulate(np.where(body > 0.4, -len(body), rows), axis=0)
+    return np.minimum(rows - empty, len(body) // 8)
+
+
+def _x_height(strand: Strand, filled: NDArray[np.int64]) -> float:
     """Median height of the body over the baseline, in px of the input."""
-    reach = body.shape[0] // 8
-    column = np.clip((strand.x / CELL_WIDTH_PX).astype(np.int64), 0, body.shape[1] - 1)
-    base = np.clip(np.rint(strand.y / CELL_HEIGHT_PX).astype(np.int64), 0, body.shape[0] - 1)
-    rows = np.clip(base[None, :] - 1 - np.arange(reach)[:, None], 0, body.shape[0] - 1)
-    filled = body[rows, column[None, :]] > 0.4
-    height = np.where(filled.all(axis=0), reach, (~filled).argmax(axis=0)) + 1.0
-    return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * float(np.median(height)))
+    column = np.clip((strand.x / CELL_WIDTH_PX).astype(np.int64), 0, filled.shape[1] - 1)
+    over = np.clip(np.rint(strand.y / CELL_HEIGHT_PX).astype(np.int64) - 1, 0, filled.shape[0] - 2)
+    return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * (1.0 + float(np.median(filled[over, column]))))
 
 
-def _found(strand: Strand, body: Map) -> BaselineStrand:
+def _found(strand: Strand, body: Map, filled: NDArray[np.int64]) -> BaselineStrand:
     """Gaps that were joined do not count for the probability."""
-    x_height = _x_height(strand, body)
+    x_height = _x_height(strand, filled)
     drawn = strand.strength > 0
     over = np.arange(-1.0, 0.01, 0.1)[:, None] * x_height
     rows = np.clip(np.rint((strand.y[drawn] + over) / CELL_HEIGHT_PX).astype(np.int64), 0, body.shape[0] - 1)
@@ -123,10 +126,11 @@ def baselines(maps: Map) -> list[BaselineStrand]:
     strands = [s for s in map(_strand, ridges) if len(s.x) > 1 and float(s.strength.mean()) >= MEAN_AT_LEAST]
     if not strands:
         return []
-    heights = [_x_height(s, maps[BODY]) for s in strands]
+    filled = _filled_above(maps[BODY])
+    heights = [_x_height(s, filled) for s in strands]
     unit = float(np.median(heights))
     size = (maps.shape[2] * CELL_WIDTH_PX, maps.shape[1] * CELL_HEIGHT_PX)
     barrier = cv2.resize((ends > ENDING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     joined = join(strands, barrier, unit, gap=JOIN_GAP)
-    found = [_found(s, maps[BODY]) for s in joined]
+    found = [_found(s, maps[BODY], filled) for s in joined]
     return [f for f in found if f.strand.x[-1] - f.strand.x[0] >= 0.7 * f.x_height_px]

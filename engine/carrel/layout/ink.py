@@ -47,7 +47,7 @@ class Ink:
 def _threshold(gray: Mask) -> Mask:
     """Ink is what is darker than half of the strokes' own darkness nearby, faint and strong writing alike."""
     paper = cv2.blur(gray, (31, 31), borderType=cv2.BORDER_REPLICATE)
-    darkness = np.maximum(np.maximum(paper, 200).astype(np.float32) - gray.astype(np.float32), 0.0)
+    darkness = cv2.subtract(np.maximum(paper, 200), gray)
     h, w = gray.shape
     step = 12
     size = (max(1, w // step), max(1, h // step))
@@ -59,7 +59,7 @@ def _threshold(gray: Mask) -> Mask:
     bound = cv2.resize(
         np.maximum(0.45 * typical, 0.75 * MIN_CONTRAST).astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR
     )
-    return (darkness > bound).astype(np.uint8)
+    return (darkness > bound.astype(np.uint8)).astype(np.uint8)
 
 
 def _without_borders(parts: Components) -> Components:
@@ -94,6 +94,8 @@ def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
     thick = (9, 1) if vertical else (1, 9)
     fat = cv2.dilate(mask, np.ones(across[::-1], np.uint8))
     lines = cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(along[::-1], np.uint8)).astype(np.uint8)
+    if not lines.any():
+        return lines
     blocks = cv2.dilate(
         cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(thick[::-1], np.uint8)), np.ones((3, 3), np.uint8)
     )

@@ -83,27 +83,32 @@ def peaks(response: Map, threshold: float) -> list[tuple[Floats, Floats]]:
     return [(exact[s:e], m[s:e].astype(np.float64)) for s, e in pairwise(bounds)]
 
 
-class _Track:
-    """A ridge while it is being followed."""
+@dataclass(slots=True, eq=False)
+class _Live:
+    """Ridges while they are being followed, (n,) each: number, last column, the row there, and slope."""
 
-    def __init__(self, column: int, row: float, strength: float) -> None:
-        self.points = [(column, row, strength)]
-        self.slope = 0.0
+    number: NDArray[np.int64]
+    column: NDArray[np.int64]
+    row: NDArray[np.float64]
+    slope: NDArray[np.float64]
 
-    def expected(self, column: int) -> float:
-        last, row, _ = self.points[-1]
-        return row + self.slope * (column - last)
+    def kept(self, keep: NDArray[np.bool_]) -> _Live:
+        return self if keep.all() else _Live(self.number[keep], self.column[keep], self.row[keep], self.slope[keep])
 
-    def extend(self, column: int, row: float, strength: float) -> None:
-        last, before, _ = self.points[-1]
-        self.slope += 0.15 * ((row - before) / (column - last) - self.slope)
-        self.points.append((column, row, strength))
+    def extend(self, i: NDArray[np.intp], column: int, rows: Floats) -> None:
+        """The ridges ``i`` go on at ``rows``."""
+        step = (rows - self.row[i]) / (column - self.column[i])
+        self.slope[i] += 0.15 * (step - self.slope[i])
+        self.row[i], self.column[i] = rows, column
 
-    def ridge(self) -> Ridge:
-        found = np.array(self.points, dtype=np.float64)
-        columns = np.arange(int(found[0, 0]), int(found[-1, 0]) + 1)
-        return Ridge(
-            columns, np.interp(columns, found[:, 0], found[:, 1]), np.interp(columns, found[:, 0], found[:, 2])
+    def begin(self, first: int, column: int, rows: Floats) -> _Live:
+        """With new ridges at ``rows``, numbered from ``first``."""
+        count = len(rows)
+        return _Live(
+            np.concatenate((self.number, np.arange(first, first + count))),
+            np.concatenate((self.column, np.full(count, column))),
+            np.concatenate((self.row, rows)),
+            np.concatenate((self.slope, np.zeros(count))),
         )
 
 
@@ -111,25 +116,54 @@ def trace(peaks_of_columns: list[tuple[Floats, Floats]], reach_rows: float, gap_
     """Follow ridges from left to right through the peaks (rows, strengths) of every column.
 
     A ridge goes on at the nearest peak within ``reach_rows`` of where it is expected, over at most ``gap_columns``
-    columns without one.
+    columns without one. Those that end first come first.
     """
-    done: list[_Track] = []
-    live: list[_Track] = []
+    live = _Live(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    points: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+    count = 0
     for column, (rows, strengths) in enumerate(peaks_of_columns):
-        kept = [t for t in live if column - t.points[-1][0] <= gap_columns]
-        done += [t for t in live if column - t.points[-1][0] > gap_columns]
-        live = kept
+        if not len(rows):
+            continue
+        live = live.kept(column - live.column <= gap_columns)
+        i, j = _matched(live.row + live.slope * (column - live.column), rows, reach_rows)
+        live.extend(i, column, rows[j])
         free = np.ones(len(rows), dtype=bool)
-        if live and len(rows):
-            distance = np.abs(np.array([t.expected(column) for t in live])[:, None] - rows[None, :])
-            taken: set[int] = set()
-            for flat in np.argsort(distance, axis=None):
-                i, j = divmod(int(flat), len(rows))
-                if distance[i, j] > reach_rows:
-                    break
-                if i not in taken and free[j]:
-                    taken.add(i)
-                    free[j] = False
-                    live[i].extend(column, float(rows[j]), float(strengths[j]))
-        live += [_Track(column, float(rows[j]), float(strengths[j])) for j in np.flatnonzero(free)]
-    return [t.ridge() for t in done + live]
+        free[j] = False
+        numbers = np.empty(len(rows), np.int64)
+        numbers[j] = live.number[i]
+        numbers[free] = np.arange(count, count + int(free.sum()))
+        points.append((numbers, np.stack((np.full(len(rows), float(column)), rows, strengths), 1)))
+        if free.any():
+            live = live.begin(count, column, rows[free])
+            count += int(free.sum())
+    return _ridges(points, count, len(peaks_of_columns) - 1 - gap_columns)
+
+
+def _matched(expected: Floats, rows: Floats, reach_rows: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs of ridges and peaks, nearest first, each in one pair at most."""
+    distance = np.abs(expected[:, None] - rows[None, :])
+    i, j = np.nonzero(distance <= reach_rows)
+    if len(i) == len(set(i.tolist())) == len(set(j.tolist())):
+        return i, j
+    taken: dict[int, int] = {}
+    for k in np.argsort(distance[i, j]):
+        if int(i[k]) not in taken and int(j[k]) not in taken.values():
+            taken[int(i[k])] = int(j[k])
+    return np.array(list(taken), np.intp), np.array(list(taken.values()), np.intp)
+
+
+def _ridges(points: list[tuple[NDArray[np.int64], NDArray[np.float64]]], count: int, lost: int) -> list[Ridge]:
+    """The ridges of points (number; column, row, strength), those that ended before the column ``lost`` in that order."""
+    if not count:
+        return []
+    numbers, found = (np.concatenate(part) for part in zip(*points, strict=True))
+    order = np.argsort(numbers, kind="stable")
+    tracks = np.split(found[order], np.flatnonzero(np.diff(numbers[order])) + 1)
+    tracks.sort(key=lambda track: min(track[-1, 0], lost))
+    return [_ridge(track) for track in tracks]
+
+
+def _ridge(track: NDArray[np.float64]) -> Ridge:
+    columns = np.arange(int(track[0, 0]), int(track[-1, 0]) + 1)
+    row, strength = (np.interp(columns, track[:, 0], track[:, k]) for k in (1, 2))
+    return Ridge(columns, row, strength)

@@ -134,7 +134,8 @@ def _end_height(strand: Strand, right: bool, reach: int) -> tuple[float, float]:
     x, y = strand.x[part], strand.y[part]
     if len(x) < 4:
         return float(y.mean()), 0.0
-    slope = float(np.polyfit(x - x[0], y, 1)[0])
+    away = x - x.mean()
+    slope = float(away @ y / (away @ away))
     return float(y[-1] if right else y[0]), float(np.clip(slope, -0.15, 0.15))
 
 
