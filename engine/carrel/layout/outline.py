@@ -105,13 +105,13 @@ def owned_ink(bodies: list[Body], ink: Ink) -> OwnedInk:
     if shares is None:
         winner, share = line, np.zeros(len(line))
     else:
-        np.add.at(shares.ravel(), component * count + line, 1)
+        np.add.at(shares.ravel(), component * count + line, np.int32(1))
         most = shares.argmax(axis=1)
         share = (shares.max(axis=1) / np.maximum(shares.sum(axis=1), 1))[component]
         winner = most[component]
     tall = stats[component, cv2.CC_STAT_HEIGHT] > 5.0 * ink.x_height_px
     line = np.where((share >= 0.72) & ~tall, winner, line)
-    near = np.full(len(stats), np.inf)
+    near = np.full(len(stats), np.inf, np.float32)
     np.minimum.at(near, component, distance)
     unit = np.array([0.0] + [b.x_height_px for b in bodies])[line]
     keep = (line > 0) & (near[component] < 1.1 * unit) & (distance < 3.0 * unit)
