@@ -11,7 +11,7 @@ from carrel.image.crop import Crop
 from carrel.layout.types import FoundLine, FoundRegion
 from carrel.page import Alternative, Box, Character, Line, Point, Points, Region, Word
 from carrel.recognizers.routing import Reading
-from carrel.recognizers.types import WordSpan
+from carrel.recognizers.types import CharacterSpan, WordSpan
 
 
 class ScanFrame:
@@ -25,6 +25,11 @@ class ScanFrame:
         whole = np.clip(np.rint(points), 0, self._limit).astype(int)
         kept = [True, *(whole[1:] != whole[:-1]).any(axis=1)]
         return tuple((x, y) for x, y in whole[kept].tolist())
+
+    def boxes(self, corners: NDArray[np.float32]) -> list[Box]:
+        """The smallest boxes that hold the points, ``(k, n, 2)``, of each."""
+        whole = np.clip(np.rint(corners), 0, self._limit).astype(int)
+        return [Box(*sides) for sides in np.hstack((whole.min(axis=1), whole.max(axis=1) + 1)).tolist()]
 
     def baseline(self, points: NDArray[np.float32]) -> Points:
         """At least two distinct points."""
@@ -65,7 +70,7 @@ def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Li
         writing=reading.writing,
         text=recognition.text,
         confidence=round(recognition.confidence, 4),
-        words=tuple(_word(frame, crop, word) for word in recognition.words),
+        words=_words(frame, crop, recognition.words),
         alternatives=_alternatives(reading),
         recognizer=reading.recognizer if recognition.text else "",
     )
@@ -78,12 +83,23 @@ def _alternatives(reading: Reading) -> tuple[Alternative, ...]:
     return others + tuple(Alternative(text, round(confidence, 4), reading.recognizer) for text, confidence in own)
 
 
-def _box(frame: ScanFrame, crop: Crop, left_px: float, right_px: float) -> Box:
-    return Box.around(frame.points(crop.page_points(left_px, max(right_px, left_px + 1))))
-
-
-def _word(frame: ScanFrame, crop: Crop, word: WordSpan) -> Word:
-    characters = tuple(
-        Character(c.text, round(c.confidence, 4), _box(frame, crop, c.left_px, c.right_px)) for c in word.characters
+def _words(frame: ScanFrame, crop: Crop, words: Sequence[WordSpan]) -> tuple[Word, ...]:
+    boxes = _boxes(frame, crop, words)
+    of_characters = iter(_boxes(frame, crop, [c for word in words for c in word.characters]))
+    return tuple(
+        Word(
+            word.text,
+            box,
+            round(word.confidence, 4),
+            tuple(Character(c.text, round(c.confidence, 4), next(of_characters)) for c in word.characters),
+        )
+        for word, box in zip(words, boxes, strict=True)
     )
-    return Word(word.text, _box(frame, crop, word.left_px, word.right_px), round(word.confidence, 4), characters)
+
+
+def _boxes(frame: ScanFrame, crop: Crop, spans: Sequence[WordSpan | CharacterSpan]) -> list[Box]:
+    if not spans:
+        return []
+    left = np.array([span.left_px for span in spans])
+    right = np.maximum([span.right_px for span in spans], left + 1)
+    return frame.boxes(crop.page_points(left, right))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from carrel.image.ink import gray_levels
 
@@ -36,13 +36,13 @@ class Crop:
     ruler: Curve
     normal: Curve
 
-    def page_points(self, left: float, right: float) -> Curve:
-        """Corners on the page, ``(4, 2)``, of the columns from ``left`` to ``right`` at full height."""
+    def page_points(self, left: ArrayLike, right: ArrayLike) -> Curve:
+        """Corners on the page, ``(..., 4, 2)``, of the columns from ``left`` to ``right``, ``(...)``, at full height."""
         last = len(self.ruler) - 1
-        a, b = (min(max(round(x), 0), last) for x in (left, right))
-        up, down = -self.baseline_row, self.gray.shape[0] - self.baseline_row
+        a, b = (np.clip(np.rint(x), 0, last).astype(np.int64) for x in (left, right))
+        up, down = np.float32(-self.baseline_row), np.float32(self.gray.shape[0] - self.baseline_row)
         rows = [(a, up), (b, up), (b, down), (a, down)]
-        return np.array([self.ruler[x] + y * self.normal[x] for x, y in rows], np.float32)
+        return np.stack([self.ruler[x] + y * self.normal[x] for x, y in rows], axis=-2)
 
 
 def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
@@ -125,10 +125,12 @@ def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
     """
     height, width = line.shape
     papers: list[tuple[float, float]] = []
-    for left in range(0, width, height):
-        pixels = line[:, left : left + height][inside[:, left : left + height]]
-        if pixels.size > LEAST_INSIDE * height * height:
-            papers.append((left + 0.5 * height, float(gray_levels(pixels, (PAPER_SHARE,))[0])))
+    mask = inside.view(np.uint8)
+    lefts = range(0, width, height)
+    for left, count in zip(lefts, np.add.reduceat(inside.sum(axis=0), lefts), strict=True):
+        if count > LEAST_INSIDE * height * height:
+            part = slice(left, left + height)
+            papers.append((left + 0.5 * height, float(gray_levels(line[:, part], (PAPER_SHARE,), mask[:, part])[0])))
     if not papers:
         papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
     at, levels = np.array(papers).T

@@ -18,10 +18,14 @@ MAX_SIZE_PX = 4096
 """Larger heights and margins are no line's."""
 
 
-def gray_levels(gray: NDArray[np.uint8], fractions: tuple[float, ...]) -> NDArray[np.int64]:
-    """Gray levels under which the given fractions of the pixels lie, from the histogram."""
-    cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256))
-    return np.searchsorted(cumulated, np.array(fractions) * gray.size)
+def gray_levels(
+    gray: NDArray[np.uint8], fractions: tuple[float, ...], inside: NDArray[np.uint8] | None = None
+) -> NDArray[np.int64]:
+    """Gray levels under which the given fractions of the pixels lie, from the histogram; of those ``inside``, not 0, alone."""
+    import cv2
+
+    cumulated = np.cumsum(cv2.calcHist([gray], [0], inside, [256], [0, 256]), dtype=np.float64)
+    return np.searchsorted(cumulated, np.array(fractions) * cumulated[-1])
 
 
 def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -29,7 +33,7 @@ def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     ink_level, paper_level = gray_levels(gray, (0.01, 0.8))
     contrast = np.float32(max(float(paper_level - ink_level), MIN_CONTRAST))
     of_level = np.clip((np.float32(paper_level) - np.arange(256, dtype=np.float32)) / contrast, 0.0, 1.0)
-    return of_level[gray]
+    return np.take(of_level, gray)
 
 
 def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multiple_px: int = 4) -> NDArray[np.float32]:
@@ -43,9 +47,10 @@ def to_ink(gray: NDArray[np.uint8], height_px: int, margin_px: int, width_multip
     width = max(1, round(gray.shape[1] * height_px / gray.shape[0]))
     interpolation = cv2.INTER_AREA if height_px < gray.shape[0] else cv2.INTER_LINEAR
     scaled = cv2.resize(gray, (width, height_px), interpolation=interpolation)
-    ink = ink_of(scaled.astype(np.uint8))
     right = margin_px + -(width + 2 * margin_px) % width_multiple_px
-    return np.pad(ink, ((0, 0), (margin_px, right)))[None, None].astype(np.float32)
+    ink = np.zeros((1, 1, height_px, margin_px + width + right), np.float32)
+    ink[0, 0, :, margin_px : margin_px + width] = ink_of(scaled.astype(np.uint8))
+    return ink
 
 
 def to_inverted(

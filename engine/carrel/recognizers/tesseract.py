@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import ModelError
+from carrel.image.ink import gray_levels
 from carrel.recognizers.types import Recognition, WordSpan
 
 TESSDATA_FOLDERS = (
@@ -145,9 +146,9 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     scale = LINE_HEIGHT_PX / crop.shape[0]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     resized = cv2.resize(crop, (max(1, round(crop.shape[1] * scale)), LINE_HEIGHT_PX), interpolation=interpolation)
-    paper = int(np.percentile(resized, 80))
-    border = np.pad(resized, BORDER_PX, constant_values=paper)
-    return border.astype(np.uint8), scale
+    paper = int(gray_levels(resized.astype(np.uint8), (0.8,))[0])
+    around = (BORDER_PX, BORDER_PX, BORDER_PX, BORDER_PX)
+    return cv2.copyMakeBorder(resized, *around, cv2.BORDER_CONSTANT, value=(paper,)).astype(np.uint8), scale
 
 
 def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
