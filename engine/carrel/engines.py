@@ -41,10 +41,11 @@ class Engines:
 
     def threads_for(self, pixels: int) -> int:
         """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
-        memory.trim()
         limit_bytes = memory.limit()
         if limit_bytes is None:
             return self.plan.threads
+        if memory.room_bytes() < limit_bytes // 2:
+            memory.trim()
         spare = limit_bytes * (1 - memory.MARGIN) - self.plan.fixed_bytes - memory.page_bytes(pixels)
         return max(1, min(self.plan.threads, 1 + int(spare // max(1, self.plan.thread_bytes))))
 

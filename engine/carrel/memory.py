@@ -26,6 +26,7 @@ MARGIN = 0.06
 SMALLER_COPIES = 0.3
 """Bytes for each px of a page in reduced copies of it."""
 WATCH_EVERY_S = 0.05
+_STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
@@ -73,8 +74,8 @@ def limit() -> int | None:
 
 def resident_bytes() -> int:
     """Resident memory of this process; 0 where the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_BYTES
+    with suppress(OSError, ValueError, IndexError), _STATM.open("rb", buffering=0) as counts:
+        return int(counts.read(256).split()[1]) * _PAGE_BYTES
     return 0
 
 

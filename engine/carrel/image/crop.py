@@ -42,7 +42,7 @@ class Crop:
         a, b = (np.clip(np.rint(x), 0, last).astype(np.int64) for x in (left, right))
         up, down = np.float32(-self.baseline_row), np.float32(self.gray.shape[0] - self.baseline_row)
         rows = [(a, up), (b, up), (b, down), (a, down)]
-        return np.stack([self.ruler[x] + y * self.normal[x] for x, y in rows], axis=-2)
+        return np.stack([self.ruler[x] + y * self.normal[x] for x, y in rows], axis=-2).astype(np.float32)
 
 
 def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:

@@ -17,7 +17,7 @@ SMALLEST_LETTER = 0.15
 STRIP = (0.2, 0.03)
 """Ink longer than the first share of a side of the page and thinner than the second is an edge, a fold or a rule."""
 LITTLE = 0.01
-"""Rules are looked for where more than this share of the ink is left over."""
+"""Where no more than this share of the ink is left over and no rule was seen among it, rules are not looked for again."""
 
 
 def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
@@ -55,7 +55,7 @@ def _ink_and_uncovered(page: PageInk, polygons: Sequence[Points]) -> tuple[Mask,
     for polygon in polygons:
         cv2.fillPoly(free, [np.rint(polygon * scale).astype(np.int32)], (0,))
     written = _written(page.ink)
-    if _share(written & free, written) > LITTLE:
+    if not page.ink.whole or _share(written & free, written) > LITTLE:
         cleaned = without_long_rules(small)
         written = written if cleaned is small else _written(find_ink(cleaned))
     return written, written & free

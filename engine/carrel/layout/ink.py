@@ -35,6 +35,8 @@ class Ink:
         Height of small letters most common on the page, working px.
     parts
         The components of ``mask``.
+    whole
+        Whether nothing was taken out as a border or a rule.
     """
 
     mask: Mask
@@ -42,6 +44,7 @@ class Ink:
     scale: float
     x_height_px: float
     parts: Components
+    whole: bool = False
 
 
 def _threshold(gray: Mask) -> Mask:
@@ -158,13 +161,15 @@ def at_working_size(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 def find_ink(gray: NDArray[np.uint8]) -> Ink:
     """Find the ink of a flattened page, ``(h, w)`` uint8."""
     gray, scale = at_working_size(gray)
-    parts = _without_borders(components_of(_threshold(gray)))
+    dark = components_of(_threshold(gray))
+    parts = _without_borders(dark)
     written = parts.mask()
     body = body_height(written)
     mask, rules = _without_rules(written, body)
+    whole = parts is dark and mask is written
     if mask is not written:
         parts, body = components_of(mask), body_height(mask)
     x_height = x_height_of(body, parts)
     # components that are too small even for a dot
     parts = parts.kept(parts.stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2))
-    return Ink(parts.mask(), rules, scale, x_height, parts)
+    return Ink(parts.mask(), rules, scale, x_height, parts, whole)

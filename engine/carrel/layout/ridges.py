@@ -107,7 +107,7 @@ class _Live:
         return _Live(
             np.concatenate((self.number, np.arange(first, first + count))),
             np.concatenate((self.column, np.full(count, column))),
-            np.concatenate((self.row, rows)),
+            np.concatenate((self.row, rows.astype(np.float64))),
             np.concatenate((self.slope, np.zeros(count))),
         )
 
