@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carrel.layout import FoundLine
@@ -117,6 +117,9 @@ def test_no_lines_no_regions() -> None:
         min_size=1,
         max_size=40,
     )
+)
+@example(
+    [*[(0.0, 12.0, 20.0)] * 4, (0.0, 553.0, 20.0), (0.0, 554.0, 20.0), (335.0, 540.0, 20.0), *[(440.0, 12.0, 20.0)] * 4]
 )
 def test_every_line_comes_back_once(places: list[tuple[float, float, float]]) -> None:
     lines = [line(left, left + width, base) for left, width, base in places]

@@ -33,8 +33,8 @@ def crossed_columns(boxes: Boxes, x_height: float) -> list[Flags] | None:
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     parts: list[Flags] = []
     above = -np.inf
-    for below in [*np.sort(middle[~first & ~second]), np.inf]:
-        band = (middle > above) & (middle < below)
+    for below in [*np.unique(middle[~first & ~second]), np.inf]:
+        band = (middle >= above) & (middle < below)
         parts += [first & band, second & band, ~first & ~second & (middle == below)]
         above = below
     return [part for part in parts if part.any()]
