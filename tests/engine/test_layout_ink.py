@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.layout import PageInk, find_regions, uncovered_ink
+from carrel.layout.components import Components, components_of
 from carrel.layout.ink import components_kept, find_ink
 from carrel.layout.rules import without_long_rules
 
@@ -37,6 +38,42 @@ def test_components_kept_are_those_asked_for(share: float) -> None:
     keep = np.random.default_rng(4).random(count) < share
     expected = np.where(keep[labels.astype(np.int32)], mask, 0)
     assert (components_kept(mask, labels.astype(np.int32), keep) == expected).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_components_are_those_of_opencv_and_stay_so_when_some_are_left_out(share: float) -> None:
+    mask = (np.random.default_rng(3).random((90, 70)) < 0.25).astype(np.uint8)
+    parts = components_of(mask)
+    keep = np.random.default_rng(4).random(len(parts.stats)) < share
+    kept = parts.kept(keep)
+    assert (kept.mask() == components_kept(mask, as_labels(parts), keep)).all()
+    fresh = components_of(kept.mask())
+    assert (as_labels(kept) == as_labels(fresh)).all()
+    assert (kept.stats[1:] == fresh.stats[1:]).all()
+    assert (kept is parts) == (share == 1.0)
+
+
+def test_centers_and_shares_of_components() -> None:
+    mask, area = np.zeros((2, 12, 20), np.uint8)
+    mask[2:4, 5:9], mask[8, 1] = 1, 1
+    area[:, :7] = 1
+    parts = components_of(mask)
+    assert parts.centers()[1:].tolist() == [[6.5, 2.5], [1.0, 8.0]]
+    assert parts.shares_within(area)[1:].tolist() == [0.5, 1.0]
+
+
+def as_labels(parts: Components) -> NDArray[np.int32]:
+    labels = np.zeros(parts.shape, np.int32)
+    labels.ravel()[parts.pixels] = parts.member
+    return labels
+
+
+def test_rules_that_join_the_writing_are_looked_for_however_little_ink_is_left_over() -> None:
+    gray = written_page()
+    for x in range(100, 1600, 24):
+        cv2.line(gray, (x, 0), (x, 2199), (60,), 2)
+    assert not PageInk(gray).ink.whole
+    assert PageInk(written_page()).ink.whole
 
 
 @pytest.mark.parametrize("ruled", [False, True])

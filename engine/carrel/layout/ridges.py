@@ -146,7 +146,7 @@ def _matched(expected: Floats, rows: Floats, reach_rows: float) -> tuple[NDArray
     if len(i) == len(set(i.tolist())) == len(set(j.tolist())):
         return i, j
     taken: dict[int, int] = {}
-    for k in np.argsort(distance[i, j]):
+    for k in np.argsort(distance[i, j], kind="stable"):
         if int(i[k]) not in taken and int(j[k]) not in taken.values():
             taken[int(i[k])] = int(j[k])
     return np.array(list(taken), np.intp), np.array(list(taken.values()), np.intp)
