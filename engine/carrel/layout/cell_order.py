@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.6
+LEVEL = 0.8
 """Lines whose bottoms are nearer than this, in heights of a line, stand in one row."""
 SPACE = 1.5
 """A row of the table ends where the space below a line is larger by this factor than usual."""
