@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 Point = tuple[int, int]
 Points = tuple[Point, ...]
 WritingKind = Literal["printed", "handwritten", "unknown"]
+SHOWS_THROUGH = "DefaultLine:ShowThrough"
+"""The type of lines that belong to the other side of the paper."""
 
 
 class Box(NamedTuple):
@@ -70,7 +72,8 @@ class Line:
     """One line of text.
 
     ``baseline`` has at least two distinct points in reading direction, ``polygon`` at least three. ``text`` is empty
-    where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none).
+    where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none). ``line_type`` is
+    `SHOWS_THROUGH` for writing of the other side of the paper; it is refused, and what was read is an alternative.
     """
 
     baseline: Points

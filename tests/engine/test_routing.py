@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.recognizers.routing import Router, in_context
+from carrel.recognizers.routing import Reading, Router, in_context
 from carrel.recognizers.types import Recognition
 
 
@@ -32,6 +32,19 @@ def _crop() -> NDArray[np.uint8]:
     crop = np.full((40, 200), 240, np.uint8)
     crop[10:30, 20:180:7] = 10
     return crop
+
+
+@dataclass(frozen=True)
+class RightWay:
+    """A recognizer that is sure of lines whose left half is the darker, and not of their mirror images."""
+
+    sure: float
+    unsure: float
+    name: str = "ctc"
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
+        halves = [(crop[:, : crop.shape[1] // 2].mean(), crop[:, crop.shape[1] // 2 :].mean()) for crop in crops]
+        return [Recognition("hand", self.sure if left < right else self.unsure) for left, right in halves]
 
 
 def _router(
@@ -95,3 +108,35 @@ def test_a_line_alone_has_no_context() -> None:
 
 def test_even_lines_stay_even() -> None:
     assert in_context(np.full(5, 0.5), np.arange(1.0, 6.0)) == pytest.approx(0.5)
+
+
+def _read_by(recognizer: RightWay, crop: NDArray[np.uint8], printed: float = 0.02) -> Reading:
+    return Router(Fixed("tesseract", "type", 0.1), recognizer, lambda _: printed).read([crop], 1)[0]
+
+
+def _heavier_at_the_left() -> NDArray[np.uint8]:
+    crop = _crop()
+    crop[10:30, 20:90] = 60
+    return crop
+
+
+def test_writing_of_the_other_side_is_refused_and_kept() -> None:
+    crop = _heavier_at_the_left()
+    recognizer = RightWay(0.8, 0.4)
+    assert _read_by(recognizer, crop).recognition.text == "hand"
+    reading = _read_by(recognizer, np.ascontiguousarray(crop[:, ::-1]))
+    assert reading.shows_through
+    assert (reading.recognizer, reading.recognition.text) == ("", "")
+    assert reading.others == (("ctc", Recognition("hand", 0.4)),)
+
+
+@pytest.mark.parametrize(("sure", "unsure"), [(0.99, 0.75), (0.5, 0.42), (0.4, 0.1)])
+def test_lines_stay_where_their_mirror_image_is_not_clearly_better(sure: float, unsure: float) -> None:
+    mirrored = np.ascontiguousarray(_heavier_at_the_left()[:, ::-1])
+    assert not _read_by(RightWay(sure, unsure), mirrored).shows_through
+
+
+def test_short_lines_and_lines_that_may_be_print_stay() -> None:
+    mirrored = np.ascontiguousarray(_heavier_at_the_left()[:, ::-1])
+    assert not _read_by(RightWay(0.8, 0.4), mirrored[:, -100:]).shows_through
+    assert not _read_by(RightWay(0.8, 0.4), mirrored, printed=0.3).shows_through

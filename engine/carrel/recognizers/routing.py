@@ -27,18 +27,28 @@ SURE = 0.9
 """Above this probability of its writing a line goes to one recognizer alone."""
 DOUBTFUL_PRINT = 0.75
 """A printed line that Tesseract reads with less confidence is read by the other recognizer too."""
+DOUBTFUL_HAND = 0.7
+"""A written line that is read with less confidence may be mirrored: writing of the other side of the paper."""
+MIRRORED, CLEARLY = 0.45, 0.1
+"""It is where its mirror image is read with more than this confidence, and by so much more."""
+LEAST_ASPECT = 3.0
+"""Shorter lines, in heights, are read alike either way."""
 PRIOR_LIMITS = (0.05, 0.95)
 """However alike the other lines are, one that differs clearly is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A line's reading, who read it, what the line is taken for, and what else was read."""
+    """A line's reading, who read it, what the line is taken for, and what else was read.
+
+    ``shows_through`` marks writing of the other side of the paper: it is refused, and what was read is in ``others``.
+    """
 
     recognition: Recognition
     recognizer: str
     writing: Writing
     others: tuple[tuple[str, Recognition], ...] = ()
+    shows_through: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,21 @@ class Router:
             tried[second.name] = second.read([crop])[0]
         best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
         others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
-        return Reading(tried[best], best, _writing(printed), others)
+        reading = Reading(tried[best], best, _writing(printed), others)
+        if not self._shows_through(crop, reading):
+            return reading
+        refused = Recognition("", 0.0, reason="shows through from the other side of the paper")
+        return Reading(refused, "", reading.writing, ((best, tried[best]), *others), shows_through=True)
+
+    def _shows_through(self, crop: Gray, reading: Reading) -> bool:
+        """Whether a line is writing of the other side of the paper: its mirror image is read clearly better."""
+        confidence, height_px = reading.recognition.confidence, crop.shape[0]
+        if reading.recognizer != self.handwritten.name or reading.writing.kind != "handwritten":
+            return False
+        if confidence >= DOUBTFUL_HAND or crop.shape[1] < LEAST_ASPECT * height_px:
+            return False
+        mirrored = self.handwritten.read([np.ascontiguousarray(crop[:, ::-1])])[0]
+        return mirrored.confidence > max(MIRRORED, confidence + CLEARLY)
 
 
 @contextmanager
