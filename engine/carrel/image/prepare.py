@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.ink import gray_levels
+
 LEAST_SKEW_DEGREES = 0.15
 MOST_SKEW_DEGREES = 8.0
 
@@ -160,7 +162,7 @@ def _paper(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     envelope = _envelope(cells)
-    usual = float(np.percentile(envelope[::3, ::3], 90))
+    usual = float(gray_levels(np.ascontiguousarray(envelope[::3, ::3]), (0.9,))[0])
     shows = envelope > _DARKEST_PAPER * usual
     if not shows.all():
         envelope = _filled(envelope, shows, usual)

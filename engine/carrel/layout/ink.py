@@ -122,19 +122,21 @@ def body_height(mask: Mask) -> float:
     h, w = mask.shape
     columns = max(1, w // 48)
     profile = cv2.resize(mask.astype(np.float32), (columns, h), interpolation=cv2.INTER_AREA)
-    profile = profile - cv2.blur(profile, (1, max(3, h // 12) | 1))
-    size = 2 * h
-    power = np.abs(np.fft.rfft(profile, size, axis=0)) ** 2
-    correlation = np.fft.irfft(power.sum(axis=1))[: h // 4]
-    if correlation[0] <= 0.0:
+    profile = (profile - cv2.blur(profile, (1, max(3, h // 12) | 1))).astype(np.float64)
+    zeroth, first, second = (_correlation(profile, lag) for lag in range(3))
+    if zeroth <= 0.0:
         return 12.0
     # lag 0 holds noise that is not correlated from row to row: the curve is carried back from lags 1 and 2
-    top = 2 * correlation[1] - correlation[2]
-    below = np.flatnonzero(correlation < 0.5 * top)
-    lag = int(below[0]) if len(below) else 12
-    before, after = correlation[max(lag - 1, 0)], correlation[lag]
-    fraction = (before - 0.5 * top) / max(before - after, 1e-9)
+    half = (2 * first - second) / 2
+    lag = next((lag for lag in range(h // 4) if _correlation(profile, lag) < half), 12)
+    before, after = _correlation(profile, max(lag - 1, 0)), _correlation(profile, lag)
+    fraction = (before - half) / max(before - after, 1e-9)
     return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
+
+
+def _correlation(profile: NDArray[np.float64], lag: int) -> float:
+    """Of the profiles (h, n) with themselves, ``lag`` rows lower."""
+    return float(np.vdot(profile[lag:], profile[: len(profile) - lag]))
 
 
 def x_height_of(body: float, parts: Components) -> float:

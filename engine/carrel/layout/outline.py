@@ -157,9 +157,8 @@ def outlines(bodies: list[Body], ink: Ink) -> list[tuple[Floats, Floats]]:
         if len(x) == 1:
             x, base = np.array([body.x[0], body.x[-1] + 1.0]), np.repeat(base, 2)
             top, bottom = np.repeat(top, 2), np.repeat(bottom, 2)
-        knots = np.unique(
-            np.rint(np.linspace(0, len(x) - 1, max(2, round(len(x) * 0.5 / KNOT_DISTANCE) + 1))).astype(int)
-        )
+        knots = np.rint(np.linspace(0, len(x) - 1, max(2, round(len(x) * 0.5 / KNOT_DISTANCE) + 1))).astype(int)
+        knots = knots[np.diff(knots, prepend=-1) > 0]
         baseline = np.stack((x[knots], base[knots]), 1)
         ring = np.concatenate((np.stack((x, top), 1), np.stack((x, bottom), 1)[::-1]))
         found.append((baseline, ring))
