@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 SUFFIX = ".dist-info"
 
@@ -14,8 +14,8 @@ def installed_version(package: str) -> str | None:
     wanted = package.lower().replace("-", "_").replace(".", "_")
     for folder in sys.path:
         with suppress(OSError):  # an archive, or not there
-            for entry in Path(folder).glob(f"*{SUFFIX}"):
-                name, _, version = entry.name.removesuffix(SUFFIX).partition("-")
-                if name.lower().replace(".", "_") == wanted:
+            for entry in os.listdir(folder or "."):
+                name, _, version = entry.removesuffix(SUFFIX).partition("-")
+                if entry.endswith(SUFFIX) and name.lower().replace(".", "_") == wanted:
                     return version
     return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,8 @@ Spread = Callable[..., Iterable[Any]]
 
 SURE = 0.9
 """Above this probability of its writing a line goes to one recognizer alone."""
+SURE_READING = 0.9
+"""A line taken for handwriting that is read with this confidence is not read as print, however unsure its writing."""
 DOUBTFUL_PRINT = 0.75
 """A printed line that Tesseract reads with less confidence is read by the other recognizer too."""
 DOUBTFUL_HAND = 0.7
@@ -91,9 +92,9 @@ class Router:
             recognizer = print_reader if self.writing == "printed" else self.handwritten
             return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))
         first, second = (print_reader, self.handwritten) if printed >= 0.5 else (self.handwritten, print_reader)
-        tried = {first.name: first.read([crop])[0]}
-        doubtful = printed >= 0.5 and tried[first.name].confidence < DOUBTFUL_PRINT
-        if max(printed, 1 - printed) < SURE or doubtful or not tried[first.name].text:
+        reading = first.read([crop])[0]
+        tried = {first.name: reading}
+        if not reading.text or _wants_another(printed, reading.confidence):
             tried[second.name] = second.read([crop])[0]
         best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
         others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
@@ -114,12 +115,20 @@ class Router:
         return mirrored.confidence > max(MIRRORED, confidence + CLEARLY)
 
 
+def _wants_another(printed: float, confidence: float) -> bool:
+    """Whether a line that is print with this probability, and was read as what is likelier, is read as the other, too."""
+    unsure = max(printed, 1 - printed) < SURE
+    return unsure or confidence < DOUBTFUL_PRINT if printed >= 0.5 else unsure and confidence < SURE_READING
+
+
 @contextmanager
 def _spread(threads: int) -> Generator[Spread]:
     """A ``map`` over so many threads."""
     if threads <= 1:
         yield map
         return
+    from concurrent.futures import ThreadPoolExecutor  # loads logging
+
     with ThreadPoolExecutor(threads) as pool:
         yield pool.map
 
