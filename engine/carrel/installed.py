@@ -13,9 +13,9 @@ def installed_version(package: str) -> str | None:
     """The version of an installed package, by the first folder on `sys.path` that an installer left for it."""
     wanted = package.lower().replace("-", "_").replace(".", "_")
     for folder in sys.path:
-        with suppress(OSError):  # an archive, or not there
-            for entry in os.listdir(folder or "."):
-                name, _, version = entry.removesuffix(SUFFIX).partition("-")
-                if entry.endswith(SUFFIX) and name.lower().replace(".", "_") == wanted:
+        with suppress(OSError), os.scandir(folder or ".") as entries:  # an archive, or not there
+            for entry in entries:
+                name, _, version = entry.name.removesuffix(SUFFIX).partition("-")
+                if entry.name.endswith(SUFFIX) and name.lower().replace(".", "_") == wanted:
                     return version
     return None

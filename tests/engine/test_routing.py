@@ -73,6 +73,14 @@ def test_unsure_line_is_read_by_both_and_the_surer_wins(hand_confidence: float, 
     assert reading.writing.kind == "unknown"
 
 
+@pytest.mark.parametrize(("hand_confidence", "others"), [(0.95, []), (0.85, ["tesseract"])])
+def test_unsure_line_taken_for_handwriting_is_read_as_print_too_unless_surely_read(
+    hand_confidence: float, others: list[str]
+) -> None:
+    reading = _router(0.4, print_confidence=0.8, hand_confidence=hand_confidence).read([_crop()], 1)[0]
+    assert (reading.recognizer, [name for name, _ in reading.others]) == ("ctc", others)
+
+
 def test_doubtful_print_is_tried_as_handwriting() -> None:
     reading = _router(0.97, print_confidence=0.3).read([_crop()], 1)[0]
     assert reading.recognizer == "ctc"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -105,8 +107,6 @@ def _lines_per_s(networks: Networks, threads: int) -> float:
         networks["writing"].run(line)
         networks["recognition"].run(line)
 
-    from concurrent.futures import ThreadPoolExecutor  # loads logging
-
     with ThreadPoolExecutor(threads) as pool:
         return len(lines) / _seconds(lambda: list(pool.map(read, lines)))
 
@@ -188,8 +188,6 @@ def try_runtime(runtime: Runtime, models: Mapping[str, Model], threads: int) -> 
 
 
 def _ask(request: Mapping[str, Any]) -> dict[str, Any]:
-    import subprocess  # takes as long to import as a small network to load
-
     command = [sys.executable, "-P", "-m", "carrel.backends.probe_worker", json.dumps(request)]
     try:
         done = subprocess.run(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from carrel.image.ink import gray_levels
+from carrel.image.median import median
 
 Gray = NDArray[np.uint8]
 Curve = NDArray[np.float32]
@@ -134,7 +135,7 @@ def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
     if not papers:
         papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
     at, levels = np.array(papers).T
-    paper = float(np.median(levels))
+    paper = median(levels)
     if np.ptp(levels) > EVEN * paper:
         levels = np.clip(levels, paper / MOST_LIGHT, paper * MOST_LIGHT)
         light = np.interp(np.arange(width), at, levels).astype(np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.image.ink import gray_levels
+from carrel.image.median import median
 
 LEAST_SKEW_DEGREES = 0.15
 MOST_SKEW_DEGREES = 8.0
@@ -109,7 +110,7 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     ink = _ink_strips(_halved(gray, max((max(gray.shape) // _SKEW_SIDE_PX).bit_length() - 1, 0)))
     coarse = np.arange(-MOST_SKEW_DEGREES, MOST_SKEW_DEGREES + 0.01, 0.5)
     energies = _profile_energies(ink, coarse)
-    if energies.max() <= _CLEAR_PEAK * np.median(energies):
+    if energies.max() <= _CLEAR_PEAK * median(energies):
         return 0.0
     fine = coarse[int(energies.argmax())] + np.arange(-0.6, 0.61, 0.1)
     skew_degrees = _peak(fine, _profile_energies(ink, fine))

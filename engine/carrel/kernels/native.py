@@ -101,13 +101,13 @@ def _is_private(path: Path) -> bool:
 @cache
 def processor() -> str:
     """A name that differs between processors that need different machine code."""
-    described = platform.processor()
     try:
         first = Path("/proc/cpuinfo").read_text("utf-8", "replace").partition("\n\n")[0]
     except OSError:
         first = ""
     telling = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
     lines = [line for line in first.splitlines() if line.partition("\t")[0].strip() in telling]
+    described = "" if lines else platform.processor()  # starts a process on Linux
     digest = hashlib.sha256("\n".join([described, *lines]).encode()).hexdigest()[:12]
     return f"{platform.machine()}-{digest}"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
+
 LEVEL = 0.8
 """Lines whose bottoms are nearer than this, in heights of a line, stand in one row."""
 SPACE = 1.5
@@ -24,7 +26,7 @@ def cell_by_cell(boxes: Boxes) -> list[int]:
     for entry in _entries(boxes):
         columns = _columns(boxes, entry)
         lines = sorted(len(column) for column in columns)
-        if len(columns) > 2 and float(np.median(lines)) <= LINES_OF_CELL < lines[-1]:
+        if len(columns) > 2 and median(lines) <= LINES_OF_CELL < lines[-1]:
             ordered += [k for column in columns for k in sorted(column, key=lambda k: float(boxes[k, 3]))]
         else:
             ordered += _line_by_line(boxes, entry)
@@ -38,8 +40,8 @@ def _entries(boxes: Boxes) -> list[list[int]]:
     order = np.argsort(boxes[:, 1])
     reach = np.maximum.accumulate(boxes[order, 3])
     spaces = boxes[order, 1][1:] - reach[:-1]
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    usual = float(np.median(spaces[spaces > 0])) if (spaces > 0).any() else height
+    height = median(boxes[:, 3] - boxes[:, 1])
+    usual = median(spaces[spaces > 0]) if (spaces > 0).any() else height
     cuts = np.flatnonzero(spaces > SPACE * max(usual, 0.5 * height)) + 1
     return [[int(k) for k in part] for part in np.split(order, cuts)]
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.borders import borders
 from carrel.layout.components import components_of
 from carrel.layout.ink import Ink
@@ -36,7 +37,7 @@ Mask = NDArray[np.uint8]
 
 def lines_of_cells(bodies: list[Body], table: Table, ink: Ink) -> list[Body]:
     """The bodies cut where they run over a rule of the table, and those of cells that they leave out."""
-    unit = float(np.median([body.x_height_px for body in bodies]))
+    unit = median([body.x_height_px for body in bodies])
     table = replace(table, rules=borders(bodies, table.rules, ink))
     pieces = _cut_at_rules(bodies, table, ink)
     return pieces + _missed_cells(pieces, table, ink, unit)
@@ -76,11 +77,11 @@ def _missed_cells(bodies: list[Body], table: Table, ink: Ink, unit: float) -> li
     found: list[Body] = []
     for group in _rows(boxes, table.rules, unit):
         left, right = float(boxes[group, 0].min()), float(boxes[group, 2].max())
-        if _belongs_to_a_line((left + right) / 2, float(np.median(boxes[group, 3])), bodies):
+        if _belongs_to_a_line((left + right) / 2, median(boxes[group, 3]), bodies):
             continue
         x = np.arange(left, max(right, left + SHORTEST * unit) + 1.0)
-        tall = float(np.median(boxes[group, 3] - boxes[group, 1]))
-        base = float(np.median(boxes[group, 3])) - DESCENDER * max(0.0, tall - unit)
+        tall = median(boxes[group, 3] - boxes[group, 1])
+        base = median(boxes[group, 3]) - DESCENDER * max(0.0, tall - unit)
         found.append(Body(x, np.full(len(x), base), unit))
     return found
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.heatmaps import baselines, segmenter_input
 from carrel.layout.ink import Ink
 from carrel.layout.outline import Body, covered_by
@@ -56,7 +57,7 @@ def seen_closer(gray: NDArray[np.uint8], ink: Ink, bodies: list[Body], heatmaps:
 
 def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tuple[Box, float]]:
     """Boxes around letters that no body holds, working px, and the height of their letters; most letters first."""
-    unit = float(np.median([body.x_height_px for body in bodies]))
+    unit = median([body.x_height_px for body in bodies])
     stats = ink.parts.stats
     inside = ink.parts.shares_within(covered)
     width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
@@ -66,7 +67,7 @@ def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tu
     letters[0] = False
     if letters.sum() < LEAST_LETTERS:
         return []
-    usual = float(np.median(height[letters]))
+    usual = median(height[letters])
     mask = ink.parts.kept(letters).mask()
     reach = np.ones((round(1.5 * usual) | 1, round(3.0 * usual) | 1), np.uint8)
     count, places, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask, reach), connectivity=8)
@@ -76,8 +77,8 @@ def _groups(ink: Ink, covered: NDArray[np.uint8], bodies: list[Body]) -> list[tu
     for k in range(1, count):
         heights = height[letters][member == k]
         left, top, wide, tall = (int(side) for side in boxes[k, :4])
-        if len(heights) >= LEAST_LETTERS and wide > LEAST_WIDTH * float(np.median(heights)):
-            letter = float(np.median(heights))
+        if len(heights) >= LEAST_LETTERS and wide > LEAST_WIDTH * median(heights):
+            letter = median(heights)
             margin = round(2 * letter)
             box = (max(0, left - margin), max(0, top - margin), left + wide + margin, top + tall + margin)
             groups.append(

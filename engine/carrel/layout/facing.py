@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from carrel.image.median import median
 from carrel.layout.types import FoundLine
 
 EDGE = 0.02
@@ -43,7 +44,7 @@ def without_halved_lines(lines: Sequence[FoundLine], height_px: int) -> list[Fou
 
 
 def _middle(line: FoundLine) -> float:
-    return float(np.median(line.baseline[:, 1]))
+    return median(line.baseline[:, 1])
 
 
 def _span(line: FoundLine, width_px: int, mirrored: bool) -> tuple[float, float]:
@@ -63,4 +64,4 @@ def _facing(spans: np.ndarray, width_px: int) -> np.ndarray:
         return none
     facing = spans[:, 0] >= float(np.percentile(begins, 10)) - EDGE * width_px
     lengths = spans[:, 1] - spans[:, 0]
-    return facing if np.median(lengths[facing]) < SHORT * np.median(lengths[~facing]) else none
+    return facing if median(lengths[facing]) < SHORT * median(lengths[~facing]) else none

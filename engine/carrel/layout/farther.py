@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.heatmaps import PROBABLE, SMALL_LETTERS_PX, BaselineStrand, baselines, segmenter_input
 from carrel.layout.strands import Strand
 from carrel.layout.types import Heatmaps
@@ -39,7 +40,7 @@ def seen_farther(
     the share of ink in no line, which ``missed`` finds, is small, ``found`` comes back as it is.
     """
     heights = [f.x_height_px for f in found if f.probability >= PROBABLE]
-    usual = float(np.median(heights)) if heights else 0.0
+    usual = median(heights) if heights else 0.0
     if usual < SMALL_LETTERS_PX or (usual < LARGE_LETTERS_PX and missed() < MISSED):
         return found
     factor = min(FARTHER, LETTER_PX / usual)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.ridges import Ridge, trace
 from carrel.layout.strands import Floats, Strand, join
 from carrel.layout.types import Heatmaps
@@ -63,7 +64,7 @@ def find_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[list[Ba
 
 def _is_clear(found: list[BaselineStrand]) -> bool:
     """Whether a closer look would show nothing new: letters are large, or nine in ten lines are sure."""
-    x_height = float(np.median([f.x_height_px for f in found]))
+    x_height = median([f.x_height_px for f in found])
     if x_height >= SMALL_LETTERS_PX:
         return True
     sorted_up = np.sort([f.probability for f in found])
@@ -103,7 +104,7 @@ def _x_height(strand: Strand, filled: NDArray[np.int64]) -> float:
     """Median height of the body over the baseline, in px of the input."""
     column = np.clip((strand.x / CELL_WIDTH_PX).astype(np.int64), 0, filled.shape[1] - 1)
     over = np.clip(np.rint(strand.y / CELL_HEIGHT_PX).astype(np.int64) - 1, 0, filled.shape[0] - 2)
-    return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * (1.0 + float(np.median(filled[over, column]))))
+    return max(4.0, X_HEIGHT_PER_BODY * CELL_HEIGHT_PX * (1.0 + median(filled[over, column])))
 
 
 def _found(strand: Strand, body: Map, filled: NDArray[np.int64]) -> BaselineStrand:
@@ -130,7 +131,7 @@ def baselines(maps: Map) -> list[BaselineStrand]:
         return []
     filled = _filled_above(maps[BODY])
     heights = [_x_height(s, filled) for s in strands]
-    unit = float(np.median(heights))
+    unit = median(heights)
     size = (maps.shape[2] * CELL_WIDTH_PX, maps.shape[1] * CELL_HEIGHT_PX)
     barrier = cv2.resize((ends > ENDING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     joined = join(strands, barrier, unit, gap=JOIN_GAP)

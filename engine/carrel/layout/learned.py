@@ -7,6 +7,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from carrel.image.median import median
 from carrel.layout.cells import lines_of_cells
 from carrel.layout.closer import seen_closer
 from carrel.layout.facing import without_facing_page, without_halved_lines
@@ -38,7 +39,7 @@ def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion
     ink = page.ink
     found = seen_farther(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     bodies = [_body(f, scale, ink) for f in found]
-    table = find_table(page.small[0], float(np.median([body.x_height_px for body in bodies])))
+    table = find_table(page.small[0], median([body.x_height_px for body in bodies]))
     bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
     if not bodies:
         return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.cell_order import cell_by_cell
 from carrel.layout.crossed_columns import crossed_columns
 from carrel.layout.types import FoundLine, FoundRegion
@@ -32,7 +33,7 @@ def _boxes(lines: list[FoundLine]) -> Boxes:
     rows: list[tuple[float, float, float, float]] = []
     for line in lines:
         x, y = line.baseline[:, 0], line.baseline[:, 1]
-        middle = float(np.median(y))
+        middle = median(y)
         rows.append((float(x.min()), middle - 0.9 * line.x_height_px, float(x.max()), middle + 0.1 * line.x_height_px))
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
@@ -56,7 +57,7 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     if len(index) <= 1:
         return [index]
     left, top, right, bottom = boxes[index].T
-    unit = min(unit, float(np.median(bottom - top)))  # small print of a letterhead has small gaps
+    unit = min(unit, median(bottom - top))  # small print of a letterhead has small gaps
     inset = np.minimum(INSET * unit, 0.15 * (right - left))
     gap, across = _widest_gap(left + inset, right - inset)
     height, down = _widest_gap(top, bottom)
@@ -150,7 +151,7 @@ def _without_numbers(block: list[int], boxes: Boxes, unit: float) -> list[list[i
         return [block]
     middles = boxes[block, 1] + boxes[block, 3]
     steps = np.abs(np.diff(middles)) / 2
-    far = steps > 1.6 * float(np.median(steps))
+    far = steps > 1.6 * median(steps)
     short = boxes[block, 2] - boxes[block, 0] < NUMBER_WIDTH * unit
     first, last = int(far[0] and short[0]), len(block) - int(far[-1] and short[-1])
     return [part for part in (block[:first], block[first:last], block[last:]) if part]
@@ -219,7 +220,7 @@ def _regions(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
     if not lines:
         return ()
     boxes = _boxes(lines)
-    unit = float(np.median([line.x_height_px for line in lines]))
+    unit = median([line.x_height_px for line in lines])
     sorted_blocks = [_sorted_lines(block, boxes) for block in _blocks(np.arange(len(lines)), boxes, unit)]
     blocks = [[lines[i] for i in part] for block in sorted_blocks for part in _without_numbers(block, boxes, unit)]
     blocks = _merged(blocks, unit)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.components import Components
 from carrel.layout.ink import Ink
 from carrel.layout.strands import Floats, Strand
@@ -48,7 +49,7 @@ def body_of(strand: Strand, ink: Ink) -> Body:
     )
     smooth = max(3, round(6.0 * unit)) | 1
     base = cv2.blur(under[None, :].astype(np.float32), (smooth, 1), borderType=cv2.BORDER_REPLICATE)[0]
-    x_height = float(np.median(under - over))
+    x_height = median(under - over)
     return Body(x, y + base, float(np.clip(x_height, 0.6 * unit, 2.5 * unit)))
 
 

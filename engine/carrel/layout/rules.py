@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.ink import components_kept
 
 FAINTEST = 14.0
@@ -107,7 +108,7 @@ def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
     if len(long) < LEAST_RULES or _is_squared(centers[long, 0], x_height_px):
         return None
     top, bottom = stats[long, cv2.CC_STAT_TOP], stats[long, cv2.CC_STAT_TOP] + stats[long, cv2.CC_STAT_HEIGHT]
-    even = np.maximum(np.abs(top - np.median(top)), np.abs(bottom - np.median(bottom))) < UNEVEN * height
+    even = np.maximum(np.abs(top - median(top)), np.abs(bottom - median(bottom))) < UNEVEN * height
     places = np.sort(centers[long[even], 0])
     gaps = np.diff(places)
     if 1 + int((gaps > SAME_RULE * x_height_px).sum()) < LEAST_RULES or places[-1] - places[0] < LEAST_SPAN * width:
@@ -118,13 +119,13 @@ def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
     kept = _inside(stats.astype(np.int32), box)
     darkness = np.bincount(labels.ravel(), 255.0 - gray.ravel(), len(stats)) / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
     short = stats[:, cv2.CC_STAT_HEIGHT] <= LONG * height
-    kept &= ~(short & (darkness < GHOST * float(np.median(darkness[long[even]]))))
+    kept &= ~(short & (darkness < GHOST * median(darkness[long[even]])))
     return Table((rules & kept[labels]).astype(np.uint8), box)
 
 
 def _is_squared(places: NDArray[np.float64], x_height_px: float) -> bool:
     """Whether rules at these places are those of squared paper."""
-    return len(places) >= SQUARED_RULES and float(np.median(np.diff(np.sort(places)))) < SQUARE * x_height_px
+    return len(places) >= SQUARED_RULES and median(np.diff(np.sort(places))) < SQUARE * x_height_px
 
 
 def _inside(stats: NDArray[np.int32], box: tuple[float, ...]) -> NDArray[np.bool_]:

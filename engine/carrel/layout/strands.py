@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.ink import Ink, Mask
 from carrel.layout.ridges import Ridge, RidgeMap
 
@@ -214,7 +215,7 @@ def pitch_of(strands: list[Strand], x_height_px: float) -> float:
         below = [d for k in near if (d := _apart(strand, long[int(k)])) > 1.2 * x_height_px]
         if below:
             distances.append(min(below))
-    return float(np.median(distances)) if len(distances) >= 4 else 3.0 * x_height_px
+    return median(distances) if len(distances) >= 4 else 3.0 * x_height_px
 
 
 def _apart(strand: Strand, other: Strand) -> float:
@@ -222,7 +223,7 @@ def _apart(strand: Strand, other: Strand) -> float:
     x = strand.x[(strand.x >= other.x[0]) & (strand.x <= other.x[-1])]
     if 2 * len(x) < min(len(strand.x), len(other.x)):
         return 0.0
-    return float(np.median(np.interp(x, other.x, other.y) - np.interp(x, strand.x, strand.y)))
+    return median(np.interp(x, other.x, other.y) - np.interp(x, strand.x, strand.y))
 
 
 def _has_valley(strand: Strand, other: Strand, mask: Mask) -> bool:
@@ -253,7 +254,7 @@ def without_echoes(
                 apart = np.abs(np.interp(x, strand.x, strand.y) - np.interp(x, other.x, other.y))
                 reach = wide if strand.weight < 0.35 * other.weight else distance * x_height_px
                 close = int((apart < reach).sum())
-                if close and float(np.median(apart)) > 0.6 * x_height_px and _has_valley(strand, other, mask):
+                if close and median(apart) > 0.6 * x_height_px and _has_valley(strand, other, mask):
                     close = 0
                 shadowed += close
         if shadowed < 0.5 * len(strand.x):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -127,8 +128,6 @@ def _spread(threads: int) -> Generator[Spread]:
     if threads <= 1:
         yield map
         return
-    from concurrent.futures import ThreadPoolExecutor  # loads logging
-
     with ThreadPoolExecutor(threads) as pool:
         yield pool.map
 

@@ -1,0 +1,31 @@
+"""The median is numpy's, and loads nothing for masked arrays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from carrel.image.median import median
+
+PAGES = Path(__file__).parents[1] / "pages"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.sampled_from([np.float64, np.float32, np.int32]))
+def test_median_is_that_of_numpy(values: list[float], kind: type[np.number[Any]]) -> None:
+    array = np.array(values).astype(kind)
+    assert median(array) == float(np.median(array))
+
+
+def test_reading_a_line_loads_no_masked_arrays(tmp_path: Path) -> None:
+    line = tmp_path / "line.png"
+    with Image.open(PAGES / "french.jpg") as page:
+        page.convert("L").crop((180, 360, 1600, 450)).save(line)
+    code = "import sys, carrel; carrel.read(sys.argv[1]); assert not {'numpy.ma', 'numpy.fft'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code, str(line)], check=True)
