@@ -148,3 +148,9 @@ def test_lists_of_a_letterhead_are_no_table() -> None:
     middle = [line(330, 640, 130), line(380, 600, 190)]
     right = [line(760, 950, 111 + 23 * k) for k in range(9)]
     assert_read_as([*left, *middle, *right])
+
+
+def test_the_part_of_a_table_where_only_two_columns_are_filled_is_read_row_by_row() -> None:
+    places = [(50, 200, 350), (50, 350), (50, 350), (50, 350), (50, 200, 350), (50, 200, 350)]
+    rows = [line(left, left + 60, 100 + 50 * k + (20 if k > 3 else 0)) for k, row in enumerate(places) for left in row]
+    assert_read_as([*rows, *prose(50, 410, 500, 4)])

@@ -16,7 +16,7 @@ from carrel.layout.types import FoundLine, FoundRegion
 
 COLUMN_GAP = 2.4
 INSET = 1.2
-TABLE_COLUMNS = 3
+TABLE_COLUMNS, PART_COLUMNS = 3, 2
 LEVEL = 0.6
 """Lines whose bottoms are nearer than this, in x-heights, stand in one row."""
 PROSE_WIDTH = 25.0
@@ -49,10 +49,13 @@ def _widest_gap(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[fl
     return float(gaps[k]), float(reach[k] + gaps[k] / 2)
 
 
-def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray[np.int64]]:
+def _blocks(
+    index: NDArray[np.int64], boxes: Boxes, unit: float, least_columns: int = TABLE_COLUMNS
+) -> list[NDArray[np.int64]]:
     """Cut recursively: columns where white space runs through, else bands at the widest space between lines.
 
-    Where the columns are those of a table its bands come first, so that it is read row by row.
+    Where the columns are those of a table its bands come first, so that it is read row by row. A table has
+    ``least_columns`` at least; a part of one may have only two.
     """
     if len(index) <= 1:
         return [index]
@@ -64,8 +67,8 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     if gap > COLUMN_GAP * unit and not _is_one_row(top, bottom):
         starts, widths = _columns(left + inset, right - inset, COLUMN_GAP * unit)
         column = np.searchsorted(starts, left + inset, side="right") - 1
-        if _is_table(widths, unit) and _in_rows(column, bottom, unit):
-            return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit)
+        if _is_table(widths, unit, least_columns) and _in_rows(column, bottom, unit, least_columns):
+            return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit, PART_COLUMNS)
         if _side_by_side(top, bottom + LEVEL * unit, (left + right) / 2 < across):
             return _both(index, (left + right) / 2 < across, boxes, unit)
     if (parts := crossed_columns(boxes[index], unit)) is not None:
@@ -75,8 +78,10 @@ def _blocks(index: NDArray[np.int64], boxes: Boxes, unit: float) -> list[NDArray
     return [index]
 
 
-def _both(index: NDArray[np.int64], first: NDArray[np.bool_], boxes: Boxes, unit: float) -> list[NDArray[np.int64]]:
-    return _blocks(index[first], boxes, unit) + _blocks(index[~first], boxes, unit)
+def _both(
+    index: NDArray[np.int64], first: NDArray[np.bool_], boxes: Boxes, unit: float, least_columns: int = TABLE_COLUMNS
+) -> list[NDArray[np.int64]]:
+    return _blocks(index[first], boxes, unit, least_columns) + _blocks(index[~first], boxes, unit, least_columns)
 
 
 def _columns(
@@ -90,21 +95,21 @@ def _columns(
     return low[order][first], reach[last] - low[order][first]
 
 
-def _is_table(widths: NDArray[np.float64], unit: float) -> bool:
-    """At least three columns, half of them too narrow for prose."""
-    return len(widths) >= TABLE_COLUMNS and 2 * int((widths < PROSE_WIDTH * unit).sum()) >= len(widths)
+def _is_table(widths: NDArray[np.float64], unit: float, least_columns: int) -> bool:
+    """At least so many columns, half of them too narrow for prose."""
+    return len(widths) >= least_columns and 2 * int((widths < PROSE_WIDTH * unit).sum()) >= len(widths)
 
 
-def _in_rows(column: NDArray[np.int64], bottom: NDArray[np.float64], unit: float) -> bool:
+def _in_rows(column: NDArray[np.int64], bottom: NDArray[np.float64], unit: float, least_columns: int) -> bool:
     """Whether most lines of the shorter columns stand level with one of the longest: cells, not lists side by side.
 
-    So do most lines in each of two shorter columns at least: two level lists beside a heading of its own are no table.
+    So do most lines in each of all but one of the ``least_columns``: two level lists beside a heading of its own are no table.
     """
     counts = np.bincount(column)
     longest = int(counts.argmax())
     level = np.abs(bottom[:, None] - bottom[None, column == longest]).min(axis=1) < LEVEL * unit
     shares = [float(level[column == k].mean()) for k in np.flatnonzero(counts) if k != longest]
-    return sum(share > 0.5 for share in shares) >= TABLE_COLUMNS - 1 and bool(level[column != longest].mean() > 0.5)
+    return sum(share > 0.5 for share in shares) >= least_columns - 1 and bool(level[column != longest].mean() > 0.5)
 
 
 def _side_by_side(top: NDArray[np.float64], bottom: NDArray[np.float64], first: NDArray[np.bool_]) -> bool:
