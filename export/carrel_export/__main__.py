@@ -45,6 +45,9 @@ def main() -> None:
     help="Share of the learning rate for the weights that come from --start.",
 )
 @click.option(
+    "--teacher", type=click.Path(exists=True), help="Weights file or model folder of a network to learn from as well."
+)
+@click.option(
     "--shortcut", default=0.2, show_default=True, help="Weight of the auxiliary head's loss; 0 leaves it out."
 )
 @click.option("--dropout", type=click.FloatRange(0, 0.9), help="Replaces that of the size.")
@@ -74,6 +77,7 @@ def train(
     rate: float,
     start: str | None,
     carried_rate: float,
+    teacher: str | None,
     shortcut: float,
     dropout: float | None,
     augmentation: float,
@@ -91,6 +95,7 @@ def train(
         learning_rate=rate,
         start=start or "",
         carried_rate=carried_rate,
+        teacher=teacher or "",
         shortcut_weight=shortcut,
         dropout=dropout,
         augmentation=augmentation,

@@ -66,6 +66,8 @@ class TrainingOptions:
     """A weights file or a model folder whose network, alphabet included, a new run begins from."""
     carried_rate: float = 1.0
     """Share of the learning rate for the weights that come from ``start``."""
+    teacher: str = ""
+    """A weights file or a model folder whose network's frames a run learns to show as well as the text (distillation)."""
     dropout: float | None = None
     """Replaces that of the size."""
     augmentation: float = 1.0
@@ -150,6 +152,17 @@ def ctc_loss(logits: Tensor, targets: Sequence[list[int]], frames: Sequence[int]
     return loss / len(flat)
 
 
+def divergence(logits: Tensor, taught: Tensor, targets: Sequence[list[int]]) -> Tensor:
+    """Kullback-Leibler divergence of frames ``(n, t, classes)`` from a teacher's, for each character of ``targets``.
+
+    Distillation after G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
+    doi:10.48550/arXiv.1503.02531, at temperature 1.
+    """
+    shown, wanted = (functional.log_softmax(x.float(), -1) for x in (logits, taught))
+    total = functional.kl_div(shown, wanted, reduction="sum", log_target=True)
+    return total / sum(map(len, targets))
+
+
 @torch.inference_mode()
 def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device: str) -> dict[str, float]:
     """Character error rate per source and over all characters (``"all"``), greedy."""
@@ -197,6 +210,7 @@ class Trainer:
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
             self.network = Crnn(CrnnConfig(classes=len(self.alphabet) + 1, **SIZES[options.size]))
+        self.teacher = self._teacher()
         if options.dropout is not None:
             self.network.dropout.p = options.dropout
         self.network = self.network.to(self.device)
@@ -214,6 +228,14 @@ class Trainer:
             self.average.load_state_dict(self.network.state_dict())
         if self.processes.rank:
             torch.manual_seed(options.seed + self.step + self.processes.rank)  # drops out other units than the first
+
+    def _teacher(self) -> Crnn | None:
+        if not self.options.teacher:
+            return None
+        teacher, alphabet, _ = load_network(Path(self.options.teacher))
+        if alphabet != self.alphabet:
+            raise ValueError(f"{self.options.teacher}: has another alphabet than the network that shall learn from it")
+        return teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _excluded(self) -> set[str]:
         listed = self.folder / "excluded.txt"
@@ -273,7 +295,13 @@ class Trainer:
         with torch.autocast(self.device, torch.bfloat16):
             heads = self.network.with_shortcut(ink) if weight else (self.network(ink),)
         last, *shortcut = (ctc_loss(logits, targets) for logits in heads)
-        return last + weight * shortcut[0] if shortcut else last
+        if shortcut:
+            last = last + weight * shortcut[0]
+        if self.teacher is not None:
+            with torch.no_grad(), torch.autocast(self.device, torch.bfloat16):
+                taught = self.teacher(ink)
+            last = last + divergence(heads[0], taught, targets)
+        return last
 
     def run(self) -> None:
         """Train to the end of the schedule; leaves ``last.pt`` and the best by validation, ``best.pt``."""

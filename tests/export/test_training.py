@@ -20,7 +20,7 @@ from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E4
 from carrel_export.network import Crnn  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
 from carrel_export.sizes import SIZES, CrnnConfig  # noqa: E402
-from carrel_export.training import TrainingOptions, augmented, ctc_loss, grown  # noqa: E402
+from carrel_export.training import Trainer, TrainingOptions, augmented, ctc_loss, divergence, grown  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -161,3 +161,27 @@ def test_what_was_grown_learns() -> None:
         optimizer.step()
     kept = {n for n, p in network.named_parameters() if torch.equal(p, before[n])}
     assert all(name.startswith("shortcut.") for name in kept)
+
+
+def test_a_network_learns_from_a_teacher_without_text() -> None:
+    torch.manual_seed(7)
+    teacher, network = (Crnn(CrnnConfig(classes=7, **SIZES["fast"])).eval() for _ in range(2))
+    ink = torch.rand(2, 1, 48, 128)
+    with torch.no_grad():
+        taught = teacher(ink)
+    assert divergence(taught, taught, [[1], [2, 3]]).item() == pytest.approx(0.0, abs=1e-5)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    losses: list[float] = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        loss = divergence(network(ink), taught, [[1], [2, 3]])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_teacher_of_another_alphabet_is_refused(packs: Path, tmp_path: Path) -> None:
+    options = TrainingOptions(teacher=str(ROOT / "models" / "carrel_models" / "handwriting-fast"))
+    with pytest.raises(ValueError, match="another alphabet"):
+        Trainer(tmp_path, packs, options)
