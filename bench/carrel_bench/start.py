@@ -18,7 +18,12 @@ from pathlib import Path
 from carrel_bench.figures import Figure
 from carrel_bench.print_pages import OWN_PAGES
 
-FLOOR = """
+TOLD = """
+import time
+print(time.process_time(), flush=True)
+"""
+FLOOR = (
+    """
 import os, sys
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np
@@ -29,11 +34,16 @@ with open(sys.argv[1], "rb") as file:
     session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
 session.run(None, {session.get_inputs()[0].name: np.zeros((1, 1, 48, 800), np.float32)})
 """
-LINE = """
+    + TOLD
+)
+LINE = (
+    """
 import sys
 import carrel
 assert carrel.read(sys.argv[1]).text
 """
+    + TOLD
+)
 LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
 """Where single lines are cut from the project's own pages: left, top, right, bottom."""
 
@@ -51,7 +61,7 @@ def cut(folder: Path) -> dict[str, Path]:
 
 
 def spent(code: str, argument: Path, folder: Path) -> tuple[float, float]:
-    """Seconds and CPU seconds of a fresh process with one thread.
+    """Seconds and CPU seconds of a fresh process with one thread, until it has its text or its result.
 
     Compiled Python is kept in ``folder``, as it is kept beside the modules where nothing forbids it.
     """
@@ -59,12 +69,13 @@ def spent(code: str, argument: Path, folder: Path) -> tuple[float, float]:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code, str(argument)], env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    command = [sys.executable, "-c", code, str(argument)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        told = process.stdout.readline() if process.stdout else ""
+        seconds = time.perf_counter() - began
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    return seconds, float(told)
 
 
 def measure(folder: Path, rounds: int) -> Iterator[Figure]:

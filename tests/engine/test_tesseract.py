@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from carrel.errors import ModelError
 from carrel.recognizers.printed import TesseractRecognizer
-from carrel.recognizers.tesseract import find_tessdata
+from carrel.recognizers.tesseract import find_tessdata, word_text
 
 
 def _line(text: str, height_px: int = 60) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
@@ -31,6 +31,13 @@ def test_words_stand_where_their_ink_is() -> None:
     assert abs(recognition.words[0].left_px - columns[0]) < 6
     assert abs(recognition.words[1].right_px - columns[-1]) < 6
     assert recognition.words[0].right_px < recognition.words[1].left_px
+
+
+@pytest.mark.parametrize(
+    ("read", "word"), [("|", "I"), (" |\n", "I"), ("||", "||"), ("a|b", "a|b"), ("I", "I"), ("", "")]
+)
+def test_a_lone_bar_is_the_english_i(read: str, word: str) -> None:
+    assert word_text(read) == word
 
 
 def test_line_that_takes_too_long_is_refused() -> None:

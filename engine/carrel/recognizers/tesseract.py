@@ -151,6 +151,12 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     return cv2.copyMakeBorder(resized, *around, cv2.BORDER_CONSTANT, value=(paper,)).astype(np.uint8), scale
 
 
+def word_text(read: str) -> str:
+    """A word as Tesseract read it, without white space; a bar of its own, which it often reads for it, is the English I."""
+    text = "".join(read.split())
+    return "I" if text == "|" else text
+
+
 def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
     """The words that Tesseract found, columns in px of the unscaled crop, and the share of letters in known ones."""
     from tesserocr import RIL, iterate_level
@@ -160,7 +166,7 @@ def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
     letters = known = 0
     for item in iterate_level(iterator, RIL.WORD) if iterator is not None else ():
         box = item.BoundingBox(RIL.WORD)
-        text = "".join(item.GetUTF8Text(RIL.WORD).split()) if box else ""
+        text = word_text(item.GetUTF8Text(RIL.WORD)) if box else ""
         if text:
             left, right = ((x - BORDER_PX) / scale for x in (box[0], box[2]))
             words.append(WordSpan(text, item.Confidence(RIL.WORD) / 100, left, right))
