@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from carrel.image.ink import gray_levels, ink_of, to_ink
 
 MARGIN_PX = 8
+BITONAL_SHARE = 0.1
+"""Of the views that are distorted in full, those of a bitonal scan."""
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
@@ -100,6 +102,8 @@ def augment(gray: Gray, height_px: int, rng: np.random.Generator, share: float =
     A ``share`` of the views is distorted in full; the others are only warped, by a third of it.
     """
     full = rng.random() < share
+    if full and rng.random() < BITONAL_SHARE:
+        gray = cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)[1].astype(np.uint8)
     ink = ink_of(_warp(gray, height_px, rng, 1.0 if full else 1 / 3))
     if full:
         ink = _paper(_stroke(ink, rng), rng)

@@ -132,6 +132,14 @@ def test_gentle_views_stay_near_the_line_as_it_is_read() -> None:
     assert distance(0.0) < 0.6 * distance(1.0)
 
 
+def test_some_views_are_of_bitonal_scans() -> None:
+    gray = np.tile(np.linspace(20, 240, 64, dtype=np.uint8)[:, None], (1, 200))  # no level but many in between
+    rng = np.random.default_rng(8)
+    tones = [np.mean((v > 0.2) & (v < 0.8)) for v in (augment(gray, 48, rng, 1.0) for _ in range(200))]
+    bitonal = np.mean(np.array(tones) < 0.1)
+    assert 0.03 < bitonal < 0.25
+
+
 def test_emphasis_says_how_often_an_epoch_shows_a_source(packs: Path) -> None:
     samples = list(read_packs(packs, ("train",)))
     options = TrainingOptions(emphasis=(("drawn", 2.5),))
