@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,20 +11,22 @@ import pytest
 
 PAGES = Path(__file__).parents[1] / "pages"
 KINDS = ("letter", "french", "two-columns")
-READ = "import sys; from carrel_cli.main import main; sys.argv[0] = 'carrel'; main()"
+READ = """
+import atexit, sys
+from carrel import memory
+from carrel_cli.main import main
+atexit.register(lambda: print(memory.peak_bytes()))
+sys.argv[0] = "carrel"
+main()
+"""
 
 
 def read(out: Path, *options: str) -> tuple[int, str, float]:
     """Exit code, standard error, and peak of resident memory in MiB of a process that reads pages of every kind."""
     files = [str(PAGES / f"{name}.jpg") for name in KINDS]
     command = [sys.executable, "-c", READ, "read", "-q", "-o", str(out), *options, *files]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    told = process.stderr.read() if process.stderr else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.stderr:
-        process.stderr.close()
-    return process.returncode, told, usage.ru_maxrss / 1024
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr, int(done.stdout) / 2**20
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
