@@ -56,17 +56,20 @@ def _errors(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | l
 
 
 def platt(confidences: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
-    """Slope and shift on the log odds that minimize the cross entropy to the shares ``right`` in [0, 1]; Newton steps."""
+    """Slope and shift on the log odds that minimize the cross entropy to the shares ``right`` in [0, 1].
+
+    By Newton steps of at most 1: a few lines that are all right would send them to infinity.
+    """
     clipped = np.clip(np.array(confidences), 1e-6, 1 - 1e-6)
     odds = np.log(clipped / (1 - clipped))
     target = np.array(right)
     design = np.stack([odds, np.ones_like(odds)], 1)
     weights = np.array([1.0, 0.0])
     for _ in range(PLATT_STEPS):
-        predicted = 1 / (1 + np.exp(-design @ weights))
+        predicted = 1 / (1 + np.exp(-np.clip(design @ weights, -50.0, 50.0)))
         gradient = design.T @ (predicted - target)
         hessian = (design * (predicted * (1 - predicted))[:, None]).T @ design + 1e-6 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
+        step = np.clip(np.linalg.solve(hessian, gradient), -1.0, 1.0)
         weights -= step
         if np.abs(step).max() < 1e-9:
             break

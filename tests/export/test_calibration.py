@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from carrel_export.calibration import FIRST, class_bias, descend, priors
+from carrel_export.calibration import FIRST, class_bias, descend, platt, priors
 
 
 def test_descent_ends_near_the_lowest_cost() -> None:
@@ -41,3 +41,15 @@ def test_rare_classes_gain() -> None:
     assert bias[0] == 0.5
     assert (np.diff(bias[1:]) > 0).all()
     assert np.allclose(bias[1:], np.log(prior[0] / prior[1:]), atol=1e-3)
+
+
+def test_confidences_are_scaled_to_the_shares_that_are_right() -> None:
+    confidences = np.random.default_rng(2).uniform(0.05, 0.95, 400)
+    odds = np.log(confidences / (1 - confidences))
+    right = 1 / (1 + np.exp(-(0.7 * odds - 0.4)))
+    assert platt(list(confidences), list(right)) == pytest.approx((0.7, -0.4), abs=1e-3)
+
+
+def test_a_few_lines_that_tell_right_from_wrong_are_no_overflow() -> None:
+    slope, _ = platt([0.2, 0.3, 0.98, 0.99, 0.999], [0.0, 0.0, 1.0, 1.0, 1.0])
+    assert np.isfinite(slope) and slope > 0
