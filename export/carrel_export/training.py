@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,18 +110,9 @@ def augmented(
             yield collate(images), targets, epoch, k + 1
 
 
-def _feed(
-    out: Any,
-    samples: Sequence[LineSample],
-    height_px: int,
-    alphabet: str,
-    options: TrainingOptions,
-    epoch: int,
-    first: int,
-    share: tuple[int, int],
-) -> None:
+def _feed(out: Any, batches_from: Callable[[int, int], Iterator[Any]], epoch: int, first: int) -> None:
     while True:
-        for item in augmented(samples, height_px, alphabet, options, epoch, first, share):
+        for item in batches_from(epoch, first):
             out.put(item)
         epoch, first = epoch + 1, 0
 
@@ -309,8 +301,8 @@ class Trainer:
         context = mp.get_context("fork")
         feed = context.Queue(maxsize=12)
         share = (self.processes.rank, self.processes.count)
-        arguments = (feed, self.train, height, self.alphabet, self.options, self.epoch, self.batch, share)
-        feeder = context.Process(target=_feed, args=arguments, daemon=True)
+        batches_from = partial(augmented, self.train, height, self.alphabet, self.options, share=share)
+        feeder = context.Process(target=_feed, args=(feed, batches_from, self.epoch, self.batch), daemon=True)
         feeder.start()
         parameters = sum(p.numel() for p in self.network.parameters()) - sum(
             p.numel() for p in self.network.shortcut.parameters()

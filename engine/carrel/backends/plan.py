@@ -27,7 +27,8 @@ BETTER_BY = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``.
+    """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``, which sees one page; onnxruntime's share in
+    fp32 was raised by hand to what it holds after several.
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
     loaded and run; ``language``: the language model and its search, ``compiler``: numba at work, where no

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 
 
 def median(values: ArrayLike) -> float:
-    """The middle one of any number of values above 0, or the mean of the two in the middle."""
+    """The middle one of one or more values, or the mean of the two in the middle."""
     ordered = np.sort(np.asarray(values), axis=None)
-    middle = len(ordered) // 2
-    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
+    return float(ordered[(len(ordered) - 1) // 2] / 2 + ordered[len(ordered) // 2] / 2)
