@@ -15,6 +15,8 @@ from carrel.image.ink import gray_levels, ink_of, to_ink
 MARGIN_PX = 8
 BITONAL_SHARE = 0.1
 """Of the views that are distorted in full, those of a bitonal scan."""
+LOOSE_SHARE = 0.25
+"""Of the views that are distorted in full, those of a line that was cut too high."""
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
@@ -26,14 +28,19 @@ def to_input(gray: Gray, height_px: int) -> Ink:
 
 
 def _warp(gray: Gray, height_px: int, rng: np.random.Generator, strength: float) -> Gray:
-    """Scale to ``height_px`` with random shear, stretch, vertical place and a gently waving baseline, in one remap."""
+    """Scale to ``height_px`` with random shear, stretch, vertical place and a gently waving baseline, in one remap.
+
+    Some lines at full ``strength`` are cut too high: small, with paper above and below in any share.
+    """
     h, w = gray.shape
-    base = height_px / h
+    loose = strength == 1.0 and rng.random() < LOOSE_SHARE
+    base = height_px / h * (rng.uniform(0.6, 0.9) if loose else 1.0)
     scale_y = base * (1 + strength * rng.uniform(-0.22, 0.12))
     scale_x = base * float(np.exp(strength * rng.normal(0.0, 0.13)))
     shear = strength * rng.normal(0.0, 0.18)
     out_w = max(8, round(w * scale_x + abs(shear) * height_px))
-    shift_y = (height_px - h * scale_y) / 2 + strength * rng.normal(0.0, 0.04) * height_px
+    share_above = rng.uniform(0.2, 0.8) if loose else 0.5
+    shift_y = (height_px - h * scale_y) * share_above + strength * rng.normal(0.0, 0.04) * height_px
     x, y = np.meshgrid(np.arange(out_w, dtype=np.float32), np.arange(height_px, dtype=np.float32))
     knots = max(2, out_w // 48 + 2)
     wave = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
