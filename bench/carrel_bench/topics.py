@@ -63,11 +63,11 @@ def measure(name: str, data: Path | None, interpreter: Path | None, limit_s: flo
 def numbers(tree: Any, path: Sequence[str] = ()) -> Iterator[tuple[list[str], float]]:
     """The numbers of a JSON value with the names that lead to them, at least two; rows of a table are named by their texts,
     long tables are left out."""
-    if isinstance(tree, list) and len(tree) <= LONGEST_TABLE:  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(tree, list) and len(tree) <= LONGEST_TABLE:
         texts = [[v for v in row.values() if isinstance(v, str)] for row in tree if isinstance(row, dict)]
         tree = {" ".join(names): row for names, row in zip(texts, tree, strict=False) if names}
     if isinstance(tree, dict):
-        for key, value in tree.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from numbers(value, [*path, str(key)])  # pyright: ignore[reportUnknownArgumentType]
+        for key, value in tree.items():
+            yield from numbers(value, [*path, str(key)])
     elif isinstance(tree, (int, float)) and not isinstance(tree, bool):
         yield ([*path] if len(path) > 1 else ["carrel", *path]), float(tree)

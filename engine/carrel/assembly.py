@@ -34,7 +34,7 @@ class ScanFrame:
     def baseline(self, points: NDArray[np.float32]) -> Points:
         """At least two distinct points."""
         found = self.points(points)
-        first = found[0]  # pyright: ignore[reportGeneralTypeIssues]  never empty
+        first = found[0]  # never empty
         return found if len(found) > 1 else (first, self._beside(first))
 
     def polygon(self, points: NDArray[np.float32]) -> Points:

@@ -75,7 +75,7 @@ class Passed:
     sensitivity: tuple[tuple[str, float], ...] = ()
 
 
-def measure(run: Run, samples: Sequence[LineSample], alphabet: str | list[str], line_input: LineInput) -> Measured:
+def measure(run: Run, samples: Sequence[LineSample], alphabet: Sequence[str], line_input: LineInput) -> Measured:
     """Read the lines one by one."""
     logits = [run(line_input.of(s.gray)) for s in samples]
     errors = [Levenshtein.distance(greedy(row, alphabet), s.text) for row, s in zip(logits, samples, strict=True)]

@@ -105,7 +105,7 @@ def batches(
         groups.append([int(i) for i in order[start : start + size]])
         start += size
     if rng is not None:
-        rng.shuffle(groups)  # type: ignore[arg-type]
+        rng.shuffle(groups)
     return groups
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -133,7 +133,7 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
 
 
 @contextmanager
-def _without_advice() -> Iterator[None]:
+def _without_advice() -> Generator[None]:
     """Keep the advice of onnxruntime's quantizer off the root logger and off stdout, which carries results only."""
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)

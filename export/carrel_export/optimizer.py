@@ -74,24 +74,24 @@ class MuonAdamW(torch.optim.Optimizer):
                 if p.grad is None:
                     continue
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                change = self._muon(p) if group["muon"] else self._adam(p, *group["betas"])
+                change = self._muon(p, p.grad) if group["muon"] else self._adam(p, p.grad, *group["betas"])
                 p.add_(change, alpha=-group["lr"])
 
-    def _muon(self, p: Tensor, momentum: float = 0.95) -> Tensor:
+    def _muon(self, p: Tensor, gradient: Tensor, momentum: float = 0.95) -> Tensor:
         mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
-        mean.lerp_(p.grad, 1 - momentum)
+        mean.lerp_(gradient, 1 - momentum)
         gates = LSTM_GATES if p.ndim == 2 else 1
-        matrices = p.grad.lerp(mean, momentum).reshape(gates, p.shape[0] // gates, -1)
+        matrices = gradient.lerp(mean, momentum).reshape(gates, p.shape[0] // gates, -1)
         scale = 0.2 * math.sqrt(max(matrices.shape[1:]))
         return orthogonalized(matrices).reshape(p.shape).mul_(scale)
 
-    def _adam(self, p: Tensor, beta: float, beta_square: float) -> Tensor:
+    def _adam(self, p: Tensor, gradient: Tensor, beta: float, beta_square: float) -> Tensor:
         state = self.state[p]
         if not state:
             state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
         state["step"] += 1
-        state["mean"].lerp_(p.grad, 1 - beta)
-        state["square"].lerp_(p.grad.square(), 1 - beta_square)
+        state["mean"].lerp_(gradient, 1 - beta)
+        state["square"].lerp_(gradient.square(), 1 - beta_square)
         n = float(state["step"])
         deviation = (state["square"] / (1 - beta_square**n)).sqrt_().add_(1e-8)
         return state["mean"].div(deviation).div_(1 - beta**n)

@@ -163,7 +163,7 @@ class SegmenterTrainer:
             logits = self.network(x)
         loss = loss_of(logits.float(), torch.from_numpy(targets).to(self.device).float() / 255.0)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimizer.step()
         follow(self.average, self.network, self.step, self.options.ema_decay)

@@ -48,7 +48,7 @@ def _scan(ink: Ink, rng: np.random.Generator) -> Ink:
     if rng.random() < 0.25:
         ink = np.maximum(ink, cv2.GaussianBlur(ink[:, ::-1], (0, 0), 1.5).astype(np.float32) * rng.uniform(0.1, 0.4))
     if rng.random() < 0.35:
-        ink = ink + np.maximum(_noise(ink.shape, int(rng.integers(3, 12)), rng), 0) * rng.uniform(0.0, 0.12)
+        ink = ink + np.maximum(_noise(ink.shape, int(rng.integers(3, 12)), rng), 0) * np.float32(rng.uniform(0.0, 0.12))
     if rng.random() < 0.25:
         _rule(ink, rng)
     if rng.random() < 0.12:

@@ -68,6 +68,8 @@ def read_pages(pack: Path, split: str) -> list[LayoutPage]:
                 for line, b in zip(lines, baselines, strict=True)
             ]
             gray = cv2.imdecode(np.frombuffer(archive.read(row["image"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+            if gray is None:
+                raise ValueError(f"{pack}: {row['image']} is no image that can be read")
             heights = spacing(baselines, np.clip(rough, 6.0, 120.0).tolist()) if baselines else []
             pages.append(
                 LayoutPage(

@@ -124,7 +124,7 @@ def _train(part: nn.Module, rows: Sequence[Tensor], targets: Sequence[list[int]]
                 logits = part(_padded([rows[i] for i in group]))
             loss = ctc_loss(logits, [targets[i] for i in group], [len(rows[i]) for i in group])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(part.parameters(), 2.0)
             optimizer.step()
             step += 1

@@ -64,7 +64,7 @@ def _load(path: Path) -> tuple[Any, str]:
         from importlib.metadata import version
 
         installed = version("kraken")
-        from kraken.models import load_models  # type: ignore[import-not-found]
+        from kraken.models import load_models
     except ImportError:
         need = "install kraken 7 beside the export extra"
         raise ExportError([f"{path}: a kraken model is read by kraken, which is not installed; {need}"]) from None
@@ -83,7 +83,7 @@ def _load(path: Path) -> tuple[Any, str]:
 def _problems(path: Path, model: Any) -> list[str]:
     """All that Carrel's run time cannot do for this model."""
     metadata: dict[str, Any] = getattr(model, "user_metadata", {})
-    if not isinstance(model, nn.Module) or not hasattr(model, "nn") or getattr(model, "codec", None) is None:
+    if not isinstance(getattr(model, "nn", None), nn.Module) or getattr(model, "codec", None) is None:
         return [f"{path}: not a VGSL network with a codec"]
     problems: list[str] = []
     _, channels, height, width = model.input

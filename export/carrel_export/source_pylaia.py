@@ -57,7 +57,7 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, layer: Mapping[str, Any]) -> None:
         super().__init__()
         kernel, dilation = _pair(layer["kernel_size"]), _pair(layer["dilation"])
-        padding = tuple((k - 1) // 2 * d for k, d in zip(kernel, dilation, strict=True))
+        padding = _pair([(k - 1) // 2 * d for k, d in zip(kernel, dilation, strict=True)])
         stride, pool = _pair(layer["stride"]), _pair(layer["poolsize"])
         norm = bool(layer["batchnorm"])
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=not norm)
@@ -76,7 +76,8 @@ class LaiaNetwork(nn.Module):
         super().__init__()
         features = arguments["cnn_num_features"]
         keys = ("kernel_size", "stride", "dilation", "activation", "poolsize", "batchnorm")
-        layers = [dict(zip(keys, row, strict=True)) for row in zip(*(arguments[f"cnn_{k}"] for k in keys), strict=True)]
+        rows_of_layers = zip(*(arguments[f"cnn_{k}"] for k in keys), strict=True)
+        layers: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in rows_of_layers]
         inputs = [arguments["num_input_channels"], *features[:-1]]
         self.conv = nn.Sequential(*(Block(i, o, row) for i, o, row in zip(inputs, features, layers, strict=True)))
         kind, rows = re.fullmatch(r"(avgpool|maxpool|none)-(\d+)", arguments["image_sequencer"]).groups()  # type: ignore[union-attr]
@@ -145,7 +146,7 @@ def _load(path: Path) -> Any:
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         stubs = [(Ignored, name) for name in named if name.startswith(FOREIGN)]
-        with torch.serialization.safe_globals([*kinds, *stubs]):  # type: ignore[list-item]
+        with torch.serialization.safe_globals([*kinds, *stubs]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, ValueError, EOFError) as error:
         raise ExportError([f"{path}: cannot be read safely ({str(error).splitlines()[0]})"]) from error

@@ -94,7 +94,7 @@ def augmented(
     often = dict(options.emphasis)
     times = np.array([often.get(s.source, 1.0) for s in samples])
     shown = np.repeat(np.arange(len(samples)), np.floor(times + rng.random(len(samples))).astype(np.int64))
-    widths = np.array([samples[i].gray.shape[1] * height_px // samples[i].gray.shape[0] + 1 for i in shown])
+    widths = np.array([samples[i].gray.shape[1] * height_px // samples[i].gray.shape[0] + 1 for i in shown.tolist()])
     plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, rng)
     for k in range(-(-first // share[1]) * share[1] + share[0], len(plan), share[1]):
         rng = np.random.default_rng((options.seed, epoch, k))
@@ -117,11 +117,12 @@ def _feed(out: Any, batches_from: Callable[[int, int], Iterator[Any]], epoch: in
         epoch, first = epoch + 1, 0
 
 
-def greedy(logits: NDArray[np.float32], alphabet: str) -> str:
+def greedy(logits: NDArray[np.float32], alphabet: Sequence[str]) -> str:
     """Best-path text of one line, ``(t, classes)``."""
     path = logits.argmax(-1)
     keep = (path != 0) & (path != np.concatenate(([-1], path[:-1])))
-    return "".join(alphabet[c - 1] for c in path[keep])
+    classes: list[int] = path[keep].tolist()
+    return "".join(alphabet[c - 1] for c in classes)
 
 
 def in_batches(
@@ -324,7 +325,7 @@ class Trainer:
             self.optimizer.set_rate(self._rate())
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(images, targets)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             now = time.monotonic()
             lines, spent_s = self.processes.average(self.network, (len(targets), now - stepped))
             stepped = now
@@ -402,4 +403,5 @@ def _load_folder(folder: Path) -> tuple[Crnn, str, str]:
 
 
 def _config(entries: dict[str, Any]) -> CrnnConfig:
-    return CrnnConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()}
+    return CrnnConfig(**values)

@@ -109,7 +109,7 @@ def train(lines: Sequence[WritingLine], options: WritingOptions) -> WritingNetwo
         target = torch.tensor([0.98 if lines[i].handwritten else 0.02 for i in chosen])
         loss = nn.functional.binary_cross_entropy_with_logits(network(ink), target)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         mean = loss.item() if step == 0 else mean + 0.02 * (loss.item() - mean)
         if step % 200 == 199:

@@ -45,8 +45,8 @@ def main(folder: Path, sequencer: str) -> None:
     network = LaiaCRNN(**arguments)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.2, 0.2)
-            module.running_var.uniform_(0.5, 2.0)
+            nn.init.uniform_(module.get_buffer("running_mean"), -0.2, 0.2)
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2.0)
     ModelSaver(str(folder)).save(LaiaCRNN, **arguments)
     (folder / "syms.txt").write_text("".join(f"{s} {i}\n" for i, s in enumerate(SYMBOLS)), "utf-8")
     (folder / "experiment").mkdir()

@@ -28,8 +28,8 @@ def test_parameters_that_are_no_inner_matrices_step_as_adamw() -> None:
     adamw = torch.optim.AdamW(twin.parameters(), 1e-2, betas=(0.9, 0.98), weight_decay=0.1)
     for _ in range(3):
         for p, q in zip(network.parameters(), twin.parameters(), strict=True):
-            p.grad = torch.randn_like(p)
-            q.grad = p.grad.clone()
+            gradient = torch.randn_like(p)
+            p.grad, q.grad = gradient, gradient.clone()
         ours.step()
         adamw.step()
     same = {n for (n, p), q in zip(network.named_parameters(), twin.parameters(), strict=True) if torch.allclose(p, q)}

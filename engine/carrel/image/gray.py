@@ -32,7 +32,7 @@ def gray_pixels(image: Image.Image) -> NDArray[np.uint8]:
         Floating-point pixels. Decoder errors of Pillow pass through.
     """
     # a JPEG hands over its luma directly, a quarter of the memory
-    image.draft("L", None)  # pyright: ignore[reportArgumentType]
+    image.draft("L", None)
     image.load()
     turn = _orientation(image)
     return _turned(_gray(image), turn)
