@@ -21,6 +21,7 @@ from carrel.errors import InputError
 from carrel.image import pdf
 from carrel.image.files import open_regular, refusal, shown
 from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release
+from carrel.image.polarity import positive
 from carrel.page import Source
 
 SHORTEST_SIDE_PX = 16
@@ -45,7 +46,7 @@ class Scan:
     Parameters
     ----------
     gray
-        uint8, (h, w), C-contiguous, upright; 0 is black.
+        uint8, (h, w), C-contiguous, upright; 0 is black, writing is dark: negatives have been inverted.
     dpi
         Resolution in dots per inch, None where the file names none that can be true.
     source
@@ -157,7 +158,7 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterato
                 admit = partial(memory.require_page, bytes_per_px=pdf.BYTES_PER_PX, what=_page_name(path, index))
                 gray, dpi = pdf.render(document, index, max_px, admit)
                 _require_size(path, index, gray.shape[1], gray.shape[0], max_px)
-            yield Scan(gray, dpi, Source(path.name, index))
+            yield Scan(positive(gray), dpi, Source(path.name, index))
     finally:
         with pdf.PDFIUM_LOCK:
             document.close()
@@ -180,7 +181,7 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Itera
                     _verify(path, stream)
                 gray = gray_pixels(image)
             release(image)
-        yield Scan(gray, _dpi(image), Source(path.name, index))
+        yield Scan(positive(gray), _dpi(image), Source(path.name, index))
 
 
 def _page_name(path: Path, index: int) -> str:

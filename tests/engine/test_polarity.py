@@ -1,0 +1,69 @@
+"""Negatives are read as what they show; pages are left alone, whatever lies around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from carrel.image.polarity import is_negative, positive
+from carrel.image.source import open_scans
+
+Gray = NDArray[np.uint8]
+PAGES = Path(__file__).parents[1] / "pages"
+NAMES = ["letter", "french", "two-columns"]
+
+
+def page(name: str) -> Gray:
+    return np.array(Image.open(PAGES / f"{name}.jpg").convert("L"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_negative_becomes_the_page(name: str) -> None:
+    gray = page(name)
+    assert np.array_equal(positive(255 - gray), gray)
+
+
+def test_files_of_negatives_are_opened_as_pages(tmp_path: Path) -> None:
+    gray = page("letter")
+    Image.fromarray(255 - gray).save(tmp_path / "film.png")
+    Image.fromarray(255 - gray).save(tmp_path / "film.pdf", resolution=150)
+    (film,) = open_scans(tmp_path / "film.png", 30.0)
+    assert np.array_equal(film.gray, gray)
+    (film,) = open_scans(tmp_path / "film.pdf", 30.0)
+    assert np.median(film.gray) > 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ground", [0, 40])
+def test_a_page_on_a_dark_table_is_no_negative(name: str, ground: int) -> None:
+    gray = page(name)
+    height, width = (side // 2 for side in gray.shape)
+    framed = np.pad(gray, [(height, height), (width, width)], constant_values=ground)
+    assert np.median(framed) == ground
+    assert not is_negative(framed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_faint_writing_on_dark_paper_with_white_holes_is_no_negative(name: str) -> None:
+    faint = np.clip(80 + page(name) * 0.15, 0, 255).astype(np.uint8)
+    for x in (200, 500, 800):
+        cv2.circle(faint, (x, 90), 25, (255,), -1)
+    assert np.median(faint) < 128
+    assert not is_negative(faint)
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_empty_sheets_are_left_alone(level: int) -> None:
+    assert not is_negative(np.full((1200, 900), level, np.uint8))
+
+
+def test_single_words_on_film_are_seen() -> None:
+    film = np.full((1400, 1000), 20, np.uint8)
+    cv2.putText(film, "Inventaire 1892", (120, 400), cv2.FONT_HERSHEY_DUPLEX, 2.0, (200,), 4)
+    assert is_negative(film)
+    assert not is_negative(255 - film)
