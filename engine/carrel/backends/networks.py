@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from carrel import memory
 from carrel.backends import CPU, Backend, Runtime, builtin
 from carrel.backends.fallback import Fallback
+from carrel.backends.plan import SEGMENTER_INT8_SHARE
 from carrel.backends.warming import Warming
 from carrel.store.models import Model
 
@@ -21,8 +22,6 @@ HALO_ROWS = 192
 LEAST_ROWS, STEP_ROWS = 64, 64
 BYTES_PER_INPUT_PX = {"onnxruntime": 90, "openvino": 150}
 """Working memory of the networks for each px of their input, measured by ``carrel_bench.runtime``."""
-SEGMENTER_INT8_BYTES_PER_PX = 45
-"""That of the segmenter on onnxruntime in int8, which takes 40."""
 
 
 def role_of(model: Model, precision: str) -> str:
@@ -67,7 +66,7 @@ def open_page_network(model: Model, runtime: Runtime, *, starts_on_cpu: bool = F
     bytes_per_px = BYTES_PER_INPUT_PX[runtime.backend]
     if is_plain(runtime):
         role = role_of(model, runtime.precision)
-        bytes_per_px = SEGMENTER_INT8_BYTES_PER_PX if role == "onnx-int8" else bytes_per_px
+        bytes_per_px = round(bytes_per_px * (SEGMENTER_INT8_SHARE if role == "onnx-int8" else 1))
         contents = model.read_file(role)  # a damaged model is refused at once
         return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px)
     backend = _with_fallback(model, runtime, 1, builtin.page()[None, None] if starts_on_cpu else None)

@@ -19,8 +19,8 @@ A4_PX = 2480 * 3508
 LINES_A_PAGE = 40
 WORTH_WARMING_S = 1.0
 """A device that takes longer to its first line is loaded while the processor reads."""
-INT8_SHARE = 0.55
-"""Of the memory that the segmenter works in, in int8 on onnxruntime: measured 0.47 for strips and 0.52 for whole pages."""
+SEGMENTER_INT8_SHARE = 0.55
+"""Of the memory that the segmenter works in, what int8 takes on onnxruntime: measured 0.47 for strips, 0.52 for pages."""
 BETTER_BY = 1.05
 """Another runtime than `CPU` is chosen where it is faster by more than this."""
 
@@ -281,7 +281,7 @@ def needed_bytes(
 def _page_work(runtime: Runtime, costs: Costs, *, whole_page: bool) -> int:
     """The worst moment of looking for lines."""
     network = costs.segmenter if whole_page else costs.strip
-    return max(costs.layout, round(INT8_SHARE * network) if runtime == CPU else network)
+    return max(costs.layout, round(SEGMENTER_INT8_SHARE * network) if runtime == CPU else network)
 
 
 def describe(candidate: Plan) -> Iterator[str]:
