@@ -17,7 +17,7 @@ from carrel.image.ink import gray_levels
 from carrel.image.median import median
 
 LEAST_SKEW_DEGREES = 0.15
-MOST_SKEW_DEGREES = 8.0
+USUAL_SKEW_DEGREES, MOST_SKEW_DEGREES = 8.0, 45.0
 
 _LARGE_PAGE_PX = 6000
 _ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
@@ -28,6 +28,8 @@ _STRIP_CELLS = 32
 _SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
 _STRIP_PX = 8
 _CLEAR_PEAK = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
+_CLEAR_STEEP_PEAK = 2.2  # a level page without a clear peak reaches 1.8, nearly all turned ones 2.3
+_MOST_GROWTH = 1.3  # of a page's area when it is turned; by more than usual, it is made smaller
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Prepared:
     Parameters
     ----------
     gray
-        uint8, (h, w); paper near 255. Larger than the scan where it was turned.
+        uint8, (h, w); paper near 255. Larger than the scan where it was turned, by at most 1.3 times.
     skew_degrees
-        By how much the lines of the scan fall to the right (y down), in [-8, 8]; 0 where nothing was turned.
+        By how much the lines of the scan fall to the right (y down), in [-45, 45]; 0 where nothing was turned.
     to_scan
         float64, (2, 3); maps ``(x, y, 1)`` in px of ``gray`` to ``(x, y)`` in px of the scan.
     """
@@ -108,13 +110,24 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     """
     gray = _checked(gray)
     ink = _ink_strips(_halved(gray, max((max(gray.shape) // _SKEW_SIDE_PX).bit_length() - 1, 0)))
-    coarse = np.arange(-MOST_SKEW_DEGREES, MOST_SKEW_DEGREES + 0.01, 0.5)
-    energies = _profile_energies(ink, coarse)
-    if energies.max() <= _CLEAR_PEAK * median(energies):
-        return 0.0
-    fine = coarse[int(energies.argmax())] + np.arange(-0.6, 0.61, 0.1)
+    angle, clearness = _clearest(ink, USUAL_SKEW_DEGREES)
+    if clearness <= _CLEAR_PEAK or abs(angle) == USUAL_SKEW_DEGREES:
+        steep_angle, steep_clearness = _clearest(ink, MOST_SKEW_DEGREES)
+        if steep_clearness > _CLEAR_STEEP_PEAK:
+            angle = steep_angle
+        elif clearness <= _CLEAR_PEAK:
+            return 0.0
+    fine = angle + np.arange(-0.6, 0.61, 0.1)
     skew_degrees = _peak(fine, _profile_energies(ink, fine))
     return min(max(skew_degrees, -MOST_SKEW_DEGREES), MOST_SKEW_DEGREES)
+
+
+def _clearest(ink: NDArray[np.float32], most_degrees: float) -> tuple[float, float]:
+    """The angle up to so many degrees at which rows separate best, and how much better than at the usual one."""
+    angles = np.arange(-most_degrees, most_degrees + 0.01, 0.5)
+    energies = _profile_energies(ink, angles)
+    best = int(energies.argmax())
+    return float(angles[best]), float(energies[best]) / max(median(energies), 1e-9)
 
 
 def binarize(gray: NDArray[np.uint8], threads: int = 1) -> NDArray[np.uint8]:
@@ -254,7 +267,7 @@ def _peak(angles: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
 
 
 def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Turn the page level on a canvas that holds all of it."""
+    """Turn the page level on a canvas that holds all of it; the map back leads from its px to those of the page."""
     import cv2
 
     height, width = flat.shape
@@ -262,7 +275,9 @@ def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.u
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     new_width = int(np.ceil(width * cos + height * abs(sin)))
     new_height = int(np.ceil(height * cos + width * abs(sin)))
-    turn = np.array([[cos, -sin], [sin, cos]])
+    shrunk = max(1.0, (new_width * new_height / (_MOST_GROWTH * flat.size)) ** 0.5)
+    new_width, new_height = int(new_width / shrunk), int(new_height / shrunk)
+    turn = shrunk * np.array([[cos, -sin], [sin, cos]])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     new_centre = np.array([(new_width - 1) / 2, (new_height - 1) / 2])
     to_scan = np.column_stack([turn, centre - turn @ new_centre])
