@@ -22,6 +22,7 @@ from carrel.backends import Runtime, builtin
 MIB = 2**20
 WIDE_PX = 2400
 PAGE = (1600, 1152)
+PAGES = 3
 STRIP = (448, 1600)
 """The lowest strip of a page that is looked at closer, and lies on its side."""
 CPU_RUNTIMES = (
@@ -65,31 +66,33 @@ def measure_base() -> dict[str, float]:
 
 
 def measure_runtime(runtime: Runtime) -> dict[str, float]:
-    """A runtime with the networks of lines loaded, after lines of many widths."""
+    """A runtime with its networks, after several pages in turn and lines of many widths on each."""
     from carrel.backends.networks import open_network, open_page_network
     from carrel.engines import network_models
     from carrel.options import ReadOptions
 
     imported()
     models = network_models(ReadOptions())
+    page, lowest = np.resize(builtin.page(), PAGE), np.resize(builtin.page(), STRIP)
+    wide = np.tile(builtin.lines()[0], (1, 1, 1, 8))
 
     def work() -> object:
         networks = [open_network(models[task], runtime, 1) for task in ("recognition", "writing")]
-        wide = np.tile(builtin.lines()[0], (1, 1, 1, 8))
-        for width in range(200, WIDE_PX + 1, 100):
-            for network in networks:
-                network.run(np.ascontiguousarray(wide[..., :width]))
-        return networks
+        maps = open_page_network(models["segmentation"], runtime)
+        for _ in range(PAGES):
+            maps(page)
+            maps(lowest)
+            for width in range(200, WIDE_PX + 1, 100):
+                for network in networks:
+                    network.run(np.ascontiguousarray(wide[..., :width]))
+        return networks, maps
 
     loaded = peak_of(work)[1]
-    maps = open_page_network(models["segmentation"], runtime)
-    page = np.resize(builtin.page(), PAGE)
-    lowest = np.resize(builtin.page(), STRIP)
-    strip = peak_of(lambda: maps(lowest))
-    whole = peak_of(lambda: maps(page))
     if runtime.backend == "openvino":  # it keeps what it compiled
-        return {"runtime": loaded + strip[1] + whole[1]}
-    return {"runtime": loaded, "strip": strip[0], "segmenter": whole[0]}
+        return {"runtime": loaded}
+    maps = open_page_network(models["segmentation"], runtime)
+    strip, whole = (peak_of(partial(maps, ink))[0] for ink in (lowest, page))
+    return {"runtime": loaded, "strip": strip, "segmenter": whole}
 
 
 def measure_language() -> dict[str, float]:

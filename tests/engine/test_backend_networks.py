@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from carrel import memory
 from carrel.backends import Runtime, builtin
-from carrel.backends.networks import HALO_ROWS, in_strips, open_network, role_of
+from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network, role_of
 from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
 from carrel.engines import HANDWRITING_MODEL, SEGMENTER_MODEL
 from carrel.errors import ModelError
@@ -124,6 +124,29 @@ def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str, monkeyp
     np.testing.assert_array_equal(in_strips(Strips(), page, 90), whole)
     assert len(seen) == len(page) // 128
     assert max(seen) == 2 * HALO_ROWS + 128
+
+
+class Keeps:
+    """A network that keeps the memory that it has worked in, as those of onnxruntime do."""
+
+    def __init__(self) -> None:
+        self.kept = np.zeros(0, np.uint8)
+
+    def run(self, array: Array) -> Array:
+        if self.kept.size < array.size * 90:
+            self.kept = np.ones(array.size * 90, np.uint8)
+        return np.zeros((1, 4, array.shape[2] // 2, array.shape[3] // 2), np.float32)
+
+
+def test_room_for_one_strip_is_room_for_all() -> None:
+    page = builtin.page()
+    lowest = 90 * page.shape[1] * (2 * HALO_ROWS + LEAST_ROWS)
+    memory.trim()
+    memory.set_limit(memory.enough(memory.resident_bytes() + lowest + lowest // 4))
+    try:
+        assert in_strips(Keeps(), page, 90).shape == (4, 512, 368)
+    finally:
+        memory.set_limit(None)
 
 
 def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:

@@ -83,16 +83,19 @@ def in_strips(backend: Backend, ink: Array, bytes_per_px: int) -> Array:
     """
     height, width = ink.shape
     rows = _rows_for(memory.room_bytes() // (bytes_per_px * width), height)
-    strips: list[Array] = []
-    for top in range(0, height, rows):
-        above, bottom = min(top, HALO_ROWS), min(top + rows, height)
-        part = np.ascontiguousarray(ink[top - above : min(bottom + HALO_ROWS, height)])
-        with memory.reserved(part.size * bytes_per_px, "the page's lines"):
-            maps = backend.run(part[None, None])[0]
-        scale = part.shape[0] // maps.shape[1]
-        strips.append(maps[:, above // scale : (above + bottom - top) // scale].copy())
-        del maps
+    highest = min(rows + 2 * HALO_ROWS, height)
+    # once for all strips: the network keeps what it has worked in, and works in it again
+    with memory.reserved(highest * width * bytes_per_px, "the page's lines"):
+        strips = [_strip(backend, ink, top, rows) for top in range(0, height, rows)]
     return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
+
+
+def _strip(backend: Backend, ink: Array, top: int, rows: int) -> Array:
+    above, bottom = min(top, HALO_ROWS), min(top + rows, len(ink))
+    part = np.ascontiguousarray(ink[top - above : bottom + HALO_ROWS])
+    maps = backend.run(part[None, None])[0]
+    scale = part.shape[0] // maps.shape[1]
+    return maps[:, above // scale : (above + bottom - top) // scale].copy()
 
 
 def _rows_for(room_rows: int, height: int) -> int:
