@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -179,10 +181,10 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 
-def calibrate() -> dict[str, object]:
-    """All figures in MiB, rounded up, each the larger of two runs; a runtime that is not installed is left out."""
-    costs: dict[str, float] = {}
-    runtimes: dict[str, float] = {}
+def calibrate(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """All figures in MiB, rounded up, each the larger of two runs; what cannot be measured here stays as ``stored``."""
+    costs: dict[str, int] = {}
+    runtimes: dict[str, int] = {}
     for part in PARTS:
         for _ in range(2):
             done = subprocess.run(
@@ -192,8 +194,9 @@ def calibrate() -> dict[str, object]:
                 break
             for name, amount in json.loads(done.stdout).items():
                 table, key = (runtimes, part) if name == "runtime" else (costs, name)
-                table[key] = max(table.get(key, 0.0), float(np.ceil(amount)))
-    return {**costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
+                table[key] = max(table.get(key, 0), ceil(amount))
+    runtimes = {**stored["runtimes"], **runtimes}
+    return {**stored, **costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
 
 
 if __name__ == "__main__":

@@ -189,9 +189,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store_expected()
         return 0
     if options.calibrate:
-        text = json.dumps(calibrate(), indent=1) + "\n"
+        stored = BACKENDS / "costs.json"
+        text = json.dumps(calibrate(json.loads(stored.read_text("utf-8"))), indent=1) + "\n"
         if options.write:
-            (BACKENDS / "costs.json").write_text(text, "utf-8")
+            stored.write_text(text, "utf-8")
         print(text, end="")
         return 0
     machine = f"{processor_name()}, {allowed_cores()} cores, Python {platform.python_version()}, {versions()}"

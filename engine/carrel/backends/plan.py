@@ -27,12 +27,11 @@ BETTER_BY = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Memory in bytes, fitted by ``python -m carrel_bench.runtime --calibrate``, which sees one page; onnxruntime's share in
-    fp32 was raised by hand to what it holds after several.
+    """Memory in bytes, measured by ``python -m carrel_bench.runtime --calibrate``.
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
-    loaded and run; ``language``: the language model and its search, ``compiler``: numba at work, where no
-    library of kernels was built; ``tesseract``: each language in each thread;
+    after several pages, ``runtime``: one that was not measured; ``language``: the language model and its search;
+    ``compiler``: numba at work, where no library of kernels was built; ``tesseract``: each language in each thread;
     ``layout``: looking for lines after the segmenter has run; ``line``: the longest usual line in each thread; ``strip``: the
     segmenter's lowest strip in fp32, ``segmenter``: a whole page.
     """
