@@ -3,6 +3,10 @@
 ``python -m carrel_bench.batching [--rounds 5]``: for int8 and fp32 on onnxruntime with one thread, batches of 1, 2, 4 and 8
 lines: lines for each second of CPU time (median of the rounds, taken in turn), the largest difference of a log probability
 from the line read alone, and the share of frames whose best class changes.
+
+Carrel reads lines one by one: the quantized LSTM scales its input over the whole batch, so that a line would read otherwise
+in company; in float32 lines read the same, but they have hundreds of widths, and padding changes what a network that reads
+both ways makes of them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from carrel import memory
 from carrel.backends import CPU, Runtime
 from carrel.backends.choose import parse_memory, planned_for
 from carrel.backends.costs import costs
-from carrel.backends.plan import MIB, Asked, Measured, fixed_bytes
+from carrel.backends.plan import MIB, Asked, Measured, loaded_bytes
 from carrel.backends.probe import Survey
 from carrel.errors import UsageError
 from carrel.image.source import PageSize, largest_page
@@ -89,7 +89,7 @@ def test_runtime_that_holds_the_page_is_chosen_before_a_faster_one_that_does_not
     faster = Measured(BF16, lines_per_s=900, threads=2)
     usual = Measured(CPU, lines_per_s=100, threads=2)
     asked = Asked(memory_bytes=0, page_px=0, lines=100_000)
-    without_page = fixed_bytes(BF16, faster, asked, costs(), 1)
+    without_page = loaded_bytes(BF16, faster, asked, costs(), 1)
     asked = replace(asked, memory_bytes=memory.enough(without_page + 100 * MIB))
     done = Survey((), (faster, usual))
     assert planned_for([CPU, BF16], done, asked, (1_000_000, 1)).runtime == BF16

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from carrel.backends.settings import allowed_cores, free_bytes, private_folder
+from carrel.backends.settings import allowed_cores, cache_root, free_bytes, private_folder
+from carrel.batch.plan import cache_folder
 
 CORES = len(os.sched_getaffinity(0))
 MIB = 2**20
@@ -85,3 +86,10 @@ def test_private_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
     assert private_folder("runtime") is None
+
+
+def test_a_relative_cache_folder_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")  # workers, which run elsewhere, would take it for another
+    assert cache_root() == tmp_path / ".cache" / "carrel"
+    assert cache_folder() == cache_root() / "workers"

@@ -8,7 +8,7 @@ in so many threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from carrel import memory
@@ -126,12 +126,7 @@ class Plan:
     to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
     pixels of a page, ``thread_bytes`` what each further one adds; ``starts_on_cpu`` says that the processor reads until the
     device has loaded; ``largest_bytes`` is what one thread needs on the largest
-    runtime in question, which more memory may bring into play.
-
-    ``batch`` stays 1 line on every runtime: lines of one width read four at a time take 0.8 of the CPU time in int8, but
-    the quantized LSTM scales its input over the whole batch, so that a line would read otherwise in company (log
-    probabilities move by up to 0.3); in fp32 they read the same in 0.9 of the time, but lines have hundreds of widths, and
-    padding changes what a network that reads both ways makes of them (``python -m carrel_bench.batching``)."""
+    runtime in question, which more memory may bring into play."""
 
     runtime: Runtime
     threads: int
@@ -141,7 +136,6 @@ class Plan:
     fixed_bytes: int
     thread_bytes: int
     whole_page: bool
-    batch: int = 1
     largest_bytes: int = 0
     starts_on_cpu: bool = False
 
@@ -248,7 +242,7 @@ def _least(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs
     return memory.enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
 
 
-def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int) -> int:
+def loaded_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int) -> int:
     """What is loaded, whatever the page."""
     known = costs.runtimes.get(str(runtime), costs.runtime)
     loaded = max(result.memory_bytes, known) if result else known
@@ -258,7 +252,7 @@ def fixed_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: 
 
 
 def _fixed_with_page_work(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
-    return fixed_bytes(runtime, result, asked, costs, 1) + _page_work(runtime, costs, whole_page=False)
+    return loaded_bytes(runtime, result, asked, costs, 1) + _page_work(runtime, costs, whole_page=False)
 
 
 def _thread_bytes(asked: Asked, costs: Costs) -> int:
@@ -270,10 +264,10 @@ def needed_bytes(
 ) -> int:
     """The foreseen peak of one worker."""
     if not asked.page_px:
-        return fixed_bytes(runtime, result, asked, costs, threads)
+        return loaded_bytes(runtime, result, asked, costs, threads)
     page = memory.page_bytes(asked.page_px, asked.bytes_per_px)
     return (
-        fixed_bytes(runtime, result, asked, costs, threads) + page + _page_work(runtime, costs, whole_page=whole_page)
+        loaded_bytes(runtime, result, asked, costs, threads) + page + _page_work(runtime, costs, whole_page=whole_page)
     )
 
 
@@ -281,10 +275,3 @@ def _page_work(runtime: Runtime, costs: Costs, *, whole_page: bool) -> int:
     """The worst moment of looking for lines."""
     network = costs.segmenter if whole_page else costs.strip
     return max(costs.layout, round(SEGMENTER_INT8_SHARE * network) if runtime == CPU else network)
-
-
-def describe(candidate: Plan) -> Iterator[str]:
-    """The plan in words, one line each."""
-    yield f"{candidate.runtime}, {candidate.workers} x {candidate.threads} threads"
-    yield f"{candidate.worker_bytes / MIB:,.0f} MiB each, {candidate.foreseen_bytes / MIB:,.0f} MiB foreseen"
-    yield "pages whole" if candidate.whole_page else "pages in strips"

@@ -40,12 +40,22 @@ def default_limit_bytes() -> int:
     return int(SHARE_OF_FREE * free_bytes())
 
 
+def cache_root() -> Path:
+    """``$XDG_CACHE_HOME/carrel``, by default ``~/.cache/carrel``.
+
+    Raises
+    ------
+    RuntimeError
+        There is no home.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "carrel"
+
+
 def private_folder(name: str) -> Path | None:
-    """``$XDG_CACHE_HOME/carrel/<name>``, readable and writable by its owner alone, made if need be; None where there can
-    be none."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
+    """A folder below `cache_root`, readable and writable by its owner alone, made if need be; None where there can be none."""
     try:
-        folder = (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "carrel" / name
+        folder = cache_root() / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = folder.stat()
     except (OSError, RuntimeError):  # RuntimeError: no home

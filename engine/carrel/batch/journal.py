@@ -321,12 +321,12 @@ class Journal:
             dict(self._all("SELECT state, count(*) FROM pages WHERE settings=? GROUP BY state", (key,)))
         )
         files: Counter[str] = Counter(dict(self._all("SELECT state, count(*) FROM files GROUP BY state")))
-        contents = self._one("SELECT count(sha256), count(DISTINCT sha256) FROM files WHERE state='opened'") or (0, 0)
+        contents = self._one("SELECT count(sha256), count(DISTINCT sha256) FROM files WHERE state='opened'")
         sums = self._one(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(unread), 0), coalesce(sum(review > 0), 0)"
             " FROM pages WHERE settings=? AND state='done'",
             (key,),
-        ) or (0, 0, 0)
+        )
         return Counts(
             **{state: states[state] for state in ("queued", "running", "done", "refused", "quarantined")},
             lines=sums[0],

@@ -26,8 +26,8 @@ def document_folder(path: Path, root: Path, group: re.Pattern[str] | None = None
 def page_names(path: Path, folder: str, sha256: str, pages: int) -> Sequence[Sequence[str]]:
     """Candidates for the names of a file's pages, relative to the output folder and without suffix.
 
-    First the file's stem in ``folder``, then its whole name, then that with the file's
-    digest, which no other file has. Each candidate is a list with one name a page.
+    First the file's stem in ``folder``, then its whole name, then its stem with the start of the file's digest, and at last
+    the digest, which no other file has. Each candidate is a list with one name a page.
     """
     stems = _printable(path.stem), _printable(path.name), f"{_printable(path.stem)}-{sha256[:16]}", sha256
     documents = [f"{folder}/{stem}" if folder else stem for stem in stems]

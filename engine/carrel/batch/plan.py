@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carrel.backends.choose import asked_of, choose, has_library
-from carrel.backends.plan import Plan
+from carrel.backends.settings import cache_root
 from carrel.engines import network_models
 from carrel.options import ReadOptions
 
@@ -48,7 +47,7 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
     """
     asked = asked_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page_px=PAGE_PX)
     asked = replace(asked, workers=workers or 0, lines=BATCH_LINES, library=has_library(cache_folder()))
-    chosen: Plan = choose(asked, network_models(options))
+    chosen = choose(asked, network_models(options))
     decided = replace(
         options,
         backend=chosen.runtime.backend,
@@ -63,5 +62,4 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
 def cache_folder() -> Path:
     """Where workers keep compiled kernels: apart from those of other commands, which never load what a worker that a
     hostile page took over could have written."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "carrel" / "workers"
+    return cache_root() / "workers"

@@ -1,7 +1,7 @@
 """What a worker may not do: reach the internet, write outside its spool, grow without bound, leave a core dump.
 
 Linux only: a seccomp filter and Landlock rules, both through ctypes and both irrevocable. On kernels without Landlock,
-and on processors whose system calls are not listed here, `confine` does what it can and says what it did.
+and on processors whose system calls are not listed here, the functions do what they can and say what they did.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+OPEN_FILES = 256
 # numbers of system calls: (audit architecture, socket, io_uring_setup, ptrace, process_vm_readv, process_vm_writev)
 _MACHINES = {
     "x86_64": (0xC000003E, 41, 425, 101, 310, 311),
@@ -33,10 +34,10 @@ _FIRST_VERSION_RIGHTS = (1 << 13) - 1
 _NETWORK_RIGHTS = 0b11  # bind and connect of TCP
 
 
-def limit_resources(memory_bytes: int | None, open_files: int = 256) -> None:
+def limit_resources(memory_bytes: int | None) -> None:
     """Few open files, and at most ``memory_bytes`` of private memory that can be written to."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    files = open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
+    files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     if memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
