@@ -1,0 +1,134 @@
+"""Circles that arcs of outlines of ink are part of, found by votes for their centres.
+
+After Kimme, Ballard and Sklansky, "Finding circles by an array of accumulators", DOI 10.1145/360666.360677; how strongly
+an outline bends tells how far away its centre may be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.layout.ink import Ink
+
+Floats = NDArray[np.float32]
+Circle = tuple[float, float, float]
+"""Centre x, y and radius, px."""
+
+LARGER_THAN_LETTERS = 2.0
+REACH = 0.9
+"""Half the length over which the bend of an outline is measured, in x-heights."""
+RADII = (1.8, 13.0)
+"""Of circles that are looked for, in x-heights."""
+DISTANCES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
+"""Where the centre may be, in radii by the bend."""
+CELL = 0.5
+"""Of the votes, in x-heights."""
+MOST, FEWEST_VOTES = 12, 10
+ASIDE = 0.2
+"""Sine of the largest angle by which a centre may lie beside the normal of an outline."""
+RADIUS_BINS = 1.08
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlines:
+    """Points ``(n, 2)`` along outlines of ink, px, and which outline each is of (n,); the x-height in px."""
+
+    points: Floats
+    number: NDArray[np.int64]
+    x_height_px: float
+
+    @property
+    def step_px(self) -> int:
+        """From one point to the next, along pixels."""
+        return _step_px(self.x_height_px)
+
+
+def outlines_of(ink: Ink) -> Outlines:
+    """Smooth outlines of ink that is larger than small letters."""
+    unit, stats = ink.x_height_px, ink.parts.stats
+    large = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) > LARGER_THAN_LETTERS * unit
+    found, _ = cv2.findContours(ink.parts.kept(large).mask(), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    found = [outline for outline in found if len(outline) > 2 * LARGER_THAN_LETTERS * unit]
+    if not found:
+        return Outlines(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), unit)
+    number = np.repeat(np.arange(len(found)), [len(outline) for outline in found])
+    points = cv2.blur(np.concatenate(found).astype(np.float32), (1, max(3, round(0.4 * unit) | 1)))[:, 0]
+    step = _step_px(unit)
+    return Outlines(points[::step], number[::step], unit)
+
+
+def _step_px(x_height_px: float) -> int:
+    return max(1, int(x_height_px / 4))
+
+
+def circles(outlines: Outlines, narrowed: float) -> list[Circle]:
+    """Circles that most outlines run along on a page narrowed by a factor; px of that page."""
+    points, toward, radius = _bends(outlines, narrowed)
+    if not len(points):
+        return []
+    cell = CELL * outlines.x_height_px
+    centers = points[:, None] + toward[:, None] * (radius[:, None] * np.array(DISTANCES, np.float32))[:, :, None]
+    low = centers.min(axis=(0, 1))
+    columns, rows = (np.ceil((centers.max(axis=(0, 1)) - low) / cell) + 1).astype(int)
+    place = ((centers - low) / cell).astype(np.int64)
+    votes = np.bincount((place[..., 1] * columns + place[..., 0]).ravel(), minlength=rows * columns)
+    votes = cv2.blur(votes.reshape(rows, columns).astype(np.float32) * 9, (3, 3), borderType=cv2.BORDER_CONSTANT)
+    peaks = np.flatnonzero((votes >= FEWEST_VOTES) & (votes >= cv2.dilate(votes, np.ones((5, 5), np.uint8))))
+    peaks = peaks[np.argsort(-votes.ravel()[peaks])][:MOST]
+    centers = np.stack((peaks % columns + 0.5, peaks // columns + 0.5), 1) * cell + low
+    found = (_circle_around(center, points, toward, radius) for center in centers.astype(np.float32))
+    return [circle for circle in found if circle is not None]
+
+
+def _bends(outlines: Outlines, narrowed: float) -> tuple[Floats, Floats, Floats]:
+    """Where outlines bend like a ring: points ``(n, 2)``, directions of their centres ``(n, 2)`` and radii (n,)."""
+    unit, step, number = outlines.x_height_px, outlines.step_px, outlines.number
+    x, y = outlines.points[:, 0] / np.float32(narrowed), outlines.points[:, 1]
+    k = max(2, round(REACH * unit / step))
+    if len(x) <= 2 * k:
+        empty = np.zeros((0, 2), np.float32)
+        return empty, empty, np.zeros(0, np.float32)
+    along_x, along_y = x[2 * k :] - x[: -2 * k], y[2 * k :] - y[: -2 * k]
+    off_x, off_y = (x[2 * k :] + x[: -2 * k]) / 2 - x[k:-k], (y[2 * k :] + y[: -2 * k]) / 2 - y[k:-k]
+    square = along_x**2 + along_y**2
+    bend = np.hypot(off_x, off_y)
+    # an arc stands off its chord by its length squared over 8 radii
+    radius = square / np.maximum(8.0 * bend, 1e-3)
+    like_ring = (radius > RADII[0] * unit) & (radius < RADII[1] * unit) & (square > (1.4 * k * step) ** 2)
+    like_ring &= number[2 * k :] == number[: -2 * k]
+    here = np.flatnonzero(like_ring)
+    length = np.sqrt(square[here])
+    side = np.sign(off_x[here] * -along_y[here] + off_y[here] * along_x[here])
+    toward = np.stack((-along_y[here], along_x[here]), 1) * (side / length)[:, None]
+    return np.stack((x[here + k], y[here + k]), 1), toward, radius[here]
+
+
+def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats) -> Circle | None:
+    """The circle around a centre that most outlines run along, for its size."""
+    off = center - points
+    distance = np.maximum(np.hypot(off[:, 0], off[:, 1]), 1e-3)
+    aside = np.abs(off[:, 0] * toward[:, 1] - off[:, 1] * toward[:, 0]) < ASIDE * distance
+    aside &= (off[:, 0] * toward[:, 0] + off[:, 1] * toward[:, 1] > 0) & (np.abs(np.log(distance / radius)) < 0.5)
+    near = np.flatnonzero(aside)
+    if len(near) < FEWEST_VOTES:
+        return None
+    size = (np.log(distance[near]) / np.log(RADIUS_BINS)).astype(np.int64)
+    counts = np.bincount(size - size.min()) / RADIUS_BINS ** np.arange(int(np.ptp(size)) + 1)
+    best = int(counts.argmax()) + int(size.min())
+    around = near[np.abs(size - best) <= 1]
+    return circle_through(points[around]) if len(around) >= FEWEST_VOTES else None
+
+
+def circle_through(points: Floats) -> Circle:
+    """The circle of least squares through points ``(n, 2)``."""
+    origin = points.mean(axis=0, dtype=np.float64)
+    shifted = points - origin
+    design = np.column_stack((shifted, np.ones(len(points))))
+    normal = design.T @ design + 1e-6 * np.eye(3)
+    x, y, rest = np.linalg.solve(normal, design.T @ (shifted**2).sum(axis=1))
+    radius = float(np.sqrt(max(rest + (x * x + y * y) / 4, 1e-6)))
+    return float(origin[0] + x / 2), float(origin[1] + y / 2), radius
