@@ -15,6 +15,9 @@ WritingKind = Literal["printed", "handwritten", "unknown"]
 SHOWS_THROUGH = "DefaultLine:ShowThrough"
 """The type of lines that belong to the other side of the paper."""
 
+STAMP_ZONE = "StampZone"
+"""The kind of regions that are stamps; they are found by their outlines and may hold no line."""
+
 
 class Box(NamedTuple):
     """An upright rectangle in px; ``right`` and ``bottom`` lie just outside."""

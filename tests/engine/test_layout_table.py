@@ -148,7 +148,7 @@ def test_a_rule_that_words_are_written_across_does_not_cut() -> None:
         for body in bodies:
             mask[round(body.base[0]) - 9 : round(body.base[0]), left:right:3] = 1
     rules[60:760, 200], rules[60:760, 400] = 1, 1
-    kept = borders(bodies, rules, Ink(mask, rules, 1.0, x_height, components_of(mask)))
+    kept = borders(bodies, rules, Ink(mask, rules, 1.0, x_height, components_of(mask), components_of(mask)))
     assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {200}
 
 
@@ -157,7 +157,8 @@ def test_strokes_of_dense_writing_that_stand_over_each_other_do_not_cut() -> Non
     bodies = [Body(x, np.full(len(x), float(y)), 10.0) for y in range(120, 720, 30)]
     rules = np.zeros((HEIGHT, WIDTH), np.uint8)
     rules[60:760, 100], rules[200:420, 300], rules[620:720, 450] = 1, 1, 1
-    kept = borders(bodies, rules, Ink(np.zeros_like(rules), rules, 1.0, 10.0, components_of(np.zeros_like(rules))))
+    nothing = components_of(np.zeros_like(rules))
+    kept = borders(bodies, rules, Ink(nothing.mask(), rules, 1.0, 10.0, nothing, nothing))
     assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {100, 450}
 
 

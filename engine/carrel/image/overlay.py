@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from carrel.page import Line, Page, needs_review
+from carrel.page import STAMP_ZONE, Line, Page, needs_review
 
 COLOURS = {"printed": (20, 90, 200), "handwritten": (200, 70, 20), "unknown": (130, 30, 150)}
 REFUSED = (220, 0, 0)
 UNCOVERED = (255, 0, 160)
+REGION, STAMP = (0, 140, 90), (170, 130, 0)
 LONGEST_SIDE_PX = 2000
 
 
@@ -22,6 +23,7 @@ def draw_overlay(
     """PNG of the scan, at most 2000 px long, with polygons, baselines, order and routing.
 
     Blue lines were taken for print, orange ones for handwriting, violet ones were unsure; red outlines were not read.
+    Regions are outlined in green, stamps in olive.
     The label gives the place in reading order and the confidence in percent; that of lines to review is white on red.
 
     Parameters
@@ -44,8 +46,10 @@ def draw_overlay(
         _draw_line(draw, line, number, scale, marked=needs_review(line, review_below))
     for region in page.regions:
         corners = [(x * scale, y * scale) for x, y in region.polygon]
-        draw.line([*corners, corners[0]], fill=(0, 140, 90, 160), width=2)
-    _draw_legend(draw, {"not in any line": UNCOVERED} if uncovered is not None else {})
+        stamp = region.kind == STAMP_ZONE
+        draw.line([*corners, corners[0]], fill=(*(STAMP if stamp else REGION), 160), width=4 if stamp else 2)
+    stamps = {"stamp": STAMP} if any(region.kind == STAMP_ZONE for region in page.regions) else {}
+    _draw_legend(draw, {**stamps, **({"not in any line": UNCOVERED} if uncovered is not None else {})})
     out = io.BytesIO()
     canvas.save(out, "PNG", optimize=True)
     return out.getvalue()

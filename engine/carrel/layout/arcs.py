@@ -58,7 +58,7 @@ def outlines_of(ink: Ink) -> Outlines:
     number = np.repeat(np.arange(len(found)), [len(outline) for outline in found])
     points = cv2.blur(np.concatenate(found).astype(np.float32), (1, max(3, round(0.4 * unit) | 1)))[:, 0]
     step = _step_px(unit)
-    return Outlines(points[::step], number[::step], unit)
+    return Outlines(points[::step].astype(np.float32), number[::step], unit)
 
 
 def _step_px(x_height_px: float) -> int:
@@ -104,7 +104,7 @@ def _bends(outlines: Outlines, narrowed: float) -> tuple[Floats, Floats, Floats]
     length = np.sqrt(square[here])
     side = np.sign(off_x[here] * -along_y[here] + off_y[here] * along_x[here])
     toward = np.stack((-along_y[here], along_x[here]), 1) * (side / length)[:, None]
-    return np.stack((x[here + k], y[here + k]), 1), toward, radius[here]
+    return np.stack((x[here + k], y[here + k]), 1), toward.astype(np.float32), radius[here].astype(np.float32)
 
 
 def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats) -> Circle | None:

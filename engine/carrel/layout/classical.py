@@ -6,10 +6,10 @@ import numpy as np
 
 from carrel.layout.facing import without_facing_page
 from carrel.layout.ink import Ink
-from carrel.layout.order import in_reading_order
 from carrel.layout.outline import body_of, found_lines
 from carrel.layout.page_ink import PageInk
 from carrel.layout.ridges import RidgeMap, peaks, ridge_map, trace
+from carrel.layout.stamps import in_order_with_stamps
 from carrel.layout.strands import Strand, cut, from_ridges, is_writing, join, long_enough, separators, without_echoes
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
 
@@ -39,4 +39,4 @@ def find_regions_classically(page: PageInk) -> tuple[FoundRegion, ...]:
         return ()
     bodies = [body_of(strand, ink) for strand in _strands(ink, ridge_map(ink))]
     lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
-    return in_reading_order(without_facing_page(lines, gray.shape[1]))
+    return in_order_with_stamps(without_facing_page(lines, gray.shape[1]), page)

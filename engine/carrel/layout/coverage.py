@@ -12,6 +12,7 @@ from carrel.layout.ink import Ink, Mask, find_ink
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import without_long_rules
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
+from carrel.page import STAMP_ZONE
 
 SMALLEST_LETTER = 0.15
 STRIP = (0.2, 0.03)
@@ -21,7 +22,7 @@ LITTLE = 0.01
 
 
 def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
-    """Share of a page's ink that lies in no line's polygon.
+    """Share of a page's ink that lies in no line's polygon and in no stamp.
 
     Borders, edges of paper, rulings and specks too small for a letter are no ink.
 
@@ -37,7 +38,9 @@ def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
     float
         In [0, 1]; 0 for a page without ink.
     """
-    written, outside = _ink_and_uncovered(page, [line.polygon for region in regions for line in region.lines])
+    polygons = [line.polygon for region in regions for line in region.lines]
+    polygons += [region.polygon for region in regions if region.kind == STAMP_ZONE]
+    written, outside = _ink_and_uncovered(page, polygons)
     return _share(outside, written)
 
 

@@ -35,6 +35,8 @@ class Ink:
         Height of small letters most common on the page, working px.
     parts
         The components of ``mask``.
+    dark
+        Those of all that is dark, borders and rules as well.
     whole
         Whether nothing was taken out as a border or a rule.
     """
@@ -44,6 +46,7 @@ class Ink:
     scale: float
     x_height_px: float
     parts: Components
+    dark: Components
     whole: bool = False
 
 
@@ -174,4 +177,4 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     x_height = x_height_of(body, parts)
     # components that are too small even for a dot
     parts = parts.kept(parts.stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2))
-    return Ink(parts.mask(), rules, scale, x_height, parts, whole)
+    return Ink(parts.mask(), rules, scale, x_height, parts, dark, whole)

@@ -14,11 +14,11 @@ from carrel.layout.facing import without_facing_page, without_halved_lines
 from carrel.layout.farther import seen_farther
 from carrel.layout.heatmaps import PROBABLE, BaselineStrand, find_baselines
 from carrel.layout.ink import Ink
-from carrel.layout.order import in_reading_order
 from carrel.layout.outline import Body, covered_by, found_lines
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import Table, find_table
-from carrel.layout.types import FoundRegion, Heatmaps
+from carrel.layout.stamps import in_order_with_stamps
+from carrel.layout.types import FoundLine, FoundRegion, Heatmaps
 
 
 def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
@@ -32,23 +32,27 @@ def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
 
 def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Find lines with the segmenter; see `carrel.layout.find_regions`."""
+    lines, table = _lines(page, heatmaps)
+    return in_order_with_stamps(lines, page, table.box_at(page.ink.scale) if table else None)
+
+
+def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], Table | None]:
     gray = page.gray
     found, scale = find_baselines(gray, heatmaps)
     if not found:
-        return ()
+        return [], None
     ink = page.ink
     found = seen_farther(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     bodies = [_body(f, scale, ink) for f in found]
     table = find_table(page.small[0], median([body.x_height_px for body in bodies]))
     bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
     if not bodies:
-        return ()
+        return [], None
     bodies += seen_closer(gray, ink, bodies, heatmaps, scale)
     if table is not None:
         bodies = lines_of_cells(bodies, table, ink)
     lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
-    lines = without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0])
-    return in_reading_order(lines, table.box_at(ink.scale) if table else None)
+    return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), table
 
 
 def _missed(found: list[BaselineStrand], scale: float, ink: Ink) -> float:

@@ -49,7 +49,7 @@ def find_rings(gray: NDArray[np.uint8], ink: Ink) -> list[Ellipse]:
         Its ink.
     """
     outlines = outlines_of(ink)
-    begun = [
+    begun: list[tuple[Ellipse, Fit]] = [
         (((x * widened, y), (2 * radius * widened, 2 * radius), 0.0), fit)
         for widened, fits in WIDENED.items()
         for x, y, radius in circles(outlines, widened)
@@ -62,7 +62,8 @@ def find_rings(gray: NDArray[np.uint8], ink: Ink) -> list[Ellipse]:
 
 def _has_size(ring: Ellipse, unit: float, shape: tuple[int, ...]) -> bool:
     short, long = min(ring[1]), max(ring[1])
-    return np.isfinite(ring[0]).all() and short >= max(OBLATE * long, SMALLEST * unit) and long <= LARGEST * max(shape)
+    large_enough = short >= max(OBLATE * long, SMALLEST * unit)
+    return bool(np.isfinite(ring[0]).all()) and large_enough and long <= LARGEST * max(shape)
 
 
 def _followed(gray: NDArray[np.uint8], begun: list[tuple[Ellipse, Fit]], unit: float) -> list[Ellipse]:
@@ -100,7 +101,7 @@ def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> 
 
 
 def _unrolled(
-    gray: NDArray[np.uint8], rings: list[Ellipse], offsets: NDArray[np.float64]
+    gray: NDArray[np.uint8], rings: list[Ellipse], offsets: NDArray[np.floating]
 ) -> tuple[Floats, NDArray[np.uint8]]:
     """Points ``(n, ANGLES, k, 2)`` at ``offsets`` (k,), in least radii, outside of rings, and the page there."""
     center, size = np.array([r[0] for r in rings])[:, None, None], np.array([r[1] for r in rings])[:, None]
@@ -114,7 +115,9 @@ def _unrolled(
     points = np.stack((np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y), 3) + center
     points = points.astype(np.float32)
     flat = points.reshape(-1, len(offsets), 2)
-    paper = cv2.remap(gray, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,))
+    paper = cv2.remap(
+        gray, flat, np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,)
+    )
     return points, paper.astype(np.uint8).reshape(points.shape[:3])
 
 
