@@ -18,7 +18,13 @@ Floats = NDArray[np.float32]
 Circle = tuple[float, float, float]
 """Centre x, y and radius, px."""
 
-LARGER_THAN_LETTERS = 2.0
+LARGER = 2.0
+"""Ink of less than so many x-heights is letters."""
+TRACED_X_HEIGHT_PX = 5.0
+SMOOTH = 0.4
+"""Length over which outlines are smoothed, in x-heights."""
+STEPS = 3.5
+"""From one point of an outline to the next, in an x-height."""
 REACH = 0.9
 """Half the length over which the bend of an outline is measured, in x-heights."""
 RADII = (1.8, 13.0)
@@ -48,21 +54,28 @@ class Outlines:
 
 
 def outlines_of(ink: Ink) -> Outlines:
-    """Smooth outlines of ink that is larger than small letters."""
-    unit, stats = ink.x_height_px, ink.parts.stats
-    large = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) > LARGER_THAN_LETTERS * unit
-    found, _ = cv2.findContours(ink.parts.kept(large).mask(), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    found = [outline for outline in found if len(outline) > 2 * LARGER_THAN_LETTERS * unit]
+    """Smooth outlines of ink that is larger than small letters, traced at a resolution that does for these."""
+    unit, parts = ink.x_height_px, ink.parts
+    large = np.maximum(parts.stats[:, cv2.CC_STAT_WIDTH], parts.stats[:, cv2.CC_STAT_HEIGHT]) > LARGER * unit
+    shrink = max(1, int(unit / TRACED_X_HEIGHT_PX))
+    y, x = np.divmod(parts.pixels[large[parts.member]], parts.shape[1])
+    mask = np.zeros((parts.shape[0] // shrink + 1, parts.shape[1] // shrink + 1), np.uint8)
+    mask[y // shrink, x // shrink] = 1
+    found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    found = [outline for outline in found if len(outline) > 2 * LARGER * unit / shrink]
     if not found:
         return Outlines(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), unit)
     number = np.repeat(np.arange(len(found)), [len(outline) for outline in found])
-    points = cv2.blur(np.concatenate(found).astype(np.float32), (1, max(3, round(0.4 * unit) | 1)))[:, 0]
-    step = _step_px(unit)
+    width = max(3, round(SMOOTH * unit / shrink) | 1)
+    points = cv2.blur(np.concatenate(found).astype(np.float32), (1, width))[:, 0] * shrink + (shrink - 1) / 2
+    step = _step_px(unit) // shrink
     return Outlines(points[::step].astype(np.float32), number[::step], unit)
 
 
 def _step_px(x_height_px: float) -> int:
-    return max(1, int(x_height_px / 4))
+    """A multiple of what outlines are shrunk by."""
+    shrink = max(1, int(x_height_px / TRACED_X_HEIGHT_PX))
+    return shrink * max(1, int(x_height_px / (STEPS * shrink)))
 
 
 def circles(outlines: Outlines, narrowed: float) -> list[Circle]:
@@ -71,16 +84,19 @@ def circles(outlines: Outlines, narrowed: float) -> list[Circle]:
     if not len(points):
         return []
     cell = CELL * outlines.x_height_px
-    centers = points[:, None] + toward[:, None] * (radius[:, None] * np.array(DISTANCES, np.float32))[:, :, None]
-    low = centers.min(axis=(0, 1))
-    columns, rows = (np.ceil((centers.max(axis=(0, 1)) - low) / cell) + 1).astype(int)
-    place = ((centers - low) / cell).astype(np.int64)
-    votes = np.bincount((place[..., 1] * columns + place[..., 0]).ravel(), minlength=rows * columns)
-    votes = cv2.blur(votes.reshape(rows, columns).astype(np.float32) * 9, (3, 3), borderType=cv2.BORDER_CONSTANT)
+    margin = RADII[1] * DISTANCES[-1] * outlines.x_height_px
+    columns, rows = (((points.max(axis=0) + 2 * margin) / cell) + 1).astype(int)
+    away = (radius[:, None] * (np.array(DISTANCES, np.float32) / cell)).ravel()
+    start = np.repeat((points + margin) / cell, len(DISTANCES), axis=0)
+    along = np.repeat(toward, len(DISTANCES), axis=0)
+    across, down = ((start[:, k] + along[:, k] * away).astype(np.int32) for k in (0, 1))
+    votes = np.bincount(down * columns + across, minlength=rows * columns).reshape(rows, columns)
+    votes = cv2.blur(votes.astype(np.float32) * 9, (3, 3), borderType=cv2.BORDER_CONSTANT)
     peaks = np.flatnonzero((votes >= FEWEST_VOTES) & (votes >= cv2.dilate(votes, np.ones((5, 5), np.uint8))))
     peaks = peaks[np.argsort(-votes.ravel()[peaks])][:MOST]
-    centers = np.stack((peaks % columns + 0.5, peaks // columns + 0.5), 1) * cell + low
-    found = (_circle_around(center, points, toward, radius) for center in centers.astype(np.float32))
+    centers = np.stack((peaks % columns + 0.5, peaks // columns + 0.5), 1) * cell - margin
+    reach = RADII[1] * outlines.x_height_px
+    found = (_circle_around(center, points, toward, radius, reach) for center in centers.astype(np.float32))
     return [circle for circle in found if circle is not None]
 
 
@@ -107,8 +123,11 @@ def _bends(outlines: Outlines, narrowed: float) -> tuple[Floats, Floats, Floats]
     return np.stack((x[here + k], y[here + k]), 1), toward.astype(np.float32), radius[here].astype(np.float32)
 
 
-def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats) -> Circle | None:
-    """The circle around a centre that most outlines run along, for its size."""
+def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats, reach: float) -> Circle | None:
+    """The circle around a centre, no larger than ``reach``, that most outlines run along, for its size."""
+    close = np.abs(points[:, 0] - center[0]) < reach
+    close &= np.abs(points[:, 1] - center[1]) < reach
+    points, toward, radius = points[close], toward[close], radius[close]
     off = center - points
     distance = np.maximum(np.hypot(off[:, 0], off[:, 1]), 1e-3)
     aside = np.abs(off[:, 0] * toward[:, 1] - off[:, 1] * toward[:, 0]) < ASIDE * distance

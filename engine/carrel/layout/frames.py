@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from carrel.layout.components import Components
 from carrel.layout.ink import Ink
 
-SMALLEST, LARGEST = 3.0, 0.35
+SMALLEST, LARGEST = 4.0, 0.35
 """Least side in x-heights, largest in sides of the page."""
 ASKEW = 2.0
 """Least degrees; frames that stand level are as often part of a form, a heading or a table."""
-THICKEST, THINNEST = 0.4, 1.0
+THICKEST, THINNEST = 0.4, 1.5
 """Ink of a frame is at most this share of its box, and at least this many px for each of a quarter of its girth."""
 RECTANGLE, CLOSED, OWN = 0.9, 0.92, 0.8
 """Least share of the box around a frame that it fills, of its outline that is ink, and of its ink that lies there."""
@@ -37,7 +37,8 @@ def find_frames(ink: Ink) -> list[NDArray[np.float32]]:
 def _frame(parts: Components, which: int, unit: float) -> NDArray[np.float32] | None:
     """The corners of a component that is a frame; None where it is none."""
     left, top, width, height, _ = (int(v) for v in parts.stats[which])
-    y, x = np.divmod(parts.pixels[parts.member == which], parts.shape[1])
+    rows = slice(*np.searchsorted(parts.pixels, np.array((top, top + height)) * parts.shape[1]))
+    y, x = np.divmod(parts.pixels[rows][parts.member[rows] == which], parts.shape[1])
     hull = cv2.convexHull(np.stack((x - left, y - top), 1).astype(np.int32)).astype(np.int32)
     box = cv2.minAreaRect(hull)
     askew = abs((box[2] + 45.0) % 90.0 - 45.0)

@@ -33,7 +33,7 @@ LINE_WIDTH = 7
 LEAST_CONTRAST = 8.0
 EVEN = 0.3
 PROMISING, CLOSED = 0.75, 0.82
-LETTERED = 0.4
+LETTERED = 0.33
 BAND = (0.62, 0.9)
 """Where the letters along a ring stand, in its radii."""
 
@@ -94,7 +94,11 @@ def _clear(contrast: Floats) -> NDArray[np.bool_]:
 def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> tuple[Floats, Floats]:
     """Points ``(n, ANGLES, 2 reach + 1, 2)`` near rings, and how much darker than what is further in and out they are."""
     half = LINE_WIDTH // 2
-    points, paper = _unrolled(gray, rings, np.arange(-reach - half, reach + half + 1) * STEP)
+    offsets = np.arange(-reach - half, reach + half + 1)
+    # two samples each, so that no thin line slips through between them
+    points, paper = _unrolled(gray, rings, np.repeat(offsets, 2) * STEP + np.tile((-STEP / 4, STEP / 4), len(offsets)))
+    points = (points[:, :, ::2] + points[:, :, 1::2]) * np.float32(0.5)
+    paper = np.minimum(paper[:, :, ::2], paper[:, :, 1::2])
     rows = paper.reshape(-1, paper.shape[2])
     line = cv2.morphologyEx(rows, cv2.MORPH_BLACKHAT, np.ones((1, LINE_WIDTH), np.uint8)).reshape(paper.shape)
     return points[:, :, half:-half], line[:, :, half:-half].astype(np.float32)
@@ -114,10 +118,8 @@ def _unrolled(
     x, y = points[..., 0], points[..., 1]
     points = np.stack((np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y), 3) + center
     points = points.astype(np.float32)
-    flat = points.reshape(-1, len(offsets), 2)
-    paper = cv2.remap(
-        gray, flat, np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,)
-    )
+    across, down = (np.ascontiguousarray(points[..., k]).reshape(-1, len(offsets)) for k in (0, 1))
+    paper = cv2.remap(gray, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,))
     return points, paper.astype(np.uint8).reshape(points.shape[:3])
 
 

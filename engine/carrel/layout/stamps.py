@@ -15,7 +15,7 @@ from carrel.layout.rings import find_rings
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Points
 from carrel.page import STAMP_ZONE
 
-EDGE = 1.05
+EDGE = 1.06
 """How far the line of a ring may reach out, in its radii."""
 WITHIN = 0.8
 """Lines with so much of their length in a stamp are the stamp's."""
@@ -59,14 +59,21 @@ def in_order_with_stamps(
     stamps = find_stamps(page)
     body, inside = _divided(lines, stamps)
     regions = in_reading_order(body, table)
-    places = [_place(stamp, regions) for stamp in stamps]
-    ordered = [_regions_at(k, places, stamps, inside) for k in range(-1, len(regions))]
-    return tuple(region for k, zones in enumerate(ordered) for region in (*(regions[k - 1 : k] if k else ()), *zones))
+    zones = [
+        FoundRegion(STAMP_ZONE, stamp.outline, tuple(sorted(own, key=lambda line: _height(line.baseline))))
+        for stamp, own in zip(stamps, inside, strict=True)
+    ]
+    zones.sort(key=lambda zone: _height(zone.polygon))
+    places = [_place(zone, regions) for zone in zones]
+    ordered = [zone for zone, place in zip(zones, places, strict=True) if place < 0]
+    for k, region in enumerate(regions):
+        ordered += [region, *(zone for zone, place in zip(zones, places, strict=True) if place == k)]
+    return tuple(ordered)
 
 
 def _outline(ring: tuple[Sequence[float], Sequence[float], float]) -> Points:
     (x, y), (width, height), degrees = ring
-    axes = round(EDGE * width / 2), round(EDGE * height / 2)
+    axes = int(EDGE * width / 2) + 1, int(EDGE * height / 2) + 1
     corners = cv2.ellipse2Poly((round(x), round(y)), axes, round(degrees), 0, 359, CORNER_DEGREES)
     return np.array(corners, np.float32)
 
@@ -105,21 +112,12 @@ def _goes_on(line: FoundLine, body: list[FoundLine]) -> bool:
     return False
 
 
-def _place(stamp: Stamp, regions: Sequence[FoundRegion]) -> int:
-    """Index of the last of the regions that are nearest to a stamp's centre; -1 where there are none."""
-    x, y = (float(v) for v in stamp.outline.mean(axis=0))
-    away = [-cv2.pointPolygonTest(region.polygon, (x, y), True) for region in regions]
-    away = [max(0.0, distance) for distance in away]
+def _height(points: Points) -> float:
+    return float(points[:, 1].mean())
+
+
+def _place(zone: FoundRegion, regions: Sequence[FoundRegion]) -> int:
+    """Index of the last of the regions that are nearest to the centre of a stamp; -1 where there are none."""
+    x, y = (float(v) for v in zone.polygon.mean(axis=0))
+    away = [max(0.0, -cv2.pointPolygonTest(region.polygon, (x, y), True)) for region in regions]
     return max((k for k, distance in enumerate(away) if distance == min(away)), default=-1)
-
-
-def _regions_at(place: int, places: list[int], stamps: list[Stamp], inside: list[list[FoundLine]]) -> list[FoundRegion]:
-    """Stamps at a place in the order, from the top down."""
-    here = [k for k, at in enumerate(places) if at == place]
-    here.sort(key=lambda k: float(stamps[k].outline[:, 1].mean()))
-    return [
-        FoundRegion(
-            STAMP_ZONE, stamps[k].outline, tuple(sorted(inside[k], key=lambda li: float(li.baseline[:, 1].mean())))
-        )
-        for k in here
-    ]
