@@ -226,3 +226,20 @@ def test_real_pages(path: Path | None) -> None:
         assert check(data) == []
         assert WRITERS[name](read(data)) == data
         assert all(schema_errors(kind, data) == [] for kind in kinds)
+
+
+@pytest.mark.parametrize("name", ["alto", "page", "hocr", "json"])
+def test_stamps_are_written_and_read_back(name: str) -> None:
+    outline = ((100, 40), (140, 60), (150, 90), (100, 120), (60, 80))
+    line = Line(((80, 85), (130, 85)), ((78, 70), (132, 70), (132, 92)), Writing("printed", 0.9), "1896", 0.5)
+    line = replace(line, words=(Word("1896", Box(80, 70, 130, 90), 0.5),))
+    stamps = (Region("StampZone", outline, (line,)), Region("StampZone", tuple((x, y + 200) for x, y in outline), ()))
+    page = page_of(
+        regions=(Region("MainZone", ((0, 0), (900, 0), (900, 500)), (line,)), *stamps), width_px=1000, height_px=800
+    )
+    data = WRITERS[name](page)
+    assert not check(data)
+    again = read(data)
+    assert [region.kind for region in again.regions] == ["MainZone", "StampZone", "StampZone"]
+    assert [region.polygon for region in again.regions[-2:]] == [stamp.polygon for stamp in stamps]
+    assert [[li.text for li in region.lines] for region in again.regions[-2:]] == [["1896"], []]
