@@ -94,9 +94,11 @@ def circles(outlines: Outlines, narrowed: float) -> list[Circle]:
     votes = cv2.blur(votes.astype(np.float32) * 9, (3, 3), borderType=cv2.BORDER_CONSTANT)
     peaks = np.flatnonzero((votes >= FEWEST_VOTES) & (votes >= cv2.dilate(votes, np.ones((5, 5), np.uint8))))
     peaks = peaks[np.argsort(-votes.ravel()[peaks])][:MOST]
-    centers = np.stack((peaks % columns + 0.5, peaks // columns + 0.5), 1) * cell - margin
+    centers = (np.stack((peaks % columns + 0.5, peaks // columns + 0.5), 1) * cell - margin).astype(np.float32)
     reach = RADII[1] * outlines.x_height_px
-    found = (_circle_around(center, points, toward, radius, reach) for center in centers.astype(np.float32))
+    x, y = points.T.copy()
+    close = (np.flatnonzero((np.abs(x - cx) < reach) & (np.abs(y - cy) < reach)) for cx, cy in centers)
+    found = (_circle_around(c, points[k], toward[k], radius[k]) for c, k in zip(centers, close, strict=True))
     return [circle for circle in found if circle is not None]
 
 
@@ -123,11 +125,8 @@ def _bends(outlines: Outlines, narrowed: float) -> tuple[Floats, Floats, Floats]
     return np.stack((x[here + k], y[here + k]), 1), toward.astype(np.float32), radius[here].astype(np.float32)
 
 
-def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats, reach: float) -> Circle | None:
-    """The circle around a centre, no larger than ``reach``, that most outlines run along, for its size."""
-    close = np.abs(points[:, 0] - center[0]) < reach
-    close &= np.abs(points[:, 1] - center[1]) < reach
-    points, toward, radius = points[close], toward[close], radius[close]
+def _circle_around(center: Floats, points: Floats, toward: Floats, radius: Floats) -> Circle | None:
+    """The circle around a centre that most outlines run along, for its size."""
     off = center - points
     distance = np.maximum(np.hypot(off[:, 0], off[:, 1]), 1e-3)
     aside = np.abs(off[:, 0] * toward[:, 1] - off[:, 1] * toward[:, 0]) < ASIDE * distance
