@@ -125,7 +125,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page. ``dpi`` is None where the scan says nothing usable; ``uncovered_ink`` is the share of the page's ink
-    that no line covers, None where it was not measured."""
+    that neither a line nor a stamp covers, None where it was not measured."""
 
     width_px: int
     height_px: int

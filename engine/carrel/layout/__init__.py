@@ -45,7 +45,7 @@ def find_regions(
 
 
 def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegion]) -> float:
-    """Share in [0, 1] of the ink of ``gray``, as in `find_regions`, that lies in no line of ``regions``; see `carrel.layout.coverage`."""
+    """Share in [0, 1] of the ink of ``gray``, as in `find_regions`, that lies in no line and no stamp of ``regions``; see `carrel.layout.coverage`."""
     from carrel.layout import coverage
 
     return coverage.uncovered_ink(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
