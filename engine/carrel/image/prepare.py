@@ -113,7 +113,7 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     angle, clearness = _clearest(ink, USUAL_SKEW_DEGREES)
     if clearness <= _CLEAR_PEAK or abs(angle) == USUAL_SKEW_DEGREES:
         steep_angle, steep_clearness = _clearest(ink, MOST_SKEW_DEGREES)
-        if steep_clearness > _CLEAR_STEEP_PEAK:
+        if steep_clearness > _CLEAR_STEEP_PEAK and abs(steep_angle) > USUAL_SKEW_DEGREES:
             angle = steep_angle
         elif clearness <= _CLEAR_PEAK:
             return 0.0
