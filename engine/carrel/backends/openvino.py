@@ -91,7 +91,7 @@ def core_of_openvino() -> Any:
     finally:
         if blocked:
             del sys.modules[_TELEMETRY]
-    return openvino.Core()
+    return openvino.Core()  # pyright: ignore[reportAttributeAccessIssue]  without it, this file is found
 
 
 def pad(array: Array) -> Array:
