@@ -71,7 +71,7 @@ def _stroke(ink: Ink, rng: np.random.Generator) -> Ink:
         return cv2.dilate(ink, np.ones((2, 2), np.uint8)).astype(np.float32)
     if kind == 1:
         thin = cv2.erode(ink, np.ones((2, 2), np.uint8)).astype(np.float32)
-        return 0.5 * ink + 0.5 * thin
+        return np.float32(0.5) * (ink + thin)
     if kind == 2:
         return cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.4, 1.1))).astype(np.float32)
     return ink
@@ -84,9 +84,11 @@ def _paper(ink: Ink, rng: np.random.Generator) -> Ink:
         ink = ink ** np.float32(np.exp(rng.normal(0.0, 0.35)))
     if rng.random() < 0.3:
         cells = rng.normal(0.0, 1.0, (4, max(2, w // 40))).astype(np.float32)
-        ink = ink + cv2.resize(cells, (w, h), interpolation=cv2.INTER_CUBIC) * np.float32(rng.uniform(0.02, 0.12))
+        clouds = cv2.resize(cells, (w, h), interpolation=cv2.INTER_CUBIC) * rng.uniform(0.02, 0.12)
+        ink = ink + clouds.astype(np.float32)
     if rng.random() < 0.4:
-        ink = ink + rng.standard_normal(ink.shape, np.float32) * np.float32(rng.uniform(0.01, 0.08))
+        grain = rng.standard_normal(ink.shape, np.float32) * rng.uniform(0.01, 0.08)
+        ink = ink + grain.astype(np.float32)
     if rng.random() < 0.12:
         y = int(rng.integers(0, h))
         ink[y : y + int(rng.integers(1, 3))] += np.float32(rng.uniform(0.15, 0.6))
