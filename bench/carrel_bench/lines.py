@@ -15,7 +15,6 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from carrel.decode.ngram import NgramModel
 from carrel.engines import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.evaluate import character_errors, word_errors
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.store.models import Model, open_model, shipped_model
+from carrel.store.models import Model, model_folders, open_model, shipped_model
 
 RESAMPLES = 1000
 
@@ -64,6 +63,12 @@ def read_lines(folder: Path, split: str, sources: Sequence[str] | None = None) -
                 if row["split"] == split:
                     with Image.open(io.BytesIO(archive.read(row["image"]))) as image:
                         yield TrueLine(pack.stem, row["page"], row["text"], np.asarray(image.convert("L")))
+
+
+def handwriting_folders() -> list[Path]:
+    """The folders of the shipped handwriting models, the default first."""
+    shipped = [folder for folder in model_folders() if folder.name.startswith("handwriting-")]
+    return sorted(shipped, key=lambda folder: folder.name != HANDWRITING_MODEL)
 
 
 def count_errors(line: TrueLine, text: str) -> Counted:
@@ -128,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="test")
     parser.add_argument("--source", action="append", help="only this source; may be repeated")
     parser.add_argument(
-        "--model", type=Path, action="append", help="model folder; may be repeated (default: the shipped one)"
+        "--model", type=Path, action="append", help="model folder; may be repeated (default: all shipped ones)"
     )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -138,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     language_model = shipped_model(LANGUAGE_MODEL, "language")
     language = load_ngrams(language_model)
-    folders = options.model or [Path(str(resources.files("carrel_models"))) / HANDWRITING_MODEL]
+    folders = options.model or handwriting_folders()
     report: dict[str, object] = {}
     for model in (open_model(folder, "recognition") for folder in folders):
         for precision, decoding, counted, rate in measure(model, lines, language):

@@ -35,6 +35,7 @@ from carrel.backends.settings import allowed_cores
 from carrel.engines import network_models
 from carrel.options import ReadOptions
 from carrel_bench.calibrate import CPU_RUNTIMES, calibrate
+from carrel_bench.lines import handwriting_folders
 from carrel_bench.sweep import LIMITS_MB, Swept, in_words, judge, remembering, sweep
 
 WORKER = Path(__file__).with_name("runtime_worker.py")
@@ -161,10 +162,12 @@ def print_table(figures: Sequence[Figures], chosen: tuple[str, int]) -> None:
 
 def store_expected() -> None:
     """Keep what the shipped networks make of the built-in lines, in float32 on onnxruntime."""
-    models = network_models(ReadOptions())
     plain = Runtime("onnxruntime", "cpu", "fp32")
-    outputs = outputs_of({task: open_network(model, plain, 1) for task, model in models.items()})
-    stored = {network_key(models[task]): [packed(row) for row in rows] for task, rows in outputs.items()}
+    stored: dict[str, list[str]] = {}
+    for handwriting in handwriting_folders():
+        models = network_models(ReadOptions(model=handwriting))
+        outputs = outputs_of({task: open_network(model, plain, 1) for task, model in models.items()})
+        stored |= {network_key(models[task]): [packed(row) for row in rows] for task, rows in outputs.items()}
     (BACKENDS / "expected.json").write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
 
 
