@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -18,6 +18,7 @@ from carrel.image.median import median
 PAGES = Path(__file__).parents[1] / "pages"
 
 
+@example([5e-324], np.float64)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.sampled_from([np.float64, np.float32, np.int32]))
 def test_median_is_that_of_numpy(values: list[float], kind: type[np.number[Any]]) -> None:
     array = np.array(values).astype(kind)
