@@ -118,14 +118,28 @@ def train(
 )
 @click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", required=True)
+@click.option(
+    "--mixed-with",
+    "others",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Another checkpoint, whose probabilities are averaged with the first one's; may be repeated.",
+)
 @click.option("--gate-cer", default=0.3, show_default=True, help="Most that int8 may lose, in points of CER on val.")
 def publish(
-    checkpoint: Path, packs: Path, sources: Path, language: Path, target: Path, name: str, gate_cer: float
+    checkpoint: Path,
+    packs: Path,
+    sources: Path,
+    language: Path,
+    target: Path,
+    name: str,
+    others: tuple[Path, ...],
+    gate_cer: float,
 ) -> None:
     """Export, quantize, verify and publish a CHECKPOINT."""
     from carrel_export.publish import publish as run
 
-    manifest = run(checkpoint, packs, target, name, sources, language, gate_cer / 100)
+    manifest = run([checkpoint, *others], packs, target, name, sources, language, gate_cer / 100)
     click.echo(f"{target}: {manifest['figures']}, {manifest['calibration']}")
 
 

@@ -29,11 +29,19 @@ def _head(manifest: Mapping[str, Any]) -> str:
     return f"""# {manifest["name"]}
 
 Reads one line of handwriting, 17th to 21st century, French and English; {manifest["parameters"]:,} parameters, {size:.1f} MB
-in int8. A small residual network, {manifest["network"]["recurrent_layers"]} bidirectional LSTM layers and CTC over
+in int8. {_shape(manifest)} and CTC over
 {len(manifest["alphabet"])} characters; lines {manifest["input"]["height_px"]} px high.
 
 Licence: {manifest["licence"]} (the strictest of the sources below). Made by `python -m carrel_export train` and `publish`;
 `weights.safetensors` holds the trained weights for fine-tuning."""
+
+
+def _shape(manifest: Mapping[str, Any]) -> str:
+    networks = manifest.get("networks") or [manifest["network"]]
+    layers = networks[0]["recurrent_layers"]
+    if len(networks) == 1:
+        return f"A small residual network, {layers} bidirectional LSTM layers"
+    return f"{len(networks)} small residual networks with {layers} bidirectional LSTM layers each, their probabilities averaged,"
 
 
 def _figures(name: str, rows: Mapping[str, Any]) -> str:

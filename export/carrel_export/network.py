@@ -9,10 +9,15 @@ Every residual part begins as the identity, so that a network can be grown from 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from carrel_export.sizes import GATED_REACH, CrnnConfig
+
+LEAST_PROBABILITY = 1e-12
+"""Keeps the logarithm of a mixture finite."""
 
 
 def _convolve(inputs: int, outputs: int, stride: tuple[int, int], kernel: int = 3) -> nn.Sequential:
@@ -53,6 +58,18 @@ def _silence(layer: nn.Conv2d) -> None:
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
+
+
+class Mixture(nn.Module):
+    """The mean of what several networks of one alphabet hold probable; log probabilities ``(n, t, classes)``."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, ink: Tensor) -> Tensor:
+        probable = [torch.softmax(network(ink), -1) for network in self.networks]
+        return torch.log(torch.stack(probable).mean(0) + LEAST_PROBABILITY)
 
 
 class Crnn(nn.Module):

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from carrel.decode.ngram import read_ngrams
 from carrel_export.build import Order, publish_source
 from carrel_export.lines import read_packs
-from carrel_export.source_carrel import read_carrel
+from carrel_export.source_carrel import mixture, read_carrel
 
 
 def publish(
-    checkpoint: Path, packs: Path, target: Path, name: str, sources: Path, language: Path, gate: float = 0.003
+    checkpoints: Sequence[Path],
+    packs: Path,
+    target: Path,
+    name: str,
+    sources: Path,
+    language: Path,
+    gate: float = 0.003,
 ) -> dict[str, Any]:
-    """Make the model folder ``target`` from a weights file of the training; its manifest.
+    """Make the model folder ``target`` from a weights file of the training, or a mixture of several; its manifest.
 
     ``language`` is the n-gram file to search with, ``sources`` the JSON of the licences and citations of ``packs``.
 
@@ -38,4 +45,5 @@ def publish(
         say=lambda line: print(line, file=sys.stderr, flush=True),
         facts={"training_sources": {s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used}},
     )
-    return publish_source(read_carrel(checkpoint), order, target)
+    read = [read_carrel(checkpoint) for checkpoint in checkpoints]
+    return publish_source(mixture(read) if len(read) > 1 else read[0], order, target)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import pickle
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from carrel.image.ink import LineInput
 from carrel_export.augment import MARGIN_PX
+from carrel_export.network import Crnn, Mixture
 from carrel_export.sizes import STRIDE_PX
 from carrel_export.source import ExportError, Source
-from carrel_export.training import load_network
+from carrel_export.training import load_mixed, load_network
 
 LICENCE = "CC-BY-SA-4.0"
 """Of the weights: the strictest licence among the training sources."""
@@ -19,10 +22,33 @@ LICENCE = "CC-BY-SA-4.0"
 def read_carrel(path: Path) -> Source:
     """Read a checkpoint; nothing in it is executed."""
     try:
+        if path.is_dir() and "networks" in json.loads((path / "manifest.json").read_text("utf-8")):
+            networks, alphabet = load_mixed(path)
+            return mixture([_source(network, alphabet, "") for network in networks])
         network, alphabet, size = load_network(path)
     except (KeyError, ValueError, TypeError, RuntimeError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExportError([f"{path}: no checkpoint of Carrel ({reason})"]) from error
+    return _source(network, alphabet, size)
+
+
+def mixture(sources: Sequence[Source]) -> Source:
+    """Several networks as one, which gives the mean of their probabilities.
+
+    Raises
+    ------
+    ExportError
+        Their alphabets or inputs differ.
+    """
+    first = sources[0]
+    if any((s.alphabet, s.line_input) != (first.alphabet, first.line_input) for s in sources):
+        raise ExportError(["networks with different alphabets or inputs cannot be mixed"])
+    networks = [s.facts["network"] for s in sources]
+    facts = {"networks": networks, "parameters": sum(s.facts["parameters"] for s in sources)}
+    return replace(first, network=Mixture([s.network for s in sources]).eval(), facts=facts)
+
+
+def _source(network: Crnn, alphabet: str, size: str) -> Source:
     counted = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("shortcut"))
     facts = {"size": size, "network": asdict(network.config), "parameters": counted}
     line_input = LineInput(network.config.height_px, MARGIN_PX)

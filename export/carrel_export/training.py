@@ -40,7 +40,7 @@ from carrel_export.lines import (
     is_plausible,
     read_packs,
 )
-from carrel_export.network import Crnn
+from carrel_export.network import Crnn, Mixture
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.sizes import SIZES, STRIDE_PX, CrnnConfig
 from carrel_export.together import Processes
@@ -390,10 +390,23 @@ def load_network(file: Path) -> tuple[Crnn, str, str]:
     return network.eval(), alphabet, size
 
 
+def load_mixed(folder: Path) -> tuple[list[Crnn], str]:
+    """The networks of a model folder that mixes several; their alphabet."""
+    from safetensors.torch import load_file
+
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    networks = [Crnn(_config(entries)) for entries in manifest["networks"]]
+    weights = load_file(folder / manifest["files"]["weights"]["path"])
+    Mixture(networks).load_state_dict(weights)
+    return [network.eval() for network in networks], manifest["alphabet"]
+
+
 def _load_folder(folder: Path) -> tuple[Crnn, str, str]:
     from safetensors.torch import load_file
 
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    if "networks" in manifest:
+        raise ValueError(f"{folder}: mixes {len(manifest['networks'])} networks; begin with one that is not mixed")
     network = Crnn(_config(manifest["network"]))
     weights = load_file(folder / manifest["files"]["weights"]["path"])
     missing, unknown = network.load_state_dict(weights, strict=False)
