@@ -33,7 +33,7 @@ in int8. {_shape(manifest)} and CTC over
 {len(manifest["alphabet"])} characters; lines {manifest["input"]["height_px"]} px high.
 
 Licence: {manifest["licence"]} (the strictest of the sources below). Made by `python -m carrel_export train` and `publish`;
-`weights.safetensors` holds the trained weights for fine-tuning."""
+{_weights(manifest)}"""
 
 
 def _shape(manifest: Mapping[str, Any]) -> str:
@@ -42,6 +42,12 @@ def _shape(manifest: Mapping[str, Any]) -> str:
     if len(networks) == 1:
         return f"A small residual network, {layers} bidirectional LSTM layers"
     return f"{len(networks)} small residual networks with {layers} bidirectional LSTM layers each, their probabilities averaged,"
+
+
+def _weights(manifest: Mapping[str, Any]) -> str:
+    if "networks" in manifest:
+        return "`weights.safetensors` holds the weights of all of them; fine-tune a model of one network."
+    return "`weights.safetensors` holds the trained weights for fine-tuning."
 
 
 def _figures(name: str, rows: Mapping[str, Any]) -> str:
