@@ -10,7 +10,7 @@ from carrel.errors import InputError
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.options import ReadOptions
-from carrel.page import STAMP_ZONE, Page, needs_review
+from carrel.page import Page, needs_review
 from carrel.store.output import make_folder, write_file
 from carrel_cli.documents import page_name
 
@@ -55,15 +55,10 @@ def command(
 
 
 def _picture(page: Page, scan: Scan, review_below: float) -> bytes:
-    import numpy as np
-
     from carrel.image.prepare import flatten
     from carrel.layout import uncovered_mask
 
-    covered = [line.polygon for line in page.lines]
-    covered += [region.polygon for region in page.regions if region.kind == STAMP_ZONE]
-    polygons = [np.array(polygon, np.float32) for polygon in covered]
-    return draw_overlay(page, scan.gray, review_below, uncovered_mask(flatten(scan.gray), polygons))
+    return draw_overlay(page, scan.gray, review_below, uncovered_mask(flatten(scan.gray), page.regions))
 
 
 def _told(page: Page, review_below: float) -> list[str]:

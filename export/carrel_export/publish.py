@@ -45,5 +45,4 @@ def publish(
         say=lambda line: print(line, file=sys.stderr, flush=True),
         facts={"training_sources": {s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used}},
     )
-    read = [read_carrel(checkpoint) for checkpoint in checkpoints]
-    return publish_source(mixture(read) if len(read) > 1 else read[0], order, target)
+    return publish_source(mixture([read_carrel(checkpoint) for checkpoint in checkpoints]), order, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -13,7 +12,7 @@ from carrel_export.augment import MARGIN_PX
 from carrel_export.network import Crnn, Mixture
 from carrel_export.sizes import STRIDE_PX
 from carrel_export.source import ExportError, Source
-from carrel_export.training import load_mixed, load_network
+from carrel_export.training import load_networks
 
 LICENCE = "CC-BY-SA-4.0"
 """Of the weights: the strictest licence among the training sources."""
@@ -22,18 +21,15 @@ LICENCE = "CC-BY-SA-4.0"
 def read_carrel(path: Path) -> Source:
     """Read a checkpoint; nothing in it is executed."""
     try:
-        if path.is_dir() and "networks" in json.loads((path / "manifest.json").read_text("utf-8")):
-            networks, alphabet = load_mixed(path)
-            return mixture([_source(network, alphabet, "") for network in networks])
-        network, alphabet, size = load_network(path)
+        networks, alphabet, size = load_networks(path)
     except (KeyError, ValueError, TypeError, RuntimeError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExportError([f"{path}: no checkpoint of Carrel ({reason})"]) from error
-    return _source(network, alphabet, size)
+    return mixture([_source(network, alphabet, size) for network in networks])
 
 
 def mixture(sources: Sequence[Source]) -> Source:
-    """Several networks as one, which gives the mean of their probabilities.
+    """Several networks as one, which gives the mean of their probabilities; a single one as it is.
 
     Raises
     ------
@@ -41,6 +37,8 @@ def mixture(sources: Sequence[Source]) -> Source:
         Their alphabets or inputs differ.
     """
     first = sources[0]
+    if len(sources) == 1:
+        return first
     if any((s.alphabet, s.line_input) != (first.alphabet, first.line_input) for s in sources):
         raise ExportError(["networks with different alphabets or inputs cannot be mixed"])
     networks = [s.facts["network"] for s in sources]

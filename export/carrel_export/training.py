@@ -376,9 +376,18 @@ def grown(network: Crnn, size: str) -> Crnn:
 
 
 def load_network(file: Path) -> tuple[Crnn, str, str]:
-    """The network of a weights file, or of a model folder with ``weights.safetensors``; its alphabet, its size's name.
+    """The only network of a checkpoint; see `load_networks`."""
+    networks, alphabet, size = load_networks(file)
+    if len(networks) > 1:
+        raise ValueError(f"{file}: mixes {len(networks)} networks; begin with one that is not mixed")
+    return networks[0], alphabet, size
 
-    An auxiliary head that the folder lacks is learnt anew.
+
+def load_networks(file: Path) -> tuple[list[Crnn], str, str]:
+    """The network of a weights file, or those of a model folder with ``weights.safetensors``; their alphabet, the size's
+    name, which mixtures have none of.
+
+    An auxiliary head that the folder of one network lacks is learnt anew.
     """
     if file.is_dir():
         return _load_folder(file)
@@ -387,32 +396,20 @@ def load_network(file: Path) -> tuple[Crnn, str, str]:
     alphabet, size = config.pop("alphabet"), config.pop("size")
     network = Crnn(_config(config))
     network.load_state_dict(saved["weights"])
-    return network.eval(), alphabet, size
+    return [network.eval()], alphabet, size
 
 
-def load_mixed(folder: Path) -> tuple[list[Crnn], str]:
-    """The networks of a model folder that mixes several; their alphabet."""
+def _load_folder(folder: Path) -> tuple[list[Crnn], str, str]:
     from safetensors.torch import load_file
 
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    networks = [Crnn(_config(entries)) for entries in manifest["networks"]]
+    mixed = "networks" in manifest
+    networks = [Crnn(_config(entries)) for entries in (manifest["networks"] if mixed else [manifest["network"]])]
     weights = load_file(folder / manifest["files"]["weights"]["path"])
-    Mixture(networks).load_state_dict(weights)
-    return [network.eval() for network in networks], manifest["alphabet"]
-
-
-def _load_folder(folder: Path) -> tuple[Crnn, str, str]:
-    from safetensors.torch import load_file
-
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    if "networks" in manifest:
-        raise ValueError(f"{folder}: mixes {len(manifest['networks'])} networks; begin with one that is not mixed")
-    network = Crnn(_config(manifest["network"]))
-    weights = load_file(folder / manifest["files"]["weights"]["path"])
-    missing, unknown = network.load_state_dict(weights, strict=False)
+    missing, unknown = (Mixture(networks) if mixed else networks[0]).load_state_dict(weights, strict=False)
     if unknown or any(not name.startswith("shortcut.") for name in missing):
         raise ValueError(f"{folder}: the weights do not fit the manifest's network: {[*missing, *unknown]}")
-    return network.eval(), manifest["alphabet"], manifest["size"]
+    return [network.eval() for network in networks], manifest["alphabet"], "" if mixed else manifest["size"]
 
 
 def _config(entries: dict[str, Any]) -> CrnnConfig:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.page_ink import PageInk
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps, Points
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
+from carrel.page import Region
 
 __all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "find_regions", "uncovered_ink", "uncovered_mask"]
 
@@ -51,8 +52,8 @@ def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegi
     return coverage.uncovered_ink(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
 
 
-def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:
-    """Where that ink lies, bool at a resolution of its own; see `carrel.layout.coverage`."""
+def uncovered_mask(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
+    """Where that ink lies, on a page that was read, bool at a resolution of its own; see `carrel.layout.coverage`."""
     from carrel.layout import coverage
 
-    return coverage.uncovered_mask(gray, polygons)
+    return coverage.uncovered_mask(gray, regions)

@@ -41,16 +41,13 @@ RADIUS_BINS = 1.08
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlines:
-    """Points ``(n, 2)`` along outlines of ink, px, and which outline each is of (n,); the x-height in px."""
+    """Points ``(n, 2)`` along outlines of ink, px, and which outline each is of (n,); the x-height in px, and the way from
+    one point to the next, along pixels."""
 
     points: Floats
     number: NDArray[np.int64]
     x_height_px: float
-
-    @property
-    def step_px(self) -> int:
-        """From one point to the next, along pixels."""
-        return _step_px(self.x_height_px)
+    step_px: int
 
 
 def outlines_of(ink: Ink) -> Outlines:
@@ -59,23 +56,17 @@ def outlines_of(ink: Ink) -> Outlines:
     large = np.maximum(parts.stats[:, cv2.CC_STAT_WIDTH], parts.stats[:, cv2.CC_STAT_HEIGHT]) > LARGER * unit
     shrink = max(1, int(unit / TRACED_X_HEIGHT_PX))
     y, x = np.divmod(parts.pixels[large[parts.member]], parts.shape[1])
+    step = max(1, int(unit / (STEPS * shrink)))
     mask = np.zeros((parts.shape[0] // shrink + 1, parts.shape[1] // shrink + 1), np.uint8)
     mask[y // shrink, x // shrink] = 1
     found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     found = [outline for outline in found if len(outline) > 2 * LARGER * unit / shrink]
     if not found:
-        return Outlines(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), unit)
+        return Outlines(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), unit, step * shrink)
     number = np.repeat(np.arange(len(found)), [len(outline) for outline in found])
     width = max(3, round(SMOOTH * unit / shrink) | 1)
     points = cv2.blur(np.concatenate(found).astype(np.float32), (1, width))[:, 0] * shrink + (shrink - 1) / 2
-    step = _step_px(unit) // shrink
-    return Outlines(points[::step].astype(np.float32), number[::step], unit)
-
-
-def _step_px(x_height_px: float) -> int:
-    """A multiple of what outlines are shrunk by."""
-    shrink = max(1, int(x_height_px / TRACED_X_HEIGHT_PX))
-    return shrink * max(1, int(x_height_px / (STEPS * shrink)))
+    return Outlines(points[::step].astype(np.float32), number[::step], unit, step * shrink)
 
 
 def circles(outlines: Outlines, narrowed: float) -> list[Circle]:

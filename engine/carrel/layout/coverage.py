@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from carrel.layout.ink import Ink, Mask, find_ink
 from carrel.layout.page_ink import PageInk
 from carrel.layout.rules import without_long_rules
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion, Points
-from carrel.page import STAMP_ZONE
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
+from carrel.page import STAMP_ZONE, Region
 
 SMALLEST_LETTER = 0.15
 STRIP = (0.2, 0.03)
@@ -38,25 +38,25 @@ def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
     float
         In [0, 1]; 0 for a page without ink.
     """
-    polygons = [line.polygon for region in regions for line in region.lines]
-    polygons += [region.polygon for region in regions if region.kind == STAMP_ZONE]
-    written, outside = _ink_and_uncovered(page, polygons)
+    written, outside = _ink_and_uncovered(page, regions)
     return _share(outside, written)
 
 
-def uncovered_mask(gray: NDArray[np.uint8], polygons: Sequence[Points]) -> NDArray[np.bool_]:
-    """Where the ink lies that no polygon ``(m, 2)`` holds; as `uncovered_ink`, at a resolution of its own."""
-    return _ink_and_uncovered(PageInk(gray), polygons)[1].view(bool)
+def uncovered_mask(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
+    """Where the ink lies that no line and no stamp covers; as `uncovered_ink`, at a resolution of its own."""
+    return _ink_and_uncovered(PageInk(gray), regions)[1].view(bool)
 
 
-def _ink_and_uncovered(page: PageInk, polygons: Sequence[Points]) -> tuple[Mask, Mask]:
-    """Writing, and writing outside all polygons, ``(h, w)`` uint8 0 or 1 at working resolution."""
+def _ink_and_uncovered(page: PageInk, regions: Sequence[FoundRegion | Region]) -> tuple[Mask, Mask]:
+    """Writing, and writing outside all lines and stamps, ``(h, w)`` uint8 0 or 1 at working resolution."""
     if min(page.gray.shape) < SMALLEST_SIDE_PX:
         return np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
     small, scale = page.small
     free = np.ones(small.shape, np.uint8)
-    for polygon in polygons:
-        cv2.fillPoly(free, [np.rint(polygon * scale).astype(np.int32)], (0,))
+    covering = [line.polygon for region in regions for line in region.lines]
+    covering += [region.polygon for region in regions if region.kind == STAMP_ZONE]
+    for polygon in covering:
+        cv2.fillPoly(free, [np.rint(np.asarray(polygon, np.float32) * scale).astype(np.int32)], (0,))
     written = _written(page.ink)
     if not page.ink.whole or _share(written & free, written) > LITTLE:
         cleaned = without_long_rules(small)

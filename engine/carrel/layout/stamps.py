@@ -43,9 +43,9 @@ def find_stamps(page: PageInk) -> list[Stamp]:
     if min(page.gray.shape) < SMALLEST_SIDE_PX:
         return []
     gray, scale = page.small
-    rings = [_outline(ring) for ring in find_rings(gray, page.ink)]
-    frames = [frame for frame in find_frames(page.ink) if not any(Stamp(r, True).holds(frame) for r in rings)]
-    return [Stamp(outline / np.float32(scale), k < len(rings)) for k, outline in enumerate(rings + frames)]
+    rings = [Stamp(_outline(ring), True) for ring in find_rings(gray, page.ink)]
+    frames = [Stamp(frame, False) for frame in find_frames(page.ink) if not any(ring.holds(frame) for ring in rings)]
+    return [Stamp(stamp.outline / np.float32(scale), stamp.round) for stamp in rings + frames]
 
 
 def in_order_with_stamps(
