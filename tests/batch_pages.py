@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.batch.pool import Places
 from carrel.batch.settings import Settings
-from carrel.batch.worker import PageResults, work
 from carrel.errors import ModelError
 from carrel.image.source import Scan
+from carrel.workers.pool import Places
+from carrel.workers.worker import PageResults, work
 
 HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW = range(7)
 ENTRY = "batch_pages:measure_pages"
@@ -160,7 +160,7 @@ class Infer(Measure):
 
     def __init__(self, settings: Settings) -> None:
         from carrel.backends.ort import OrtBackend
-        from carrel.store.models import shipped_model
+        from carrel.models.folders import shipped_model
 
         super().__init__(settings)
         model = shipped_model("handwriting-fast", "recognition")

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from carrel.backends import Backend, Runtime, builtin
 from carrel.backends.networks import open_network
-from carrel.engines import HANDWRITING_MODEL
-from carrel.store.models import shipped_model
+from carrel.loading import HANDWRITING_MODEL
+from carrel.models.folders import shipped_model
 
 Array = NDArray[np.float32]
 BATCHES = (1, 2, 4, 8)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from carrel import memory
+from carrel import budget
 from carrel.backends import Runtime, builtin
 
 MIB = 2**20
@@ -38,13 +38,13 @@ CPU_RUNTIMES = (
 
 def peak_of(work: Callable[[], object]) -> tuple[float, float]:
     """MiB that work adds at its worst moment, and for good."""
-    memory.trim()
-    before = memory.resident_bytes()
+    budget.trim()
+    before = budget.resident_bytes()
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # VmHWM starts anew
     kept = work()
-    peak = memory.peak_bytes()
-    memory.trim()
-    after = memory.resident_bytes()
+    peak = budget.peak_bytes()
+    budget.trim()
+    after = budget.resident_bytes()
     del kept
     return (peak - before) / MIB, (after - before) / MIB
 
@@ -64,13 +64,13 @@ def imported() -> None:
 def measure_base() -> dict[str, float]:
     """Python with everything imported, but no runtime, model or page."""
     imported()
-    return {"base": memory.resident_bytes() / MIB}
+    return {"base": budget.resident_bytes() / MIB}
 
 
 def measure_runtime(runtime: Runtime) -> dict[str, float]:
     """A runtime with its networks, after several pages in turn and lines of many widths on each."""
     from carrel.backends.networks import open_network, open_page_network
-    from carrel.engines import network_models
+    from carrel.loading import network_models
     from carrel.options import ReadOptions
 
     imported()
@@ -100,10 +100,10 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 def measure_language() -> dict[str, float]:
     """The language model and its search; with the compiler where no library of kernels was built."""
     from carrel.backends.networks import open_network
-    from carrel.engines import LANGUAGE_MODEL, load_ngrams, network_models
+    from carrel.loading import LANGUAGE_MODEL, load_ngrams, network_models
+    from carrel.models.folders import shipped_model
     from carrel.options import ReadOptions
     from carrel.recognizers.ctc import CtcRecognizer
-    from carrel.store.models import shipped_model
 
     imported()
     model = network_models(ReadOptions())["recognition"]
@@ -138,7 +138,7 @@ def measure_layout() -> dict[str, float]:
     imported()
     gray = (255 - 255 * np.kron(builtin.page(), np.ones((3, 3)))).astype(np.uint8)
     from carrel.backends.networks import open_page_network
-    from carrel.engines import network_models
+    from carrel.loading import network_models
     from carrel.options import ReadOptions
 
     maps = open_page_network(network_models(ReadOptions())["segmentation"], CPU_RUNTIMES[0])
@@ -161,7 +161,7 @@ def measure_layout() -> dict[str, float]:
 def measure_line() -> dict[str, float]:
     """One more line at the same time, as wide as usual lines are."""
     from carrel.backends.networks import open_network
-    from carrel.engines import network_models
+    from carrel.loading import network_models
     from carrel.options import ReadOptions
 
     imported()

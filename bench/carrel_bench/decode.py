@@ -155,8 +155,8 @@ def figures(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
     from carrel.backends.ort import OrtBackend
+    from carrel.models.folders import shipped_model
     from carrel.recognizers.ctc import CtcRecognizer
-    from carrel.store.models import shipped_model
 
     model = shipped_model("handwriting-fast", "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))

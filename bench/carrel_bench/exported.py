@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from carrel.evaluate import character_errors
-from carrel.store.models import Model, open_model
+from carrel.models.folders import Model, open_model
 from carrel_bench.lines import TrueLine, read_lines
 from carrel_bench.peers import Worker, machine
 

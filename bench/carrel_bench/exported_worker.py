@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import Backend
+from carrel.models.folders import Model, open_model
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.store.models import Model, open_model
 
 Array = NDArray[np.float32]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from carrel.formats import read
+from carrel.formats import read_page
 from carrel.page import Line, Page
 
 
@@ -32,7 +32,7 @@ def load_kraken() -> Any:
 
 def losses(path: Path, xml_page: Any) -> list[str]:
     """What kraken's reading of ``path`` lacks against Carrel's, in words."""
-    page, kraken = read(path), xml_page(path)
+    page, kraken = read_page(path), xml_page(path)
     found: list[str] = []
     if (page.width_px, page.height_px) != tuple(kraken.image_size):
         found.append(f"size {kraken.image_size}")

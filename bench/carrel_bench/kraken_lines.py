@@ -28,7 +28,7 @@ from PIL import Image
 
 import carrel
 from carrel.evaluate import character_errors
-from carrel.store.models import open_model
+from carrel.models.folders import open_model
 from carrel_bench.lines import TrueLine, read_lines
 from carrel_bench.peers import PeerError, Worker, machine, peer_python
 

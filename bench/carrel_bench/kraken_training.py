@@ -35,7 +35,7 @@ COLUMNS = 8192
 TRAIN = """
 import sys
 from pathlib import Path
-from carrel_export.training import Trainer, TrainingOptions
+from carrel_export.handwriting.training import Trainer, TrainingOptions
 packs, size, columns, lines, out = sys.argv[1:]
 options = TrainingOptions(size=size, lines=int(lines), columns_per_batch=int(columns))
 Trainer(Path(out), Path(packs), options).run()

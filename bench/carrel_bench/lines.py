@@ -23,10 +23,10 @@ from PIL import Image
 
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
-from carrel.engines import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.evaluate import character_errors, word_errors
+from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
+from carrel.models.folders import Model, model_folders, open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.store.models import Model, model_folders, open_model, shipped_model
 
 RESAMPLES = 1000
 

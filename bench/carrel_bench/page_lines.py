@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carrel.evaluate import Document, from_page, score_document
-from carrel.formats import read
+from carrel.formats import read_page
 from carrel.page import Page, Points
 
 
@@ -36,7 +36,7 @@ class LineErrors:
 
 def line_errors(truth: Path, scale: float, page: Page, fold: Callable[[str], str]) -> LineErrors:
     """Compare ``page`` with an ALTO or PAGE file line by line; ``scale`` is image px per px of the file."""
-    wanted = _folded(from_page(truth.name, read(truth)), fold, scale)
+    wanted = _folded(from_page(truth.name, read_page(truth)), fold, scale)
     found = _folded(from_page(truth.name, page), fold)
     scores = score_document(replace(wanted, size_px=found.size_px), found).lines
     extra = [(len(score.hypothesis), score.writing) for score in scores if not score.truth]

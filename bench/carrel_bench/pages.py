@@ -28,10 +28,10 @@ from typing import Any
 import numpy as np
 
 import carrel
-from carrel.engines import load_engines
 from carrel.evaluate import character_errors, word_errors
 from carrel.image.crop import cut_line
 from carrel.image.source import open_scans
+from carrel.loading import load_engines
 from carrel.recognizers.routing import Router
 from carrel_bench.layout import lines_of_xml
 from carrel_bench.layout_score import TrueLine, score_page

@@ -32,7 +32,7 @@ from carrel.backends.networks import open_network
 from carrel.backends.plan import MIB, Measured, Plan, plan
 from carrel.backends.probe import network_key, outputs_of, packed
 from carrel.backends.settings import allowed_cores
-from carrel.engines import network_models
+from carrel.loading import network_models
 from carrel.options import ReadOptions
 from carrel_bench.calibrate import CPU_RUNTIMES, calibrate
 from carrel_bench.lines import handwriting_folders

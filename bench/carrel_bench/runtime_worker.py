@@ -39,7 +39,7 @@ def open_runtime(name: str, threads: int, model: Path) -> Run:
     """The network of a model folder on one of Carrel's runtimes."""
     from carrel.backends import Runtime
     from carrel.backends.networks import open_network
-    from carrel.store.models import open_model
+    from carrel.models.folders import open_model
 
     return open_network(open_model(model, "recognition"), Runtime(*name.split()), threads).run
 
@@ -64,7 +64,7 @@ def open_torch(threads: int, model: Path) -> Run:
     """The same weights in PyTorch, eager, float32."""
     torch: Any = import_module("torch")
 
-    network_module: Any = import_module("carrel_export.network")
+    network_module: Any = import_module("carrel_export.handwriting.network")
     load_file: Any = import_module("safetensors.torch").load_file
     torch.set_num_threads(threads)
     manifest = json.loads((model / "manifest.json").read_text("utf-8"))

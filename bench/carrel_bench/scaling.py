@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import carrel
-from carrel import memory
+from carrel import budget
 from carrel.backends.settings import allowed_cores
 from carrel.image.source import Scan, open_scans
 from carrel_bench.figures import Figure
@@ -59,7 +59,7 @@ def read(image: Path, threads: int, pages: int, megapixels: int) -> dict[str, fl
     return {
         "s/page": (time.perf_counter() - began) / pages,
         "CPU s/page": (time.process_time() - cpu) / pages,
-        "peak MiB": memory.peak_bytes() / memory.MIB,
+        "peak MiB": budget.peak_bytes() / budget.MIB,
     }
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import carrel
-from carrel import memory
+from carrel import budget
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.routing import Router
 from carrel.recognizers.tesseract import Tesseract
@@ -79,7 +79,7 @@ def _counted(work: Callable[..., Any], stage: Stage, *, with_memory: bool) -> Ca
             stage.calls += 1
             stage.cpu_seconds += time.process_time() - began
             if with_memory:
-                stage.rise_mib = max(stage.rise_mib, (memory.peak_bytes() - before) / memory.MIB)
+                stage.rise_mib = max(stage.rise_mib, (budget.peak_bytes() - before) / budget.MIB)
 
     return counting
 
@@ -88,7 +88,7 @@ def _begin() -> int:
     """Forget the peak of resident memory (Linux); what is resident now."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", "ascii")
-    return memory.resident_bytes()
+    return budget.resident_bytes()
 
 
 def profile(page: Path) -> dict[str, Stage]:
@@ -106,7 +106,7 @@ def profile(page: Path) -> dict[str, Stage]:
     for name, stage in times.items():
         stage.rise_mib = rises[name].rise_mib
     times["everything else"] = Stage(1, whole - sum(stage.cpu_seconds for stage in times.values()))
-    times[WHOLE] = Stage(1, whole, memory.resident_bytes() / memory.MIB)
+    times[WHOLE] = Stage(1, whole, budget.resident_bytes() / budget.MIB)
     return times
 
 

@@ -14,16 +14,16 @@ from typing import Any
 import click
 
 from carrel.backends.choose import parse_memory
-from carrel.batch import sandbox
 from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers
-from carrel.batch.pool import Limits
 from carrel.batch.run import Batch
 from carrel.batch.settings import READ_PAGES, Settings
 from carrel.errors import OutputError, UsageError
 from carrel.formats import WRITERS
+from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
-from carrel.store.models import folder_of
+from carrel.workers import sandbox
+from carrel.workers.pool import Limits
 
 Command = Callable[..., Any]
 _MIB = 2**20

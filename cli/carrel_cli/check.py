@@ -19,8 +19,8 @@ def command(files: tuple[Path, ...]) -> None:
     words that differ from their line. Prints one line a finding; the exit code is 1 if there was any, 3 if a file could
     not be read.
     """
-    from carrel.formats.check import check
-    from carrel.formats.readers import load
+    from carrel.formats.check.any_format import check
+    from carrel.formats.read.any_format import load
 
     status, total = 0, 0
     for path in files:

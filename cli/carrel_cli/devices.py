@@ -14,7 +14,7 @@ from carrel.backends.costs import costs
 from carrel.backends.plan import MIB, Asked, Measured, Plan, Refusal, plan
 from carrel.backends.power import Power, in_words, power_state
 from carrel.backends.probe import Survey, survey
-from carrel.engines import network_models
+from carrel.loading import network_models
 from carrel.options import ReadOptions
 from carrel_cli.running import running_of, running_options
 

@@ -46,12 +46,12 @@ def document_name(file_name: str) -> str:
 def load_document(name: str, path: Path, no_places: bool = False) -> Document:
     """The lines of a file; ``no_places`` forgets where they stand."""
     from carrel.evaluate import Document, from_page, from_text
-    from carrel.formats import read
-    from carrel.formats.readers import load
+    from carrel.formats import read_page
+    from carrel.formats.read.any_format import load
 
     if path.suffix == ".txt":
         return from_text(name, load(path).decode("utf-8-sig", "replace"))
-    document = from_page(name, read(path))
+    document = from_page(name, read_page(path))
     return Document(name, document.lines, None, document.image) if no_places else document
 
 

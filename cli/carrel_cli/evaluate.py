@@ -78,7 +78,7 @@ class Report:
     def write(self, pairs: Pairs, evaluation: Evaluation, routes: list[Route], **more: Any) -> None:
         """The files that were asked for."""
         from carrel.evaluate.report import as_data, as_html
-        from carrel.store.output import write_file
+        from carrel.output import write_file
 
         if self.json_file:
             data = json.dumps(as_data(evaluation, routes) | more, ensure_ascii=False, indent=1)

@@ -10,8 +10,8 @@ from carrel.errors import InputError
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.options import ReadOptions
+from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
-from carrel.store.output import make_folder, write_file
 from carrel_cli.documents import page_name
 
 

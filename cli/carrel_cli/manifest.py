@@ -20,9 +20,9 @@ def command(folder: Path, label: str | None, base_url: str | None) -> None:
     Pages are the JSON, ALTO or PAGE files there, in the order of their names, numbers as numbers. Images are named as
     the pages name their scans; ALTO and PDF files of the same names are linked.
     """
-    from carrel.formats import SUFFIXES, read
-    from carrel.formats.collection import Entry, natural_key, write_iiif, write_mets
-    from carrel.store.output import write_file
+    from carrel.formats import SUFFIXES, read_page
+    from carrel.formats.write.collection import Entry, natural_key, write_iiif, write_mets
+    from carrel.output import write_file
 
     files = {name: path for name, path in document_files(folder).items() if path.suffix in (".json", ".xml")}
     files.pop("mets", None)
@@ -30,7 +30,7 @@ def command(folder: Path, label: str | None, base_url: str | None) -> None:
         raise InputError(f"{folder}: no pages in JSON, ALTO or PAGE")
     entries: list[Entry] = []
     for name in sorted(files, key=natural_key):
-        page = read(files[name])
+        page = read_page(files[name])
         others = [
             name + SUFFIXES[kind] if (folder / (name + SUFFIXES[kind])).exists() else "" for kind in ("alto", "pdf")
         ]

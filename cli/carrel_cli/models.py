@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from carrel.errors import ModelError
-from carrel.store.models import folder_of, model_folders, open_model
+from carrel.models.folders import folder_of, model_folders, open_model
 
 SHOWN = ("name", "cite", "lic", "licence")
 FOLDER = click.Path(path_type=Path)

@@ -17,8 +17,8 @@ from carrel.formats import SUFFIXES, WRITERS
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
+from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
-from carrel.store.output import make_folder, write_file
 from carrel_cli.documents import page_name
 from carrel_cli.running import running_of, running_options
 
@@ -164,7 +164,7 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
         pages.append(page)
         yield page, stem
     if target.folder is not None and PDF in target.formats:
-        from carrel.formats.pdf import write_document
+        from carrel.formats.pdf.document import write_document
 
         contents = file.read_bytes()
         document = write_document([(page, contents) for page in pages])

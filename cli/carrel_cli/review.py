@@ -15,8 +15,8 @@ from carrel.errors import InputError, UsageError
 from carrel_cli.documents import document_files, find_scan, load_document
 
 if TYPE_CHECKING:
-    from carrel.evaluate.review import Correction, Task
     from carrel.page import Page, Points
+    from carrel.review.queue import Correction, Task
 
 _SHOWN = 20
 _FORMS = (".json", ".xml", ".html", ".hocr")
@@ -58,9 +58,9 @@ def command(
     pages (ALTO, PAGE, hOCR, text) that carry the same names. With --keep each corrected line is kept with its picture
     (needs --images) in the folder's lines.jsonl.
     """
-    from carrel.evaluate.review import SECONDS_A_LINE, tasks_of, worst_first
-    from carrel.evaluate.review import worksheet as as_worksheet
-    from carrel.store.output import write_file
+    from carrel.output import write_file
+    from carrel.review.queue import SECONDS_A_LINE, tasks_of, worst_first
+    from carrel.review.queue import worksheet as as_worksheet
 
     if keep and not (corrected and images):
         raise UsageError("--keep needs --corrected and --images")
@@ -82,16 +82,16 @@ def command(
 
 
 def _pages(folder: Path) -> dict[str, Page]:
-    from carrel.formats import read
+    from carrel.formats import read_page
 
     files = {name: path for name, path in document_files(folder).items() if path.suffix in _FORMS}
     if not files:
         raise InputError(f"{folder}: no pages in JSON, ALTO, PAGE or hOCR")
-    return {name: read(path) for name, path in files.items()}
+    return {name: read_page(path) for name, path in files.items()}
 
 
 def _summary(tasks: list[Task], worst: list[Task], seconds_per_line: float) -> Iterable[str]:
-    from carrel.evaluate.review import disagreements
+    from carrel.review.queue import disagreements
 
     for task in worst[:_SHOWN]:
         yield f"{task.line.confidence:5.2f}  {task.identity}  {task.line.text or '(not read)'}"
@@ -110,8 +110,8 @@ def _often(title: str, found: Counter[tuple[str, str]]) -> Iterable[str]:
 
 
 def _read_back(pages: dict[str, Page], tasks: list[Task], corrected: Path) -> list[Correction]:
-    from carrel.evaluate.review import corrections, from_worksheet
-    from carrel.formats.readers import load
+    from carrel.formats.read.any_format import load
+    from carrel.review.queue import corrections, from_worksheet
 
     if corrected.is_file():
         text = load(corrected).decode("utf-8-sig", "replace")
@@ -126,7 +126,7 @@ def _read_back(pages: dict[str, Page], tasks: list[Task], corrected: Path) -> li
 
 def _outcome(made: list[Correction]) -> Iterable[str]:
     from carrel.evaluate import character_errors
-    from carrel.evaluate.review import recurring
+    from carrel.review.queue import recurring
 
     changed = [correction for correction in made if correction.changed]
     errors = sum(character_errors(correction.text, correction.task.line.text) for correction in changed)
@@ -137,7 +137,7 @@ def _outcome(made: list[Correction]) -> Iterable[str]:
 
 def _keep(made: list[Correction], pages: dict[str, Page], images: Path, folder: Path) -> int:
     """Write each line's picture and its row of ``lines.jsonl``; a line kept before is replaced."""
-    from carrel.store.output import make_folder, write_file
+    from carrel.output import make_folder, write_file
 
     make_folder(folder)
     index = folder / "lines.jsonl"

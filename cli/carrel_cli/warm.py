@@ -25,7 +25,7 @@ def measure() -> None:
     """Try the networks on every runtime that is installed, so that no page waits for that either."""
     from carrel.backends.choose import asked_of
     from carrel.backends.probe import survey
-    from carrel.engines import network_models
+    from carrel.loading import network_models
     from carrel.options import ReadOptions
 
     click.echo("trying what networks run fastest on ...", err=True)

@@ -12,12 +12,12 @@ import numpy as np
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
-from carrel.engines import load_engines
 from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
 from carrel.image.prepare import binarize, prepare, turned
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
+from carrel.loading import load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import (
     LEGIBLE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from carrel_export.command import command as export_command
-from carrel_export.sizes import SIZES
+from carrel_export.handwriting.sizes import SIZES
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -84,7 +84,7 @@ def train(
     emphasis: tuple[tuple[str, float], ...],
 ) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
-    from carrel_export.training import Trainer, TrainingOptions
+    from carrel_export.handwriting.training import Trainer, TrainingOptions
 
     options = TrainingOptions(
         size=size,
@@ -137,7 +137,7 @@ def publish(
     gate_cer: float,
 ) -> None:
     """Export, quantize, verify and publish a CHECKPOINT."""
-    from carrel_export.publish import publish as run
+    from carrel_export.handwriting.publish import publish as run
 
     manifest = run([checkpoint, *others], packs, target, name, sources, language, gate_cer / 100)
     click.echo(f"{target}: {manifest['figures']}, {manifest['calibration']}")
@@ -148,7 +148,7 @@ def publish(
 @click.argument("figures", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def card(folder: Path, figures: Path) -> None:
     """Write the card of a model FOLDER from FIGURES, the output of `python -m carrel_bench.lines --json`."""
-    from carrel_export.card import write_card
+    from carrel_export.handwriting.card import write_card
 
     click.echo(write_card(folder, figures))
 
@@ -165,9 +165,9 @@ def card(folder: Path, figures: Path) -> None:
 @click.option("--split", default="train", show_default=True)
 def clean(packs: Path, network: Path, out: Path, split: str) -> None:
     """List the lines of PACKS whose text the trained NETWORK (weights file or model folder) contradicts beyond doubt."""
-    from carrel_export.cleaning import counts, verdicts
+    from carrel_export.handwriting.cleaning import counts, verdicts
+    from carrel_export.handwriting.training import load_network
     from carrel_export.lines import read_packs
-    from carrel_export.training import load_network
 
     trained, alphabet, _ = load_network(network)
     samples = list(read_packs(packs, (split,)))
@@ -188,9 +188,9 @@ def sequences(packs: Path, network: Path, distinct: int, lines: int, held_out: i
     """Compare sequence parts of equal cost on the features of the trained NETWORK."""
     import random
 
+    from carrel_export.handwriting.sequences import compare, table
+    from carrel_export.handwriting.training import load_network
     from carrel_export.lines import is_plausible, read_packs
-    from carrel_export.sequences import compare, table
-    from carrel_export.training import load_network
 
     trained, alphabet, _ = load_network(network)
     samples = [s for s in read_packs(packs, ("train", "val")) if is_plausible(s)]

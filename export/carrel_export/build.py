@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from carrel.decode.ngram import NgramModel
 from carrel_export import onnx_export
-from carrel_export.calibration import calibrate
 from carrel_export.gate import GateError, Measured, Passed, Quantizer, Run, measure, quantize_within_gate
+from carrel_export.handwriting.calibration import calibrate
 from carrel_export.lines import LineSample
-from carrel_export.source import ExportError, Source
+from carrel_export.sources.source import ExportError, Source
 
 Ink = NDArray[np.float32]
 

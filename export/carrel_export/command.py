@@ -56,9 +56,9 @@ def command(
     if not checkpoint.exists():
         raise InputError(f"{checkpoint}: no such checkpoint")
     from carrel.decode.ngram import read_ngrams
-    from carrel.store.models import shipped_folder, shipped_model
+    from carrel.models.folders import shipped_folder, shipped_model
     from carrel_export.build import Order, publish_source
-    from carrel_export.source import open_source
+    from carrel_export.sources.source import open_source
 
     shipped_model(LANGUAGE_MODEL, "language").read_file("ngram")
     samples = _read_lines(lines)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from carrel.image.ink import LineInput
+from carrel_export.handwriting.training import greedy
 from carrel_export.lines import LineSample
-from carrel_export.source import ExportError
-from carrel_export.training import greedy
+from carrel_export.sources.source import ExportError
 
 Logits = NDArray[np.float32]
 Run = Callable[[NDArray[np.float32]], Logits]

@@ -6,7 +6,7 @@ import pytest
 
 from carrel.decode.ngram import parse_ngrams
 from carrel_bench.decode_language import n_grams_of, truncated
-from carrel_export.ngram import assemble, estimate, grams_of, symbols_of
+from carrel_export.language.ngram import assemble, estimate, grams_of, symbols_of
 
 LINES = ["the hand", "that hath", "a thin hat", "than the hat", "hand in hand"]
 

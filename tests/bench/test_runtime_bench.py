@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from carrel.backends.devices import versions
-from carrel.engines import network_models
+from carrel.loading import network_models
 from carrel.options import ReadOptions
 from carrel_bench import runtime
 from carrel_bench.runtime import Case, Figures, chosen_case, print_table, run_case

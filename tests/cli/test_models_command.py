@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from carrel.errors import ModelError, UsageError
-from carrel.store.models import open_model
+from carrel.models.folders import open_model
 from carrel_cli.main import cli
 
 SHIPPED = Path(str(resources.files("carrel_models")))

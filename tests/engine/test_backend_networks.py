@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel import memory
+from carrel import budget
 from carrel.backends import Runtime, builtin
 from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network, role_of
 from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
-from carrel.engines import HANDWRITING_MODEL, SEGMENTER_MODEL
 from carrel.errors import ModelError
-from carrel.store.models import Model, shipped_model
+from carrel.loading import HANDWRITING_MODEL, SEGMENTER_MODEL
+from carrel.models.folders import Model, shipped_model
 
 Array = NDArray[np.float32]
 
@@ -120,7 +120,7 @@ def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str, monkeyp
             seen.append(array.shape[2])
             return network.run(array)
 
-    monkeypatch.setattr(memory, "room_bytes", lambda: 90 * page.shape[1] * (2 * HALO_ROWS + 128))
+    monkeypatch.setattr(budget, "room_bytes", lambda: 90 * page.shape[1] * (2 * HALO_ROWS + 128))
     np.testing.assert_array_equal(in_strips(Strips(), page, 90), whole)
     assert len(seen) == len(page) // 128
     assert max(seen) == 2 * HALO_ROWS + 128
@@ -141,12 +141,12 @@ class Keeps:
 def test_room_for_one_strip_is_room_for_all() -> None:
     page = builtin.page()
     lowest = 90 * page.shape[1] * (2 * HALO_ROWS + LEAST_ROWS)
-    memory.trim()
-    memory.set_limit(memory.enough(memory.resident_bytes() + lowest + lowest // 4))
+    budget.trim()
+    budget.set_limit(budget.enough(budget.resident_bytes() + lowest + lowest // 4))
     try:
         assert in_strips(Keeps(), page, 90).shape == (4, 512, 368)
     finally:
-        memory.set_limit(None)
+        budget.set_limit(None)
 
 
 def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:
@@ -159,9 +159,9 @@ WIDTHS = """
 import numpy as np, sys, carrel
 from carrel.backends import Runtime
 from carrel.backends.networks import open_network
-from carrel.engines import HANDWRITING_MODEL
-from carrel.memory import resident_bytes
-from carrel.store.models import shipped_model
+from carrel.loading import HANDWRITING_MODEL
+from carrel.budget import resident_bytes
+from carrel.models.folders import shipped_model
 network = open_network(shipped_model(HANDWRITING_MODEL, "recognition"), Runtime(sys.argv[1], "cpu", sys.argv[2]), 1)
 line = np.zeros((1, 1, 48, 740), np.float32)
 for index, width in enumerate(np.random.default_rng(1).permutation(np.arange(100, 740, 8)), 1):

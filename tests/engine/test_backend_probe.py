@@ -18,9 +18,9 @@ from carrel.backends.devices import Found
 from carrel.backends.networks import open_network
 from carrel.backends.plan import Measured
 from carrel.backends.probe import Survey, agreement, expected_outputs, measure, outputs_of, packed, try_runtime
-from carrel.engines import network_models
+from carrel.loading import network_models
+from carrel.models.folders import Model
 from carrel.options import ReadOptions
-from carrel.store.models import Model
 
 Array = NDArray[np.float32]
 FAKE = Runtime("fake", "gpu", "fp16")

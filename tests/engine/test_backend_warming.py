@@ -16,7 +16,7 @@ from carrel.backends.networks import open_line_network
 from carrel.backends.plan import MIB, Asked, Costs, Measured, Plan, plan
 from carrel.backends.probe import RIGHT
 from carrel.backends.warming import Warming
-from carrel.store.models import shipped_model
+from carrel.models.folders import shipped_model
 
 Array = NDArray[np.float32]
 LINE = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)

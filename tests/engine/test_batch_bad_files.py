@@ -15,10 +15,10 @@ from PIL import Image
 from batch_pages import expected, fork_worker, page, write_page
 from carrel.batch.folders import Folders
 from carrel.batch.intake import find_files
-from carrel.batch.pool import Limits
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.options import ReadOptions
+from carrel.workers.pool import Limits
 from hostile import bad_files, odd_files
 
 COUNT = 500

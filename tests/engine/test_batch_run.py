@@ -14,10 +14,10 @@ from batch_pages import EAT, ENTRY, HANG, KILL, PRY, RAISE, SLOW, expected, fork
 from carrel.batch.folders import Folders
 from carrel.batch.intake import find_files
 from carrel.batch.journal import Counts
-from carrel.batch.pool import Limits
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.errors import CarrelError, ModelError, OutputError, UsageError
+from carrel.workers.pool import Limits
 
 MakeBatch = Callable[..., Batch]
 

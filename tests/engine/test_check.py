@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from carrel.errors import InputError
 from carrel.formats import WRITERS
-from carrel.formats.check import check
+from carrel.formats.check.any_format import check
 from carrel_cli.check import command
 from oracle_formats import page_of
 

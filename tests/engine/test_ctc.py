@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from carrel.engines import load_ngrams
 from carrel.errors import ModelError
+from carrel.loading import load_ngrams
+from carrel.models.folders import open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.store.models import open_model, shipped_model
 
 LANGUAGE = load_ngrams(shipped_model("language-fr-en", "language"))
 

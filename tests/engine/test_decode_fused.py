@@ -14,7 +14,7 @@ from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
 from carrel_bench import ctc_reference as oracle
-from carrel_export.ngram import build
+from carrel_export.language.ngram import build
 
 ALPHABET = "abc"
 LINES = ["ab", "abc", "cab", "ac", "aab", "acab", "bca", "abab"] * 3 + ["ccb"]

@@ -12,7 +12,7 @@ import pytest
 
 from carrel.decode.ngram import NgramModel, parse_ngrams, read_ngrams
 from carrel.errors import ModelError
-from carrel_export.ngram import assemble, build, estimate, grams_of, prune, read_arpa, symbols_of, write_arpa
+from carrel_export.language.ngram import assemble, build, estimate, grams_of, prune, read_arpa, symbols_of, write_arpa
 
 LINES = [
     "the cat sat on the mat",

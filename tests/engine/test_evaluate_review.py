@@ -14,7 +14,9 @@ from PIL import Image
 from carrel.errors import UsageError
 from carrel.evaluate import Evaluation, from_page, from_text, score_document
 from carrel.evaluate.report import as_data, as_html, as_table
-from carrel.evaluate.review import (
+from carrel.formats import WRITERS
+from carrel.page import Alternative, Box, Page, Word, needs_review
+from carrel.review.queue import (
     corrections,
     coverage,
     disagreements,
@@ -26,8 +28,6 @@ from carrel.evaluate.review import (
     worksheet,
     worst_first,
 )
-from carrel.formats import WRITERS
-from carrel.page import Alternative, Box, Page, Word, needs_review
 from carrel_cli.review import command
 from oracle_formats import page_of, sample_page
 

@@ -15,10 +15,10 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from carrel import page as model
 from carrel.errors import InputError, OutputError
-from carrel.formats import SCAN_WRITERS, SUFFIXES, WRITERS, json_page, read
-from carrel.formats.check import check
-from carrel.formats.interchange import interchange
-from carrel.formats.placing import place_words
+from carrel.formats import SCAN_WRITERS, SUFFIXES, WRITERS, json_page, read_page
+from carrel.formats.check.any_format import check
+from carrel.formats.read.placing import place_words
+from carrel.formats.write.interchange import interchange
 from carrel.page import Box, Line, Page, Region, Word, Writing
 from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
 
@@ -36,8 +36,8 @@ def test_every_format_has_a_suffix() -> None:
 @given(pages)
 def test_json_reads_back_to_the_same_page(page: Page) -> None:
     data = WRITERS["json"](page)
-    assert read(data) == page
-    assert WRITERS["json"](read(data)) == data
+    assert read_page(data) == page
+    assert WRITERS["json"](read_page(data)) == data
 
 
 @slow
@@ -52,14 +52,14 @@ def test_interchange_changes_nothing_twice(page: Page) -> None:
 @pytest.mark.parametrize("name", ["alto", "page", "hocr"])
 def test_reading_back_and_writing_gives_the_same_bytes(name: str, page: Page) -> None:
     data = WRITERS[name](page)
-    assert WRITERS[name](read(data)) == data
+    assert WRITERS[name](read_page(data)) == data
 
 
 @slow
 @given(pages)
 @pytest.mark.parametrize("name", ["alto", "page", "hocr"])
 def test_reading_back_loses_nothing_that_the_format_holds(name: str, page: Page) -> None:
-    clean, again = interchange(page), read(WRITERS[name](page))
+    clean, again = interchange(page), read_page(WRITERS[name](page))
     assert (again.width_px, again.height_px, again.dpi) == (page.width_px, page.height_px, page.dpi)
     assert (again.source, again.uncovered_ink) == (clean.source, page.uncovered_ink)
     assert again.provenance == clean.provenance or name == "hocr"
@@ -166,7 +166,7 @@ def test_empty_page() -> None:
     page = page_of(regions=())
     assert WRITERS["text"](page) == b""
     for name, write in WRITERS.items():
-        assert name in ("text", "csv", "tei") or read(write(page)).regions == ()
+        assert name in ("text", "csv", "tei") or read_page(write(page)).regions == ()
 
 
 def test_json_follows_its_schema() -> None:
@@ -196,7 +196,7 @@ def test_json_follows_its_schema() -> None:
 def test_json_of_another_shape_is_refused(change: dict[str, object], message: str) -> None:
     told = json.loads(WRITERS["json"](page_of("word"))) | change
     with pytest.raises(InputError, match=message):
-        read(json.dumps(told).encode())
+        read_page(json.dumps(told).encode())
 
 
 def test_json_cannot_hold_what_is_no_number() -> None:
@@ -218,13 +218,13 @@ def test_words_follow_a_slanted_line() -> None:
 def test_real_pages(path: Path | None) -> None:
     if path is None:
         pytest.skip("the folder with real pages is not there")
-    page = read(path)
+    page = read_page(path)
     told = path.with_suffix("").with_suffix(".gt.txt").read_text("utf-8").splitlines()
     assert len([line for line in told if line.strip()]) == len([line for line in page.lines if line.text.strip()])
     for name, kinds in {"alto": ("alto-4.2", "alto-4.3", "alto-4.4"), "page": ("page",), "hocr": ()}.items():
         data = WRITERS[name](page)
         assert check(data) == []
-        assert WRITERS[name](read(data)) == data
+        assert WRITERS[name](read_page(data)) == data
         assert all(schema_errors(kind, data) == [] for kind in kinds)
 
 
@@ -239,7 +239,7 @@ def test_stamps_are_written_and_read_back(name: str) -> None:
     )
     data = WRITERS[name](page)
     assert not check(data)
-    again = read(data)
+    again = read_page(data)
     assert [region.kind for region in again.regions] == ["MainZone", "StampZone", "StampZone"]
     assert [region.polygon for region in again.regions[-2:]] == [stamp.polygon for stamp in stamps]
     assert [[li.text for li in region.lines] for region in again.regions[-2:]] == [["1896"], []]

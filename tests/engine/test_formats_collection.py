@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from carrel.formats import WRITERS
-from carrel.formats.collection import ALTO_PROFILE, Entry, natural_key, write_iiif, write_mets
+from carrel.formats.write.collection import ALTO_PROFILE, Entry, natural_key, write_iiif, write_mets
 from carrel.page import Source
 from carrel_cli.manifest import command
 from oracle_formats import page_of

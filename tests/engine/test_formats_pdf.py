@@ -20,9 +20,9 @@ from PIL import Image
 
 from carrel.errors import InputError, OutputError
 from carrel.formats import SCAN_WRITERS
-from carrel.formats.interchange import interchange
-from carrel.formats.pdf import write_document
-from carrel.formats.pdf_font import clusters, true_type
+from carrel.formats.pdf.document import write_document
+from carrel.formats.pdf.font import clusters, true_type
+from carrel.formats.write.interchange import interchange
 from carrel.page import Line, Page, Provenance, Region, Writing
 from oracle_formats import page_of, pages, sample_page
 

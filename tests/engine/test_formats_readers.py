@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carrel.errors import InputError
-from carrel.formats import read
+from carrel.formats import read_page
 from carrel.formats.xml_tree import MAX_BYTES, MAX_DEPTH, parse
 from carrel.page import Box
 
@@ -60,7 +60,7 @@ HOCR_TESSERACT = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def test_alto_2_of_a_newspaper() -> None:
-    page = read(ALTO_2)
+    page = read_page(ALTO_2)
     assert (page.width_px, page.height_px, page.dpi, page.source.file_name) == (2001, 3000, 254.0, "news.tif")
     first, second = page.lines
     assert [line.text for line in page.lines] == ["the exam-", "ple"]
@@ -72,7 +72,7 @@ def test_alto_2_of_a_newspaper() -> None:
 
 
 def test_alto_of_escriptorium() -> None:
-    page = read(ALTO_ESCRIPTORIUM)
+    page = read_page(ALTO_ESCRIPTORIUM)
     (line,) = page.lines
     assert (line.text, line.words, line.line_type) == ("two words", (), "Interlinear")
     assert line.baseline == ((10, 50), (90, 52)) and line.polygon == ((10, 30), (90, 30), (90, 60))
@@ -81,12 +81,12 @@ def test_alto_of_escriptorium() -> None:
 
 def test_alto_with_its_own_reading_order() -> None:
     order = b"<ReadingOrder><OrderedGroup ID='g'><ElementRef ID='e' REF='M'/><ElementRef ID='f' REF='L'/></OrderedGroup></ReadingOrder>"
-    page = read(ALTO_2.replace(b"<Layout>", order + b"<Layout>"))
+    page = read_page(ALTO_2.replace(b"<Layout>", order + b"<Layout>"))
     assert [line.text for line in page.lines] == ["ple", "the exam-"]
 
 
 def test_page_of_transkribus() -> None:
-    page = read(PAGE_TRANSKRIBUS)
+    page = read_page(PAGE_TRANSKRIBUS)
     assert [region.kind for region in page.regions] == ["TitlePageZone", "MarginTextZone"]
     first, second = page.lines
     assert (first.text, first.line_type, first.writing.kind) == ("first", "catch-word", "handwritten")
@@ -96,7 +96,7 @@ def test_page_of_transkribus() -> None:
 
 
 def test_hocr_of_tesseract() -> None:
-    page = read(HOCR_TESSERACT)
+    page = read_page(HOCR_TESSERACT)
     assert (page.source.file_name, page.source.page_index, page.dpi) == ("/home/me/c.png", 2, 200.0)
     (line,) = page.lines
     assert line.text == "R&D café" and [word.confidence for word in line.words] == [0.96, 0.5]
@@ -138,7 +138,7 @@ OUTSIDE = b'<!DOCTYPE alto [<!ENTITY a SYSTEM "file:///etc/passwd">]><alto>&a;</
 )
 def test_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read(data)
+        read_page(data)
 
 
 def test_size_is_limited_before_anything_is_parsed(tmp_path: Path) -> None:
@@ -146,16 +146,16 @@ def test_size_is_limited_before_anything_is_parsed(tmp_path: Path) -> None:
     with large.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(InputError, match=r"large\.xml: larger than"):
-        read(large)
+        read_page(large)
     with pytest.raises(InputError, match="at most"):
-        read(b" " * (MAX_BYTES + 1))
+        read_page(b" " * (MAX_BYTES + 1))
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.xml: no such file"):
-        read(tmp_path / "none.xml")
+        read_page(tmp_path / "none.xml")
     with pytest.raises(InputError, match="no such file"):
-        read(tmp_path)
+        read_page(tmp_path)
 
 
 def test_namespace_prefix_is_seen() -> None:
@@ -171,6 +171,6 @@ def test_damage_is_read_or_refused_never_more(sample: bytes, data: st.DataObject
     start = data.draw(st.integers(0, len(sample)))
     length, put = data.draw(st.integers(0, 40)), data.draw(st.binary(max_size=6) | st.just(b"-1") | st.just(b"9" * 400))
     try:
-        read(sample[:start] + put + sample[start + length :])
+        read_page(sample[:start] + put + sample[start + length :])
     except InputError as error:
         assert str(error)

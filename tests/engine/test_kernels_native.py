@@ -22,7 +22,7 @@ from carrel.kernels.compiled import compile_entry
 from carrel.kernels.native import DIGEST, ENTRIES, LIBRARY, Kernel, kernel_folder, open_library, private_folder
 from carrel.kernels.records import address_of
 from carrel_bench.ctc_reference import softmax
-from carrel_export.ngram import build
+from carrel_export.language.ngram import build
 
 PAGE = Path(__file__).parents[1] / "pages" / "letter.jpg"
 READ_A_PAGE = f"""

@@ -7,7 +7,7 @@ import numpy as np
 
 from carrel.layout import find_regions
 from carrel.layout.ink import find_ink
-from carrel.layout.outline import Body
+from carrel.layout.lines.polygons import Body
 from drawn_pages import WIDTH, Map, Points, drawn_maps, page_of
 
 LARGE: list[Points] = [[(60, y), (580, y)] for y in range(300, 760, 40)]
@@ -61,7 +61,7 @@ def test_a_page_without_left_over_ink_is_looked_at_once() -> None:
 
 
 def test_closer_lines_stand_where_the_ink_is() -> None:
-    from carrel.layout.closer import seen_closer
+    from carrel.layout.lines.fine_scale import seen_closer
 
     page = page_with_small_print().astype(np.uint8)
     x = np.arange(60.0, 580.0)

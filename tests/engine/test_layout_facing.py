@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from carrel.layout import FoundLine
-from carrel.layout.facing import without_facing_page, without_halved_lines
+from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
 
 WIDTH = 1000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carrel.layout.farther import seen_farther
-from carrel.layout.heatmaps import BaselineStrand
-from carrel.layout.strands import Strand
+from carrel.layout.lines.candidates import Strand
+from carrel.layout.lines.coarse_scale import seen_farther
+from carrel.layout.lines.heatmaps import BaselineStrand
 from drawn_pages import Map, Points, drawn_maps, page_of
 
 LARGE_PX, USUAL_PX = 18.0, 12.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from carrel.layout import PageInk, find_regions, uncovered_ink
 from carrel.layout.components import Components, components_of
 from carrel.layout.ink import components_kept, find_ink
-from carrel.layout.rules import without_long_rules
+from carrel.layout.tables.rulings import without_long_rules
 
 
 def written_page(*, ruled: bool = False) -> NDArray[np.uint8]:

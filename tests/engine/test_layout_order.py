@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carrel.layout import FoundLine
-from carrel.layout.order import in_reading_order
+from carrel.layout.order.regions import in_reading_order
 
 X_HEIGHT = 10.0
 

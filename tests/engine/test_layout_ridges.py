@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carrel.layout.ridges import Floats, trace
+from carrel.layout.lines.ridges import Floats, trace
 
 Point = tuple[int, float, float]
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from carrel.image.prepare import prepare
 from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
-from carrel.layout.stamps import find_stamps, in_order_with_stamps
+from carrel.layout.stamps.zones import find_stamps, in_order_with_stamps
 from drawn_pages import Points, drawn_maps, page_of
 from drawn_stamps import box, dry, ring, stamped
 

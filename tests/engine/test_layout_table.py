@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.layout import FoundRegion, find_regions
-from carrel.layout.borders import borders
-from carrel.layout.cell_order import cell_by_cell
 from carrel.layout.components import components_of
 from carrel.layout.ink import Ink
-from carrel.layout.outline import Body
-from carrel.layout.rules import find_table
+from carrel.layout.lines.polygons import Body
+from carrel.layout.tables.cell_order import cell_by_cell
+from carrel.layout.tables.cell_rulings import borders
+from carrel.layout.tables.rulings import find_table
 from drawn_pages import HEIGHT, WIDTH, Points, drawn_maps, page_of
 
 RULES = (30, 110, 190, 500, 610)

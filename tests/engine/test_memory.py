@@ -9,31 +9,31 @@ from collections.abc import Iterator
 
 import pytest
 
-from carrel import memory
+from carrel import budget
 from carrel.backends.choose import parse_memory
+from carrel.budget import MIB, OutOfMemoryLimitError, enough, reserved, resident_bytes, room_bytes
 from carrel.errors import InputError, UsageError
-from carrel.memory import MIB, OutOfMemoryLimitError, enough, reserved, resident_bytes, room_bytes
 
 
 @pytest.fixture(autouse=True)
 def no_limit_left() -> Iterator[None]:
-    before = memory.limit()
+    before = budget.limit()
     yield
-    memory.set_limit(before)
+    budget.set_limit(before)
 
 
 def limit_with_room(room_mib: int) -> int:
     """Set a limit that leaves about so much room."""
-    limit = int((resident_bytes() + room_mib * MIB) / (1 - memory.MARGIN))
-    memory.set_limit(limit)
+    limit = int((resident_bytes() + room_mib * MIB) / (1 - budget.MARGIN))
+    budget.set_limit(limit)
     return limit
 
 
 def test_without_limit_there_is_room_for_all() -> None:
-    memory.set_limit(None)
+    budget.set_limit(None)
     with reserved(1 << 50, "much"):
         pass
-    memory.require_page(1 << 50, 4, "a page")
+    budget.require_page(1 << 50, 4, "a page")
 
 
 def test_what_is_reserved_is_not_free_for_others() -> None:
@@ -51,7 +51,7 @@ def test_refusal_names_a_limit_that_works() -> None:
         pass
     named = re.search(r"--memory (\d+M)", str(refused.value))
     assert named is not None
-    memory.set_limit(parse_memory(named[1]) + 20 * MIB)  # this process has grown a little meanwhile
+    budget.set_limit(parse_memory(named[1]) + 20 * MIB)  # this process has grown a little meanwhile
     with reserved(300 * MIB, "a line"):
         pass
 
@@ -78,30 +78,30 @@ def test_work_waits_for_work() -> None:
 
 def test_page_that_does_not_fit_is_an_input_error() -> None:
     limit = limit_with_room(100)
-    memory.require_page(10_000_000, 1, "small.png")
+    budget.require_page(10_000_000, 1, "small.png")
     with pytest.raises(InputError, match=r"^huge\.png: does not fit into [\d,]+ MiB of memory; --memory \d+M will do$"):
-        memory.require_page(200_000_000, 4, "huge.png")
-    memory.set_limit(limit, fixed_bytes=limit)
+        budget.require_page(200_000_000, 4, "huge.png")
+    budget.set_limit(limit, fixed_bytes=limit)
     with pytest.raises(OutOfMemoryLimitError):
-        memory.require_page(10_000_000, 1, "small.png")
+        budget.require_page(10_000_000, 1, "small.png")
 
 
 def test_named_limit_does_for_what_a_higher_limit_loads() -> None:
     limit_with_room(20)
-    memory.set_limit(memory.limit(), fixed_bytes=100 * MIB, named_bytes=2000 * MIB)
+    budget.set_limit(budget.limit(), fixed_bytes=100 * MIB, named_bytes=2000 * MIB)
     with pytest.raises(OutOfMemoryLimitError) as refused:
-        memory.require_page(50_000_000, 1, "page.png")
+        budget.require_page(50_000_000, 1, "page.png")
     named = re.search(r"--memory (\d+M)", str(refused.value))
     assert named is not None
-    memory.set_limit(parse_memory(named[1]), fixed_bytes=2000 * MIB)
-    memory.require_page(50_000_000, 1, "page.png")
+    budget.set_limit(parse_memory(named[1]), fixed_bytes=2000 * MIB)
+    budget.require_page(50_000_000, 1, "page.png")
 
 
 @pytest.mark.parametrize("needed", [1, MIB, 123_456_789, 5_000 * MIB])
 def test_enough_is_enough_and_hardly_more(needed: int) -> None:
     limit = enough(needed)
     assert limit % MIB == 0
-    assert needed <= limit * (1 - memory.MARGIN) < needed + 3 * MIB
+    assert needed <= limit * (1 - budget.MARGIN) < needed + 3 * MIB
 
 
 @pytest.mark.parametrize(

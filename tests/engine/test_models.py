@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carrel.engines import HANDWRITING_MODEL
 from carrel.errors import ModelError
 from carrel.image.ink import LineInput, to_ink
-from carrel.store.models import folder_of, model_folders, open_model, shipped_folder, shipped_model
-from carrel.store.onnx_file import has_external_data
+from carrel.loading import HANDWRITING_MODEL
+from carrel.models.folders import folder_of, model_folders, open_model, shipped_folder, shipped_model
+from carrel.models.onnx_file import has_external_data
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from carrel.errors import OutputError
-from carrel.store.output import make_folder, write_file
+from carrel.output import make_folder, write_file
 
 
 def test_file_is_replaced_whole(tmp_path: Path) -> None:

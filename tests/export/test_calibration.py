@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from carrel_export.calibration import FIRST, class_bias, descend, platt, priors
+from carrel_export.handwriting.calibration import FIRST, class_bias, descend, platt, priors
 
 
 def test_descent_ends_near_the_lowest_cost() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from carrel.store.models import shipped_folder
+from carrel.models.folders import shipped_folder
 from carrel_export.__main__ import main
 
 

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.cleaning import Verdict, cost_of, counts, verdict_of  # noqa: E402
+from carrel_export.handwriting.cleaning import Verdict, cost_of, counts, verdict_of  # noqa: E402
 from carrel_export.lines import LineSample  # noqa: E402
 
 ALPHABET = "abcdefgh"

@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.network import Crnn  # noqa: E402
+from carrel_export.handwriting.network import Crnn  # noqa: E402
+from carrel_export.handwriting.sizes import CrnnConfig  # noqa: E402
 from carrel_export.optimizer import MuonAdamW, orthogonalized  # noqa: E402
-from carrel_export.sizes import CrnnConfig  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 40), (2, 40, 8), (1, 16, 16)])

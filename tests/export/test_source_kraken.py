@@ -12,7 +12,7 @@ from drawn_lines import draw_line, write_pack
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.source import ExportError, open_source  # noqa: E402
+from carrel_export.sources.source import ExportError, open_source  # noqa: E402
 
 SPEC = "[1,32,0,1 Cr3,3,8 Mp2,2 Cr3,3,12 Do0.1,2 Mp2,2 S1(1x0)1,3 Lbx16 Do0.2,2 Lfx16 O1c{classes}]"
 LETTERS = {c: [i] for i, c in enumerate("abcdefghijklmnopqrstuvwxyz ", start=1)}
@@ -45,7 +45,7 @@ def test_input_logits_and_codec_are_krakens(vgsl: Any, tmp_path: Path, suffix: s
     from kraken.lib.ctc_decoder import greedy_decoder  # type: ignore[import-not-found]
     from kraken.lib.dataset import ImageInputTransforms  # type: ignore[import-not-found]
 
-    from carrel_export.training import greedy
+    from carrel_export.handwriting.training import greedy
 
     network = _save(vgsl, tmp_path / f"small{suffix}")
     source = open_source(tmp_path / f"small{suffix}")
@@ -70,8 +70,8 @@ def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
 
     from carrel.backends.ort import OrtBackend
     from carrel.decode.ngram import read_ngrams
+    from carrel.models.folders import open_model
     from carrel.recognizers.ctc import CtcRecognizer
-    from carrel.store.models import open_model
     from carrel_export.build import Order, publish_source
     from carrel_export.lines import read_packs
 

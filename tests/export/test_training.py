@@ -15,12 +15,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.augment import MARGIN_PX, augment, to_input  # noqa: E402
+from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
+from carrel_export.handwriting.network import Crnn  # noqa: E402
+from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
+from carrel_export.handwriting.training import Trainer, TrainingOptions, augmented, ctc_loss, divergence, grown  # noqa: E402
 from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
-from carrel_export.network import Crnn  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
-from carrel_export.sizes import SIZES, CrnnConfig  # noqa: E402
-from carrel_export.training import Trainer, TrainingOptions, augmented, ctc_loss, divergence, grown  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from carrel import memory
+from carrel import budget
 from carrel.backends import CPU, Runtime
 from carrel.backends.costs import costs
 from carrel.backends.devices import has_choice
@@ -18,8 +18,8 @@ from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.settings import allowed_cores, default_limit_bytes
 from carrel.errors import UsageError
 from carrel.kernels.native import LIBRARY, kernel_folder, private_folder
+from carrel.models.folders import Model
 from carrel.options import ReadOptions
-from carrel.store.models import Model
 
 BACKENDS = ("auto", "onnxruntime", "openvino")
 DEVICES = ("auto", "cpu", "gpu", "cuda")
@@ -114,7 +114,7 @@ def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
 def fits(runtime: Runtime, asked: Asked) -> bool:
     """Whether a runtime can be tried beside this process within the limit."""
     needed = needed_bytes(runtime, None, asked, costs(), 1, whole_page=True)
-    return memory.enough(needed + memory.resident_bytes()) <= asked.memory_bytes or runtime == CPU
+    return budget.enough(needed + budget.resident_bytes()) <= asked.memory_bytes or runtime == CPU
 
 
 def planned_for(found: list[Runtime], done: Survey, asked: Asked, largest: tuple[int, int] | None) -> Plan:

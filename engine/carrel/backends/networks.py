@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel import memory
+from carrel import budget
 from carrel.backends import CPU, Backend, Runtime, builtin
 from carrel.backends.fallback import Fallback
 from carrel.backends.plan import SEGMENTER_INT8_SHARE
 from carrel.backends.warming import Warming
-from carrel.store.models import Model
+from carrel.models.folders import Model
 
 Array = NDArray[np.float32]
 
@@ -82,10 +82,10 @@ def in_strips(backend: Backend, ink: Array, bytes_per_px: int) -> Array:
         There is no room for the lowest strip.
     """
     height, width = ink.shape
-    rows = _rows_for(memory.room_bytes() // (bytes_per_px * width), height)
+    rows = _rows_for(budget.room_bytes() // (bytes_per_px * width), height)
     highest = min(rows + 2 * HALO_ROWS, height)
     # once for all strips: the network keeps what it has worked in, and works in it again
-    with memory.reserved(highest * width * bytes_per_px, "the page's lines"):
+    with budget.reserved(highest * width * bytes_per_px, "the page's lines"):
         strips = [_strip(backend, ink, top, rows) for top in range(0, height, rows)]
     return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
 
@@ -126,5 +126,5 @@ class Guarded:
         self._backend, self._bytes_per_px, self._name = backend, bytes_per_px, name
 
     def run(self, array: Array) -> Array:
-        with memory.reserved(array.size * self._bytes_per_px, f"a line for {self._name}"):
+        with budget.reserved(array.size * self._bytes_per_px, f"a line for {self._name}"):
             return self._backend.run(array)

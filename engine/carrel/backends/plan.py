@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from carrel import memory
+from carrel import budget
 from carrel.backends import CPU, Runtime
 
 MIB = 2**20
@@ -198,7 +198,7 @@ def _starts_on_cpu(best: Plan, result: Measured | None, asked: Asked, costs: Cos
         return False
     both = best.foreseen_bytes + costs.runtimes.get(str(CPU), costs.runtime)
     slow = result.load_s + result.first_line_s > WORTH_WARMING_S
-    return slow and memory.enough(both) <= best.worker_bytes
+    return slow and budget.enough(both) <= best.worker_bytes
 
 
 def _is_wanted(runtime: Runtime, asked: Asked) -> bool:
@@ -231,7 +231,7 @@ def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) 
         for threads in range(most, 0, -1):
             for whole in (True, False):
                 needed = needed_bytes(runtime, result, asked, costs, threads, whole_page=whole)
-                if memory.enough(needed) <= worker_bytes:
+                if budget.enough(needed) <= worker_bytes:
                     fixed = _fixed_with_page_work(runtime, result, asked, costs)
                     one = _thread_bytes(asked, costs)
                     return Plan(runtime, threads, workers, worker_bytes, needed, fixed, one, whole)
@@ -239,7 +239,7 @@ def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) 
 
 
 def _least(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
-    return memory.enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
+    return budget.enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
 
 
 def loaded_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int) -> int:
@@ -265,7 +265,7 @@ def needed_bytes(
     """The foreseen peak of one worker."""
     if not asked.page_px:
         return loaded_bytes(runtime, result, asked, costs, threads)
-    page = memory.page_bytes(asked.page_px, asked.bytes_per_px)
+    page = budget.page_bytes(asked.page_px, asked.bytes_per_px)
     return (
         loaded_bytes(runtime, result, asked, costs, threads) + page + _page_work(runtime, costs, whole_page=whole_page)
     )

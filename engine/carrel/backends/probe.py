@@ -26,8 +26,8 @@ from carrel.backends.devices import Found, machine
 from carrel.backends.plan import Measured
 from carrel.backends.settings import private_folder
 from carrel.errors import CarrelError
-from carrel.store.models import Model
-from carrel.store.output import write_file
+from carrel.models.folders import Model
+from carrel.output import write_file
 
 Array = NDArray[np.float32]
 Networks = Mapping[str, Backend]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from carrel.errors import OutputError, UsageError
 from carrel.formats import SUFFIXES
-from carrel.store.output import make_folder, write_file
+from carrel.output import make_folder, write_file
 
 STATE_FOLDER = ".carrel"
 

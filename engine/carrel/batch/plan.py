@@ -7,7 +7,7 @@ from pathlib import Path
 
 from carrel.backends.choose import asked_of, choose, has_library
 from carrel.backends.settings import cache_root
-from carrel.engines import network_models
+from carrel.loading import network_models
 from carrel.options import ReadOptions
 
 PAGE_PX = 25_000_000

@@ -22,7 +22,7 @@ ENCRYPT = "encrypt the disk"
 _TRIAL = """
 import json, os, socket, sys
 from pathlib import Path
-from carrel.batch import sandbox
+from carrel.workers import sandbox
 sandbox.forbid_dumps()
 outside = Path(sys.argv[1])
 def tried(action):

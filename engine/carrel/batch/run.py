@@ -17,10 +17,10 @@ from typing import Self
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Counts, Journal, QueuedPage, SeenFile
 from carrel.batch.names import document_folder, page_names
-from carrel.batch.pool import Answer, Launch, Limits, Places, Pool, Task
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, write_heartbeat
 from carrel.errors import OutputError
+from carrel.workers.pool import Answer, Launch, Limits, Places, Pool, Task
 
 TRY_AGAIN_S = 5.0
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

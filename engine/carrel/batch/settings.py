@@ -11,7 +11,7 @@ from typing import Any
 
 from carrel.options import ReadOptions
 
-READ_PAGES = "carrel.batch.reading:open_pages"
+READ_PAGES = "carrel.batch.pages:open_pages"
 
 
 @dataclass(frozen=True, slots=True)

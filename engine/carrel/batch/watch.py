@@ -16,9 +16,9 @@ from typing import Literal
 from carrel.batch.intake import find_files
 from carrel.batch.journal import SeenFile
 from carrel.batch.run import Batch
-from carrel.batch.worker import GoneError, open_unchanged
 from carrel.errors import InputError, OutputError
-from carrel.store.output import make_folder, write_file
+from carrel.output import make_folder, write_file
+from carrel.workers.worker import GoneError, open_unchanged
 
 DOCUMENT_FILE = "document.json"
 

@@ -1,8 +1,8 @@
 """Pages as files: one pure function per format, and readers for what others write.
 
->>> from carrel.formats import SUFFIXES, WRITERS, read
+>>> from carrel.formats import SUFFIXES, WRITERS, read_page
 >>> data = WRITERS["alto"](page)                # doctest: +SKIP
->>> page = read("page-0001.alto.xml")           # doctest: +SKIP
+>>> page = read_page("page-0001.alto.xml")           # doctest: +SKIP
 
 Each format's module is imported when it is first used.
 """
@@ -47,18 +47,18 @@ def _scan_writer(module: str) -> ScanWriter:
 #: name of the format -> writer that needs the page alone
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
-        "text": _writer("text"),
+        "text": _writer("write.text"),
         "json": _writer("json_page"),
-        "alto": _writer("alto"),
-        "page": _writer("page_xml"),
-        "hocr": _writer("hocr"),
-        "tei": _writer("tei"),
-        "csv": _writer("csv_lines"),
+        "alto": _writer("write.alto"),
+        "page": _writer("write.page_xml"),
+        "hocr": _writer("write.hocr"),
+        "tei": _writer("write.tei"),
+        "csv": _writer("write.csv_lines"),
     }
 )
 
 #: name of the format -> writer that needs the scan's bytes too
-SCAN_WRITERS: Mapping[str, ScanWriter] = MappingProxyType({"pdf": _scan_writer("pdf")})
+SCAN_WRITERS: Mapping[str, ScanWriter] = MappingProxyType({"pdf": _scan_writer("pdf.document")})
 
 #: name of the format -> end of the file name
 SUFFIXES: Mapping[str, str] = MappingProxyType(
@@ -75,7 +75,7 @@ SUFFIXES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def read(source: str | Path | bytes) -> Page:
+def read_page(source: str | Path | bytes) -> Page:
     """The first page of a file of a supported format, told by its content.
 
     Parameters
@@ -88,4 +88,4 @@ def read(source: str | Path | bytes) -> Page:
     InputError
         The file is missing, too large, damaged, of another format, or carries a document type definition.
     """
-    return import_module("carrel.formats.readers").read(source)
+    return import_module("carrel.formats.read.any_format").read(source)

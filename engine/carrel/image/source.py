@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel import memory
+from carrel import budget
 from carrel.errors import InputError
 from carrel.image import pdf
 from carrel.image.files import open_regular, refusal, shown
@@ -67,7 +67,7 @@ class PageSize:
 
     @property
     def needed_bytes(self) -> int:
-        return memory.page_bytes(self.pixels, self.bytes_per_px)
+        return budget.page_bytes(self.pixels, self.bytes_per_px)
 
 
 def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator[Scan]:
@@ -155,7 +155,7 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterato
     try:
         for index in range(first, len(document)):
             with _refusing(path, index):
-                admit = partial(memory.require_page, bytes_per_px=pdf.BYTES_PER_PX, what=_page_name(path, index))
+                admit = partial(budget.require_page, bytes_per_px=pdf.BYTES_PER_PX, what=_page_name(path, index))
                 gray, dpi = pdf.render(document, index, max_px, admit)
                 _require_size(path, index, gray.shape[1], gray.shape[0], max_px)
             yield Scan(positive(gray), dpi, Source(path.name, index))
@@ -175,7 +175,7 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Itera
             if index < first:
                 continue
             _require_size(path, index, image.width, image.height, max_px)
-            memory.require_page(image.width * image.height, decoded_bytes_per_px(image), _page_name(path, index))
+            budget.require_page(image.width * image.height, decoded_bytes_per_px(image), _page_name(path, index))
             with _undisturbed():
                 if image.format == "PNG":
                     _verify(path, stream)

@@ -37,10 +37,10 @@ def find_regions(
     """
     page = gray if isinstance(gray, PageInk) else PageInk(gray)
     if heatmaps is not None and min(page.gray.shape) >= SMALLEST_SIDE_PX:
-        from carrel.layout.learned import find_regions_by_maps
+        from carrel.layout.segment_by_network import find_regions_by_maps
 
         return find_regions_by_maps(page, heatmaps)
-    from carrel.layout.classical import find_regions_classically
+    from carrel.layout.segment_classically import find_regions_classically
 
     return find_regions_classically(page)
 

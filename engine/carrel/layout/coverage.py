@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink, Mask, find_ink
 from carrel.layout.page_ink import PageInk
-from carrel.layout.rules import without_long_rules
+from carrel.layout.tables.rulings import without_long_rules
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
 from carrel.page import STAMP_ZONE, Region
 

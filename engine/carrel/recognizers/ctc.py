@@ -16,8 +16,8 @@ from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.errors import ModelError
 from carrel.image.ink import LineInput
+from carrel.models.folders import Model
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
-from carrel.store.models import Model
 
 MAX_WIDTH_PX = 8192
 """A crop that is wider after scaling is no line of writing."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from carrel.backends import Backend
 from carrel.image.ink import to_ink
-from carrel.store.models import Model
+from carrel.models.folders import Model
 
 MAX_WIDTH_PX = 1024
 """Columns that are looked at, after scaling: the writing of a line does not change along it."""

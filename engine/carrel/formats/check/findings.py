@@ -1,0 +1,78 @@
+"""What the checkers have in common: a finding, and the rules for identifiers, points, names and confidences."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from carrel.formats.read.values import probability
+from carrel.formats.xml_tree import Element
+from carrel.page import Points
+
+_XML_NAME = re.compile(r"[^\W\d][\w.\-]*")
+_PATH = re.compile(r"[/\\]")
+
+
+class Finding(NamedTuple):
+    """Where, and what is wrong there."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def point_findings(where: str, points: Points, size: tuple[int, int], at_least: int) -> Iterator[Finding]:
+    """Too few distinct points, or points outside the page: recognizers abort on either."""
+    if len(set(points)) < at_least:
+        yield Finding(where, f"{len(set(points))} distinct points; importers want {at_least}")
+    outside = [point for point in points if not (0 <= point[0] < size[0] and 0 <= point[1] < size[1])]
+    if outside:
+        yield Finding(where, f"point {outside[0][0]},{outside[0][1]} is outside the page of {size[0]} x {size[1]} px")
+
+
+def identifier_findings(elements: list[Element], attribute: str) -> Iterator[Finding]:
+    """Identifiers that occur twice or are no XML names."""
+    counts = Counter(element.attrib[attribute] for element in elements if attribute in element.attrib)
+    for identity, count in counts.items():
+        if count > 1:
+            yield Finding(identity, f"identifier used {count} times")
+        if not _XML_NAME.fullmatch(identity):
+            yield Finding(identity or "(empty)", "identifier is no XML name")
+
+
+def file_name_findings(where: str, name: str | None) -> Iterator[Finding]:
+    """A missing image name, or one with folders: importers match pages to images by the bare name."""
+    if not name or not name.strip():
+        yield Finding(where, "no image file name; importers match pages by it")
+    elif _PATH.search(name):
+        yield Finding(where, f"image file name {name!r} has folders; importers compare the bare name")
+
+
+def confidence_findings(where: str, element: Element, attribute: str) -> Iterator[Finding]:
+    """A confidence that is no number in [0, 1]."""
+    text = element.get(attribute)
+    if text is not None and probability(text) is None:
+        yield Finding(where, f"{attribute} is {text[:40]!r}, not a number within 0 and 1")
+
+
+def page_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[int, int] | None, list[Finding]]:
+    """The size, and what is wrong with it: importers want whole, positive numbers."""
+    if all(text is not None and text.isdecimal() and 0 < int(text) < 10**7 for text in texts):
+        return (int(texts[0] or 0), int(texts[1] or 0)), []
+    return None, [Finding(where, f"page size {texts[0]!r} x {texts[1]!r} is not in whole, positive pixels")]
+
+
+def reference_findings(where: str, references: list[str], known: set[str], what: str) -> Iterator[Finding]:
+    """References to what is not there; schema validators do not follow them."""
+    for reference in references:
+        if reference not in known:
+            yield Finding(where, f"{what} {reference!r} does not exist")
+
+
+def name_of(element: Element, attribute: str) -> str:
+    """How a finding calls an element: by its identifier, else by its kind."""
+    return element.get(attribute) or element.tag

@@ -1,0 +1,185 @@
+"""hOCR, Carrel's and others', as a Page.
+
+Read as HTML: unclosed tags are forgiven, a document type is skipped, nothing it names is loaded. Areas become regions,
+paragraphs where there are no areas; every kind of line (text float, header, caption) counts as a line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from carrel.errors import InputError
+from carrel.formats.provenance import with_settings
+from carrel.formats.read.values import corners, mean, number, page_size, points, probability
+from carrel.formats.xml_tree import MAX_DEPTH, MAX_ELEMENTS
+from carrel.page import Box, Line, Page, Points, Provenance, Region, Source, Word, Writing, WritingKind
+
+_LINES = frozenset({"ocr_line", "ocrx_line", "ocr_textfloat", "ocr_header", "ocr_caption", "ocr_footer"})
+_KINDS = _LINES | {"ocr_page", "ocr_carea", "ocr_par", "ocrx_word"}
+_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+_PROPERTY = re.compile(r'\s*([\w-]+)((?:"(?:\\.|[^"\\])*"|[^;"])*)(?:;|$)')
+_IMAGE = re.compile(r'"((?:\\.|[^"\\])*)"')
+_WRITING: dict[str, WritingKind] = {"printed": "printed", "handwritten": "handwritten"}
+
+
+@dataclass
+class _Node:
+    """One element of an hOCR class, or the root."""
+
+    kind: str
+    properties: dict[str, str] = field(default_factory=dict[str, str])
+    children: list[_Node] = field(default_factory=list["_Node"])
+    text: list[str] = field(default_factory=list[str])
+
+
+class _Tree(HTMLParser):
+    """The elements with an hOCR class, nested as they are; the text of each without that of those inside."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = _Node("")
+        self.meta: dict[str, str] = {}
+        self.open: list[tuple[str, _Node]] = [("", self.root)]
+        self.elements = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements += 1
+        if self.elements > MAX_ELEMENTS or len(self.open) > MAX_DEPTH:
+            raise InputError(f"HTML with more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements")
+        attributes = {key: value or "" for key, value in attrs}
+        if tag == "meta":
+            self.meta[attributes.get("name", "")] = attributes.get("content", "")
+        node = self.open[-1][1]
+        kinds = _KINDS.intersection(attributes.get("class", "").split())
+        if kinds:
+            node = _Node(min(kinds), _properties(attributes.get("title", "")))
+            self.open[-1][1].children.append(node)
+        if tag not in _VOID:
+            self.open.append((tag, node))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in (name for name, _ in self.open[1:]):
+            return
+        while self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1][1].text.append(data)
+
+
+def _properties(title: str) -> dict[str, str]:
+    return {name: value.strip() for name, value in _PROPERTY.findall(title)}
+
+
+def read(data: bytes) -> Page:
+    """The first page of an hOCR document; raises InputError where there is none or numbers are none."""
+    tree = _Tree()
+    tree.feed(data.decode("utf-8", "replace"))
+    tree.close()
+    pages = _all(tree.root, {"ocr_page"})
+    if not pages:
+        raise InputError("HTML without an ocr_page")
+    properties = pages[0].properties
+    box = _box(properties)
+    if box is None:
+        raise InputError("an ocr_page without a bbox")
+    width, height = page_size(box.right, box.bottom)
+    image = _IMAGE.search(properties.get("image", ""))
+    name = re.sub(r"\\(.)", r"\1", image[1]) if image else properties.get("image", "")
+    number_in_scan = int(properties["ppageno"]) if properties.get("ppageno", "").isdecimal() else 0
+    page = Page(width, height, _dpi(properties), _regions(pages[0]), Source(name, number_in_scan), Provenance(""))
+    return with_settings(page, tree.meta.get("ocr-system", ""), tree.meta.get("x-settings", ""))
+
+
+def _all(node: _Node, kinds: set[str] | frozenset[str]) -> list[_Node]:
+    """Nodes of one of ``kinds`` at any depth, in document order, none inside another."""
+    found: list[_Node] = []
+    for child in node.children:
+        found.extend([child] if child.kind in kinds else _all(child, kinds))
+    return found
+
+
+def _dpi(properties: dict[str, str]) -> float | None:
+    first = properties.get("scan_res", "").split()[:1]
+    return number(first[0], "scan_res") or None if first else None
+
+
+def _regions(page: _Node) -> tuple[Region, ...]:
+    areas = _all(page, {"ocr_carea"}) or _all(page, {"ocr_par"})
+    if not areas and _all(page, _LINES):
+        areas = [_Node("ocr_carea", {"bbox": page.properties["bbox"]}, page.children)]
+    return tuple(_region(area) for area in areas)
+
+
+def _region(area: _Node) -> Region:
+    lines = tuple(line for node in _all(area, _LINES) if (line := _line(node)))
+    return Region(area.properties.get("x_kind", "MainZone"), _outline(area.properties), lines)
+
+
+def _box(properties: dict[str, str]) -> Box | None:
+    values = properties.get("bbox", "").split()
+    if not values:
+        return None
+    if len(values) != 4:
+        raise InputError(f"a bbox of {len(values)} numbers")
+    return Box(*(round(number(value, "bbox")) for value in values))
+
+
+def _outline(properties: dict[str, str]) -> Points:
+    if "poly" in properties:
+        return points(properties["poly"], "poly")
+    box = _box(properties)
+    return corners(box) if box else ()
+
+
+def _line(node: _Node) -> Line | None:
+    words = tuple(word for child in _all(node, {"ocrx_word"}) if (word := _word(child)))
+    text = " ".join(word.text for word in words) if words else " ".join("".join(node.text).split())
+    polygon = _outline(node.properties) or tuple(point for word in words for point in corners(word.box))
+    if not polygon:
+        return None
+    kind, _, chance = node.properties.get("x_writing", "").partition(" ")
+    writing = _WRITING.get(kind, "unknown")
+    confidence = probability(node.properties.get("x_conf"))
+    if confidence is None:
+        confidence = mean([word.confidence for word in words])
+    return Line(
+        baseline=_baseline(node.properties, polygon),
+        polygon=polygon,
+        writing=Writing(writing, probability(chance) or 0.0),
+        text=text,
+        confidence=float(bool(text)) if confidence is None else confidence,
+        words=words if len(words) == len(text.split()) else (),
+        recognizer=node.properties.get("x_recognizer", ""),
+        line_type=node.properties.get("x_type", "DefaultLine"),
+    )
+
+
+def _baseline(properties: dict[str, str], polygon: Points) -> Points:
+    """Carrel's own points, else hOCR's slope and offset from the box's lower left corner, else a guess."""
+    if "x_baseline" in properties:
+        return points(properties["x_baseline"], "x_baseline")
+    box = _box(properties) or Box.around(polygon)
+    values = properties.get("baseline", "").split()
+    if len(values) != 2:
+        y = box.top + (box.bottom - box.top) * 3 // 4
+        return (box.left, y), (box.right - 1, y)
+    slope, offset = (number(value, "baseline") for value in values)
+    start = box.bottom + offset
+    return (box.left, round(start)), (box.right - 1, round(start + slope * (box.right - 1 - box.left)))
+
+
+def _word(node: _Node) -> Word | None:
+    text, box = " ".join(_text(node).split()), _box(node.properties)
+    if not text or box is None:
+        return None
+    confidence = probability(node.properties.get("x_conf"))
+    if confidence is None and "x_wconf" in node.properties:
+        confidence = min(max(number(node.properties["x_wconf"].split()[0], "x_wconf") / 100, 0.0), 1.0)
+    return Word(text, box, 1.0 if confidence is None else confidence)
+
+
+def _text(node: _Node) -> str:
+    return "".join(node.text) + "".join(_text(child) for child in node.children)

@@ -1,0 +1,142 @@
+"""ALTO 4.2, valid under 4.4 too, as eScriptorium, kraken, Kitodo and Solr's highlighter import it.
+
+Line type, writing and recognizer of a line are tags, the line type first. Word confidences are WC, those of characters
+CC (0 sure, 9 unsure). What ALTO has no place for is left out: a line's own confidence and its alternatives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+from carrel.formats.provenance import settings_json
+from carrel.formats.write.hyphens import Part, broken_words
+from carrel.formats.write.interchange import interchange
+from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.page import Box, Line, Page, Points, Region, Word
+
+NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
+_SCHEMA = f"{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
+#: what a tag says -> beginning of its ID
+_TAGS = {"region": "BT", "type": "LT", "writing": "WT", "recognizer": "RT"}
+_Tags = dict[tuple[str, str], str]
+
+
+def write(page: Page) -> bytes:
+    """``page`` as ALTO: the same bytes for the same page."""
+    page = interchange(page)
+    root = ET.Element(
+        "alto",
+        {
+            "xmlns": NAMESPACE,
+            "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+            "xsi:schemaLocation": _SCHEMA,
+        },
+    )
+    _add_description(root, page)
+    tags = _add_tags(root, page)
+    _add_layout(root, page, tags)
+    return to_bytes(root)
+
+
+def page_id(page: Page) -> str:
+    """An identifier that differs between pages of a collection."""
+    digest = hashlib.sha256(page.source.file_name.encode()).hexdigest()[:8]
+    return f"p{digest}_{page.source.page_index}"
+
+
+def _add_description(root: Element, page: Page) -> None:
+    description = child(root, "Description")
+    child(description, "MeasurementUnit", "pixel")
+    child(child(description, "sourceImageInformation"), "fileName", page.source.file_name)
+    processing = child(description, "Processing", ID="PR1")
+    child(processing, "processingCategory", "contentGeneration")
+    child(processing, "processingStepDescription", "text recognition")
+    child(processing, "processingStepSettings", settings_json(page))
+    child(child(processing, "processingSoftware"), "softwareName", page.provenance.software)
+
+
+def _add_tags(root: Element, page: Page) -> _Tags:
+    """The tags that the page uses, in order of first use, as (type, label) -> ID."""
+    used: dict[tuple[str, str], None] = dict.fromkeys(
+        tag
+        for region in page.regions
+        for tag in (("region", region.kind), *(tag for line in region.lines for tag in _line_tags(line)))
+    )
+    tags: _Tags = {}
+    element = child(root, "Tags")
+    for kind, label in used:
+        count = sum(known == kind for known, _ in tags) + 1
+        tags[kind, label] = f"{_TAGS[kind]}{count}"
+        child(element, "OtherTag", ID=tags[kind, label], TYPE=kind, LABEL=label)
+    return tags
+
+
+def _line_tags(line: Line) -> Iterator[tuple[str, str]]:
+    yield "type", line.line_type
+    if line.writing.kind != "unknown":
+        yield "writing", line.writing.kind
+    if line.recognizer:
+        yield "recognizer", line.recognizer
+
+
+def _add_layout(root: Element, page: Page, tags: _Tags) -> None:
+    size = {"WIDTH": str(page.width_px), "HEIGHT": str(page.height_px)}
+    number = str(page.source.page_index + 1)
+    page_element = child(child(root, "Layout"), "Page", ID=page_id(page), PHYSICAL_IMG_NR=number, **size)
+    space = child(page_element, "PrintSpace", HPOS="0", VPOS="0", **size)
+    for index, region in enumerate(page.regions):
+        _add_region(space, region, f"r{index}", tags)
+
+
+def _add_region(space: Element, region: Region, identity: str, tags: _Tags) -> None:
+    reference = tags["region", region.kind]
+    block = child(space, "TextBlock", ID=identity, TAGREFS=reference, **_position(Box.around(region.polygon)))
+    _add_shape(block, region.polygon)
+    parts = broken_words(region.lines)
+    for index, line in enumerate(region.lines):
+        line_parts = {word: part for (at, word), part in parts.items() if at == index}
+        _add_line(block, line, f"{identity}l{index}", tags, line_parts)
+
+
+def _add_line(block: Element, line: Line, identity: str, tags: _Tags, parts: dict[int, Part]) -> None:
+    position = _position(Box.around(line.polygon))
+    element = child(
+        block,
+        "TextLine",
+        ID=identity,
+        TAGREFS=" ".join(tags[tag] for tag in _line_tags(line)),
+        BASELINE=joined(line.baseline, " "),
+        **position,
+    )
+    _add_shape(element, line.polygon)
+    if not line.words:  # ALTO wants one
+        child(element, "String", ID=f"{identity}w0", CONTENT="", **position)
+    for index, word in enumerate(line.words):
+        if index:
+            child(element, "SP")
+        _add_word(element, word, f"{identity}w{index}", parts.get(index))
+
+
+def _add_word(line: Element, word: Word, identity: str, part: Part | None) -> None:
+    attributes = {"ID": identity, "CONTENT": word.text, **_position(word.box), "WC": decimal(word.confidence)}
+    if word.characters:
+        digits = (round(9 * (1 - character.confidence)) for character in word.characters for _ in character.text)
+        attributes["CC"] = " ".join(map(str, digits))
+    if part:
+        attributes |= {"SUBS_TYPE": part.kind, "SUBS_CONTENT": part.whole}
+    ET.SubElement(line, "String", attributes)
+
+
+def _add_shape(parent: Element, polygon: Points) -> None:
+    child(child(parent, "Shape"), "Polygon", POINTS=joined(polygon, " "))
+
+
+def _position(box: Box) -> dict[str, str]:
+    return {
+        "HPOS": str(box.left),
+        "VPOS": str(box.top),
+        "WIDTH": str(box.right - box.left),
+        "HEIGHT": str(box.bottom - box.top),
+    }

@@ -1,0 +1,37 @@
+"""CSV: one row per line, UTF-8, commas, as RFC 4180 has it.
+
+The text stands as it was read; a spreadsheet may take one that begins with = for a formula, so import it as text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from carrel.formats.write.interchange import interchange
+from carrel.formats.xml_tree import decimal, joined
+from carrel.page import Box, Line, Page
+
+COLUMNS = (
+    "file", "page", "region", "region_kind", "line", "line_type", "writing", "writing_probability", "recognizer",
+    "confidence", "text", "left", "top", "right", "bottom", "baseline",
+)  # fmt: skip
+
+
+def write(page: Page) -> bytes:
+    """The lines of ``page`` in reading order under a row of column names; page, region and line count from 1."""
+    page = interchange(page)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for region_number, region in enumerate(page.regions, 1):
+        for line_number, line in enumerate(region.lines, 1):
+            place = (page.source.file_name, page.source.page_index + 1, region_number, region.kind, line_number)
+            writer.writerow((*place, *_line_values(line)))
+    return buffer.getvalue().encode()
+
+
+def _line_values(line: Line) -> tuple[str | int, ...]:
+    writing = (line.writing.kind, decimal(line.writing.probability))
+    reading = (line.recognizer, decimal(line.confidence), line.text)
+    return (line.line_type, *writing, *reading, *Box.around(line.polygon), joined(line.baseline, " "))

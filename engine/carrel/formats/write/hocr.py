@@ -1,0 +1,87 @@
+"""hOCR 1.2 as well-formed XHTML: page, areas, lines, words.
+
+Beside the standard's properties, lines carry the whole baseline, the writing and the recognizer as ``x_`` properties,
+areas their kind, so that reading back loses little.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from carrel.formats.languages import document_language
+from carrel.formats.provenance import settings_json
+from carrel.formats.read.placing import is_right_to_left
+from carrel.formats.write.alto import page_id
+from carrel.formats.write.interchange import interchange
+from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.page import Box, Line, Page, Region, Word
+
+_CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"
+
+
+def write(page: Page) -> bytes:
+    """``page`` as hOCR: the same bytes for the same page."""
+    page = interchange(page)
+    language = document_language(page.provenance.languages)
+    root = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": language, "lang": language})
+    _add_head(root, page)
+    element = _add(child(root, "body"), "div", "ocr_page", page_id(page), _page_title(page))
+    for index, region in enumerate(page.regions):
+        _add_region(element, region, f"r{index}")
+    return to_bytes(root, short_empty=False)  # browsers take <span /> for an open tag
+
+
+def _add_head(root: Element, page: Page) -> None:
+    head = child(root, "head")
+    child(head, "title", page.source.file_name)
+    child(head, "meta", charset="utf-8")
+    child(head, "meta", name="ocr-system", content=page.provenance.software or "unknown")
+    child(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
+    child(head, "meta", name="ocr-number-of-pages", content="1")
+    child(head, "meta", name="x-settings", content=settings_json(page))
+
+
+def _page_title(page: Page) -> str:
+    name = page.source.file_name.replace("\\", "\\\\").replace('"', '\\"')
+    title = f'image "{name}"; bbox 0 0 {page.width_px} {page.height_px}; ppageno {page.source.page_index}'
+    return title + (f"; scan_res {page.dpi:g} {page.dpi:g}" if page.dpi else "")
+
+
+def _add_region(page: Element, region: Region, identity: str) -> None:
+    title = f"{_bbox(Box.around(region.polygon))}; poly {joined(region.polygon, ' ')}; x_kind {region.kind}"
+    area = _add(page, "div", "ocr_carea", identity, title)
+    for index, line in enumerate(region.lines):
+        _add_line(area, line, f"{identity}l{index}")
+
+
+def _add_line(area: Element, line: Line, identity: str) -> None:
+    box = Box.around(line.polygon)
+    title = f"{_bbox(box)}; {_slope(line, box)}; poly {joined(line.polygon, ' ')}"
+    title += f"; x_baseline {joined(line.baseline, ' ')}; x_conf {decimal(line.confidence)}; x_type {line.line_type}"
+    title += f"; x_writing {line.writing.kind} {decimal(line.writing.probability)}"
+    title += f"; x_recognizer {line.recognizer}" if line.recognizer else ""
+    element = _add(area, "span", "ocr_line", identity, title)
+    if is_right_to_left(line.text):
+        element.set("dir", "rtl")
+    for index, word in enumerate(line.words):
+        _add_word(element, word, f"{identity}w{index}")
+
+
+def _slope(line: Line, box: Box) -> str:
+    """The baseline's chord as hOCR gives it: slope, and height at the box's lower left corner."""
+    (x0, y0), (x1, y1) = line.baseline[0], line.baseline[-1]
+    slope = (y1 - y0) / (x1 - x0) if x1 != x0 else 0.0
+    return f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.0f}"
+
+
+def _add_word(line: Element, word: Word, identity: str) -> None:
+    title = f"{_bbox(word.box)}; x_wconf {round(word.confidence * 100)}; x_conf {decimal(word.confidence)}"
+    _add(line, "span", "ocrx_word", identity, title).text = word.text
+
+
+def _add(parent: Element, name: str, kind: str, identity: str, title: str) -> Element:
+    return ET.SubElement(parent, name, {"class": kind, "id": identity, "title": title})
+
+
+def _bbox(box: Box) -> str:
+    return f"bbox {box.left} {box.top} {box.right} {box.bottom}"

@@ -1,0 +1,102 @@
+"""PAGE 2019-07-15 as Transkribus, eScriptorium, kraken and OCR-D import it.
+
+``custom`` carries what importers look for there (reading order, structure types) and what PAGE has no place for
+(writing, recognizer). Each line and word has one TextEquiv: importers join them. Alternatives and characters are left
+out.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+from carrel.formats.provenance import settings_json
+from carrel.formats.read.placing import is_right_to_left
+from carrel.formats.read.values import corners
+from carrel.formats.write.interchange import interchange
+from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.page import Line, Page, Points, Region, Word
+
+NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+PRODUCTION = {"printed": "printed", "handwritten": "handwritten-cursive"}
+_NOT_RECORDED = "1970-01-01T00:00:00Z"  # PAGE demands a time
+_TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
+
+
+def write(page: Page) -> bytes:
+    """``page`` as PAGE: the same bytes for the same page."""
+    page = interchange(page)
+    root = ET.Element(
+        "PcGts",
+        {
+            "xmlns": NAMESPACE,
+            "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+            "xsi:schemaLocation": f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd",
+        },
+    )
+    _add_metadata(root, page)
+    element = child(root, "Page", **_page_attributes(page))
+    if page.regions:
+        group = child(child(element, "ReadingOrder"), "OrderedGroup", id="ro")
+        for index in range(len(page.regions)):
+            child(group, "RegionRefIndexed", index=str(index), regionRef=f"r{index}")
+    for index, region in enumerate(page.regions):
+        _add_region(element, region, index)
+    return to_bytes(root)
+
+
+def _add_metadata(root: Element, page: Page) -> None:
+    metadata = child(root, "Metadata")
+    software, created = page.provenance.software, page.provenance.created
+    child(metadata, "Creator", software)
+    time = created if _TIME.fullmatch(created) else _NOT_RECORDED
+    child(metadata, "Created", time)
+    child(metadata, "LastChange", time)
+    child(metadata, "MetadataItem", type="processingStep", name="text recognition", value=settings_json(page))
+
+
+def _page_attributes(page: Page) -> dict[str, str]:
+    size = {"imageWidth": str(page.width_px), "imageHeight": str(page.height_px)}
+    return {"imageFilename": page.source.file_name} | size
+
+
+def _add_region(page: Element, region: Region, index: int) -> None:
+    custom = f"readingOrder {{index:{index};}} structure {{type:{region.kind};}}"
+    element = child(page, "TextRegion", id=f"r{index}", custom=custom)
+    _add_coords(element, region.polygon)
+    for line_index, line in enumerate(region.lines):
+        _add_line(element, line, f"r{index}l{line_index}", line_index)
+
+
+def _add_line(region: Element, line: Line, identity: str, index: int) -> None:
+    attributes = {"id": identity, "custom": _line_custom(line, index)}
+    if line.writing.kind != "unknown":
+        attributes["production"] = PRODUCTION[line.writing.kind]
+    if is_right_to_left(line.text):
+        attributes["readingDirection"] = "right-to-left"
+    element = ET.SubElement(region, "TextLine", attributes)
+    _add_coords(element, line.polygon)
+    child(element, "Baseline", points=joined(line.baseline, ","))
+    for word_index, word in enumerate(line.words):
+        _add_word(element, word, f"{identity}w{word_index}")
+    _add_text(element, line.text, line.confidence)
+
+
+def _line_custom(line: Line, index: int) -> str:
+    custom = f"readingOrder {{index:{index};}} structure {{type:{line.line_type};}}"
+    custom += f" writing {{kind:{line.writing.kind}; probability:{decimal(line.writing.probability)};}}"
+    return custom + (f" recognizer {{name:{line.recognizer};}}" if line.recognizer else "")
+
+
+def _add_word(line: Element, word: Word, identity: str) -> None:
+    element = child(line, "Word", id=identity)
+    _add_coords(element, corners(word.box))
+    _add_text(element, word.text, word.confidence)
+
+
+def _add_text(parent: Element, text: str, confidence: float) -> None:
+    child(child(parent, "TextEquiv", conf=decimal(confidence)), "Unicode", text)
+
+
+def _add_coords(parent: Element, polygon: Points) -> None:
+    child(parent, "Coords", points=joined(polygon, ","))

@@ -1,0 +1,122 @@
+"""The models of a reader: verified, planned for, loaded, and put together for the options given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from carrel import budget
+from carrel.backends.choose import asked_of, choose
+from carrel.backends.networks import is_plain, open_line_network, open_page_network, role_of
+from carrel.backends.plan import Plan
+from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.image.source import largest_page
+from carrel.layout import Heatmaps
+from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
+from carrel.options import ReadOptions
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.late import LateRecognizer
+from carrel.recognizers.printed import TesseractRecognizer
+from carrel.recognizers.routing import Router
+from carrel.recognizers.writing import WritingClassifier
+
+HANDWRITING_MODEL = "handwriting-fast"
+LANGUAGE_MODEL = "language-fr-en"
+WRITING_MODEL = "writing"
+SEGMENTER_MODEL = "segmenter"
+NGRAMS = "ngram"
+
+
+@dataclass(frozen=True)
+class Engines:
+    """What a page is read with. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
+    every model as ``name@sha256[:12]``; ``plan`` says on what, and how much at a time."""
+
+    router: Router
+    heatmaps: Heatmaps | None
+    models: tuple[str, ...]
+    plan: Plan
+
+    def threads_for(self, pixels: int) -> int:
+        """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
+        limit_bytes = budget.limit()
+        if limit_bytes is None:
+            return self.plan.threads
+        if budget.room_bytes() < limit_bytes // 2:
+            budget.trim()
+        spare = limit_bytes * (1 - budget.MARGIN) - self.plan.fixed_bytes - budget.page_bytes(pixels)
+        return max(1, min(self.plan.threads, 1 + int(spare // max(1, self.plan.thread_bytes))))
+
+
+def network_models(options: ReadOptions) -> dict[str, Model]:
+    """The networks that reading needs, by task.
+
+    Raises
+    ------
+    ModelError
+        One is missing or damaged.
+    """
+    handwriting = shipped_model(HANDWRITING_MODEL, "recognition")
+    if options.model is not None:
+        handwriting = open_model(folder_of(options.model), "recognition")
+    models = {"recognition": handwriting, "writing": shipped_model(WRITING_MODEL, "writing")}
+    if has_shipped_model(SEGMENTER_MODEL):
+        models["segmentation"] = shipped_model(SEGMENTER_MODEL, "segmentation")
+    return models
+
+
+def load_engines(options: ReadOptions, files: Sequence[Path] = ()) -> Engines:
+    """Load everything that reading needs, and keep the memory limit from then on.
+
+    The plan is for the pages of ``files`` where they are given: each refusal then names the smallest limit that will do.
+
+    The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
+
+    Raises
+    ------
+    ModelError
+        A model or a language of Tesseract is missing or damaged.
+    UsageError
+        A device that was asked for is not there, or nothing fits into the memory.
+    """
+    models = network_models(options)
+    printed = TesseractRecognizer(options.languages, options.line_timeout_s)
+    asked = asked_of(options, page_px=0)  # whether a page fits is looked at when it comes
+    plan = choose(asked, models, partial(_largest, files, options.max_megapixels))
+    watched = options.memory_bytes is not None
+    budget.set_limit(asked.memory_bytes, plan.fixed_bytes, plan.largest_bytes, watched=watched)
+    language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
+    handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
+    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, plan))
+    if options.writing == "handwritten" or options.model is not None or not is_plain(plan.runtime):
+        ctc.opened()
+    else:  # a damaged model is refused at once, not at the first line
+        handwriting.read_file(role_of(handwriting, plan.runtime.precision))
+        if language is not None:
+            language.read_file(NGRAMS)
+    told_apart = open_line_network(writing, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+    classifier = WritingClassifier(writing, told_apart)
+    used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
+    return Engines(
+        Router(printed, ctc, classifier.probability_printed, options.writing),
+        open_page_network(segmenter, plan.runtime, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
+        tuple(model.identity for model in used),
+        plan,
+    )
+
+
+def _largest(files: Sequence[Path], max_megapixels: float) -> tuple[int, int] | None:
+    found = largest_page(files, max_megapixels) if files else None
+    return (found.pixels, found.bytes_per_px) if found else None
+
+
+def load_ngrams(model: Model) -> NgramModel:
+    """The n-grams of a ``language`` model."""
+    return parse_ngrams(model.read_file(NGRAMS), model.name)
+
+
+def _open_handwriting(handwriting: Model, language: Model | None, plan: Plan) -> CtcRecognizer:
+    network = open_line_network(handwriting, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+    return CtcRecognizer(handwriting, network, load_ngrams(language) if language else None)

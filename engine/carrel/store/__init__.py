@@ -1,1 +1,0 @@
-"""Files that Carrel keeps: model folders and caches."""

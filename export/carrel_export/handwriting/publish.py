@@ -1,0 +1,48 @@
+"""Carrel's own checkpoint -> shipped model folder, with its sources and their licences."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from carrel.decode.ngram import read_ngrams
+from carrel_export.build import Order, publish_source
+from carrel_export.lines import read_packs
+from carrel_export.sources.carrel import mixture, read_carrel
+
+
+def publish(
+    checkpoints: Sequence[Path],
+    packs: Path,
+    target: Path,
+    name: str,
+    sources: Path,
+    language: Path,
+    gate: float = 0.003,
+) -> dict[str, Any]:
+    """Make the model folder ``target`` from a weights file of the training, or a mixture of several; its manifest.
+
+    ``language`` is the n-gram file to search with, ``sources`` the JSON of the licences and citations of ``packs``.
+
+    Raises
+    ------
+    GateError
+        int8 reads worse than fp32 by more than ``gate`` (CER, absolute) on the ``val`` lines.
+    """
+    samples = list(read_packs(packs, ("train", "val")))
+    listed = json.loads(sources.read_text("utf-8"))
+    used = sorted({s.source for s in samples} & set(listed))
+    order = Order(
+        name,
+        [s for s in samples if s.split == "train"],
+        [s for s in samples if s.split == "val"],
+        read_ngrams(language),
+        gate=gate,
+        with_weights=True,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+        facts={"training_sources": {s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used}},
+    )
+    return publish_source(mixture([read_carrel(checkpoint) for checkpoint in checkpoints]), order, target)

@@ -1,0 +1,100 @@
+"""Make a language model of the transcriptions of line packs: ``python -m carrel_export.language.corpus --help``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel_export.language.ngram import assemble, estimate, grams_of, prune, symbols_of, write_arpa
+
+FORMAT_VERSION = 1
+FILE_NAME = "ngram.bin"
+LICENCE = "CC-BY-SA-4.0"
+"""One source is share-alike, the others ask to be named."""
+
+
+def read_texts(packs: Path, split: str) -> dict[str, list[str]]:
+    """Transcriptions of one split, by source; images are not looked at."""
+    texts: dict[str, list[str]] = {}
+    for pack in sorted(packs.glob("*.zip")):
+        with zipfile.ZipFile(pack) as archive:
+            rows = map(json.loads, archive.read("lines.jsonl").decode("utf-8").splitlines())
+            lines = [row["text"] for row in rows if row["split"] == split and row["text"].strip()]
+        if lines:
+            texts[pack.stem] = lines
+    if not texts:
+        raise FileNotFoundError(f"no transcriptions of split {split!r} in the line packs (*.zip) of {packs}")
+    return texts
+
+
+def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
+    """Per character, line ends counted as characters."""
+    score = sum(model.score(text) for text in texts)
+    return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
+
+
+def manifest_of(
+    model: NgramModel, content: bytes, sources: dict[str, dict[str, str]], figures: dict[str, float]
+) -> str:
+    """The model folder's ``manifest.json``."""
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "task": "language",
+        "name": "language-fr-en",
+        "languages": sorted({source["lang"] for source in sources.values()}),
+        "alphabet": model.symbols,
+        "order": model.order,
+        "licence": LICENCE,
+        "files": {"ngram": {"path": FILE_NAME, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}},
+        "training_sources": [
+            {"name": name, "licence": source["lic"], "cite": source["cite"], "url": source["url"]}
+            for name, source in sorted(sources.items())
+        ],
+        "figures": figures,
+    }
+    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Character n-gram model of the train split of line packs.")
+    parser.add_argument("--packs", type=Path, required=True, help="folder with *.zip line packs")
+    parser.add_argument("--sources", type=Path, required=True, help="JSON with licence and citation of each pack")
+    parser.add_argument("--out", type=Path, required=True, help="model folder to write")
+    parser.add_argument("--order", type=int, default=7)
+    parser.add_argument("--prune", type=float, default=0.6, help="log10 loss under which an n-gram is dropped")
+    parser.add_argument("--arpa", type=Path, help="write the same model as ARPA, too")
+    options = parser.parse_args(arguments)
+    train, val = read_texts(options.packs, "train"), read_texts(options.packs, "val")
+    lines = [line for texts in train.values() for line in texts]
+    symbols = symbols_of(lines)
+    grams = grams_of(lines, symbols, options.order)
+    levels = prune(estimate(grams, symbols), grams, options.prune)
+    content = assemble(levels, symbols).to_bytes()
+    model = parse_ngrams(content, FILE_NAME)
+    held_out = [line for texts in val.values() for line in texts]
+    figures = {
+        "ngrams": float(len(model.arcs)),
+        "characters": float(sum(map(len, lines))),
+        "prune": options.prune,
+        "perplexity_val": round(perplexity(model, held_out), 4),
+        **{f"perplexity_val_{name}": round(perplexity(model, texts), 4) for name, texts in val.items()},
+    }
+    described = json.loads(options.sources.read_text("utf-8"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / FILE_NAME).write_bytes(content)
+    manifest = manifest_of(model, content, {name: described[name] for name in train}, figures)
+    (options.out / "manifest.json").write_text(manifest, "utf-8")
+    if options.arpa:
+        with options.arpa.open("w", encoding="utf-8") as target:
+            write_arpa(levels, symbols, target)
+    print(json.dumps({"bytes": len(content), **figures}, indent=1), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Carrel's own checkpoints: a weights file of the training, or a model folder that holds ``weights.safetensors``."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from carrel.image.ink import LineInput
+from carrel_export.handwriting.augment import MARGIN_PX
+from carrel_export.handwriting.network import Crnn, Mixture
+from carrel_export.handwriting.sizes import STRIDE_PX
+from carrel_export.handwriting.training import load_networks
+from carrel_export.sources.source import ExportError, Source
+
+LICENCE = "CC-BY-SA-4.0"
+"""Of the weights: the strictest licence among the training sources."""
+
+
+def read_carrel(path: Path) -> Source:
+    """Read a checkpoint; nothing in it is executed."""
+    try:
+        networks, alphabet, size = load_networks(path)
+    except (KeyError, ValueError, TypeError, RuntimeError, OSError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ExportError([f"{path}: no checkpoint of Carrel ({reason})"]) from error
+    return mixture([_source(network, alphabet, size) for network in networks])
+
+
+def mixture(sources: Sequence[Source]) -> Source:
+    """Several networks as one, which gives the mean of their probabilities; a single one as it is.
+
+    Raises
+    ------
+    ExportError
+        Their alphabets or inputs differ.
+    """
+    first = sources[0]
+    if len(sources) == 1:
+        return first
+    if any((s.alphabet, s.line_input) != (first.alphabet, first.line_input) for s in sources):
+        raise ExportError(["networks with different alphabets or inputs cannot be mixed"])
+    networks = [s.facts["network"] for s in sources]
+    facts = {"networks": networks, "parameters": sum(s.facts["parameters"] for s in sources)}
+    return replace(first, network=Mixture([s.network for s in sources]).eval(), facts=facts)
+
+
+def _source(network: Crnn, alphabet: str, size: str) -> Source:
+    counted = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("shortcut"))
+    facts = {"size": size, "network": asdict(network.config), "parameters": counted}
+    line_input = LineInput(network.config.height_px, MARGIN_PX)
+    return Source(network, alphabet, line_input, STRIDE_PX, LICENCE, "carrel", facts)

@@ -1,0 +1,84 @@
+"""A trained line recognizer as the export takes it, whatever it was trained with; one module a framework reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from carrel.errors import CarrelError
+from carrel.image.ink import LineInput
+
+PROBE_WIDTH_PX = 512
+
+
+class ExportError(CarrelError):
+    """A model that cannot be published; ``problems`` are all that were found."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network and what is needed to read with it.
+
+    ``network`` takes lines as ``line_input`` makes them, float32 ``(n, 1, height_px, width)``, and gives logits
+    ``(n, t, classes)``; class 0 is the blank, class ``i`` is written ``alphabet[i - 1]``. ``facts`` are further entries
+    of the manifest.
+    """
+
+    network: nn.Module
+    alphabet: str | list[str]
+    line_input: LineInput
+    stride_px: int
+    licence: str
+    origin: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_source(path: Path) -> Source:
+    """Read a checkpoint: Carrel's (``.pt``, or a model folder with weights), kraken's, PyLaia's.
+
+    Raises
+    ------
+    ExportError
+        Of no known framework, or what it holds cannot be expressed as a Carrel model.
+    """
+    if path.suffix in (".safetensors", ".mlmodel"):
+        from carrel_export.sources.kraken import read_kraken
+
+        return read_kraken(path)
+    if path.suffix == ".ckpt":
+        from carrel_export.sources.pylaia import read_pylaia
+
+        return read_pylaia(path)
+    if path.suffix == ".pt" or (path / "manifest.json").is_file():
+        from carrel_export.sources.carrel import read_carrel
+
+        return read_carrel(path)
+    raise ExportError(
+        [f"{path}: neither a checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel) or PyLaia (.ckpt)"]
+    )
+
+
+def compact(symbols: Sequence[str]) -> str | list[str]:
+    """An alphabet as text where every class is one character, as a list where not."""
+    return "".join(symbols) if all(len(s) == 1 for s in symbols) else list(symbols)
+
+
+def stride_of(network: nn.Module, height_px: int) -> int:
+    """Columns of the input that one frame of the logits covers."""
+    with torch.inference_mode():
+        frames = network(torch.zeros(1, 1, height_px, PROBE_WIDTH_PX)).shape[1]
+    return round(PROBE_WIDTH_PX / frames)
+
+
+def parameters_of(network: nn.Module) -> int:
+    """Number of weights."""
+    return sum(p.numel() for p in network.parameters())
