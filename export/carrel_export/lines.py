@@ -27,7 +27,7 @@ MIN_PX_PER_CHARACTER = 4.0
 
 KEEP = (
     " !\"#$%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz"
-    "£§°½«»€ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŒÆàâäçèéêëîïôöùûüÿœæ"
+    "@£§°½«»€ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŒÆßàâãäçèéêëìîïòôöùûüÿœæ"
 )
 """Characters every alphabet holds, whether or not the training text shows them."""
 

@@ -18,7 +18,15 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
 from carrel_export.handwriting.network import Crnn  # noqa: E402
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
-from carrel_export.handwriting.training import Trainer, TrainingOptions, augmented, ctc_loss, divergence, grown  # noqa: E402
+from carrel_export.handwriting.training import (  # noqa: E402
+    Trainer,
+    TrainingOptions,
+    augmented,
+    ctc_loss,
+    divergence,
+    grown,
+    with_alphabet,
+)
 from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
@@ -105,6 +113,29 @@ def test_batch_is_padded_with_paper_to_whole_steps() -> None:
 
 def test_characters_outside_the_alphabet_lose_their_accent_or_are_left_out() -> None:
     assert encode("aḿ€", "am") == [1, 2]
+
+
+def test_wider_alphabet_keeps_what_is_known() -> None:
+    torch.manual_seed(1)
+    narrow = Crnn(CrnnConfig(classes=4, **SIZES["fast"])).eval()
+    wide = with_alphabet(narrow, "ace", "abcde").eval()
+    ink = torch.rand(1, 1, 48, 64)
+    with torch.inference_mode():
+        known, all_classes = narrow(ink), wide(ink)
+    assert torch.allclose(known, all_classes[..., [0, 1, 3, 5]], atol=1e-6)
+    assert bool((wide.head.bias.detach()[[2, 4]] <= narrow.head.bias.detach().min()).all())
+
+
+def test_some_views_have_margins_and_some_are_cut() -> None:
+    gray = np.full((64, 400), 230, np.uint8)
+    gray[:, 40:360:8] = 25  # strokes from edge to edge
+    rng = np.random.default_rng(5)
+    heights = []
+    for _ in range(200):
+        rows = np.flatnonzero(augment(gray, 48, rng, share=0.0).max(axis=1) > 0.5)
+        heights.append(len(rows) / 48)
+    assert min(heights) < 0.7, "with a third of paper above and below a line stands small"
+    assert np.mean(np.array(heights) > 0.9) > 0.4, "half of the views should fill the height"
 
 
 def test_input_is_that_of_the_run_time() -> None:

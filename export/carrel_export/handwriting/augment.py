@@ -15,8 +15,12 @@ from carrel.image.ink import gray_levels, ink_of, to_ink
 MARGIN_PX = 8
 BITONAL_SHARE = 0.1
 """Of the views that are distorted in full, those of a bitonal scan."""
-LOOSE_SHARE = 0.25
-"""Of the views that are distorted in full, those of a line that was cut too high."""
+LOOSE_SHARE = 0.5
+"""Of the views, those of a line cropped with a margin of paper, or with its outermost rows cut off."""
+MAX_MARGIN = 0.35
+"""Most paper above, and below, such a line, as a share of its height."""
+MAX_CUT = 0.08
+"""Most that is cut off above, and below, such a line, as a share of its height."""
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
@@ -28,19 +32,16 @@ def to_input(gray: Gray, height_px: int) -> Ink:
 
 
 def _warp(gray: Gray, height_px: int, rng: np.random.Generator, strength: float) -> Gray:
-    """Scale to ``height_px`` with random shear, stretch, vertical place and a gently waving baseline, in one remap.
-
-    Some lines at full ``strength`` are cut too high: small, with paper above and below in any share.
-    """
+    """Scale to ``height_px`` with random margins, shear, stretch, place and a gently waving baseline, in one remap."""
     h, w = gray.shape
-    loose = strength == 1.0 and rng.random() < LOOSE_SHARE
-    base = height_px / h * (rng.uniform(0.6, 0.9) if loose else 1.0)
+    above, below = _margins(rng) if rng.random() < LOOSE_SHARE else (0.0, 0.0)
+    base = height_px / (h * (1 + above + below))
     scale_y = base * (1 + strength * rng.uniform(-0.22, 0.12))
     scale_x = base * float(np.exp(strength * rng.normal(0.0, 0.13)))
     shear = strength * rng.normal(0.0, 0.18)
     out_w = max(8, round(w * scale_x + abs(shear) * height_px))
-    share_above = rng.uniform(0.2, 0.8) if loose else 0.5
-    shift_y = (height_px - h * scale_y) * share_above + strength * rng.normal(0.0, 0.04) * height_px
+    spare = height_px - h * (1 + above + below) * scale_y
+    shift_y = spare / 2 + above * h * scale_y + strength * rng.normal(0.0, 0.04) * height_px
     x, y = np.meshgrid(np.arange(out_w, dtype=np.float32), np.arange(height_px, dtype=np.float32))
     knots = max(2, out_w // 48 + 2)
     wave = cv2.resize(rng.normal(0.0, 1.0, (1, knots)).astype(np.float32), (out_w, 1), interpolation=cv2.INTER_CUBIC)
@@ -62,6 +63,15 @@ def _warp(gray: Gray, height_px: int, rng: np.random.Generator, strength: float)
         borderValue=(paper,),
     )
     return warped.astype(np.uint8)
+
+
+def _margins(rng: np.random.Generator) -> tuple[float, float]:
+    """Paper above and below a line as shares of its height; negative where rows of the line are cut off."""
+    if rng.random() < 0.25:
+        above, below = rng.uniform(-MAX_CUT, 0.0, 2)
+    else:
+        above, below = rng.uniform(0.0, MAX_MARGIN, 2)
+    return float(above), float(below)
 
 
 def _stroke(ink: Ink, rng: np.random.Generator) -> Ink:

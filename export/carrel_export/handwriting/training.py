@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from carrel_export.handwriting.augment import augment, to_input
@@ -197,8 +197,9 @@ class Trainer:
         self.carried: list[str] = state["carried"] if state else []
         """Parameters that came from ``start``."""
         if options.start and not state:
-            started, self.alphabet, _ = load_network(Path(options.start))
-            self.network = grown(started, options.size)
+            started, known, _ = load_network(Path(options.start))
+            self.alphabet = "".join(sorted(set(known) | set(alphabet_of([s.text for s in self.train]))))
+            self.network = grown(with_alphabet(started, known, self.alphabet), options.size)
             self.carried = [name for name, _ in started.named_parameters()]
         else:
             self.alphabet = state["alphabet"] if state else alphabet_of([s.text for s in self.train])
@@ -373,6 +374,25 @@ def grown(network: Crnn, size: str) -> Crnn:
     if unknown or not residual:
         raise ValueError(f"a network of size {size!r} cannot begin from these weights: {[*missing, *unknown]}")
     return larger.train()
+
+
+@torch.no_grad()
+def with_alphabet(network: Crnn, known: str, alphabet: str) -> Crnn:
+    """The network with classes for ``alphabet``, which holds all of ``known``: new ones begin as unlikely as the rarest."""
+    config = replace(network.config, classes=len(alphabet) + 1)
+    if alphabet == known:
+        return network
+    wider = Crnn(config)
+    places = [0, *(alphabet.index(c) + 1 for c in known)]
+    state = network.state_dict()
+    for head in ("head", "shortcut"):
+        weight, bias = state.pop(f"{head}.weight"), state.pop(f"{head}.bias")
+        layer: nn.Linear | nn.Conv1d = getattr(wider, head)
+        layer.weight.mul_(0.1)
+        layer.bias.fill_(float(bias.min()))
+        layer.weight[places], layer.bias[places] = weight, bias
+    wider.load_state_dict(state, strict=False)
+    return wider
 
 
 def load_network(file: Path) -> tuple[Crnn, str, str]:

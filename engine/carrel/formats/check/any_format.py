@@ -28,7 +28,7 @@ def check(data: bytes) -> list[Finding]:
     kind = kind_of(data)
     if kind == "json":
         return list(page_findings(json_page.parse(data)))
-    return list(import_module(f"carrel.formats.check_{kind}").findings(data))
+    return list(import_module(f"carrel.formats.check.{kind}").findings(data))
 
 
 def page_findings(page: Page) -> Iterator[Finding]:
