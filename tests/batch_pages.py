@@ -12,19 +12,19 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.batch.settings import Settings
 from carrel.errors import ModelError
 from carrel.image.source import Scan
-from carrel.workers.pool import Places
-from carrel.workers.worker import PageResults, work
+from carrel.workers.launch import Places
+from carrel.workers.messages import PageRead, Work
+from carrel.workers.worker import work
 
 HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW = range(7)
 ENTRY = "batch_pages:measure_pages"
@@ -70,9 +70,9 @@ class Forked:
         os.kill(self.pid, signal.SIGKILL)
 
 
-def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, Connection]:
+def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, socket.socket]:
     """A `Launch` of workers that keeps nothing open but its end of the pipe."""
-    ours, theirs = Pipe()
+    ours, theirs = socket.socketpair()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -93,24 +93,24 @@ def fork_worker(places: Places, show_stderr: bool) -> tuple[Forked, Connection]:
 class Measure:
     identity = "measure"
 
-    def __init__(self, settings: Settings, *, acts: bool = True) -> None:
-        self._formats, self._acts = settings.formats, acts
+    def __init__(self, *, acts: bool = True) -> None:
+        self._acts = acts
 
-    def __call__(self, scan: Scan, /) -> PageResults:
+    def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
         if self._acts:
             _act(int(scan.gray[0, 0]) // 10)
         height_px, width_px = scan.gray.shape
         text = f"{width_px} x {height_px} {hashlib.sha256(scan.gray.tobytes()).hexdigest()}\n".encode()
-        return PageResults(dict.fromkeys(self._formats, text), 3, 1, 2)
+        return PageRead(dict.fromkeys(formats, text), 3, 1, 2)
 
 
-def measure_pages(settings: Settings) -> Measure:
-    return Measure(settings)
+def measure_pages(work: Work) -> Measure:
+    return Measure()
 
 
-def measure_any_pages(settings: Settings) -> Measure:
+def measure_any_pages(work: Work) -> Measure:
     """For pages whose corner means nothing."""
-    return Measure(settings, acts=False)
+    return Measure(acts=False)
 
 
 def _act(what: int) -> None:
@@ -151,26 +151,26 @@ def _pry() -> None:
     raise AssertionError("workers can write outside their spool")
 
 
-def without_model(settings: Settings) -> Measure:
-    raise ModelError(f"{settings.options.model}: no model there")
+def without_model(work: Work) -> Measure:
+    raise ModelError(f"{work.options.model}: no model there")
 
 
 class Infer(Measure):
     """Also runs the handwriting model that ships, so that onnxruntime is at work."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self) -> None:
         from carrel.backends.ort import OrtBackend
         from carrel.models.folders import shipped_model
 
-        super().__init__(settings)
+        super().__init__()
         model = shipped_model("handwriting-fast", "recognition")
         self._network = OrtBackend(model.read_file("onnx-int8"), model.name)
         self._height_px = int(model.manifest["input"]["height_px"])
 
-    def __call__(self, scan: Scan, /) -> PageResults:
+    def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
         self._network.run(np.zeros((1, 1, self._height_px, 64), np.float32))
-        return super().__call__(scan)
+        return super().__call__(scan, formats, contents)
 
 
-def infer_pages(settings: Settings) -> Infer:
-    return Infer(settings)
+def infer_pages(work: Work) -> Infer:
+    return Infer()

@@ -17,12 +17,13 @@ from carrel.backends.choose import parse_memory
 from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers
 from carrel.batch.run import Batch
-from carrel.batch.settings import READ_PAGES, Settings
+from carrel.batch.settings import Settings
 from carrel.errors import OutputError, UsageError
 from carrel.formats import WRITERS
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.workers import sandbox
+from carrel.workers.messages import READ_PAGES
 from carrel.workers.pool import Limits
 
 Command = Callable[..., Any]

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.batch.intake import find_files, natural
-from carrel.batch.journal import MOST_LOST_RUNS, Journal, PageKey, SeenFile, name_key
+from carrel.batch.journal import MOST_LOST_RUNS, Journal, PageKey, name_key
 from carrel.batch.names import LONGEST_BYTES, document_folder, page_names
-from carrel.batch.settings import Settings, from_json
+from carrel.batch.settings import Settings
 from carrel.errors import OutputError
 from carrel.options import ReadOptions
+from carrel.workers.files import SeenFile
+from carrel.workers.messages import Begin, decode_to_worker, encode
 
 A, B = (digit * 64 for digit in "ab")
 FILE = SeenFile(Path("/in/one.tif"), 10, 20)
@@ -186,7 +188,8 @@ def test_names_that_a_disk_may_take_for_one() -> None:
 
 def test_settings_travel_and_what_changes_results_changes_the_key() -> None:
     settings = Settings(ReadOptions(("deu",), model=Path("/m")), ("text", "alto"))
-    assert from_json(settings.to_json()) == settings
+    begin = Begin(settings.work, 7, (Path(os.fsdecode(b"/m\xff")),), ())
+    assert decode_to_worker(encode(begin)) == begin
     key = settings.key("model@1")
     assert key == Settings(ReadOptions(("deu",), threads=7), ("alto", "text")).key("model@1")
     assert key != settings.key("model@2")

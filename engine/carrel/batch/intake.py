@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from carrel.batch.journal import SeenFile
 from carrel.image.files import SCAN_SUFFIXES
+from carrel.workers.files import SeenFile, seen
 
 
 @dataclass(slots=True)
@@ -72,11 +72,6 @@ def _sort_in(entry: os.DirEntry[str], found: Found, *, every: bool) -> None:
         found.files.append(seen(Path(entry), status))
     else:
         found.others += 1
-
-
-def seen(path: Path, status: os.stat_result) -> SeenFile:
-    """The file as it is now."""
-    return SeenFile(path, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
 
 
 def _visible(entry: os.DirEntry[str]) -> bool:

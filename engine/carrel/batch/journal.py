@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.errors import OutputError
+from carrel.workers.files import SeenFile
 
 FORMAT_VERSION = 1
 MOST_ATTEMPTS = 2
@@ -45,15 +46,6 @@ CREATE TABLE IF NOT EXISTS pages(
 CREATE INDEX IF NOT EXISTS pages_by_state ON pages(settings, state, lost_runs, attempts);
 CREATE TABLE IF NOT EXISTS names(name_key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, page_index INTEGER NOT NULL);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFile:
-    """A file as it lay in the input folder; ``changed_ns`` is the later of its two times of change."""
-
-    path: Path
-    size_bytes: int
-    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)

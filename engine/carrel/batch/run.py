@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Self
 
 from carrel.batch.folders import Folders
-from carrel.batch.journal import Counts, Journal, QueuedPage, SeenFile
+from carrel.batch.journal import Counts, Journal, QueuedPage
 from carrel.batch.names import document_folder, page_names
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, write_heartbeat
 from carrel.errors import OutputError
-from carrel.workers.pool import Answer, Launch, Limits, Places, Pool, Task
+from carrel.workers.files import SeenFile
+from carrel.workers.launch import Launch, Places
+from carrel.workers.messages import Failed, Gone, Opened, OpenFile, PageRead, ReadPage, Refused
+from carrel.workers.pool import Answer, Limits, LocalPool
 
 TRY_AGAIN_S = 5.0
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Log = Callable[[str], None]
 
@@ -81,9 +83,9 @@ class Batch:
         self._key: str | None = None
         self._beat = 0.0
         model = settings.options.model
-        readable = (root, *([model.resolve()] if model else []))
-        places = Places(readable, folders.spool, cache)
-        self.pool = Pool(workers, settings, places, limits or Limits(), show_stderr=show_stderr, launch=launch)
+        places = Places(folders.spool, cache, (model.resolve(),) if model else ())
+        self.pool = LocalPool(workers, settings.work, places, limits, show_stderr=show_stderr, launch=launch)
+        self._at_work: dict[str, SeenFile | QueuedPage] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -146,14 +148,21 @@ class Batch:
             self.log(f"settings or models have changed: {again[0]:,} pages are read again")
 
     def _hand_out(self) -> None:
-        while self._key is not None and self.pool.idle():
+        while self._key is not None and self.pool.idle:
             task = self._next_task(self._key)
             if task is None:
                 return
-            if not self.pool.give(task):
-                self._release(task)
+            self._submit(task)
 
-    def _next_task(self, key: str) -> Task | None:
+    def _submit(self, task: SeenFile | QueuedPage) -> None:
+        name = f"{time.monotonic_ns()}-{len(self._at_work)}"
+        self._at_work[name] = task
+        if isinstance(task, QueuedPage):
+            self.pool.submit(ReadPage(name, task.file, task.key.page_index, self.settings.formats))
+        else:
+            self.pool.submit(OpenFile(name, task))
+
+    def _next_task(self, key: str) -> SeenFile | QueuedPage | None:
         """A page, or a file to open where few pages wait: so files are opened no earlier than needed, and workers
         never wait for one."""
         if self.journal.queued_pages(key) < 2 * self._workers:
@@ -161,7 +170,7 @@ class Batch:
         return self.journal.take_page(key)
 
     def _settle(self, answer: Answer) -> None:
-        task = answer.task
+        task = self._at_work.pop(answer.task.id)
         if isinstance(task, QueuedPage):
             self._settle_page(task, answer)
         else:
@@ -169,38 +178,37 @@ class Batch:
 
     def _settle_page(self, page: QueuedPage, answer: Answer) -> None:
         key = page.key
-        if answer.kind == "read" and set(answer.files) == set(self.settings.formats):
-            if not self.patiently(lambda: self.folders.write_results(page.name, dict(answer.files))):
-                return
-            lines, unread, review = (answer.number(n) for n in ("lines", "unread", "review"))
-            self.patiently(lambda: self.journal.page_done(key, lines, unread, review))
-            self.pace.page()
-        elif answer.kind == "refused":
-            self.patiently(lambda: self.journal.page_refused(key, answer.reason))
-            self.log(f"{_shown(page)}: refused: {answer.reason}")
-        elif answer.kind == "gone":
-            self.patiently(lambda: self.journal.forget(page.file))
-            self.log(f"{_shown(page)}: the file went away or changed while it waited")
-        else:
-            reason = answer.reason or "sent an unreadable answer"
-            self.patiently(lambda: self.journal.page_failed(key, reason))
-            self.log(f"{_shown(page)}: failed: {reason}")
+        match answer.outcome:
+            case PageRead(files, lines, unread, review):
+                if self.patiently(lambda: self.folders.write_results(page.name, files)):
+                    self.patiently(lambda: self.journal.page_done(key, lines, unread, review))
+                    self.pace.page()
+            case Refused(reason):
+                self.patiently(lambda: self.journal.page_refused(key, reason))
+                self.log(f"{_shown(page)}: refused: {reason}")
+            case Gone():
+                self.patiently(lambda: self.journal.forget(page.file))
+                self.log(f"{_shown(page)}: the file went away or changed while it waited")
+            case Failed(reason):
+                self.patiently(lambda: self.journal.page_failed(key, reason))
+                self.log(f"{_shown(page)}: failed: {reason}")
+            case Opened():
+                raise AssertionError("the pool matches answers to tasks")
 
     def _settle_file(self, file: SeenFile, answer: Answer) -> None:
-        sha256, pages = str(answer.message.get("sha256")), answer.number("pages")
-        known = _SHA256.fullmatch(sha256) is not None
-        if answer.kind == "opened" and known and 0 < pages <= self.settings.most_pages and self._key:
-            names, key = page_names(file.path, self.document(file.path), sha256, pages), self._key
-            self.patiently(lambda: self.journal.opened(file, sha256, key, names))
-        elif answer.kind == "refused":
-            self.patiently(lambda: self.journal.file_refused(file, answer.reason, sha256 if known else None))
-            self.log(f"a file was refused: {answer.reason}")
-        elif answer.kind == "gone":
-            self.patiently(lambda: self.journal.forget(file))
-        else:
-            reason = answer.reason or "sent an unreadable answer"
-            self.patiently(lambda: self.journal.file_failed(file, reason))
-            self.log(f"a file could not be opened: {reason}")
+        match answer.outcome:
+            case Opened(sha256, pages) if self._key is not None and pages <= self.settings.most_pages:
+                names, key = page_names(file.path, self.document(file.path), sha256, pages), self._key
+                self.patiently(lambda: self.journal.opened(file, sha256, key, names))
+            case Refused(reason, sha256):
+                self.patiently(lambda: self.journal.file_refused(file, reason, sha256))
+                self.log(f"a file was refused: {reason}")
+            case Gone():
+                self.patiently(lambda: self.journal.forget(file))
+            case outcome:
+                reason = outcome.reason if isinstance(outcome, Failed) else "sent an unreadable answer"
+                self.patiently(lambda: self.journal.file_failed(file, reason))
+                self.log(f"a file could not be opened: {reason}")
 
     def patiently(self, write: Callable[[], None]) -> bool:
         """Write, waiting for space on a full disk; False where the batch was stopped meanwhile.
@@ -232,7 +240,7 @@ class Batch:
             self.heartbeat()
             time.sleep(0.1)
 
-    def _release(self, task: Task) -> None:
+    def _release(self, task: SeenFile | QueuedPage) -> None:
         if isinstance(task, QueuedPage):
             self.journal.release_page(task.key)
         else:
@@ -241,9 +249,9 @@ class Batch:
     def _end(self) -> None:
         """Kill the workers; what they had not finished is queued again."""
         self.doing = "stopped"
-        tasks = self.pool.close()
+        self.pool.close()
         try:
-            for task in tasks:
+            for task in self._at_work.values():
                 self._release(task)
             self.heartbeat(now=True)
             self.folders.empty_spool()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from carrel.options import ReadOptions
-
-READ_PAGES = "carrel.batch.pages:open_pages"
+from carrel.workers.messages import READ_PAGES, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,10 @@ class Settings:
         matters = [self.entry, identity, options, sorted(self.formats), self.review_below]
         return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:16]
 
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "options": _options(self.options)}
+    @property
+    def work(self) -> Work:
+        """What workers are told."""
+        return Work(self.options, self.review_below, self.most_pages, self.most_bytes, self.entry)
 
 
 _WITHOUT_EFFECT = ("threads", "max_megapixels", "memory_bytes", "backend", "device", "precision", "model")
@@ -57,12 +57,3 @@ _WITHOUT_EFFECT = ("threads", "max_megapixels", "memory_bytes", "backend", "devi
 def _options(options: ReadOptions) -> dict[str, Any]:
     values = asdict(options)
     return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
-
-
-def from_json(values: Mapping[str, Any]) -> Settings:
-    """The inverse of `Settings.to_json`."""
-    options: dict[str, Any] = dict(values["options"])
-    options["languages"] = tuple(options["languages"])
-    options["model"] = Path(options["model"]) if options["model"] else None
-    arguments: dict[str, Any] = {**values, "options": ReadOptions(**options), "formats": tuple(values["formats"])}
-    return Settings(**arguments)

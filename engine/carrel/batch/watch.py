@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from carrel.batch.intake import find_files
-from carrel.batch.journal import SeenFile
 from carrel.batch.run import Batch
 from carrel.errors import InputError, OutputError
 from carrel.output import make_folder, write_file
-from carrel.workers.worker import GoneError, open_unchanged
+from carrel.workers.files import GoneError, SeenFile, open_unchanged
 
 DOCUMENT_FILE = "document.json"
 

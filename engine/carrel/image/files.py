@@ -29,14 +29,18 @@ def refusal(path: Path, page_index: int | None, what: str, remedy: str) -> Input
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular, non-empty file for reading; never blocks on a FIFO, never touches a device.
 
+    A path in ``/proc/self/fd`` is the file that is open there, even where this process may open no file by its name.
+
     Raises
     ------
     InputError
         Nothing there, a folder, a FIFO, socket or device, a loop of symbolic links, no permission, or no bytes.
     """
     try:
-        _require_regular(path, path.stat().st_mode)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _handed_over(path)
+        if descriptor is None:
+            _require_regular(path, path.stat().st_mode)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise _missing(path, error) from error
     stream = os.fdopen(descriptor, "rb")
@@ -49,6 +53,15 @@ def open_regular(path: Path) -> BinaryIO:
         stream.close()
         raise
     return stream
+
+
+def _handed_over(path: Path) -> int | None:
+    """A descriptor, at its start, of a file that is open in this process; None for other paths."""
+    if path.parent != Path("/proc/self/fd") or not path.name.isdecimal():
+        return None
+    descriptor = os.dup(int(path.name))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _require_regular(path: Path, mode: int) -> None:

@@ -1,41 +1,205 @@
-"""Messages between the batch and its workers: JSON and bytes, never pickles.
+"""What a pool and its workers say to each other: typed, bounded structs, never pickles.
 
-A worker decodes strangers' files; what it says is data, so that a worker that was taken over cannot take over the batch.
+A worker decodes strangers' files; what it says is data, so that a worker that was taken over cannot take over its parent:
+every number has a range, every text and list a length, and nothing nests deeper than the types do.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from multiprocessing.connection import Connection
-from typing import Any
+import os
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
-MOST_HEADER_BYTES = 2**20
-MOST_RESULT_BYTES = 2**29
+import msgspec
+from msgspec import Meta, Struct
 
-Message = dict[str, Any]
+from carrel.options import ReadOptions
+from carrel.workers.files import SeenFile
+
+READ_PAGES = "carrel.workers.pages:open_pages"
+MOST_PAGES = 1_000_000
+MOST_FORMATS = 16
+SHOWN_CHARACTERS = 500
+
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Reason = Annotated[str, Meta(max_length=10_000)]
+FormatName = Annotated[str, Meta(max_length=32)]
 
 
-def send(connection: Connection, message: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
-    """Send a message; ``files`` are bytes by name that follow it."""
-    files = files or {}
-    connection.send_bytes(json.dumps({**message, "files": list(files)}).encode())
-    for contents in files.values():
-        connection.send_bytes(contents)
+class Work(Struct, frozen=True):
+    """What all tasks of a pool have in common.
+
+    Parameters
+    ----------
+    options
+        How pages are read.
+    review_below
+        Lines read with less confidence than this are counted as to be reviewed.
+    most_pages, most_bytes
+        Files above these are refused.
+    entry
+        ``module:function`` that workers call with the work for a `carrel.workers.worker.PageFunction`.
+    """
+
+    options: ReadOptions = ReadOptions()
+    review_below: float = 0.8
+    most_pages: int = 5000
+    most_bytes: int = 2 * 2**30
+    entry: str = READ_PAGES
 
 
-def receive(connection: Connection) -> tuple[Message, dict[str, bytes]]:
-    """The next message and the files that came with it.
+class OpenFile(Struct, frozen=True, tag="open"):
+    """The task to count a file's pages and compute its digest; ``id`` is the caller's own and means nothing here."""
+
+    id: str
+    file: SeenFile
+
+
+class ReadPage(Struct, frozen=True, tag="read"):
+    """The task to read one page (from 0) and write it out in ``formats``, as named in `carrel.formats`.
+
+    ``options`` are those of the pool's work where they are None; others cost the worker a new start of its models.
+    """
+
+    id: str
+    file: SeenFile
+    page_index: int
+    formats: tuple[str, ...]
+    options: ReadOptions | None = None
+
+
+Task = OpenFile | ReadPage
+
+
+class Begin(Struct, frozen=True, tag="begin"):
+    """The first message to a worker; the pool's tasks follow, each with the open file's descriptor."""
+
+    work: Work
+    memory_bytes: int | None
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
+
+
+class Ready(Struct, frozen=True, tag="ready", forbid_unknown_fields=True):
+    """A worker has loaded its models, named by content, and says how it is confined."""
+
+    identity: Annotated[str, Meta(max_length=10_000)]
+    sockets_refused: bool
+    landlock: Annotated[int, Meta(ge=0, le=1000)]
+
+
+class Fatal(Struct, frozen=True, tag="fatal", forbid_unknown_fields=True):
+    """No worker can work: a model is missing. ``error`` is the name of a class in `carrel.errors`."""
+
+    error: Annotated[str, Meta(max_length=100)]
+    message: Reason
+
+
+class Began(Struct, frozen=True, tag="began", forbid_unknown_fields=True):
+    """A worker has a task at hand: from now on its death is held against the page."""
+
+
+class Decoded(Struct, frozen=True, tag="decoded", forbid_unknown_fields=True):
+    """What a stranger's bytes can draw out is over; the time for reading starts."""
+
+
+class Opened(Struct, frozen=True, tag="opened", forbid_unknown_fields=True):
+    """A file's digest and number of pages."""
+
+    sha256: Digest
+    pages: Annotated[int, Meta(ge=1, le=MOST_PAGES)]
+
+
+class PageRead(Struct, frozen=True, tag="page", forbid_unknown_fields=True):
+    """A page's results: contents by format, and how many lines were found, not read, or are to be reviewed."""
+
+    files: Annotated[dict[FormatName, bytes], Meta(max_length=MOST_FORMATS)]
+    lines: Count
+    unread: Count
+    review: Count
+
+
+class Refused(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
+    """The file or page is at fault, for good; ``sha256`` where the file could be read at all."""
+
+    reason: Reason
+    sha256: Digest | None = None
+
+
+class Failed(Struct, frozen=True, tag="failed", forbid_unknown_fields=True):
+    """A defect, a lack of memory, or the worker's death: once more may help. ``ends``: the worker ends by itself."""
+
+    reason: Reason
+    ends: bool = False
+
+
+class Gone(Struct, frozen=True, tag="gone"):
+    """The file is not there any more, or is not what it was when it was seen."""
+
+
+Outcome = Opened | PageRead | Refused | Failed | Gone
+FromWorker = Ready | Fatal | Began | Decoded | Opened | PageRead | Refused | Failed
+ToWorker = Begin | OpenFile | ReadPage
+
+_Message = TypeVar("_Message")
+
+
+class MessageError(Exception):
+    """What came is no message, or holds more than a message may."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return os.fsencode(value)  # names of files may be no Unicode
+    raise NotImplementedError
+
+
+def _rich(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, bytes):
+        return Path(os.fsdecode(value))
+    raise NotImplementedError
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_FROM_WORKER = msgspec.msgpack.Decoder(FromWorker)
+_TO_WORKER = msgspec.msgpack.Decoder(ToWorker, dec_hook=_rich)
+
+
+def encode(message: Struct) -> bytes:
+    """Return a message as bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode_from_worker(body: bytes | bytearray | memoryview) -> FromWorker:
+    """Return what a worker said.
 
     Raises
     ------
-    EOFError, OSError
-        The other side is gone, or sent more than is allowed.
-    ValueError
-        It sent no message.
+    MessageError
+        It is none of its messages, or out of bounds.
     """
-    message = json.loads(connection.recv_bytes(MOST_HEADER_BYTES))
-    if not isinstance(message, dict) or not isinstance(message.get("files"), list):
-        raise ValueError("no message")
-    names = [str(name) for name in message.pop("files")]
-    return message, {name: connection.recv_bytes(MOST_RESULT_BYTES) for name in names}
+    return _decoded(_FROM_WORKER, body)
+
+
+def decode_to_worker(body: bytes) -> ToWorker:
+    """Return what a pool said.
+
+    Raises
+    ------
+    MessageError
+        It is none of its messages.
+    """
+    return _decoded(_TO_WORKER, body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[_Message], body: bytes | bytearray | memoryview) -> _Message:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MessageError(str(error)) from error
+
+
+def shown_text(text: str) -> str:
+    """Return a worker's text as one line that is safe on a terminal: control characters and marks become ``?``."""
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN_CHARACTERS])

@@ -2,27 +2,99 @@
 
 from __future__ import annotations
 
-import os
+import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
+
+import msgspec
 
 import carrel.errors
-from carrel.batch.journal import QueuedPage, SeenFile
-from carrel.batch.settings import Settings
-from carrel.errors import CarrelError
-from carrel.workers import messages
+from carrel.errors import CarrelError, InputError
+from carrel.formats import SCAN_WRITERS
+from carrel.workers.channel import Channel
+from carrel.workers.files import GoneError, open_unchanged
+from carrel.workers.launch import Launch, Places, Process, launch_worker
+from carrel.workers.messages import (
+    Began,
+    Begin,
+    Decoded,
+    Failed,
+    Fatal,
+    FromWorker,
+    Gone,
+    MessageError,
+    Opened,
+    Outcome,
+    PageRead,
+    ReadPage,
+    Ready,
+    Refused,
+    Task,
+    Work,
+    decode_from_worker,
+    shown_text,
+)
 
-Task = SeenFile | QueuedPage
 START_TIMEOUT_S = 300.0
 MOST_FAILED_STARTS = 3
+MOST_WORDS_BYTES = 2**16
+"""Of an answer without results."""
+MOST_TEXT_BYTES = 2**26
+MOST_SCAN_BYTES = 2**29
+"""Of a page's results together, without and with a format that holds the scan."""
+_END_S = 0.5  # a process that has closed its socket is given this long to end by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a task; ``seconds`` since a worker got it, 0 where none did."""
+
+    task: Task
+    outcome: Outcome
+    seconds: float = 0.0
+
+
+class Pool(Protocol):
+    """Tasks in, answers out. Not thread-safe: one thread submits and waits."""
+
+    @property
+    def identity(self) -> str | None:
+        """The models in use, named by content; None until the first worker has loaded them."""
+        ...
+
+    @property
+    def idle(self) -> int:
+        """How many more tasks would be taken up at once."""
+        ...
+
+    @property
+    def busy(self) -> Sequence[Task]:
+        """Tasks that have no answer yet."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Queue a task; its answer comes from `wait`."""
+        ...
+
+    def wait(self, timeout_s: float) -> list[Answer]:
+        """Return what has been answered, waiting at most ``timeout_s`` for the first; it may be nothing.
+
+        Raises
+        ------
+        CarrelError
+            No task can ever be answered: a model is missing or damaged, or workers die before they have done anything.
+        """
+        ...
+
+    def close(self) -> list[Task]:
+        """Stop at once; returns the tasks that have no answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,93 +108,75 @@ class Limits:
     first_page_s: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """``readable`` folders hold the input and the models; ``spool`` is private and emptied; ``cache`` is kept."""
-
-    readable: tuple[Path, ...]
-    spool: Path
-    cache: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a worker said about a task, or ``failed`` for one that died over it; ``seconds`` since it got the task."""
-
-    task: Task
-    kind: str
-    message: Mapping[str, object] = field(default_factory=dict[str, object])
-    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    seconds: float = 0.0
-
-    @property
-    def reason(self) -> str:
-        return str(self.message.get("reason", ""))
-
-    def number(self, name: str) -> int:
-        value = self.message.get(name, 0)
-        return value if isinstance(value, int) else 0
-
-
-class Process(Protocol):
-    """What a pool needs of a worker's process; ``subprocess.Popen`` is one."""
-
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def kill(self) -> None: ...
-
-
-Launch = Callable[[Places, bool], tuple[Process, Connection]]
-"""Starts a process that runs `carrel.workers.worker`; the flag lets its stderr through."""
-
-
 @dataclass(eq=False, slots=True)
 class _Worker:
     process: Process
-    connection: Connection
-    since: float
+    channel: Channel
+    limit_s: float
+    since: float = field(default_factory=time.monotonic)
     ready: bool = False
     warm: bool = False
+    began: bool = False
     decoded: bool = False
     task: Task | None = None
 
-    def limit_s(self, limits: Limits) -> float:
-        """What the worker has at hand may take this long."""
-        if not self.ready:
-            return START_TIMEOUT_S
-        if not self.decoded:
-            return limits.decode_timeout_s
-        return limits.page_timeout_s if self.warm else limits.page_timeout_s + limits.first_page_s
+    @property
+    def overdue(self) -> bool:
+        at_work = not self.ready or self.task is not None
+        return at_work and time.monotonic() - self.since > self.limit_s
 
 
-class Pool:
-    """Up to ``count`` workers.
+class LocalPool:
+    """Up to ``count`` confined processes on this machine; a `Pool`, and a context manager that closes it.
 
-    Raises
-    ------
-    CarrelError
-        From `wait`: a model is missing or damaged, or workers die before they have done anything.
+    Parameters
+    ----------
+    count
+        How many work at the same time.
+    work
+        What all tasks have in common.
+    places
+        Folders that the workers use.
+    show_stderr
+        Let through what libraries write, which may quote pages.
+    launch
+        Starts a worker; by default a new Python.
     """
 
     def __init__(
         self,
         count: int,
-        settings: Settings,
+        work: Work,
         places: Places,
-        limits: Limits,
+        limits: Limits | None = None,
         *,
         show_stderr: bool = False,
         launch: Launch | None = None,
     ) -> None:
         self.identity: str | None = None
-        self.confinement: Mapping[str, object] = {}
-        self._count, self._settings, self._places, self._limits = count, settings, places, limits
+        self.confinement: Ready | None = None
+        self._count, self._work, self._places, self._limits = count, work, places, limits or Limits()
         self._show_stderr, self._launch = show_stderr, launch or launch_worker
         self._workers: list[_Worker] = []
+        self._queue: deque[Task] = deque()
+        self._answers: list[Answer] = []
+        self._error: CarrelError | None = None
         self._failed_starts = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
     def start(self) -> None:
-        """Start the workers that are missing; they get ready in the background."""
+        """Start the workers that are missing; they get ready in the background. `wait` does so too where tasks wait.
+
+        Raises
+        ------
+        CarrelError
+            Not one can be started.
+        """
         try:
             while len(self._workers) < self._count:
                 self._workers.append(self._start_one())
@@ -133,163 +187,191 @@ class Pool:
                 ) from error
 
     @property
-    def busy(self) -> list[Task]:
-        return [w.task for w in self._workers if w.task is not None]
+    def busy(self) -> Sequence[Task]:
+        """Tasks that have no answer yet."""
+        return [*(w.task for w in self._workers if w.task is not None), *self._queue]
 
+    @property
     def idle(self) -> int:
-        """How many workers wait for a task."""
-        return sum(w.ready and w.task is None for w in self._workers)
+        """How many more tasks would be taken up at once."""
+        return max(0, sum(w.ready and w.task is None for w in self._workers) - len(self._queue))
 
-    def give(self, task: Task) -> bool:
-        """Hand a task to an idle worker; False where there is none, or it died in the meantime."""
-        worker = next((w for w in self._workers if w.ready and w.task is None), None)
-        if worker is None:
-            return False
-        file = task.file if isinstance(task, QueuedPage) else task
-        page_index = task.key.page_index if isinstance(task, QueuedPage) else None
-        message = {"path": str(file.path), "size_bytes": file.size_bytes, "changed_ns": file.changed_ns}
-        try:
-            messages.send(worker.connection, {**message, "page_index": page_index})
-        except OSError:
-            self._remove(worker)
-            return False
-        worker.task, worker.since, worker.decoded = task, time.monotonic(), False
-        return True
+    def submit(self, task: Task) -> None:
+        """Queue a task, or hand it to an idle worker."""
+        self._queue.append(task)
+        self._give()
 
-    def wait(self, timeout_s: float) -> Iterator[Answer]:
-        """What workers have answered, waiting for the first at most ``timeout_s``; overdue ones are killed."""
-        by_connection = {w.connection: w for w in self._workers}
-        for connection in wait(list(by_connection), timeout_s):
-            answer = self._hear(by_connection[connection])  # type: ignore[index]
-            if answer is not None:
-                yield answer
-        now = time.monotonic()
-        for worker in list(self._workers):
-            limit_s = worker.limit_s(self._limits)
-            if (worker.task or not worker.ready) and now - worker.since > limit_s:
-                answer = self._lose(worker, f"took longer than {limit_s:g} s")
-                if answer is not None:
-                    yield answer
+    def wait(self, timeout_s: float) -> list[Answer]:
+        """Return what has been answered, waiting at most ``timeout_s`` for the first; see `Pool.wait`."""
+        if self._queue:
+            self.start()
+        self._give()
+        if not self._answers and self._error is None:
+            for worker in self._heard(timeout_s):
+                self._hear(worker)
+            for worker in [w for w in self._workers if w.overdue]:
+                self._lose(worker, f"took longer than {worker.limit_s:g} s")
+            self._give()
+        if not self._answers and self._error is not None:
+            raise self._error
+        answers, self._answers = self._answers, []
+        return answers
 
     def close(self) -> list[Task]:
         """Kill all workers; returns the tasks that they had not finished."""
-        tasks = self.busy
+        tasks = [*self.busy, *(answer.task for answer in self._answers)]
         for worker in list(self._workers):
             self._remove(worker)
+        self._queue.clear()
+        self._answers.clear()
         return tasks
 
     def _start_one(self) -> _Worker:
+        process, end = self._launch(self._places, self._show_stderr)
+        worker = _Worker(process, Channel(end), START_TIMEOUT_S)
+        worker.channel.most_bytes = MOST_WORDS_BYTES
         places = self._places
-        process, connection = self._launch(places, self._show_stderr)
-        order = {
-            "settings": self._settings.to_json(),
-            "memory_bytes": self._limits.memory_bytes,
-            "readable": [str(p) for p in places.readable],
-            "writable": [str(places.spool), str(places.cache)],
-        }
+        begin = Begin(self._work, self._limits.memory_bytes, places.readable, (places.spool, places.cache))
         with suppress(OSError):  # it has died already: the next wait finds out
-            messages.send(connection, order)
-        return _Worker(process, connection, time.monotonic())
+            worker.channel.send(begin)
+        return worker
 
-    def _hear(self, worker: _Worker) -> Answer | None:
+    def _give(self) -> None:
+        """Hand queued tasks to idle workers."""
+        while self._queue:
+            worker = next((w for w in self._workers if w.ready and w.task is None), None)
+            if worker is None:
+                return
+            task = self._queue.popleft()
+            try:
+                with open_unchanged(task.file) as descriptor:
+                    worker.task, worker.since, worker.began, worker.decoded = task, time.monotonic(), False, False
+                    worker.limit_s = self._limits.decode_timeout_s
+                    worker.channel.most_bytes = _most_bytes(task)
+                    worker.channel.send(task, descriptor)
+            except GoneError:
+                self._answers.append(Answer(task, Gone()))
+            except InputError as error:
+                self._answers.append(Answer(task, Refused(str(error))))
+            except OSError:
+                self._lose(worker, "took no task")
+
+    def _heard(self, timeout_s: float) -> list[_Worker]:
+        """Workers that have said something, or have ended."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self._workers:
+                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.channel.pending else 0)
+                selector.register(worker.channel, events, worker)
+            ready = selector.select(timeout_s)
+        for key, events in ready:
+            if events & selectors.EVENT_WRITE:
+                with suppress(OSError):  # it is gone, which reading tells
+                    key.data.channel.flush()
+        return [key.data for key, events in ready if events & selectors.EVENT_READ]
+
+    def _hear(self, worker: _Worker) -> None:
         try:
-            message, files = messages.receive(worker.connection)
-        except (EOFError, OSError, ValueError):
-            return self._lose(worker, _how_it_ended(worker.process))
-        kind = str(message.get("kind"))
-        if kind == "fatal":
-            raise _error(message)
-        if kind == "ready":
-            self._greet(worker, message)
-            return None
-        if kind == "decoded":
-            worker.since, worker.decoded = time.monotonic(), True
-            return None
-        task, worker.task = worker.task, None
-        worker.warm |= kind == "read"
-        if task is None:
-            return None
+            for body in worker.channel.frames():
+                self._understand(worker, decode_from_worker(body))
+                if worker not in self._workers:
+                    return
+        except MessageError:
+            self._lose(worker, "sent an unreadable answer")
+        except (EOFError, OSError):
+            self._lose(worker, _how_it_ended(worker.process))
+
+    def _understand(self, worker: _Worker, message: FromWorker) -> None:
+        """Do what a message means, if it is one that may come now.
+
+        Raises
+        ------
+        MessageError
+            It may not.
+        """
+        task = worker.task
+        match message:
+            case Fatal() if not worker.ready:
+                self._error = self._error or _error(message)
+                self._remove(worker)
+            case Ready() if not worker.ready:
+                self._greet(worker, message)
+            case Began() if task is not None and not worker.began:
+                worker.began = True
+            case Decoded() if isinstance(task, ReadPage) and worker.began and not worker.decoded:
+                extra = 0.0 if worker.warm else self._limits.first_page_s
+                worker.decoded, worker.limit_s = True, self._limits.page_timeout_s + extra
+                worker.since = time.monotonic()
+            case Opened() | PageRead() | Refused() | Failed() if task is not None and worker.began:
+                self._settle(worker, task, message)
+            case _:
+                raise MessageError("a message that may not come now")
+
+    def _greet(self, worker: _Worker, message: Ready) -> None:
+        if self.identity not in (None, message.identity):
+            self._error = CarrelError("the models were changed while the batch was running; start it again")
+            return
+        self.identity, self.confinement, worker.ready = message.identity, message, True
+
+    def _settle(self, worker: _Worker, task: Task, outcome: Outcome) -> None:
+        fits = isinstance(outcome, (Refused, Failed, PageRead if worker.decoded else Opened))
+        if not fits or (isinstance(outcome, PageRead) and not _complete(task, outcome)):
+            raise MessageError("an answer to another task")
+        if isinstance(outcome, (Refused, Failed)):
+            outcome = msgspec.structs.replace(outcome, reason=shown_text(outcome.reason))
         self._failed_starts = 0
-        seconds = time.monotonic() - worker.since
-        if message.get("ends"):
+        worker.task, worker.channel.most_bytes = None, MOST_WORDS_BYTES
+        worker.warm |= isinstance(outcome, PageRead)
+        self._answers.append(Answer(task, outcome, time.monotonic() - worker.since))
+        if isinstance(outcome, Failed) and outcome.ends:
             self._remove(worker)
-        return Answer(task, kind, message, files, seconds)
 
-    def _greet(self, worker: _Worker, message: messages.Message) -> None:
-        identity = str(message.get("identity"))
-        if self.identity not in (None, identity):
-            raise CarrelError("the models were changed while the batch was running; start it again")
-        self.identity, worker.ready = identity, True
-        self.confinement = {k: message.get(k) for k in ("sockets_refused", "landlock")}
-
-    def _lose(self, worker: _Worker, reason: str) -> Answer | None:
-        started, task = worker.ready, worker.task
+    def _lose(self, worker: _Worker, reason: str) -> None:
+        """Remove a worker; its task failed if it had begun, else it is another worker's turn."""
+        task = worker.task
         self._remove(worker)
-        if not started:
+        if task is not None and worker.began:
+            self._answers.append(Answer(task, Failed(reason), time.monotonic() - worker.since))
+            return
+        if task is not None:
+            self._queue.appendleft(task)
+        if task is not None or not worker.ready:
             self._failed_starts += 1
-            if self._failed_starts >= MOST_FAILED_STARTS:
-                raise CarrelError(
-                    f"workers end before they can read anything ({reason}); give them more memory with --memory,"
-                    " or see why with --log-text"
-                )
-        return Answer(task, "failed", {"reason": reason}, {}, time.monotonic() - worker.since) if task else None
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            self._error = CarrelError(
+                f"workers end before they can read anything ({reason}); give them more memory with --memory,"
+                " or see why with --log-text"
+            )
 
     def _remove(self, worker: _Worker) -> None:
         if worker.process.poll() is None:
             worker.process.kill()
         worker.process.wait()
-        worker.connection.close()
+        worker.channel.close()
         self._workers.remove(worker)
 
 
-def launch_worker(places: Places, show_stderr: bool) -> tuple[Process, Connection]:
-    """Start a worker in a session of its own, so that Ctrl-C does not reach it."""
-    ours, theirs = Pipe()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "carrel.workers.worker", str(theirs.fileno()), str(os.getpid())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=None if show_stderr else subprocess.DEVNULL,
-            env=worker_environment(places),
-            cwd=places.spool,
-            start_new_session=True,
-        )
-    return process, ours
+def _most_bytes(task: Task) -> int:
+    if not isinstance(task, ReadPage):
+        return MOST_WORDS_BYTES
+    return MOST_SCAN_BYTES if set(task.formats) & set(SCAN_WRITERS) else MOST_TEXT_BYTES
 
 
-def worker_environment(places: Places) -> dict[str, str]:
-    """Temporary files go to the spool, nothing goes home, nothing is reported, one thread a worker."""
-    spool = str(places.spool)
-    return {
-        "CARREL_BACKEND": "onnxruntime",  # where nobody has decided: workers probe nothing
-        **os.environ,
-        "HOME": spool,
-        "TMPDIR": spool,
-        "XDG_CACHE_HOME": str(places.cache),
-        "XDG_CONFIG_HOME": spool,
-        "XDG_DATA_HOME": spool,
-        "ORT_DISABLE_TELEMETRY": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_THREAD_LIMIT": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }
+def _complete(task: Task, outcome: PageRead) -> bool:
+    return isinstance(task, ReadPage) and set(outcome.files) == set(task.formats)
 
 
 def _how_it_ended(process: Process) -> str:
     try:
-        code = process.wait(5)
+        code = process.wait(_END_S)
     except subprocess.TimeoutExpired:
-        return "sent an unreadable answer"
+        return "the worker hung up"
     if code >= 0:
         return f"the worker ended with code {code}"
     return f"the worker was ended by {signal.Signals(-code).name}"
 
 
-def _error(message: messages.Message) -> CarrelError:
-    kind = getattr(carrel.errors, str(message.get("error")), CarrelError)
+def _error(message: Fatal) -> CarrelError:
+    kind = getattr(carrel.errors, message.error, CarrelError)
     if not (isinstance(kind, type) and issubclass(kind, CarrelError)):
         kind = CarrelError
-    return kind(str(message.get("message")))
+    return kind(shown_text(message.message))

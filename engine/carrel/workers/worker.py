@@ -1,82 +1,105 @@
-"""A worker process: opens files and reads pages, one at a time, until its batch ends.
+"""A worker process: opens files and reads pages, one at a time, until its parent ends.
 
-``python -P -m carrel.workers.worker DESCRIPTOR PARENT`` is started by `carrel.workers.pool`; the descriptor is one end of a
-pair of sockets. Before any file is opened the process gives up the internet, other files than its input, and core dumps.
+``python -P -m carrel.workers.worker DESCRIPTOR PARENT`` is started by `carrel.workers.launch`; the descriptor is one end of
+a pair of sockets. Before any file is opened the process gives up the internet, files, and core dumps. Files come as open
+descriptors: it may open none itself.
 """
 
 from __future__ import annotations
 
-import errno
 import gc
 import hashlib
 import os
 import signal
-import stat
+import socket
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import import_module
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from carrel.batch.journal import SeenFile
-from carrel.batch.settings import Settings, from_json
+import msgspec
+
 from carrel.budget import OutOfMemoryLimitError
 from carrel.errors import CarrelError, InputError
-from carrel.workers import messages, sandbox
+from carrel.options import ReadOptions
+from carrel.workers import sandbox
+from carrel.workers.channel import receive, send
+from carrel.workers.messages import (
+    Began,
+    Begin,
+    Decoded,
+    Failed,
+    Fatal,
+    Opened,
+    OpenFile,
+    Outcome,
+    PageRead,
+    ReadPage,
+    Ready,
+    Refused,
+    Work,
+    decode_to_worker,
+)
 
 if TYPE_CHECKING:
     from carrel.image.source import Scan
 
 
-@dataclass(frozen=True, slots=True)
-class PageResults:
-    """What came of a page: contents by format, and how many lines were found, not read, or are to be reviewed."""
-
-    files: Mapping[str, bytes]
-    lines: int
-    unread: int
-    review: int
-
-
 class PageFunction(Protocol):
-    """Reads one page; ``identity`` names the models it uses by content."""
+    """Reads one page and writes it in the formats; ``identity`` names the models it uses by content.
+
+    ``contents`` gives the bytes of the file that the scan is from, for formats that hold the scan.
+    """
 
     @property
     def identity(self) -> str: ...
 
-    def __call__(self, scan: Scan, /) -> PageResults: ...
+    def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead: ...
 
 
-class GoneError(Exception):
-    """The file is not there any more, or is not what it was."""
+class _Desk:
+    """What stays open between tasks: the page function, for the options it was made with."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._options = work.options
+        self._read: PageFunction | None = None
+        self._read = self.page_function(None)
+
+    def page_function(self, options: ReadOptions | None) -> PageFunction:
+        options = options or self.work.options
+        if self._read is None or options != self._options:
+            self._read = None  # two sets of models do not fit
+            gc.collect()
+            self._read, self._options = _entry(msgspec.structs.replace(self.work, options=options)), options
+        return self._read
 
 
-def work(connection: Connection, parent: int) -> None:
-    """Serve the batch at the other end of ``connection``, which runs in process ``parent``, until it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the batch, which decides
+def work(end: socket.socket, parent: int) -> None:
+    """Serve the pool at the other end of the socket, which runs in process ``parent``, until it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
     sandbox.die_with_parent(parent)
-    order, _ = messages.receive(connection)
-    held = _confine(order)
-    settings = from_json(order["settings"])
-    try:
-        read_page = _entry(settings)
-        messages.send(connection, {"kind": "ready", "identity": read_page.identity, **held})
-    except CarrelError as error:
-        messages.send(connection, {"kind": "fatal", "error": type(error).__name__, "message": str(error)})
+    begin = decode_to_worker(receive(end)[0])
+    if not isinstance(begin, Begin):
         return
-    _serve(connection, settings, read_page)
+    sockets, landlock = _confine(begin)
+    try:
+        desk = _Desk(begin.work)
+        send(end, Ready(desk.page_function(None).identity, sockets, landlock))
+    except CarrelError as error:
+        send(end, Fatal(type(error).__name__, str(error)))
+        return
+    _serve(end, desk)
 
 
-def _confine(order: Mapping[str, Any]) -> dict[str, Any]:
+def _confine(begin: Begin) -> tuple[bool, int]:
+    """Give up what is not needed; returns whether sockets are refused, and the version of Landlock."""
     sandbox.forbid_dumps()
-    sandbox.limit_resources(order["memory_bytes"])
+    sandbox.limit_resources(begin.memory_bytes)
     sockets = sandbox.forbid_internet()
-    writable = [Path(p) for p in order["writable"]]
-    readable = [Path(p) for p in order["readable"]] + _own_folders()
-    return {"sockets_refused": sockets, "landlock": sandbox.confine_files(readable, writable)}
+    return sockets, sandbox.confine_files([*begin.readable, *_own_folders()], begin.writable)
 
 
 def _own_folders() -> list[Path]:
@@ -99,94 +122,55 @@ _SYSTEM_FOLDERS = (
 )
 
 
-def _entry(settings: Settings) -> PageFunction:
-    module, _, function = settings.entry.partition(":")
-    make: Callable[[Settings], PageFunction] = getattr(import_module(module), function)
-    return make(settings)
+def _entry(work: Work) -> PageFunction:
+    module, _, function = work.entry.partition(":")
+    make: Callable[[Work], PageFunction] = getattr(import_module(module), function)
+    return make(work)
 
 
-def _serve(connection: Connection, settings: Settings, read_page: PageFunction) -> None:
+def _serve(end: socket.socket, desk: _Desk) -> None:
     while True:
         try:
-            task, _ = messages.receive(connection)
+            body, descriptor = receive(end)
         except EOFError:
             return
-        file = SeenFile(Path(task["path"]), task["size_bytes"], task["changed_ns"])
-        try:
-            answer, results = _work(file, task["page_index"], settings, _announced(read_page, connection))
-        except MemoryError:  # what is left of the heap is worth little: a new process takes over
-            messages.send(connection, {"kind": "failed", "reason": "did not fit into memory", "ends": True})
+        task = decode_to_worker(body)
+        if isinstance(task, Begin) or descriptor is None:
             return
-        messages.send(connection, answer, results)
+        send(end, Began())
+        try:
+            outcome = _outcome(task, descriptor, desk, lambda: send(end, Decoded()))
+        except MemoryError:  # what is left of the heap is worth little: a new process takes over
+            send(end, Failed("did not fit into memory", ends=True))
+            return
+        finally:
+            os.close(descriptor)
+        send(end, outcome)
+        del outcome
         gc.collect()
 
 
-def _announced(read_page: PageFunction, connection: Connection) -> Callable[[Scan], PageResults]:
-    """Tell the batch that a page is decoded: what a stranger's bytes can draw out is over, and a new clock starts."""
-
-    def read(scan: Scan) -> PageResults:
-        messages.send(connection, {"kind": "decoded"})
-        return read_page(scan)
-
-    return read
-
-
-def _work(
-    file: SeenFile, page_index: int | None, settings: Settings, read_page: Callable[[Scan], PageResults]
-) -> tuple[messages.Message, Mapping[str, bytes]]:
+def _outcome(task: OpenFile | ReadPage, descriptor: int, desk: _Desk, decoded: Callable[[], None]) -> Outcome:
     """The answer to one task; only running out of memory gets out of here."""
     sha256 = None
     try:
-        with open_unchanged(file) as descriptor:
-            if page_index is not None:
-                results = read_page(_scan(file, descriptor, page_index, settings))
-                counts = {"lines": results.lines, "unread": results.unread, "review": results.review}
-                return {"kind": "read", **counts}, results.files
-            sha256 = _digest(descriptor, settings.most_bytes)
-            return {"kind": "opened", "sha256": sha256, "pages": _pages(descriptor, settings.most_pages)}, {}
-    except GoneError:
-        return {"kind": "gone"}, {}
+        if isinstance(task, ReadPage):
+            read_page = desk.page_function(task.options)
+            scan = _scan(task, descriptor, desk.work)
+            decoded()
+            return read_page(scan, task.formats, lambda: _contents(descriptor))
+        sha256 = _digest(descriptor, desk.work.most_bytes)
+        return Opened(sha256, _pages(descriptor, desk.work.most_pages))
     except InputError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
-        return {"kind": "refused", "reason": _reason(error), "sha256": sha256}, {}
+        return Refused(_reason(error), sha256)
     except CarrelError as error:
-        return {"kind": "failed", "reason": str(error)}, {}
+        return Failed(str(error))
     except MemoryError:
         raise
     except Exception as error:  # a defect, or a library's: the page is tried once more, then put aside
-        return {"kind": "failed", "reason": f"{type(error).__name__} in {_place(error)}"}, {}
-
-
-@contextmanager
-def open_unchanged(file: SeenFile) -> Generator[int]:
-    """A descriptor of the file, if it is still the regular file that was seen; never follows a link, never blocks.
-
-    Raises
-    ------
-    GoneError
-        It is not.
-    InputError
-        It may not be read, or is empty.
-    """
-    try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise InputError("may not be read; change its permissions") from error
-        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ESTALE):
-            raise GoneError from error
-        raise InputError(f"cannot be opened ({str(error.strerror).lower()}); copy it again") from error
-    try:
-        status = os.fstat(descriptor)
-        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-        if not stat.S_ISREG(status.st_mode) or (status.st_size, changed_ns) != (file.size_bytes, file.changed_ns):
-            raise GoneError
-        if status.st_size == 0:
-            raise InputError("the file is empty; scan or copy it again")
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        return Failed(f"{type(error).__name__} in {_place(error)}")
 
 
 def _digest(descriptor: int, most_bytes: int) -> str:
@@ -196,26 +180,33 @@ def _digest(descriptor: int, most_bytes: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _contents(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
 def _pages(descriptor: int, most_pages: int) -> int:
     from carrel.image.source import count_pages
 
     pages = count_pages(_path(descriptor))
     if pages > most_pages:
         raise InputError(f"holds {pages:,} pages, the limit is {most_pages:,}; raise the limit or split the file")
+    if pages < 1:
+        raise InputError("holds no page; scan it again")
     return pages
 
 
-def _scan(file: SeenFile, descriptor: int, page_index: int, settings: Settings) -> Scan:
+def _scan(task: ReadPage, descriptor: int, work: Work) -> Scan:
     from carrel.image.source import open_scans
 
-    scans: Iterable[Scan] = open_scans(_path(descriptor), settings.options.max_megapixels, first=page_index)
+    options = task.options or work.options
+    scans: Iterable[Scan] = open_scans(_path(descriptor), options.max_megapixels, first=task.page_index)
     for scan in scans:
-        return replace(scan, source=replace(scan.source, file_name=file.path.name))
+        return replace(scan, source=replace(scan.source, file_name=task.file.path.name))
     raise InputError("the page is not in the file; scan it again")
 
 
 def _path(descriptor: int) -> Path:
-    """The file that was opened and checked, whatever stands at its path by now."""
+    """The file that came with the task, as `carrel.image.files.open_regular` takes one that is open already."""
     return Path(f"/proc/self/fd/{descriptor}")
 
 
@@ -244,4 +235,4 @@ def _place(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    work(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    work(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

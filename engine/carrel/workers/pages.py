@@ -1,0 +1,46 @@
+"""What workers do with a page: read it, and write it out in every format that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from carrel.formats import SCAN_WRITERS, WRITERS
+from carrel.image.source import Scan
+from carrel.page import Page, needs_review
+from carrel.reader import Reader
+from carrel.workers.messages import PageRead, Work
+
+
+class PagesReader:
+    """A reader with its recognizers loaded; see `carrel.workers.worker.PageFunction`."""
+
+    def __init__(self, work: Work) -> None:
+        self._review_below = work.review_below
+        self._reader = Reader(work.options)
+
+    @property
+    def identity(self) -> str:
+        """The models in use."""
+        return " ".join(self._reader.models)
+
+    def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
+        page = self._reader.read_scan(scan)
+        to_review = sum(needs_review(line, self._review_below) for line in page.lines)
+        return PageRead(written(page, formats, contents), len(page.lines), len(page.refused), to_review)
+
+
+def written(page: Page, formats: tuple[str, ...], contents: Callable[[], bytes]) -> dict[str, bytes]:
+    """Return the page in each format; ``contents`` gives the bytes of its file to those that hold the scan."""
+    files = {name: WRITERS[name](page) for name in formats if name in WRITERS}
+    return files | {name: SCAN_WRITERS[name](page, contents()) for name in formats if name in SCAN_WRITERS}
+
+
+def open_pages(work: Work) -> PagesReader:
+    """Return the page function of workers that read.
+
+    Raises
+    ------
+    ModelError
+        A model or language is missing or damaged.
+    """
+    return PagesReader(work)
