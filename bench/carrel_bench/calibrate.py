@@ -80,7 +80,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 
     def work() -> object:
         networks = [open_network(models[task], runtime, 1) for task in ("recognition", "writing")]
-        maps = open_page_network(models["segmentation"], runtime)
+        maps = open_page_network(models["segmentation"], runtime, budget.Budget())
         for _ in range(PAGES):
             maps(page)
             maps(lowest)
@@ -92,7 +92,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
     loaded = peak_of(work)[1]
     if runtime.backend == "openvino":  # it keeps what it compiled
         return {"runtime": loaded}
-    maps = open_page_network(models["segmentation"], runtime)
+    maps = open_page_network(models["segmentation"], runtime, budget.Budget())
     strip, whole = (peak_of(partial(maps, ink))[0] for ink in (lowest, page))
     return {"runtime": loaded, "strip": strip, "segmenter": whole}
 
@@ -141,7 +141,7 @@ def measure_layout() -> dict[str, float]:
     from carrel.loading import network_models
     from carrel.options import ReadOptions
 
-    maps = open_page_network(network_models(ReadOptions())["segmentation"], CPU_RUNTIMES[0])
+    maps = open_page_network(network_models(ReadOptions())["segmentation"], CPU_RUNTIMES[0], budget.Budget())
     kept: dict[bytes, object] = {}
 
     def remembered(ink: object) -> object:

@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from carrel.backends.choose import parse_memory
 from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
+from carrel.budget import parse_memory
 from carrel.errors import OutputError, UsageError
 from carrel.formats import WRITERS
 from carrel.models.folders import folder_of

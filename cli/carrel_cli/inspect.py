@@ -42,7 +42,7 @@ def command(
     for file in files:
         try:
             count = count_pages(file)
-            for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
+            for index, scan in enumerate(open_scans(file, reader.options.max_megapixels, budget=reader.budget)):
                 page = reader.read_scan(scan)
                 target = output / f"{page_name(file.stem, index, count)}.inspect.png"
                 write_file(target, _picture(page, scan, review_below))

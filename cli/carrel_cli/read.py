@@ -156,7 +156,7 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
     """Pages of a file with the names of their results; writes what needs the scan."""
     count = count_pages(file)
     pages: list[Page] = []
-    for index, scan in enumerate(open_scans(file, reader.options.max_megapixels)):
+    for index, scan in enumerate(open_scans(file, reader.options.max_megapixels, budget=reader.budget)):
         page = reader.read_scan(scan)
         stem = page_name(name, index, count)
         if target.folder is not None and target.overlay:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
@@ -16,6 +17,7 @@ from carrel.options import ReadOptions
 from carrel.page import Alternative, Box, Character, Line, Page, Provenance, Region, Source, Word, Writing
 
 if TYPE_CHECKING:
+    from carrel.budget import Budget
     from carrel.reader import Reader, read
 
 # onnxruntime reports to its maker unless this is set before it is first imported
@@ -29,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Alternative",
     "Box",
+    "Budget",
     "CarrelError",
     "Character",
     "InputError",
@@ -48,9 +51,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in ("Reader", "read"):  # loaded when first used: `import carrel` stays light
-        from carrel import reader
+_LATE = {"Budget": "carrel.budget", "Reader": "carrel.reader", "read": "carrel.reader"}
 
-        return getattr(reader, name)
+
+def __getattr__(name: str) -> object:
+    module = _LATE.get(name)
+    if module is not None:  # loaded when first used: `import carrel` stays light
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'carrel' has no attribute {name!r}")

@@ -1,98 +1,291 @@
-"""A limit on the memory of this process, kept by asking before memory is used.
+"""The memory of a process: one budget, made once, handed down, and asked before memory is used.
 
-Work that needs much memory at once takes it with `reserved`, which waits while others work, gives back what the C
-library holds on to, and at last refuses; `Watch` looks on at what nobody asked for. Resident memory counts, as the kernel
-and its out-of-memory killer do. Without a limit nothing is held up.
+Work that needs much memory at once takes it with `Budget.reserve`, which waits while others work, gives back what the C
+library holds on to, and at last refuses. Resident memory counts, as the kernel and its out-of-memory killer do.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Generator
+import weakref
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from carrel.errors import InputError
+from carrel.errors import InputError, UsageError
+
+log = logging.getLogger(__name__)
 
 MIB = 2**20
-MARGIN = 0.06
-"""Share of the limit that is kept free for what is not foreseen."""
-SMALLER_COPIES = 0.3
-"""Bytes for each px of a page in reduced copies of it."""
-WATCH_EVERY_S = 0.05
+MARGIN_SHARE = 0.06
+"""Share of a limit that is kept free for what is not foreseen; checked by ``carrel_bench.runtime --sweep``."""
+REDUCED_COPIES_BYTES_PER_PX = 0.3
+"""What reduced copies of a page take, for each px of the page."""
+WATCH_INTERVAL_S = 0.05
+TRIM_INTERVAL_S = 1.0
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+_UNITS = {"": MIB, "K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
 
 
 class OutOfMemoryLimitError(InputError):
     """A page that does not fit into the limit; the message names one that will do."""
 
 
-@dataclass(slots=True)
-class _State:
-    limit_bytes: int | None = None
-    fixed_bytes: int = 0
-    named_bytes: int = 0
-    reserved_bytes: int = 0
-    holders: int = 0
-    watch: threading.Thread | None = None
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """Pixels of a page, and bytes that the decoder takes for each."""
+
+    pixels: int
+    bytes_per_px: int = 1
+
+    @property
+    def needed_bytes(self) -> int:
+        return page_bytes(self.pixels, self.bytes_per_px)
 
 
-_state = _State()
-_changed = threading.Condition(threading.RLock())
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the models of one reader take.
 
-
-def set_limit(limit_bytes: int | None, fixed_bytes: int = 0, named_bytes: int = 0, *, watched: bool = False) -> None:
-    """Stay within ``limit_bytes`` from now on; None lifts the limit.
-
-    ``fixed_bytes`` is what everything that is loaded sooner or later needs, whatever the page; ``named_bytes`` is that under
-    a higher limit, which may load more: refusals name a limit that will do for it, too. ``watched`` starts a thread
-    that looks on.
+    Parameters
+    ----------
+    own_bytes
+        The models themselves, at rest.
+    fixed_bytes
+        The process with these models at the worst moment of a page, without the page's pixels.
+    most_fixed_bytes
+        The same under a higher limit, which may load more: refusals name a limit that does for it, too.
     """
-    with _changed:
-        _state.limit_bytes, _state.fixed_bytes, _state.named_bytes = limit_bytes, fixed_bytes, named_bytes
-        _changed.notify_all()
-    if limit_bytes is None:
-        return
-    _tune_allocator()
-    if watched and _state.watch is None:
-        _state.watch = threading.Thread(target=_look_on, name="memory watch", daemon=True)
-        _state.watch.start()
+
+    own_bytes: int = 0
+    fixed_bytes: int = 0
+    most_fixed_bytes: int = 0
 
 
-def limit() -> int | None:
-    """The limit in bytes, None where there is none."""
-    return _state.limit_bytes
+@dataclass(eq=False)
+class Budget:
+    """A limit on the resident memory of this process, for everything that reads in it.
+
+    Parameters
+    ----------
+    limit_bytes
+        None: nothing is held up.
+    margin_share
+        Share of the limit that is kept free for what is not foreseen.
+    watched
+        Whether a thread trims when the limit comes near, once the budget is in use.
+    """
+
+    limit_bytes: int | None = None
+    margin_share: float = MARGIN_SHARE
+    watched: bool = False
+    reservations: list[int] = field(default_factory=list[int])
+    loads: list[Load] = field(default_factory=list[Load])
+    changed: threading.Condition = field(default_factory=lambda: threading.Condition(threading.RLock()))
+    _closed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def usable_bytes(self) -> int:
+        """The limit less the margin."""
+        return sys.maxsize if self.limit_bytes is None else int(self.limit_bytes * (1 - self.margin_share))
+
+    @property
+    def own_bytes(self) -> int:
+        """What all loaded models take at rest."""
+        return sum(load.own_bytes for load in self.loads)
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What the process takes with everything loaded, at the worst moment of a page, without its pixels."""
+        return self.own_bytes + max((load.fixed_bytes - load.own_bytes for load in self.loads), default=0)
+
+    @property
+    def most_fixed_bytes(self) -> int:
+        """`fixed_bytes` under a higher limit."""
+        more = max((load.most_fixed_bytes - load.fixed_bytes for load in self.loads), default=0)
+        return self.fixed_bytes + max(0, more)
+
+    def add_load(self, owner: object, load: Load) -> None:
+        """Count what ``owner`` loads, until it is gone."""
+        self.loads.append(load)
+        weakref.finalize(owner, self.loads.remove, load).atexit = False
+
+    def room_bytes(self) -> int:
+        """Return what may still be used: the limit less the margin, what is resident, and what is reserved."""
+        if self.limit_bytes is None:
+            return sys.maxsize
+        with self.changed:
+            return self.usable_bytes - resident_bytes() - sum(self.reservations)
+
+    @contextmanager
+    def reserve(self, needed_bytes: int, what: str) -> Generator[None]:
+        """Hold ``needed_bytes`` for the work inside; wait while others hold theirs and there is no room beside them.
+
+        Raises
+        ------
+        OutOfMemoryLimitError
+            There is no room even with nobody else at work.
+        """
+        if self.limit_bytes is None:
+            yield
+            return
+        with self.changed:
+            while needed_bytes > self.room_bytes() and self.reservations:
+                self.changed.wait()
+            if needed_bytes > self.room_bytes():
+                trim()
+            if needed_bytes > self.room_bytes():
+                raise self._refusal(what, enough(resident_bytes() + needed_bytes, self.margin_share))
+            self.reservations.append(needed_bytes)
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.reservations.remove(needed_bytes)
+                self.changed.notify_all()
+
+    def require_page(self, pixels: int, bytes_per_px: int, what: str) -> None:
+        """Refuse a page of so many pixels before it is decoded, to an image of ``bytes_per_px``, if it does not fit.
+
+        Raises
+        ------
+        OutOfMemoryLimitError
+            The message names a limit that will do.
+        """
+        if self.limit_bytes is None:
+            return
+        needed = page_bytes(pixels, bytes_per_px)
+        if self.fixed_bytes + needed > self.usable_bytes or needed > self.room_bytes():
+            trim()
+        loaded = max(self.fixed_bytes, resident_bytes())
+        least = least_limit(self.limit_bytes, loaded, self.most_fixed_bytes, needed, self.margin_share)
+        if least:
+            raise self._refusal(what, least)
+
+    def start(self) -> None:
+        """Tune the C library's allocator for the limit, and begin to watch where that is wanted."""
+        if self.limit_bytes is None:
+            return
+        _tune_allocator()
+        if self.watched:
+            arguments = (weakref.ref(self), self._closed)
+            threading.Thread(target=_watch, args=arguments, name="carrel-memory-watch", daemon=True).start()
+
+    def close(self) -> None:
+        """End the watch; the process may then use another budget."""
+        self._closed.set()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed.is_set()
+
+    def trim_if_nearly_full(self) -> bool:
+        """Trim where half of the margin is used up; work that waits for room looks again."""
+        if self.limit_bytes is None or resident_bytes() <= self.limit_bytes * (1 - self.margin_share / 2):
+            return False
+        trim()
+        with self.changed:
+            self.changed.notify_all()
+        return True
+
+    def _refusal(self, what: str, least_bytes: int) -> OutOfMemoryLimitError:
+        limit_mib = (self.limit_bytes or 0) / MIB
+        return OutOfMemoryLimitError(
+            f"{what}: does not fit into {limit_mib:,.0f} MiB of memory; --memory {least_bytes // MIB}M will do"
+        )
+
+
+_in_use: weakref.WeakSet[Budget] = weakref.WeakSet()
+"""At most one: a process has one resident memory. Only `process_budget` looks here, so that two limits are noticed."""
+_in_use_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_use.clear)  # a child has a memory of its own
+
+
+def process_budget(limit_bytes: int | None, make: Callable[[], Budget], given: Budget | None = None) -> Budget:
+    """Return the budget of everything that reads in this process; the first one is started.
+
+    Parameters
+    ----------
+    limit_bytes
+        A limit that was asked for; None agrees with any.
+    make
+        Makes the first one where none was ``given``.
+
+    Raises
+    ------
+    UsageError
+        Another budget is in use, or ``given`` has another limit.
+    """
+    if given is not None and limit_bytes not in (None, given.limit_bytes):
+        raise UsageError("memory_bytes and the budget name two limits; leave memory_bytes out")
+    with _in_use_lock:
+        current = _budget_in_use()
+        if current is not None and not _agrees(current, limit_bytes, given):
+            gc.collect()  # its readers may be gone but not yet collected
+            current = _budget_in_use()
+        if current is None:
+            current = given or make()
+            current.start()
+            _in_use.add(current)
+        elif not _agrees(current, limit_bytes, given):
+            limit = "no limit" if current.limit_bytes is None else f"{current.limit_bytes / MIB:,.0f} MiB"
+            raise UsageError(
+                f"this process already reads within {limit} of memory, and a process has one memory;"
+                " hand one carrel.Budget to all readers, or close() the budget in use first"
+            )
+        return current
+
+
+def _budget_in_use() -> Budget | None:
+    return next((budget for budget in _in_use if not budget.closed), None)
+
+
+def _agrees(current: Budget, limit_bytes: int | None, given: Budget | None) -> bool:
+    return limit_bytes in (None, current.limit_bytes) and given in (None, current)
+
+
+def parse_memory(text: str) -> int:
+    """Return the bytes of ``400M``, ``1.5G``, ``600MiB``; a bare number is MiB.
+
+    Raises
+    ------
+    UsageError
+        Not an amount of memory.
+    """
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    try:
+        amount = float(number.removesuffix(unit)) * _UNITS[unit]
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < 1 << 60:
+        raise UsageError(f"{text}: not an amount of memory; write it like 400M or 1.5G")
+    return int(amount)
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process; 0 where the system does not tell."""
+    """Return the resident memory of this process; 0 where the system does not tell."""
     with suppress(OSError, ValueError, IndexError), _STATM.open("rb", buffering=0) as counts:
         return int(counts.read(256).split()[1]) * _PAGE_BYTES
     return 0
 
 
 def peak_bytes() -> int:
-    """The most resident memory that this process has had."""
+    """Return the most resident memory that this process has had."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     return 0
-
-
-def room_bytes() -> int:
-    """What may still be used: the limit less the margin, what is resident, and what others have reserved."""
-    if _state.limit_bytes is None:
-        return sys.maxsize
-    with _changed:
-        return int(_state.limit_bytes * (1 - MARGIN)) - resident_bytes() - _state.reserved_bytes
 
 
 def trim() -> None:
@@ -100,102 +293,50 @@ def trim() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):  # musl and macOS have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
+    log.debug("trimmed: %.0f MiB are resident", resident_bytes() / MIB)
 
 
-@contextmanager
-def reserved(needed_bytes: int, what: str) -> Generator[None]:
-    """Hold ``needed_bytes`` for the work inside; waits while others hold theirs and there is no room beside them.
-
-    Raises
-    ------
-    OutOfMemoryLimitError
-        There is no room even with nobody else at work.
-    """
-    if _state.limit_bytes is None:
-        yield
-        return
-    with _changed:
-        while needed_bytes > room_bytes() and _state.holders:
-            _changed.wait()
-        if needed_bytes > room_bytes():
-            trim()
-        if needed_bytes > room_bytes():
-            raise _refusal(what, enough(resident_bytes() + needed_bytes))
-        _state.reserved_bytes += needed_bytes
-        _state.holders += 1
-    try:
-        yield
-    finally:
-        with _changed:
-            _state.reserved_bytes -= needed_bytes
-            _state.holders -= 1
-            _changed.notify_all()
-
-
-def require_page(pixels: int, bytes_per_px: int, what: str) -> None:
-    """Refuse a page of so many pixels before it is decoded, to an image of ``bytes_per_px``, if it does not fit.
-
-    Raises
-    ------
-    OutOfMemoryLimitError
-        It does not; the message names a limit that will do.
-    """
-    if _state.limit_bytes is None:
-        return
-    needed = page_bytes(pixels, bytes_per_px)
-    if _state.fixed_bytes + needed > _state.limit_bytes * (1 - MARGIN) or needed > room_bytes():
-        trim()
-    loaded = max(_state.fixed_bytes, resident_bytes())
-    least = least_limit(_state.limit_bytes, loaded, _state.named_bytes, needed)
-    if least:
-        raise _refusal(what, least)
-
-
-def least_limit(limit_bytes: int, loaded_bytes: int, named_bytes: int, page_needs_bytes: int) -> int:
-    """0 where a page fits beside what is loaded; else the limit to name, under which ``named_bytes`` are loaded."""
-    if loaded_bytes + page_needs_bytes <= limit_bytes * (1 - MARGIN):
+def least_limit(
+    limit_bytes: int,
+    loaded_bytes: int,
+    most_loaded_bytes: int,
+    page_needs_bytes: int,
+    margin_share: float = MARGIN_SHARE,
+) -> int:
+    """Return 0 where a page fits beside what is loaded; else the limit to name, under which the most is loaded."""
+    if loaded_bytes + page_needs_bytes <= int(limit_bytes * (1 - margin_share)):
         return 0
-    return enough(max(loaded_bytes, named_bytes) + page_needs_bytes)
+    return enough(max(loaded_bytes, most_loaded_bytes) + page_needs_bytes, margin_share)
 
 
 def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:
-    """Memory for the pixels of a page at its worst moment.
+    """Return what the pixels of a page take at its worst moment.
 
-    While it is decoded: the decoder's image and one in gray; while lines are looked for: the scan, the flattened and the
-    turned page; and some more for smaller ones.
+    While it is decoded: the decoder's image and one in gray; while lines are segmented: the scan, the flattened and the
+    deskewed page; and some more for smaller ones.
     """
-    return int(pixels * (max(bytes_per_px + 1, 3) + SMALLER_COPIES))
+    return int(pixels * (max(bytes_per_px + 1, 3) + REDUCED_COPIES_BYTES_PER_PX))
 
 
-def enough(needed_bytes: int) -> int:
-    """A limit in bytes, whole MiB, under which ``needed_bytes`` fit."""
-    return (int(needed_bytes / (1 - MARGIN)) // MIB + 1) * MIB
+def enough(needed_bytes: int, margin_share: float = MARGIN_SHARE) -> int:
+    """Return a limit in bytes, whole MiB, under which ``needed_bytes`` fit."""
+    return (int(needed_bytes / (1 - margin_share)) // MIB + 1) * MIB
 
 
-def _refusal(what: str, least_bytes: int) -> OutOfMemoryLimitError:
-    limit_bytes = _state.limit_bytes or 0
-    return OutOfMemoryLimitError(
-        f"{what}: does not fit into {limit_bytes / MIB:,.0f} MiB of memory; --memory {least_bytes // MIB}M will do"
-    )
-
-
-def _look_on() -> None:
-    """Trim when the limit comes near; a wait in `reserved` looks again."""
-    last = 0.0
-    while True:
-        time.sleep(WATCH_EVERY_S)
-        limit_bytes = _state.limit_bytes
-        if limit_bytes is None:
-            continue
-        if resident_bytes() > limit_bytes * (1 - MARGIN / 2) and time.monotonic() - last > 1.0:
-            last = time.monotonic()
-            trim()
-            with _changed:
-                _changed.notify_all()
+def _watch(watched: weakref.ref[Budget], closed: threading.Event) -> None:
+    """Trim when the limit comes near, until the budget is closed or gone."""
+    trimmed_at = -TRIM_INTERVAL_S
+    while not closed.wait(WATCH_INTERVAL_S):
+        budget = watched()
+        if budget is None:
+            return
+        if time.monotonic() - trimmed_at > TRIM_INTERVAL_S and budget.trim_if_nearly_full():
+            trimmed_at = time.monotonic()
+        del budget
 
 
 def _tune_allocator() -> None:
-    """glibc: few arenas, and large blocks go back to the system as soon as they are free."""
+    """Have glibc keep few arenas, and return large blocks as soon as they are free; it knows no way back from either."""
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_ARENA_MAX, 2)

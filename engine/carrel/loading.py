@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from carrel import budget
-from carrel.backends.choose import asked_of, choose
+from carrel.backends.choose import asked_of, choose, new_budget
 from carrel.backends.networks import is_plain, open_line_network, open_page_network, role_of
 from carrel.backends.plan import Plan
+from carrel.budget import Budget, Load, page_bytes, process_budget, trim
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
@@ -32,21 +32,22 @@ NGRAMS = "ngram"
 @dataclass(frozen=True)
 class Engines:
     """What a page is read with. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
-    every model as ``name@sha256[:12]``; ``plan`` says on what, and how much at a time."""
+    every model as ``name@sha256[:12]``; ``plan`` says on what, and how much at a time, within the ``budget``."""
 
     router: Router
     heatmaps: Heatmaps | None
     models: tuple[str, ...]
     plan: Plan
+    budget: Budget
 
     def threads_for(self, pixels: int) -> int:
         """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
-        limit_bytes = budget.limit()
-        if limit_bytes is None:
+        budget = self.budget
+        if budget.limit_bytes is None:
             return self.plan.threads
-        if budget.room_bytes() < limit_bytes // 2:
-            budget.trim()
-        spare = limit_bytes * (1 - budget.MARGIN) - self.plan.fixed_bytes - budget.page_bytes(pixels)
+        if budget.room_bytes() < budget.limit_bytes // 2:
+            trim()
+        spare = budget.usable_bytes - budget.fixed_bytes - page_bytes(pixels)
         return max(1, min(self.plan.threads, 1 + int(spare // max(1, self.plan.thread_bytes))))
 
 
@@ -67,8 +68,19 @@ def network_models(options: ReadOptions) -> dict[str, Model]:
     return models
 
 
-def load_engines(options: ReadOptions, files: Sequence[Path] = ()) -> Engines:
-    """Load everything that reading needs, and keep the memory limit from then on.
+def budget_for(options: ReadOptions, given: Budget | None = None) -> Budget:
+    """Return the memory budget of this process: the one in use, or ``given``, or one made of the options.
+
+    Raises
+    ------
+    UsageError
+        Another budget is in use.
+    """
+    return process_budget(options.memory_bytes, partial(new_budget, options.memory_bytes), given)
+
+
+def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budget | None = None) -> Engines:
+    """Load everything that reading needs, within the budget of this process.
 
     The plan is for the pages of ``files`` where they are given: each refusal then names the smallest limit that will do.
 
@@ -79,32 +91,35 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = ()) -> Engines:
     ModelError
         A model or a language of Tesseract is missing or damaged.
     UsageError
-        A device that was asked for is not there, or nothing fits into the memory.
+        A device that was asked for is not there, nothing fits into the memory, or another budget is in use.
     """
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
-    asked = asked_of(options, page_px=0)  # whether a page fits is looked at when it comes
+    budget = budget_for(options, budget)
+    asked = asked_of(options, budget, page_px=0)  # whether a page fits is looked at when it comes
     plan = choose(asked, models, partial(_largest, files, options.max_megapixels))
-    watched = options.memory_bytes is not None
-    budget.set_limit(asked.memory_bytes, plan.fixed_bytes, plan.largest_bytes, watched=watched)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, plan))
+    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, plan, budget))
     if options.writing == "handwritten" or options.model is not None or not is_plain(plan.runtime):
         ctc.opened()
     else:  # a damaged model is refused at once, not at the first line
         handwriting.read_file(role_of(handwriting, plan.runtime.precision))
         if language is not None:
             language.read_file(NGRAMS)
-    told_apart = open_line_network(writing, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+    told_apart = open_line_network(writing, plan.runtime, plan.threads, budget, starts_on_cpu=plan.starts_on_cpu)
     classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
-    return Engines(
+    engines = Engines(
         Router(printed, ctc, classifier.probability_printed, options.writing),
-        open_page_network(segmenter, plan.runtime, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
+        open_page_network(segmenter, plan.runtime, budget, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
         tuple(model.identity for model in used),
         plan,
+        budget,
     )
+    beside = budget.own_bytes
+    budget.add_load(engines, Load(plan.own_bytes, plan.fixed_bytes - beside, plan.largest_bytes - beside))
+    return engines
 
 
 def _largest(files: Sequence[Path], max_megapixels: float) -> tuple[int, int] | None:
@@ -117,6 +132,6 @@ def load_ngrams(model: Model) -> NgramModel:
     return parse_ngrams(model.read_file(NGRAMS), model.name)
 
 
-def _open_handwriting(handwriting: Model, language: Model | None, plan: Plan) -> CtcRecognizer:
-    network = open_line_network(handwriting, plan.runtime, plan.threads, starts_on_cpu=plan.starts_on_cpu)
+def _open_handwriting(handwriting: Model, language: Model | None, plan: Plan, budget: Budget) -> CtcRecognizer:
+    network = open_line_network(handwriting, plan.runtime, plan.threads, budget, starts_on_cpu=plan.starts_on_cpu)
     return CtcRecognizer(handwriting, network, load_ngrams(language) if language else None)

@@ -12,6 +12,7 @@ import numpy as np
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
+from carrel.budget import Budget
 from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
 from carrel.image.prepare import binarize, prepare, turned
@@ -55,18 +56,22 @@ class Reader:
         See `ReadOptions`.
     files
         What will be read, where that is known: within a memory limit the runtime is chosen for their largest page.
+    budget
+        The memory of this process; several readers share one. None takes the one in use, or makes it of the options.
 
     Raises
     ------
     ModelError
         A model or a language of Tesseract is missing or damaged; raised at once, before any page is opened.
     UsageError
-        A device that was asked for is not there, or nothing fits into the memory.
+        A device that was asked for is not there, nothing fits into the memory, or another budget is in use.
     """
 
-    def __init__(self, options: ReadOptions | None = None, files: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, options: ReadOptions | None = None, files: Sequence[Path] = (), budget: Budget | None = None
+    ) -> None:
         self.options = options or ReadOptions()
-        self._engines = load_engines(self.options, files)
+        self._engines = load_engines(self.options, files, budget)
         self.threads = self._engines.plan.threads
 
     def read_scan(self, scan: Scan) -> Page:
@@ -123,7 +128,7 @@ class Reader:
         InputError
             The file cannot be read as an image or PDF; the message says why.
         """
-        for scan in open_scans(Path(path), self.options.max_megapixels):
+        for scan in open_scans(Path(path), self.options.max_megapixels, budget=self.budget):
             yield self.read_scan(scan)
 
     def read(self, path: Path | str) -> Page:
@@ -138,6 +143,11 @@ class Reader:
         if count != 1:
             raise InputError(f"{path}: holds {count} pages; read them with carrel.Reader().pages(path)")
         return next(self.pages(path))
+
+    @property
+    def budget(self) -> Budget:
+        """The memory budget that pages are read within."""
+        return self._engines.budget
 
     @property
     def models(self) -> tuple[str, ...]:

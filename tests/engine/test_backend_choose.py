@@ -12,12 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from carrel import budget
 from carrel.backends import CPU, Runtime
-from carrel.backends.choose import parse_memory, planned_for
+from carrel.backends.choose import planned_for
 from carrel.backends.costs import costs
 from carrel.backends.plan import MIB, Asked, Measured, loaded_bytes
 from carrel.backends.probe import Survey
+from carrel.budget import enough, least_limit, page_bytes, parse_memory
 from carrel.errors import UsageError
 from carrel.image.source import PageSize, largest_page
 
@@ -53,8 +53,8 @@ def refused(found: list[Runtime], done: Survey, asked: Asked, page: tuple[int, i
         named = re.search(r"--memory (\d+M) will do", str(error))
         assert named is not None
         return parse_memory(named[1])
-    needed = budget.page_bytes(*page)
-    return budget.least_limit(asked.memory_bytes, chosen.fixed_bytes, chosen.largest_bytes, needed)
+    needed = page_bytes(*page)
+    return least_limit(asked.memory_bytes, chosen.fixed_bytes, chosen.largest_bytes, needed)
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +78,7 @@ def test_refusal_names_the_smallest_limit_that_works(
 def test_page_beside_a_larger_one_is_read_under_the_limit_named_for_it(
     measured: list[Measured], asked: Asked, one: tuple[int, int], other: tuple[int, int]
 ) -> None:
-    small, large = sorted((one, other), key=lambda p: budget.page_bytes(*p))
+    small, large = sorted((one, other), key=lambda p: page_bytes(*p))
     found, done = [CPU, BF16, INT8], Survey((), tuple(measured))
     least = refused(found, done, asked, small, large)
     if least:
@@ -90,7 +90,7 @@ def test_runtime_that_holds_the_page_is_chosen_before_a_faster_one_that_does_not
     usual = Measured(CPU, lines_per_s=100, threads=2)
     asked = Asked(memory_bytes=0, page_px=0, lines=100_000)
     without_page = loaded_bytes(BF16, faster, asked, costs(), 1)
-    asked = replace(asked, memory_bytes=budget.enough(without_page + 100 * MIB))
+    asked = replace(asked, memory_bytes=enough(without_page + 100 * MIB))
     done = Survey((), (faster, usual))
     assert planned_for([CPU, BF16], done, asked, (1_000_000, 1)).runtime == BF16
     assert planned_for([CPU, BF16], done, asked, (40_000_000, 1)).runtime == CPU

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel import budget
 from carrel.backends import Runtime, builtin
 from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network, role_of
 from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
+from carrel.budget import Budget, enough, resident_bytes, trim
 from carrel.errors import ModelError
 from carrel.loading import HANDWRITING_MODEL, SEGMENTER_MODEL
 from carrel.models.folders import Model, shipped_model
@@ -109,10 +109,10 @@ def test_what_padding_added_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str) -> None:
     network = open_network(shipped_model(SEGMENTER_MODEL, "segmentation"), Runtime("onnxruntime", "cpu", precision), 1)
     page = builtin.page()
-    whole = in_strips(network, page, 90)
+    whole = in_strips(network, page, 90, Budget())
     seen: list[int] = []
 
     class Strips:
@@ -120,8 +120,11 @@ def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str, monkeyp
             seen.append(array.shape[2])
             return network.run(array)
 
-    monkeypatch.setattr(budget, "room_bytes", lambda: 90 * page.shape[1] * (2 * HALO_ROWS + 128))
-    np.testing.assert_array_equal(in_strips(Strips(), page, 90), whole)
+    class Tight(Budget):
+        def room_bytes(self) -> int:
+            return 90 * page.shape[1] * (2 * HALO_ROWS + 128)
+
+    np.testing.assert_array_equal(in_strips(Strips(), page, 90, Tight()), whole)
     assert len(seen) == len(page) // 128
     assert max(seen) == 2 * HALO_ROWS + 128
 
@@ -141,12 +144,9 @@ class Keeps:
 def test_room_for_one_strip_is_room_for_all() -> None:
     page = builtin.page()
     lowest = 90 * page.shape[1] * (2 * HALO_ROWS + LEAST_ROWS)
-    budget.trim()
-    budget.set_limit(budget.enough(budget.resident_bytes() + lowest + lowest // 4))
-    try:
-        assert in_strips(Keeps(), page, 90).shape == (4, 512, 368)
-    finally:
-        budget.set_limit(None)
+    trim()
+    budget = Budget(enough(resident_bytes() + lowest + lowest // 4))
+    assert in_strips(Keeps(), page, 90, budget).shape == (4, 512, 368)
 
 
 def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:

@@ -16,6 +16,7 @@ from carrel.backends.networks import open_line_network
 from carrel.backends.plan import MIB, Asked, Costs, Measured, Plan, plan
 from carrel.backends.probe import RIGHT
 from carrel.backends.warming import Warming
+from carrel.budget import Budget
 from carrel.models.folders import shipped_model
 
 Array = NDArray[np.float32]
@@ -71,7 +72,9 @@ def test_lines_read_on_the_way_agree() -> None:
     if find_spec("openvino") is None:
         pytest.skip("openvino is not installed")
     runtime = Runtime("openvino", "cpu", "fp32")
-    network = open_line_network(shipped_model("handwriting-fast", "recognition"), runtime, 1, starts_on_cpu=True)
+    network = open_line_network(
+        shipped_model("handwriting-fast", "recognition"), runtime, 1, Budget(), starts_on_cpu=True
+    )
     first = [network.run(line)[0].argmax(1) for line in builtin.lines()]
     for thread in threading.enumerate():
         if thread.name == "carrel-warming":

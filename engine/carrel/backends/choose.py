@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from carrel import budget
 from carrel.backends import CPU, Runtime
 from carrel.backends.costs import costs
 from carrel.backends.devices import has_choice
@@ -16,6 +15,7 @@ from carrel.backends.networks import role_of
 from carrel.backends.plan import A4_PX, MIB, Asked, Plan, Refusal, needed_bytes, plan
 from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.settings import allowed_cores, default_limit_bytes
+from carrel.budget import Budget, enough, parse_memory, resident_bytes
 from carrel.errors import UsageError
 from carrel.kernels.native import LIBRARY, kernel_folder, private_folder
 from carrel.models.folders import Model
@@ -25,45 +25,38 @@ BACKENDS = ("auto", "onnxruntime", "openvino")
 DEVICES = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("auto", "int8", "bf16", "fp16", "fp32")
 PageOf = Callable[[], tuple[int, int] | None]
-_UNITS = {"": MIB, "K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
 
 
-def parse_memory(text: str) -> int:
-    """Bytes of ``400M``, ``1.5G``, ``600MiB``; a bare number is MiB.
+def new_budget(memory_bytes: int | None = None) -> Budget:
+    """Return a budget of so many bytes; None takes ``CARREL_MEMORY``, or a share of what is free.
 
     Raises
     ------
     UsageError
-        Not an amount of memory.
+        ``CARREL_MEMORY`` is no amount of memory.
     """
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:] in _UNITS else ""
-    try:
-        amount = float(number.removesuffix(unit)) * _UNITS[unit]
-    except ValueError:
-        amount = 0.0
-    if not 0 < amount < 1 << 60:
-        raise UsageError(f"{text}: not an amount of memory; write it like 400M or 1.5G")
-    return int(amount)
+    named = os.environ.get("CARREL_MEMORY")
+    limit_bytes = parse_memory(named) if named and memory_bytes is None else memory_bytes
+    if limit_bytes is None:
+        return Budget(default_limit_bytes())
+    return Budget(limit_bytes, watched=True)
 
 
-def asked_of(options: ReadOptions, *, workers: int = 1, page_px: int = A4_PX) -> Asked:
-    """What options ask for, with ``CARREL_BACKEND``, ``CARREL_DEVICE``, ``CARREL_PRECISION``, ``CARREL_THREADS`` and
-    ``CARREL_MEMORY`` where they leave it open.
+def asked_of(options: ReadOptions, budget: Budget | None = None, *, workers: int = 1, page_px: int = A4_PX) -> Asked:
+    """What options ask for within a budget, with ``CARREL_BACKEND``, ``CARREL_DEVICE``, ``CARREL_PRECISION``,
+    ``CARREL_THREADS`` and, without a budget, ``CARREL_MEMORY`` where they leave it open.
 
     Raises
     ------
     UsageError
         A value is none of those there are.
     """
-    limit = options.memory_bytes
-    named = os.environ.get("CARREL_MEMORY")
-    if limit is None:
-        limit = parse_memory(named) if named else default_limit_bytes()
+    budget = budget or new_budget(options.memory_bytes)
     threads = options.threads or _number(os.environ.get("CARREL_THREADS", "0"))
     languages = 0 if options.writing == "handwritten" else len(options.languages)
     return Asked(
-        memory_bytes=limit,
+        memory_bytes=default_limit_bytes() if budget.limit_bytes is None else budget.limit_bytes,
+        beside_bytes=budget.own_bytes,
         cores=allowed_cores(),
         threads=threads,
         workers=workers,
@@ -114,7 +107,7 @@ def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
 def fits(runtime: Runtime, asked: Asked) -> bool:
     """Whether a runtime can be tried beside this process within the limit."""
     needed = needed_bytes(runtime, None, asked, costs(), 1, whole_page=True)
-    return budget.enough(needed + budget.resident_bytes()) <= asked.memory_bytes or runtime == CPU
+    return enough(needed + resident_bytes()) <= asked.memory_bytes or runtime == CPU
 
 
 def planned_for(found: list[Runtime], done: Survey, asked: Asked, largest: tuple[int, int] | None) -> Plan:

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel import budget
 from carrel.backends import CPU, Backend, Runtime, builtin
 from carrel.backends.fallback import Fallback
 from carrel.backends.plan import SEGMENTER_INT8_SHARE
 from carrel.backends.warming import Warming
+from carrel.budget import Budget
 from carrel.models.folders import Model
 
 Array = NDArray[np.float32]
@@ -52,13 +52,18 @@ def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Bac
     return OrtBackend(contents, name, runtime.device)
 
 
-def open_line_network(model: Model, runtime: Runtime, threads: int, *, starts_on_cpu: bool = False) -> Backend:
+def open_line_network(
+    model: Model, runtime: Runtime, threads: int, budget: Budget, *, starts_on_cpu: bool = False
+) -> Backend:
     """A network that reads lines: within the memory limit, and on the processor where its device fails or is not ready."""
     first = builtin.lines()[0] if starts_on_cpu else None
-    return Guarded(_with_fallback(model, runtime, threads, first), BYTES_PER_INPUT_PX[runtime.backend], model.name)
+    network = _with_fallback(model, runtime, threads, first)
+    return Guarded(network, BYTES_PER_INPUT_PX[runtime.backend], model.name, budget)
 
 
-def open_page_network(model: Model, runtime: Runtime, *, starts_on_cpu: bool = False) -> Callable[[Array], Array]:
+def open_page_network(
+    model: Model, runtime: Runtime, budget: Budget, *, starts_on_cpu: bool = False
+) -> Callable[[Array], Array]:
     """The segmenter: ink ``(h, w)`` to maps, strip by strip where memory is short.
 
     On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
@@ -68,12 +73,12 @@ def open_page_network(model: Model, runtime: Runtime, *, starts_on_cpu: bool = F
         role = role_of(model, runtime.precision)
         bytes_per_px = round(bytes_per_px * (SEGMENTER_INT8_SHARE if role == "onnx-int8" else 1))
         contents = model.read_file(role)  # a damaged model is refused at once
-        return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px)
+        return lambda ink: in_strips(_compiled(contents, model.name, runtime, 1), ink, bytes_per_px, budget)
     backend = _with_fallback(model, runtime, 1, builtin.page()[None, None] if starts_on_cpu else None)
-    return lambda ink: in_strips(backend, ink, bytes_per_px)
+    return lambda ink: in_strips(backend, ink, bytes_per_px, budget)
 
 
-def in_strips(backend: Backend, ink: Array, bytes_per_px: int) -> Array:
+def in_strips(backend: Backend, ink: Array, bytes_per_px: int, budget: Budget) -> Array:
     """Run a network over a page ``(h, w)`` in strips of as many rows as there is room for; the same to the last bit.
 
     Raises
@@ -85,7 +90,7 @@ def in_strips(backend: Backend, ink: Array, bytes_per_px: int) -> Array:
     rows = _rows_for(budget.room_bytes() // (bytes_per_px * width), height)
     highest = min(rows + 2 * HALO_ROWS, height)
     # once for all strips: the network keeps what it has worked in, and works in it again
-    with budget.reserved(highest * width * bytes_per_px, "the page's lines"):
+    with budget.reserve(highest * width * bytes_per_px, "the page's lines"):
         strips = [_strip(backend, ink, top, rows) for top in range(0, height, rows)]
     return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
 
@@ -122,9 +127,9 @@ def _with_fallback(model: Model, runtime: Runtime, threads: int, first: Array | 
 class Guarded:
     """A backend whose runs wait for room within the memory limit; long lines one at a time where it is short."""
 
-    def __init__(self, backend: Backend, bytes_per_px: int, name: str) -> None:
-        self._backend, self._bytes_per_px, self._name = backend, bytes_per_px, name
+    def __init__(self, backend: Backend, bytes_per_px: int, name: str, budget: Budget) -> None:
+        self._backend, self._bytes_per_px, self._name, self._budget = backend, bytes_per_px, name, budget
 
     def run(self, array: Array) -> Array:
-        with budget.reserved(array.size * self._bytes_per_px, f"a line for {self._name}"):
+        with self._budget.reserve(array.size * self._bytes_per_px, f"a line for {self._name}"):
             return self._backend.run(array)

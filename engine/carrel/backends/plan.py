@@ -11,10 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from carrel import budget
 from carrel.backends import CPU, Runtime
+from carrel.budget import MIB, enough, page_bytes
 
-MIB = 2**20
 A4_PX = 2480 * 3508
 LINES_A_PAGE = 40
 WORTH_WARMING_S = 1.0
@@ -82,6 +81,8 @@ class Asked:
     ----------
     memory_bytes
         For everything together.
+    beside_bytes
+        What others have loaded in the same process.
     cores
         Processors that may be kept busy.
     threads, workers
@@ -101,6 +102,7 @@ class Asked:
     """
 
     memory_bytes: int
+    beside_bytes: int = 0
     cores: int = 1
     threads: int = 0
     workers: int = 1
@@ -123,7 +125,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``workers`` processes, each with ``threads`` readers within ``worker_bytes``, of which ``foreseen_bytes`` are expected
-    to be used; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
+    to be used; ``own_bytes`` is what one thread's models take at rest; ``whole_page`` says that the segmenter sees pages whole. ``fixed_bytes`` is what one thread needs beside the
     pixels of a page, ``thread_bytes`` what each further one adds; ``starts_on_cpu`` says that the processor reads until the
     device has loaded; ``largest_bytes`` is what one thread needs on the largest
     runtime in question, which more memory may bring into play."""
@@ -133,6 +135,7 @@ class Plan:
     workers: int
     worker_bytes: int
     foreseen_bytes: int
+    own_bytes: int
     fixed_bytes: int
     thread_bytes: int
     whole_page: bool
@@ -198,7 +201,7 @@ def _starts_on_cpu(best: Plan, result: Measured | None, asked: Asked, costs: Cos
         return False
     both = best.foreseen_bytes + costs.runtimes.get(str(CPU), costs.runtime)
     slow = result.load_s + result.first_line_s > WORTH_WARMING_S
-    return slow and budget.enough(both) <= best.worker_bytes
+    return slow and enough(both) <= best.worker_bytes
 
 
 def _is_wanted(runtime: Runtime, asked: Asked) -> bool:
@@ -231,15 +234,16 @@ def _fit(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) 
         for threads in range(most, 0, -1):
             for whole in (True, False):
                 needed = needed_bytes(runtime, result, asked, costs, threads, whole_page=whole)
-                if budget.enough(needed) <= worker_bytes:
+                if enough(needed) <= worker_bytes:
                     fixed = _fixed_with_page_work(runtime, result, asked, costs)
                     one = _thread_bytes(asked, costs)
-                    return Plan(runtime, threads, workers, worker_bytes, needed, fixed, one, whole)
+                    own = loaded_bytes(runtime, result, asked, costs, 1) - costs.base - asked.beside_bytes
+                    return Plan(runtime, threads, workers, worker_bytes, needed, own, fixed, one, whole)
     return None
 
 
 def _least(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
-    return budget.enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
+    return enough(needed_bytes(runtime, result, asked, costs, 1, whole_page=False)) * max(1, asked.workers)
 
 
 def loaded_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs, threads: int) -> int:
@@ -248,7 +252,7 @@ def loaded_bytes(runtime: Runtime, result: Measured | None, asked: Asked, costs:
     loaded = max(result.memory_bytes, known) if result else known
     language = costs.language if asked.language_model else 0
     compiler = 0 if asked.library else costs.compiler
-    return costs.base + loaded + language + compiler + threads * _thread_bytes(asked, costs)
+    return costs.base + asked.beside_bytes + loaded + language + compiler + threads * _thread_bytes(asked, costs)
 
 
 def _fixed_with_page_work(runtime: Runtime, result: Measured | None, asked: Asked, costs: Costs) -> int:
@@ -265,7 +269,7 @@ def needed_bytes(
     """The foreseen peak of one worker."""
     if not asked.page_px:
         return loaded_bytes(runtime, result, asked, costs, threads)
-    page = budget.page_bytes(asked.page_px, asked.bytes_per_px)
+    page = page_bytes(asked.page_px, asked.bytes_per_px)
     return (
         loaded_bytes(runtime, result, asked, costs, threads) + page + _page_work(runtime, costs, whole_page=whole_page)
     )

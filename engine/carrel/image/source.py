@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel import budget
+from carrel.budget import Budget, PageSize
 from carrel.errors import InputError
 from carrel.image import pdf
 from carrel.image.files import open_regular, refusal, shown
@@ -58,19 +58,7 @@ class Scan:
     source: Source
 
 
-@dataclass(frozen=True)
-class PageSize:
-    """Pixels of a page, and bytes that the decoder takes for each."""
-
-    pixels: int
-    bytes_per_px: int
-
-    @property
-    def needed_bytes(self) -> int:
-        return budget.page_bytes(self.pixels, self.bytes_per_px)
-
-
-def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator[Scan]:
+def open_scans(path: Path, max_megapixels: float, *, first: int = 0, budget: Budget | None = None) -> Iterator[Scan]:
     """Decode the pages of a file one after the other.
 
     Parameters
@@ -81,6 +69,8 @@ def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator
         Pages above this many million pixels are refused before they are decoded.
     first
         Pages before this one, counted from 0, are passed over undecoded.
+    budget
+        Pages that do not fit into it are refused before they are decoded.
 
     Yields
     ------
@@ -95,7 +85,7 @@ def open_scans(path: Path, max_megapixels: float, *, first: int = 0) -> Iterator
     max_px = int(max_megapixels * 1e6)
     with open_regular(path) as stream:
         pages = _pdf_scans if _is_pdf(stream) else _image_scans
-        yield from pages(path, stream, max_px, first)
+        yield from pages(path, stream, max_px, first, budget or Budget())
 
 
 def count_pages(path: Path) -> int:
@@ -149,7 +139,7 @@ def _is_pdf(stream: BinaryIO) -> bool:
     return b"%PDF-" in head
 
 
-def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterator[Scan]:
+def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: Budget) -> Iterator[Scan]:
     with _refusing(path, None):
         document = pdf.open_pdf(stream)
     try:
@@ -164,7 +154,7 @@ def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterato
             document.close()
 
 
-def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int) -> Iterator[Scan]:
+def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: Budget) -> Iterator[Scan]:
     with _refusing(path, None):
         image = _opened(path, stream)
     frames = _frames(image)

@@ -60,16 +60,19 @@ class PageFunction(Protocol):
 
 
 class _Desk:
-    """What stays open between tasks: the page function, for the options it was made with."""
+    """What stays open between tasks: the memory budget, and the page function for the options it was made with."""
 
     def __init__(self, work: Work) -> None:
+        from carrel.loading import budget_for
+
         self.work = work
+        self.budget = budget_for(work.options)  # the page function finds it in use
         self._options = work.options
         self._read: PageFunction | None = None
         self._read = self.page_function(None)
 
     def page_function(self, options: ReadOptions | None) -> PageFunction:
-        options = options or self.work.options
+        options = replace(options or self.work.options, memory_bytes=self.work.options.memory_bytes)
         if self._read is None or options != self._options:
             self._read = None  # two sets of models do not fit
             gc.collect()
@@ -156,7 +159,7 @@ def _outcome(task: OpenFile | ReadPage, descriptor: int, desk: _Desk, decoded: C
     try:
         if isinstance(task, ReadPage):
             read_page = desk.page_function(task.options)
-            scan = _scan(task, descriptor, desk.work)
+            scan = _scan(task, descriptor, desk)
             decoded()
             return read_page(scan, task.formats, lambda: _contents(descriptor))
         sha256 = _digest(descriptor, desk.work.most_bytes)
@@ -195,11 +198,11 @@ def _pages(descriptor: int, most_pages: int) -> int:
     return pages
 
 
-def _scan(task: ReadPage, descriptor: int, work: Work) -> Scan:
+def _scan(task: ReadPage, descriptor: int, desk: _Desk) -> Scan:
     from carrel.image.source import open_scans
 
-    options = task.options or work.options
-    scans: Iterable[Scan] = open_scans(_path(descriptor), options.max_megapixels, first=task.page_index)
+    most = (task.options or desk.work.options).max_megapixels
+    scans: Iterable[Scan] = open_scans(_path(descriptor), most, first=task.page_index, budget=desk.budget)
     for scan in scans:
         return replace(scan, source=replace(scan.source, file_name=task.file.path.name))
     raise InputError("the page is not in the file; scan it again")
