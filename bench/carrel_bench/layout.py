@@ -130,9 +130,8 @@ def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple
     began = time.perf_counter()
     regions = find_regions(ready.gray, None, heatmaps)
     seconds = time.perf_counter() - began
-    matrix = ready.to_scan
-    lines = [line.baseline.astype(np.float64) for region in regions for line in region.lines]
-    return [line @ matrix[:, :2].T + matrix[:, 2] for line in lines], seconds
+    lines = [line.baseline for region in regions for line in region.lines]
+    return [ready.geometry.curve_to_scan(line) for line in lines], seconds
 
 
 def _row(name: str, score: LayoutScore) -> str:

@@ -92,11 +92,11 @@ def _flatteners() -> Iterator[Contestant]:
     from carrel.kernels import prepare as kernels
 
     def compiled(gray: Gray) -> Gray:
-        paper, cell_px = prepare.paper_of(gray)
-        return kernels.flatten(gray, (255 / paper).astype(np.float32), cell_px)
+        background, cell_px = prepare.background_of(gray)
+        return kernels.flatten(gray, (255 / background).astype(np.float32), cell_px)
 
     yield Contestant("flatten", "carrel, compiled", compiled, own=True)
-    yield Contestant("flatten", "carrel, opencv (default)", prepare.flatten, same=True)
+    yield Contestant("flatten", "carrel, opencv (default)", prepare.flatten_illumination, same=True)
     yield Contestant("flatten", "opencv: mean filter", _opencv_mean)
     yield Contestant("flatten", "opencv: closing", _opencv_closing)
     yield Contestant("flatten", "opencv: median filter", _opencv_median, slow=True)
@@ -217,8 +217,8 @@ def measure_threads(page: Gray, repeats: int, threads: int) -> list[InThreads]:
     from carrel.image import prepare
     from carrel.kernels import prepare as kernels
 
-    paper, cell_px = prepare.paper_of(page)
-    gain = (255 / paper).astype(np.float32)
+    background, cell_px = prepare.background_of(page)
+    gain = (255 / background).astype(np.float32)
     steps: dict[str, Callable[[int], Gray]] = {
         "flatten, compiled": lambda n: kernels.flatten(page, gain, cell_px, n),
         "sauvola, compiled": lambda n: kernels.sauvola(page, WINDOW, K, threads=n),

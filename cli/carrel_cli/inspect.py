@@ -55,10 +55,10 @@ def command(
 
 
 def _picture(page: Page, scan: Scan, review_below: float) -> bytes:
-    from carrel.image.prepare import flatten
+    from carrel.image.prepare import flatten_illumination
     from carrel.layout import uncovered_mask
 
-    return draw_overlay(page, scan.gray, review_below, uncovered_mask(flatten(scan.gray), page.regions))
+    return draw_overlay(page, scan.gray, review_below, uncovered_mask(flatten_illumination(scan.gray), page.regions))
 
 
 def _told(page: Page, review_below: float) -> list[str]:

@@ -1,52 +1,84 @@
-"""How a page lies: told by how legible its lines are, read as found, upside down, and turned on their sides."""
+"""Orientation of a page, 0, 90, 180 or 270 degrees: the one in which its lines are most legible."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from carrel.layout.types import FoundLine, FoundRegion
 from carrel.recognizers.routing import Reading
 
-SURELY_UPRIGHT = 0.9
-"""Mean confidence from which a page is not looked at from another side; upside down, print reaches 0.83."""
-NO_TEXT = 0.5
+UPRIGHT_CONFIDENCE = 0.9
+"""Mean confidence from which no other orientation is tried; upside down, print reaches 0.83."""
+SCRIBBLE_CONFIDENCE = 0.5
 """Confidence that strokes without meaning reach."""
 SAMPLE_LINES = 3
-LEGIBLE = 20.0
-"""Least legibility of the sample of a page that does not lie on its side."""
-CLEARLY = 1.3
+MIN_LEGIBILITY = 20.0
+"""Characters that the sample of a page must show for its sides not to be tried."""
+MIN_LEGIBILITY_RATIO = 1.3
+"""Another orientation must be so much more legible than 0 degrees, and by one character more."""
 
 
-def confidence_of(readings: Sequence[Reading]) -> float:
-    """Mean confidence in [0, 1], weighted by the length of the texts; 0 without text."""
+def find_orientation(
+    upright: Sequence[FoundRegion],
+    readings: Sequence[Reading],
+    read: Callable[[Sequence[FoundLine]], Sequence[Reading]],
+    segment: Callable[[int], Sequence[FoundRegion]],
+) -> int:
+    """Return the degrees by which a page must be rotated counterclockwise; only doubtful pages are tried.
+
+    Parameters
+    ----------
+    upright, readings
+        The regions of the page at 0 degrees, and the readings of all their lines.
+    read
+        Reads lines of the scan.
+    segment
+        Finds the regions of the page rotated by some degrees, px of the scan.
+    """
+    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE:
+        return 0
+    lines = lines_of(upright)
+    sample = longest(lines)
+    tried = {0: legibility([readings[k] for k in sample])}
+    tried[180] = legibility(read([reversed_line(lines[k]) for k in sample]))
+    if max(tried.values()) < MIN_LEGIBILITY:
+        for degrees in (90, 270):
+            lines = lines_of(segment(degrees))
+            tried[degrees] = legibility(read([lines[k] for k in longest(lines)]))
+    return best_orientation(tried)
+
+
+def best_orientation(legibilities: dict[int, float]) -> int:
+    """Return the degrees of the most legible orientation that was tried; 0 unless another is clearly better."""
+    best = max(legibilities, key=lambda degrees: legibilities[degrees])
+    return best if legibilities[best] > MIN_LEGIBILITY_RATIO * legibilities[0] + 1.0 else 0
+
+
+def mean_confidence(readings: Sequence[Reading]) -> float:
+    """Return the mean confidence in [0, 1], weighted by the length of the texts; 0 without text."""
     lengths = [len(r.recognition.text) for r in readings]
     total = sum(r.recognition.confidence * n for r, n in zip(readings, lengths, strict=True))
     return total / max(1, sum(lengths))
 
 
 def legibility(readings: Sequence[Reading]) -> float:
-    """Characters that were read, each counted by how far its line's confidence is above that of scribble."""
-    return sum(len(r.recognition.text) * max(0.0, r.recognition.confidence - NO_TEXT) for r in readings)
+    """Return the characters that were read, each weighted by its line's confidence above that of scribble."""
+    return sum(len(r.recognition.text) * max(0.0, r.recognition.confidence - SCRIBBLE_CONFIDENCE) for r in readings)
 
 
-def longest(found: Sequence[FoundRegion]) -> list[int]:
-    """Indices of the lines of a page that tell most of it."""
-    lengths = [_length(line) for region in found for line in region.lines]
+def lines_of(regions: Sequence[FoundRegion]) -> list[FoundLine]:
+    """Return the lines of all regions."""
+    return [line for region in regions for line in region.lines]
+
+
+def longest(lines: Sequence[FoundLine]) -> list[int]:
+    """Return the indices of the longest lines."""
+    lengths = [float(np.hypot(*np.ptp(line.baseline, axis=0))) for line in lines]
     return sorted(range(len(lengths)), key=lambda k: -lengths[k])[:SAMPLE_LINES]
 
 
-def upside_down(line: FoundLine) -> FoundLine:
-    """The same place, to be read from its other end."""
+def reversed_line(line: FoundLine) -> FoundLine:
+    """Return the same place, to be read from its other end."""
     return FoundLine(line.baseline[::-1], line.polygon[::-1], line.x_height_px)
-
-
-def quarters_of(legibilities: dict[int, float]) -> int:
-    """Right angles to turn the page by, from the legibility of each that was tried; 0 unless another is clearly better."""
-    best = max(legibilities, key=lambda quarters: legibilities[quarters])
-    return best if legibilities[best] > CLEARLY * legibilities[0] + 1.0 else 0
-
-
-def _length(line: FoundLine) -> float:
-    return float(np.hypot(*np.ptp(line.baseline, axis=0)))

@@ -8,35 +8,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget
 from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
-from carrel.image.prepare import binarize, prepare, turned
+from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
 from carrel.loading import load_engines
 from carrel.options import ReadOptions
-from carrel.orientation import (
-    LEGIBLE,
-    SURELY_UPRIGHT,
-    confidence_of,
-    legibility,
-    longest,
-    quarters_of,
-    upside_down,
-)
+from carrel.orientation import find_orientation
 from carrel.page import Page, Provenance
 from carrel.recognizers.routing import Reading, languages_of
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """What layout analysis made of a scan: regions in px of the scan, by how much its lines fall to the right (90 and
-    more where it lies on its side or head), and the share of ink outside all lines."""
+class _Segmented:
+    """Regions of a page in px of the scan, its skew (its orientation included), and the share of ink outside all lines."""
 
     regions: tuple[FoundRegion, ...]
     skew_degrees: float
@@ -75,50 +64,47 @@ class Reader:
         self.threads = self._engines.plan.threads
 
     def read_scan(self, scan: Scan) -> Page:
-        """Text of one scan."""
+        """Read one scan: prepare and segment it, crop its lines, recognize them, and put the page together."""
         height_px, width_px = scan.gray.shape
-        sight = self._find(scan, 0)
-        crops, readings = self._read_lines(scan, sight.lines)
-        quarters = self._quarters(scan, sight, readings)
-        if quarters:
-            sight = self._find(scan, quarters)
-            crops, readings = self._read_lines(scan, sight.lines)
-        regions = assemble_regions(ScanFrame(width_px, height_px), sight.regions, crops, readings)
-        provenance = self._provenance(sight.skew_degrees, readings)
-        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, sight.uncovered_ink)
+        found = self._segment(scan, 0)
+        crops, readings = self._recognize(scan, found.lines)
+        degrees = self._orientation(scan, found, readings)
+        if degrees:
+            found = self._segment(scan, degrees)
+            crops, readings = self._recognize(scan, found.lines)
+        regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
+        provenance = self._provenance(found.skew_degrees, readings)
+        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink)
 
-    def _find(self, scan: Scan, quarters: int) -> _Sight:
-        """The lines of a page that is to be turned counterclockwise by ``quarters`` right angles.
+    def _segment(self, scan: Scan, degrees: int) -> _Segmented:
+        """Find the lines of a page that is rotated counterclockwise by its orientation.
 
-        Lines are found on the prepared page but read from the scan itself: flattening and turning cost detail.
+        They are found on the prepared page but cropped from the scan: flattening and rotating cost detail.
         """
-        gray, to_scan = turned(scan.gray, quarters) if quarters else (scan.gray, np.eye(2, 3))
-        prepared = prepare(gray, whiten=self.options.flatten, deskew=self.options.deskew)
+        gray, rotation = rotate(scan.gray, degrees)
+        prepared = prepare(gray, flatten=self.options.flatten, deskew=self.options.deskew)
         page = PageInk(prepared.gray)
         found = find_regions(page, scan.dpi, self._engines.heatmaps)
-        missed = round(uncovered_ink(page, found), 4)
-        moved = [region.moved(prepared.to_scan).moved(to_scan) for region in found]
-        return _Sight(tuple(moved), prepared.skew_degrees + 90.0 * quarters, missed)
+        uncovered = round(uncovered_ink(page, found), 4)
+        geometry = prepared.geometry.then(rotation)
+        regions = tuple(region.on_scan(geometry) for region in found)
+        return _Segmented(regions, prepared.skew_degrees + degrees, uncovered)
 
-    def _read_lines(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
+    def _recognize(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
         source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
         crops = [cut_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)
         return crops, self._engines.router.read([crop.gray for crop in crops], threads)
 
-    def _quarters(self, scan: Scan, sight: _Sight, readings: Sequence[Reading]) -> int:
-        """By how many right angles the page must be turned to be read; only doubtful pages are tried."""
-        if (sight.uncovered_ink == 0 and not sight.lines) or confidence_of(readings) >= SURELY_UPRIGHT:
-            return 0  # nothing to read, or well read as it lies
-        sample = longest(sight.regions)
-        tried = {0: legibility([readings[k] for k in sample])}
-        tried[2] = legibility(self._read_lines(scan, [upside_down(sight.lines[k]) for k in sample])[1])
-        if max(tried.values()) < LEGIBLE:
-            for quarters in (1, 3):
-                other = self._find(scan, quarters)
-                lines = [other.lines[k] for k in longest(other.regions)]
-                tried[quarters] = legibility(self._read_lines(scan, lines)[1])
-        return quarters_of(tried)
+    def _orientation(self, scan: Scan, found: _Segmented, readings: Sequence[Reading]) -> int:
+        if found.uncovered_ink == 0 and not found.lines:  # nothing to read
+            return 0
+        return find_orientation(
+            found.regions,
+            readings,
+            read=lambda lines: self._recognize(scan, lines)[1],
+            segment=lambda degrees: self._segment(scan, degrees).regions,
+        )
 
     def pages(self, path: Path | str) -> Iterator[Page]:
         """The pages of a file, one after the other.

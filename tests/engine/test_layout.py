@@ -145,8 +145,8 @@ def test_sample_pages(name: str, recall: float) -> None:
     gray = cv2.imread(str(SAMPLES / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
     assert gray is not None
     ready = prepare(gray.astype(np.uint8))
-    lines = [line.baseline.astype(np.float64) for region in find_regions(ready.gray, None) for line in region.lines]
-    on_scan = [line @ ready.to_scan[:, :2].T + ready.to_scan[:, 2] for line in lines]
+    lines = [line.baseline for region in find_regions(ready.gray, None) for line in region.lines]
+    on_scan = [ready.geometry.to_scan(line) for line in lines]
     score = score_page(true_lines(name), on_scan)
     assert score.recall >= recall
     assert score.precision >= 0.9

@@ -187,6 +187,6 @@ def test_a_stamp_on_an_empty_page_is_found_and_is_no_missed_ink() -> None:
 def test_stamps_are_found_on_prepared_pages_and_without_a_model(sample: Gray) -> None:
     page = stamped(sample, ring(300, 300, "ARCHIVES", "NATIONALES"), 900, 1950)
     prepared = prepare(page)
-    regions = [region.moved(prepared.to_scan) for region in find_regions(prepared.gray, None)]
+    regions = [region.on_scan(prepared.geometry) for region in find_regions(prepared.gray, None)]
     (stamp,) = [region for region in regions if region.kind == "StampZone"]
     assert overlap(stamp.polygon, around((1054, 2104), (300, 300), 0.0, 72), page.shape) > 0.85

@@ -1,4 +1,4 @@
-"""Paper white, ink dark, lines level."""
+"""Preparation: paper white, ink dark, lines deskewed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from carrel.image.prepare import Prepared, binarize, estimate_skew, flatten, prepare
+from carrel.image.prepare import Prepared, binarize, estimate_skew, flatten_illumination, prepare
 from carrel.image.source import open_scans
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -31,8 +31,8 @@ def truth(name: str) -> dict[str, object]:
     return json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def turned(gray: Gray, degrees: float) -> Gray:
-    """Turn clockwise (lines then fall to the right) on a canvas that holds all."""
+def rotated(gray: Gray, degrees: float) -> Gray:
+    """Rotate clockwise (lines then fall to the right) on a canvas that holds all."""
     height, width = gray.shape
     angle = np.radians(degrees)
     cos, sin = np.cos(angle), abs(np.sin(angle))
@@ -43,7 +43,7 @@ def turned(gray: Gray, degrees: float) -> Gray:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_shipped_pages_become_white_and_level(name: str) -> None:
+def test_shipped_pages_become_white_and_straight(name: str) -> None:
     gray = page(name)
     prepared = prepare(gray)
     assert prepared.skew_degrees == pytest.approx(truth(name)["skew_degrees"], abs=0.1)
@@ -61,17 +61,16 @@ def test_threads_change_no_pixel(name: str) -> None:
 @pytest.mark.parametrize("degrees", [-38.0, -12.5, -6.3, -2.0, -0.45, 0.75, 3.2, 6.6, 9.0, 21.0, 33.3])
 def test_skew_is_found_to_a_tenth_of_a_degree(name: str, degrees: float) -> None:
     drawn_at = float(str(truth(name)["skew_degrees"]))
-    found = estimate_skew(flatten(turned(page(name), degrees - drawn_at)))
+    found = estimate_skew(flatten_illumination(rotated(page(name), degrees - drawn_at)))
     assert found == pytest.approx(degrees, abs=0.1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_baselines_lie_level_where_the_map_says(name: str) -> None:
+def test_baselines_are_horizontal_where_the_map_says(name: str) -> None:
     prepared = prepare(page(name))
-    turn, shift = prepared.to_scan[:, :2], prepared.to_scan[:, 2]
     for line in json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))["lines"]:
         if line["writing"] == "printed":
-            ends = (np.array(line["baseline"]) - shift) @ np.linalg.inv(turn).T
+            ends = prepared.geometry.to_page(line["baseline"])
             assert abs(ends[0, 1] - ends[-1, 1]) <= 0.002 * abs(ends[-1, 0] - ends[0, 0]) + 1
 
 
@@ -81,24 +80,25 @@ def test_the_map_leads_to_the_same_ink(degrees: float) -> None:
     for y in range(100, 800, 50):
         gray[y : y + 8, 80:620:3] = 30
     gray[400:404, 300:304] = 0
-    askew = turned(gray, degrees)
-    flat, prepared = flatten(askew), prepare(askew)
+    askew = rotated(gray, degrees)
+    flat, prepared = flatten_illumination(askew), prepare(askew)
     assert prepared.skew_degrees == pytest.approx(degrees, abs=0.1)
     assert prepared.gray.size <= 1.3 * askew.size
     ys, xs = np.indices(prepared.gray.shape)
-    at = (np.stack([xs, ys, np.ones_like(xs)], axis=-1) @ prepared.to_scan.T).astype(np.float32)
+    places = np.stack([xs.ravel(), ys.ravel()], axis=1)
+    at = prepared.geometry.to_scan(places).astype(np.float32).reshape(*xs.shape, 2)
     looked_up = cv2.remap(flat, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=(255,)).astype(int)
     ink = looked_up < 200
     assert ink.sum() > 10_000
     assert np.abs(looked_up - prepared.gray)[ink].mean() < 6
 
 
-def test_a_level_page_is_not_turned() -> None:
-    gray = turned(page("french"), -1.0)
+def test_a_straight_page_is_not_rotated() -> None:
+    gray = rotated(page("french"), -1.0)
     prepared = prepare(gray)
     assert prepared.skew_degrees == 0.0
-    assert np.array_equal(prepared.to_scan, np.eye(2, 3)) and prepared.gray.shape == gray.shape
-    assert np.array_equal(prepared.gray, flatten(gray))
+    assert prepared.geometry.steps == () and prepared.gray.shape == gray.shape
+    assert np.array_equal(prepared.gray, flatten_illumination(gray))
 
 
 def test_deskew_may_be_refused() -> None:
@@ -107,12 +107,12 @@ def test_deskew_may_be_refused() -> None:
     assert prepared.skew_degrees == 0.0 and prepared.gray.shape == gray.shape
 
 
-def test_whitening_may_be_refused() -> None:
+def test_flattening_may_be_refused() -> None:
     gray = page("letter")
-    assert np.array_equal(prepare(gray, whiten=False, deskew=False).gray, gray)
+    assert np.array_equal(prepare(gray, flatten=False, deskew=False).gray, gray)
 
 
-def test_what_shows_no_lines_is_not_turned() -> None:
+def test_what_shows_no_lines_is_not_rotated() -> None:
     rng = np.random.default_rng(0)
     noise = np.clip(230 + 4 * rng.standard_normal((1500, 1000)), 0, 255).astype(np.uint8)
     assert prepare(noise).skew_degrees == 0.0
@@ -122,11 +122,11 @@ def test_what_shows_no_lines_is_not_turned() -> None:
 
 def test_a_dark_border_stays_dark_and_spoils_nothing_beside_it() -> None:
     gray = page("letter")
-    expected = flatten(gray)
+    expected = flatten_illumination(gray)
     bordered = gray.copy()
     bordered[:, :90] = 18
     bordered[:70] = 12
-    flat = flatten(bordered)
+    flat = flatten_illumination(bordered)
     assert flat[200:, :60].max() < 60 and flat[:40].max() < 60
     assert np.percentile(flat[300:, 300:], 20) > 244
     inside = (slice(250, None), slice(250, None))
@@ -139,7 +139,7 @@ def test_faint_ink_in_a_shadow_is_kept() -> None:
     ink = np.zeros((600, 900), bool)
     ink[100:500:40, 60:840] = ink[101:500:40, 60:840] = ink[102:500:40, 60:840] = True
     gray = np.where(ink, 0.75 * lamp, lamp).astype(np.uint8)
-    flat = flatten(gray)
+    flat = flatten_illumination(gray)
     # ink keeps its share of the paper's light, in the shadow as under the lamp
     assert np.abs(flat[ink].astype(int) - 191).max() < 8
     assert flat[~ink].min() > 245
@@ -148,7 +148,7 @@ def test_faint_ink_in_a_shadow_is_kept() -> None:
 def test_a_photograph_is_not_bleached() -> None:
     gray = np.full((1200, 900), 225, np.uint8)
     gray[300:700, 200:700] = 60
-    flat = flatten(gray)
+    flat = flatten_illumination(gray)
     assert flat[350:650, 250:650].max() < 90 and flat[900:].min() > 245
 
 
@@ -157,7 +157,7 @@ def test_a_photograph_is_not_bleached() -> None:
 def test_any_pixels_can_be_prepared(gray: Gray) -> None:
     prepared = prepare(gray)
     assert prepared.gray.dtype == np.uint8 and min(prepared.gray.shape) >= 1
-    assert prepared.to_scan.shape == (2, 3) and np.isfinite(prepared.to_scan).all()
+    assert np.isfinite(prepared.geometry.to_scan([(0, 0), (1, 1)])).all()
     assert binarize(gray).shape == gray.shape
 
 

@@ -1,9 +1,9 @@
-"""A scan made ready for reading: paper white, ink dark, lines level.
+"""Preparation of a scan: flattened illumination, deskewed lines, and the way back to the scan.
 
-Paper is estimated as the bright envelope of a reduced page; places where no paper shows (dark scanner borders,
-photographs) take the paper of their surroundings and so stay dark. Skew is the angle at which the rows of ink separate
-best (projection profile; W. Postl, "Detection of linear oblique structures and skew scan in digitized documents",
-ICPR 1986).
+The background is estimated as the bright envelope of a reduced page; places where no paper shows (dark scanner borders,
+photographs) take the background of their surroundings and so stay dark. Skew is the angle at which the rows of ink
+separate best (projection profile; W. Postl, "Detection of linear oblique structures and skew scan in digitized
+documents", ICPR 1986).
 """
 
 from __future__ import annotations
@@ -13,95 +13,103 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.geometry import Affine, Geometry
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
 
-LEAST_SKEW_DEGREES = 0.15
-USUAL_SKEW_DEGREES, MOST_SKEW_DEGREES = 8.0, 45.0
+MIN_SKEW_DEGREES = 0.15
+USUAL_SKEW_DEGREES, MAX_SKEW_DEGREES = 8.0, 45.0
+"""Skew is looked for within the first; within the second where no lines show there."""
 
 _LARGE_PAGE_PX = 6000
 _ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
 _SMOOTHING_CELLS = 9
-_FINE = 64  # steps of a gray level while smoothing; twice 255 of them fit into 16 bits with a sign
-_DARKEST_PAPER = 0.4  # of the page's usual paper; what is darker is no paper
+_STEPS_PER_LEVEL = 64  # of a gray level while smoothing; twice 255 of them fit into 16 bits with a sign
+_MIN_PAPER_SHARE = 0.4  # of the page's usual background; what is darker is no paper
 _STRIP_CELLS = 32
 _SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
 _STRIP_PX = 8
-_CLEAR_PEAK = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
-_CLEAR_STEEP_PEAK = 2.2  # a level page without a clear peak reaches 1.8, nearly all turned ones 2.3
-_MOST_GROWTH = 1.3  # of a page's area when it is turned; by more than usual, it is made smaller
+_MIN_PEAK_RATIO = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
+_MIN_STEEP_PEAK_RATIO = 2.2  # a straight page without a clear peak reaches 1.8, nearly all skewed ones 2.3
+_MAX_AREA_RATIO = 1.3  # of a deskewed page to the scan; what needs more is made smaller
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A page ready for layout and recognition.
+    """A page ready for segmentation.
 
     Parameters
     ----------
     gray
-        uint8, (h, w); paper near 255. Larger than the scan where it was turned, by at most 1.3 times.
+        uint8, (h, w); paper near 255. Larger than the scan where it was rotated, by at most 1.3 times.
     skew_degrees
-        By how much the lines of the scan fall to the right (y down), in [-45, 45]; 0 where nothing was turned.
-    to_scan
-        float64, (2, 3); maps ``(x, y, 1)`` in px of ``gray`` to ``(x, y)`` in px of the scan.
+        Skew of the scan's lines, positive where they fall to the right (y down), in [-45, 45]; 0 where nothing was rotated.
+    geometry
+        Maps points of ``gray`` to the scan.
     """
 
     gray: NDArray[np.uint8]
     skew_degrees: float
-    to_scan: NDArray[np.float64]
+    geometry: Geometry
 
 
-def prepare(gray: NDArray[np.uint8], *, whiten: bool = True, deskew: bool = True) -> Prepared:
-    """Whiten the paper and level the lines.
+def prepare(gray: NDArray[np.uint8], *, flatten: bool = True, deskew: bool = True) -> Prepared:
+    """Flatten the illumination and deskew the lines.
 
     Parameters
     ----------
     gray
         uint8, (h, w), 0 is black.
-    whiten
-        Divide by the paper's brightness.
+    flatten
+        Divide by the background.
     deskew
-        Turn the page where its lines slope by at least 0.15 degrees.
+        Rotate the page where its skew is at least 0.15 degrees.
     """
     gray = _checked(gray)
-    flat = flatten(gray) if whiten else gray
+    flat = flatten_illumination(gray) if flatten else gray
     skew_degrees = estimate_skew(flat) if deskew else 0.0
-    if abs(skew_degrees) < LEAST_SKEW_DEGREES:
-        return Prepared(flat, 0.0, np.eye(2, 3))
-    turned, to_scan = _rotated(flat, skew_degrees)
-    return Prepared(turned, skew_degrees, to_scan)
+    if abs(skew_degrees) < MIN_SKEW_DEGREES:
+        return Prepared(flat, 0.0, Geometry())
+    rotated, to_scan = _rotated(flat, skew_degrees)
+    return Prepared(rotated, skew_degrees, Geometry((to_scan,)))
 
 
-def turned(gray: NDArray[np.uint8], quarters: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The page turned counterclockwise by ``quarters`` (0 to 3) right angles, and the map from its px to those of ``gray``.
+def rotate(gray: NDArray[np.uint8], degrees: int) -> tuple[NDArray[np.uint8], Geometry]:
+    """Rotate a page counterclockwise by an orientation of 0, 90, 180 or 270 degrees.
 
-    Returns uint8 ``(h, w)`` and float64 ``(2, 3)`` as `Prepared.to_scan`.
+    Returns
+    -------
+    ndarray of uint8, (h, w)
+        The rotated page.
+    Geometry
+        From its px to those of ``gray``.
     """
     height, width = gray.shape
-    maps = (
-        ((1, 0, 0), (0, 1, 0)),
-        ((0, -1, width - 1), (1, 0, 0)),
-        ((-1, 0, width - 1), (0, -1, height - 1)),
-        ((0, 1, 0), (-1, 0, height - 1)),
-    )
-    return np.ascontiguousarray(np.rot90(gray, quarters)), np.array(maps[quarters], np.float64)
+    matrices = {
+        90: ((0, -1, width - 1), (1, 0, 0)),
+        180: ((-1, 0, width - 1), (0, -1, height - 1)),
+        270: ((0, 1, 0), (-1, 0, height - 1)),
+    }
+    if degrees == 0:
+        return gray, Geometry()
+    return np.ascontiguousarray(np.rot90(gray, degrees // 90)), Geometry((Affine(matrices[degrees]),))
 
 
-def flatten(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Divide by the paper's brightness, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
+def flatten_illumination(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Divide by the background, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
     gray = _checked(gray)
-    paper, cell_px = paper_of(gray)
-    return _divided(gray, paper, cell_px)
+    background, cell_px = background_of(gray)
+    return _divided(gray, background, cell_px)
 
 
-def paper_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """Brightness of the paper in cells, uint8 of at least 1, and the side of a cell in px."""
+def background_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Return the brightness of the paper in cells, uint8 of at least 1, and the side of a cell in px."""
     halvings = _halvings(gray)
-    return _paper(_halved(gray, halvings, rows_sampled=True)), 1 << halvings
+    return _background(_halved(gray, halvings, rows_sampled=True)), 1 << halvings
 
 
 def estimate_skew(gray: NDArray[np.uint8]) -> float:
-    """Slope of the lines in degrees, positive where they fall to the right; 0.0 where no lines show.
+    """Return the skew of the lines in degrees, positive where they fall to the right; 0.0 where no lines show.
 
     Parameters
     ----------
@@ -111,15 +119,15 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     gray = _checked(gray)
     ink = _ink_strips(_halved(gray, max((max(gray.shape) // _SKEW_SIDE_PX).bit_length() - 1, 0)))
     angle, clearness = _clearest(ink, USUAL_SKEW_DEGREES)
-    if clearness <= _CLEAR_PEAK or abs(angle) == USUAL_SKEW_DEGREES:
-        steep_angle, steep_clearness = _clearest(ink, MOST_SKEW_DEGREES)
-        if steep_clearness > _CLEAR_STEEP_PEAK and abs(steep_angle) > USUAL_SKEW_DEGREES:
+    if clearness <= _MIN_PEAK_RATIO or abs(angle) == USUAL_SKEW_DEGREES:
+        steep_angle, steep_clearness = _clearest(ink, MAX_SKEW_DEGREES)
+        if steep_clearness > _MIN_STEEP_PEAK_RATIO and abs(steep_angle) > USUAL_SKEW_DEGREES:
             angle = steep_angle
-        elif clearness <= _CLEAR_PEAK:
+        elif clearness <= _MIN_PEAK_RATIO:
             return 0.0
     fine = angle + np.arange(-0.6, 0.61, 0.1)
     skew_degrees = _peak(fine, _profile_energies(ink, fine))
-    return min(max(skew_degrees, -MOST_SKEW_DEGREES), MOST_SKEW_DEGREES)
+    return min(max(skew_degrees, -MAX_SKEW_DEGREES), MAX_SKEW_DEGREES)
 
 
 def _clearest(ink: NDArray[np.float32], most_degrees: float) -> tuple[float, float]:
@@ -131,7 +139,7 @@ def _clearest(ink: NDArray[np.float32], most_degrees: float) -> tuple[float, flo
 
 
 def binarize(gray: NDArray[np.uint8], threads: int = 1) -> NDArray[np.uint8]:
-    """Sauvola's threshold: 0 where there is ink, 255 elsewhere; uint8, (h, w) in and out.
+    """Binarize by Sauvola's threshold: 0 where there is ink, 255 elsewhere; uint8, (h, w) in and out.
 
     The window is 1/40 of the shorter side, k = 0.2, R = 128. doi:10.1016/S0031-3203(99)00055-2
     Rows are split among the threads; the result is the same for any number.
@@ -171,22 +179,22 @@ def _halved(gray: NDArray[np.uint8], halvings: int, *, rows_sampled: bool = Fals
     return small
 
 
-def _paper(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness of the paper in each cell: the bright envelope where paper shows, that of its surroundings elsewhere."""
+def _background(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightness of the paper in each cell: the bright envelope where paper shows, that of its surroundings elsewhere."""
     import cv2
 
     envelope = _envelope(cells)
     usual = float(gray_levels(np.ascontiguousarray(envelope[::3, ::3]), (0.9,))[0])
-    shows = envelope > _DARKEST_PAPER * usual
+    shows = envelope > _MIN_PAPER_SHARE * usual
     if not shows.all():
         envelope = _filled(envelope, shows, usual)
     # carried on beyond the edges as it rises or falls there, so that a shadow in the gutter keeps its depth
     reach = [(min(2 * _SMOOTHING_CELLS, side - 1),) * 2 for side in envelope.shape]
-    smooth = np.pad(envelope.astype(np.int16) * _FINE, reach, mode="reflect", reflect_type="odd")
+    smooth = np.pad(envelope.astype(np.int16) * _STEPS_PER_LEVEL, reach, mode="reflect", reflect_type="odd")
     for _ in range(3):  # three boxes are nearly a Gaussian
         smooth = cv2.blur(smooth, (_SMOOTHING_CELLS, _SMOOTHING_CELLS))
     rows, columns = (slice(before, before + side) for (before, _), side in zip(reach, envelope.shape, strict=True))
-    return np.clip((smooth[rows, columns] + _FINE // 2) // _FINE, 1, 255).astype(np.uint8)
+    return np.clip((smooth[rows, columns] + _STEPS_PER_LEVEL // 2) // _STEPS_PER_LEVEL, 1, 255).astype(np.uint8)
 
 
 def _envelope(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -266,8 +274,8 @@ def _peak(angles: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
     return float(angles[best] + min(max(offset, -0.1), 0.1))
 
 
-def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Turn the page level on a canvas that holds all of it; the map back leads from its px to those of the page."""
+def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.uint8], Affine]:
+    """Rotate the page by its skew on a canvas that holds all of it; the step leads from its px to those of the page."""
     import cv2
 
     height, width = flat.shape
@@ -275,12 +283,12 @@ def _rotated(flat: NDArray[np.uint8], skew_degrees: float) -> tuple[NDArray[np.u
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     new_width = int(np.ceil(width * cos + height * abs(sin)))
     new_height = int(np.ceil(height * cos + width * abs(sin)))
-    shrunk = max(1.0, (new_width * new_height / (_MOST_GROWTH * flat.size)) ** 0.5)
+    shrunk = max(1.0, (new_width * new_height / (_MAX_AREA_RATIO * flat.size)) ** 0.5)
     new_width, new_height = int(new_width / shrunk), int(new_height / shrunk)
-    turn = shrunk * np.array([[cos, -sin], [sin, cos]])
+    rotation = shrunk * np.array([[cos, -sin], [sin, cos]])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     new_centre = np.array([(new_width - 1) / 2, (new_height - 1) / 2])
-    to_scan = np.column_stack([turn, centre - turn @ new_centre])
+    to_scan = Affine(np.column_stack([rotation, centre - rotation @ new_centre]))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    turned = cv2.warpAffine(flat, to_scan, (new_width, new_height), flags=flags, borderValue=255)
-    return np.asarray(turned, np.uint8), to_scan
+    rotated = cv2.warpAffine(flat, to_scan.matrix, (new_width, new_height), flags=flags, borderValue=255)
+    return np.asarray(rotated, np.uint8), to_scan

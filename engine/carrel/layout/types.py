@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.geometry import Geometry
+
 Points = NDArray[np.float32]
-Affine = NDArray[np.float64]
-"""``(2, 3)``: a point ``(x, y)`` goes to ``matrix @ (x, y, 1)``."""
 Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 SMALLEST_SIDE_PX = 24
 """Images with a side below this hold no line."""
@@ -34,9 +34,13 @@ class FoundLine:
     polygon: Points
     x_height_px: float
 
-    def moved(self, matrix: Affine) -> FoundLine:
-        """The line in another image; ``matrix`` turns and shifts but does not scale."""
-        return FoundLine(_moved(self.baseline, matrix), _moved(self.polygon, matrix), self.x_height_px)
+    def on_scan(self, geometry: Geometry) -> FoundLine:
+        """Return the line in px of the scan."""
+        baseline = geometry.curve_to_scan(self.baseline).astype(np.float32)
+        polygon = geometry.curve_to_scan(self.polygon, closed=True).astype(np.float32)
+        middle = self.baseline[len(self.baseline) // 2]
+        foot, top = geometry.to_scan((middle, middle - (0, self.x_height_px)))
+        return FoundLine(baseline, polygon, float(np.hypot(*(foot - top))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +54,7 @@ class FoundRegion:
     polygon: Points
     lines: tuple[FoundLine, ...]
 
-    def moved(self, matrix: Affine) -> FoundRegion:
-        """The region in another image; see `FoundLine.moved`."""
-        return FoundRegion(self.kind, _moved(self.polygon, matrix), tuple(line.moved(matrix) for line in self.lines))
-
-
-def _moved(points: Points, matrix: Affine) -> Points:
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    def on_scan(self, geometry: Geometry) -> FoundRegion:
+        """Return the region in px of the scan."""
+        polygon = geometry.curve_to_scan(self.polygon, closed=True).astype(np.float32)
+        return FoundRegion(self.kind, polygon, tuple(line.on_scan(geometry) for line in self.lines))

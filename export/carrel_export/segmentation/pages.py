@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.prepare import flatten
+from carrel.image.prepare import flatten_illumination
 
 Gray = NDArray[np.uint8]
 Maps = NDArray[np.uint8]
@@ -73,7 +73,11 @@ def read_pages(pack: Path, split: str) -> list[LayoutPage]:
             heights = spacing(baselines, np.clip(rough, 6.0, 120.0).tolist()) if baselines else []
             pages.append(
                 LayoutPage(
-                    row["image"], row["source"], flatten(gray.astype(np.uint8)), tuple(baselines), tuple(heights)
+                    row["image"],
+                    row["source"],
+                    flatten_illumination(gray.astype(np.uint8)),
+                    tuple(baselines),
+                    tuple(heights),
                 )
             )
     return pages
