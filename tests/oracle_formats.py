@@ -13,7 +13,20 @@ import pytest
 from hypothesis import strategies as st
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
-from carrel.page import Alternative, Box, Character, Line, Page, Points, Provenance, Region, Source, Word, Writing
+from carrel.page import (
+    Alternative,
+    Box,
+    Character,
+    Correction,
+    Line,
+    Page,
+    Points,
+    Provenance,
+    Region,
+    Source,
+    Word,
+    Writing,
+)
 
 SAMPLES = Path(__file__).parent / "pages"
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
@@ -28,6 +41,14 @@ boxes = st.builds(Box, *[st.integers(-50, 700)] * 4)
 confidences = st.floats(0, 1)
 writings = st.builds(Writing, st.sampled_from(["printed", "handwritten", "unknown"]), confidences)
 characters = st.builds(Character, texts, confidences, boxes)
+corrections = st.builds(
+    Correction,
+    texts,
+    st.sampled_from(["", "Ann & Bob; {c}", "ü:"]) | texts,
+    st.sampled_from(["2026-01-31T12:00:00Z", "", "yesterday"]),
+    st.sampled_from(["corrected", "confirmed"]),
+)
+ids = st.sampled_from(["", "r0", "r0l0", "r0l1", "r0l0w0", "eSc_line_1", "1", "a b", "BT1", "surface", "é", "ro"])
 alternatives = st.builds(Alternative, texts, confidences, st.sampled_from(["ctc", "tesseract", ""]))
 
 
@@ -43,6 +64,12 @@ def _word(token: str) -> st.SearchStrategy[Word]:
     return st.builds(Word, st.just(token), boxes, confidences, st.just(()) | spelled)
 
 
+def _correction_of(text: str) -> st.SearchStrategy[Correction | None]:
+    """None, one with another text, or a confirmation."""
+    confirmed = corrections.map(lambda made: replace(made, text=text, state="confirmed"))
+    return st.none() | corrections.map(lambda made: replace(made, state="corrected")) | confirmed
+
+
 @st.composite
 def lines(draw: st.DrawFn) -> Line:
     text = draw(texts)
@@ -56,6 +83,8 @@ def lines(draw: st.DrawFn) -> Line:
         alternatives=tuple(draw(st.lists(alternatives, max_size=1))),
         recognizer=draw(st.sampled_from(["", "ctc", "tesseract"])),
         line_type=draw(st.sampled_from(["DefaultLine", "HeadingLine:title#1", "", "x;y"])),
+        id=draw(ids),
+        correction=draw(_correction_of(text)),
     )
 
 
@@ -64,6 +93,7 @@ regions = st.builds(
     labels,
     st.lists(points, min_size=3, max_size=6).map(tuple) | st.just(()),
     st.lists(lines(), max_size=3).map(tuple),
+    ids,
 )
 pages = st.builds(
     Page,

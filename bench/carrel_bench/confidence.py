@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from carrel.backends.ort import OrtBackend
 from carrel.evaluate import character_errors
+from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
 from carrel.evaluate.distance import align
 from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.models.folders import open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.review.queue import coverage, share_removed, wrong_characters
 from carrel_bench.lines import TrueLine, read_lines
 
 BINS = 15

@@ -19,7 +19,7 @@ from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.budget import parse_memory
 from carrel.errors import OutputError, UsageError
-from carrel.formats import WRITERS
+from carrel.formats import OF_PAGE_ALONE
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.workers import sandbox
@@ -31,7 +31,7 @@ _MIB = 2**20
 SAME_SIGNAL_S = 0.5
 
 _OPTIONS = (
-    click.option("-f", "--format", "formats", multiple=True, type=click.Choice(list(WRITERS)), help="Repeat for several.  [default: text]"),
+    click.option("-f", "--format", "formats", multiple=True, type=click.Choice(OF_PAGE_ALONE), help="Repeat for several.  [default: text]"),
     click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True),
     click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),

@@ -20,7 +20,7 @@ def command(folder: Path, label: str | None, base_url: str | None) -> None:
     Pages are the JSON, ALTO or PAGE files there, in the order of their names, numbers as numbers. Images are named as
     the pages name their scans; ALTO and PDF files of the same names are linked.
     """
-    from carrel.formats import SUFFIXES, read_page
+    from carrel.formats import FORMATS, read_page
     from carrel.formats.write.collection import Entry, natural_key, write_iiif, write_mets
     from carrel.output import write_file
 
@@ -32,7 +32,8 @@ def command(folder: Path, label: str | None, base_url: str | None) -> None:
     for name in sorted(files, key=natural_key):
         page = read_page(files[name])
         others = [
-            name + SUFFIXES[kind] if (folder / (name + SUFFIXES[kind])).exists() else "" for kind in ("alto", "pdf")
+            name + FORMATS[kind].suffix if (folder / (name + FORMATS[kind].suffix)).exists() else ""
+            for kind in ("alto", "pdf")
         ]
         entries.append(Entry(page, Path(page.source.file_name).name, *others))
     title = label or folder.resolve().name

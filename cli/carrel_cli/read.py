@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carrel.errors import CarrelError, InputError, UsageError
-from carrel.formats import SUFFIXES, WRITERS
+from carrel.formats import FORMATS
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
@@ -51,7 +51,7 @@ class Target:
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice([*WRITERS, PDF]),
+    type=click.Choice(list(FORMATS)),
     help="Repeat for several.  [default: text]",
 )
 @click.option(
@@ -164,20 +164,18 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
         pages.append(page)
         yield page, stem
     if target.folder is not None and PDF in target.formats:
-        from carrel.formats.pdf.document import write_document
-
         contents = file.read_bytes()
-        document = write_document([(page, contents) for page in pages])
-        write_file(target.folder / f"{name}{SUFFIXES[PDF]}", document)
+        document = FORMATS[PDF].write_document([(page, contents) for page in pages])
+        write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document)
 
 
 def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
     for name in target.formats:
         if name == PDF:
             continue
-        contents = WRITERS[name](page)
+        contents = FORMATS[name].write(page)
         if target.folder is not None:
-            write_file(target.folder / f"{stem}{SUFFIXES[name]}", contents)
+            write_file(target.folder / f"{stem}{FORMATS[name].suffix}", contents)
             continue
         if not first and name == "text":
             sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
 from carrel.options import ReadOptions
-from carrel.page import Alternative, Box, Character, Line, Page, Provenance, Region, Source, Word, Writing
+from carrel.page import Alternative, Box, Character, Correction, Line, Page, Provenance, Region, Source, Word, Writing
 
 if TYPE_CHECKING:
     from carrel.budget import Budget
@@ -34,6 +34,7 @@ __all__ = [
     "Budget",
     "CarrelError",
     "Character",
+    "Correction",
     "InputError",
     "Line",
     "ModelError",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.identity import with_ids
 from carrel.image.crop import Crop
 from carrel.layout.types import FoundLine, FoundRegion
 from carrel.page import SHOWS_THROUGH, Alternative, Box, Character, Line, Point, Points, Region, Word
@@ -53,13 +54,13 @@ class ScanFrame:
 def assemble_regions(
     frame: ScanFrame, found: Sequence[FoundRegion], crops: Sequence[Crop], readings: Sequence[Reading]
 ) -> tuple[Region, ...]:
-    """The page's regions; ``crops`` and ``readings`` are those of all their lines, in order."""
+    """Assemble the page's regions with their ids; ``crops`` and ``readings`` are those of all their lines, in order."""
     pairs = iter(zip(crops, readings, strict=True))
     regions: list[Region] = []
     for region in found:
         lines = tuple(_line(frame, line, *next(pairs)) for line in region.lines)
         regions.append(Region(region.kind, frame.polygon(region.polygon), lines))
-    return tuple(regions)
+    return with_ids(regions)
 
 
 def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Line:

@@ -2,6 +2,8 @@
 
 All coordinates are whole pixels of the original scan, x to the right, y down. Reading order is list order. Confidences
 are probabilities in [0, 1]. Region kinds and line types are those of SegmOnto (https://segmonto.github.io).
+
+Regions and lines have ids: XML names (without a colon), unique in the page; `carrel.identity` gives them and keeps them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Literal, NamedTuple
 Point = tuple[int, int]
 Points = tuple[Point, ...]
 WritingKind = Literal["printed", "handwritten", "unknown"]
+CorrectionState = Literal["corrected", "confirmed"]
 SHOWS_THROUGH = "DefaultLine:ShowThrough"
 """The type of lines that belong to the other side of the paper."""
 
@@ -71,12 +74,27 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person made of a line: who ``by``, when ``at`` (UTC, as ``2026-01-31T12:00:00Z``).
+
+    ``state`` is "confirmed" where the person found the line right as it was read. ``text`` is the whole line; it is empty
+    where there is no text.
+    """
+
+    text: str
+    by: str
+    at: str
+    state: CorrectionState
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of text.
 
-    ``baseline`` has at least two distinct points in reading direction, ``polygon`` at least three. ``text`` is empty
-    where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none). ``line_type`` is
-    `SHOWS_THROUGH` for writing of the other side of the paper; it is refused, and what was read is an alternative.
+    ``baseline`` has at least two distinct points in reading direction, ``polygon`` at least three. ``text`` is what was
+    read, empty where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none).
+    ``words`` are those of ``text``. ``line_type`` is `SHOWS_THROUGH` for writing of the other side of the paper; it is
+    refused, and what was read is an alternative. ``id`` is empty until one is given.
     """
 
     baseline: Points
@@ -88,6 +106,13 @@ class Line:
     alternatives: tuple[Alternative, ...] = ()
     recognizer: str = ""
     line_type: str = "DefaultLine"
+    id: str = ""
+    correction: Correction | None = None
+
+    @property
+    def final_text(self) -> str:
+        """The correction where there is one, else what was read."""
+        return self.correction.text if self.correction else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +122,7 @@ class Region:
     kind: str
     polygon: Points
     lines: tuple[Line, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +168,16 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The text in reading order: a line break after each line, an empty line between regions."""
-        blocks = ("\n".join(line.text for line in region.lines if line.text) for region in self.regions)
+        """The text in reading order, corrections included: a line break after each line, an empty line between regions."""
+        blocks = ("\n".join(line.final_text for line in region.lines if line.final_text) for region in self.regions)
         return "\n\n".join(block for block in blocks if block)
 
     @property
     def refused(self) -> tuple[Line, ...]:
-        """Lines that were found but not read."""
-        return tuple(line for line in self.lines if not line.text)
+        """Lines that were found but read neither by a recognizer nor by a person."""
+        return tuple(line for line in self.lines if not line.text and line.correction is None)
 
 
 def needs_review(line: Line, below: float) -> bool:
-    """Whether a person should look at ``line``: it was not read, or with less confidence than ``below``."""
-    return not line.text or line.confidence < below
+    """Tell whether a person should look at ``line``: nobody has, and it was read with less confidence than ``below``."""
+    return line.correction is None and (not line.text or line.confidence < below)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from carrel.evaluate import character_errors
-from carrel.formats import SUFFIXES
+from carrel.formats import FORMATS
 from carrel.image.overlay import REFUSED
 from carrel_cli.main import main
 
@@ -61,7 +61,7 @@ def test_letter_is_read_by_both_recognizers(capfdbinary: pytest.CaptureFixture[b
         capfdbinary, PAGES / "letter.jpg", "-o", tmp_path, "-f", "json", "-f", "text", "-f", "alto", "--overlay"
     )
     assert (code, out) == (0, ""), err
-    names = {f"letter{SUFFIXES[f]}" for f in ("json", "text", "alto")} | {"letter.overlay.png"}
+    names = {f"letter{FORMATS[f].suffix}" for f in ("json", "text", "alto")} | {"letter.overlay.png"}
     assert {p.name for p in tmp_path.iterdir()} == names
     with Image.open(tmp_path / "letter.overlay.png") as overlay:
         assert max(overlay.size) == 2000

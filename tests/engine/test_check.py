@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from carrel.errors import InputError
-from carrel.formats import WRITERS
+from carrel.formats import FORMATS
 from carrel.formats.check.any_format import check
 from carrel_cli.check import command
 from oracle_formats import page_of
 
 PAGE = page_of("one two", "three exam-", "ple")
-ALTO, PAGE_XML, HOCR = (WRITERS[name](PAGE).decode() for name in ("alto", "page", "hocr"))
+ALTO, PAGE_XML, HOCR = (FORMATS[name].write(PAGE).decode() for name in ("alto", "page", "hocr"))
 
 
 def _findings(text: str, old: str, new: str) -> list[str]:
@@ -110,7 +110,7 @@ def test_hocr(old: str, new: str, finding: str) -> None:
 
 
 def test_json() -> None:
-    told = json.loads(WRITERS["json"](PAGE))
+    told = json.loads(FORMATS["json"].write(PAGE))
     assert [str(finding) for finding in check(json.dumps(told).encode())] == [
         "regions[0].polygon: 0 distinct points; importers want 3"
     ]

@@ -39,7 +39,7 @@ from carrel.evaluate.normalize import ALL, AS_IS, Normalization
 from carrel.evaluate.report import as_data, as_html, as_table
 from carrel.evaluate.routing import compare_routes
 from carrel.evaluate.score import differences
-from carrel.formats import WRITERS
+from carrel.formats import FORMATS
 from carrel.page import Alternative, Writing
 from carrel_cli.evaluate import command
 from oracle_formats import page_of, sample_page
@@ -269,13 +269,13 @@ def test_command(tmp_path: Path) -> None:
     for folder in (truth, read, other, images):
         folder.mkdir()
     (images / "letter.jpg").write_bytes(scan)
-    (truth / "letter.json").write_bytes(WRITERS["json"](page))
+    (truth / "letter.json").write_bytes(FORMATS["json"].write(page))
     (truth / "absent.txt").write_text("not read\n", "utf-8")
     changed = [replace(line, text=line.text.replace("e", "c", 1)) for line in page.lines]
     region = replace(page.regions[0], lines=tuple(changed))
-    (read / "letter.alto.xml").write_bytes(WRITERS["alto"](replace(page, regions=(region,))))
+    (read / "letter.alto.xml").write_bytes(FORMATS["alto"].write(replace(page, regions=(region,))))
     (read / "letter.txt").write_text("passed over, the ALTO file tells more\n", "utf-8")
-    (other / "letter.txt").write_bytes(WRITERS["text"](page))
+    (other / "letter.txt").write_bytes(FORMATS["text"].write(page))
     html, told = tmp_path / "a.html", tmp_path / "a.json"
     arguments = [str(path) for path in (truth, read, other)]
     options = ["--images", str(images), "--html", str(html), "--json", str(told)]

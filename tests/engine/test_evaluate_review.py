@@ -13,17 +13,16 @@ from PIL import Image
 
 from carrel.errors import UsageError
 from carrel.evaluate import Evaluation, from_page, from_text, score_document
+from carrel.evaluate.coverage import coverage, share_removed
 from carrel.evaluate.report import as_data, as_html, as_table
-from carrel.formats import WRITERS
+from carrel.formats import FORMATS
 from carrel.page import Alternative, Box, Page, Word, needs_review
 from carrel.review.queue import (
     corrections,
-    coverage,
     disagreements,
     expected_errors,
     from_worksheet,
     recurring,
-    share_removed,
     tasks_of,
     worksheet,
     worst_first,
@@ -102,9 +101,9 @@ def test_command(tmp_path: Path) -> None:
     pages, fixed, kept = tmp_path / "pages", tmp_path / "fixed", tmp_path / "kept"
     pages.mkdir()
     fixed.mkdir()
-    (pages / "letter.json").write_bytes(WRITERS["json"](replace(page, regions=(region,))))
+    (pages / "letter.json").write_bytes(FORMATS["json"].write(replace(page, regions=(region,))))
     (tmp_path / "letter.jpg").write_bytes(scan)
-    (fixed / "letter.page.xml").write_bytes(WRITERS["page"](page))
+    (fixed / "letter.page.xml").write_bytes(FORMATS["page"].write(page))
     sheet, html = tmp_path / "sheet.txt", tmp_path / "review.html"
     runner = CliRunner()
     first = runner.invoke(

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
-from carrel.formats import WRITERS
+from carrel.formats import FORMATS
 from carrel.formats.write.collection import ALTO_PROFILE, Entry, natural_key, write_iiif, write_mets
 from carrel.page import Source
 from carrel_cli.manifest import command
@@ -54,7 +54,7 @@ def test_mets() -> None:
 def test_command(tmp_path: Path) -> None:
     for number in (10, 9):
         page = replace(page_of(f"page {number}"), source=Source(f"p{number}.png"))
-        (tmp_path / f"p{number}.alto.xml").write_bytes(WRITERS["alto"](page))
+        (tmp_path / f"p{number}.alto.xml").write_bytes(FORMATS["alto"].write(page))
     for _ in range(2):  # what it writes is no page the second time
         result = CliRunner().invoke(command, [str(tmp_path), "--base-url", "https://example.org", "--label", "P"])
         assert result.exit_code == 0, result.output

@@ -19,14 +19,14 @@ from pikepdf import pdfa
 from PIL import Image
 
 from carrel.errors import InputError, OutputError
-from carrel.formats import SCAN_WRITERS
+from carrel.formats import FORMATS
 from carrel.formats.pdf.document import write_document
 from carrel.formats.pdf.font import clusters, true_type
 from carrel.formats.write.interchange import interchange
 from carrel.page import Line, Page, Provenance, Region, Writing
 from oracle_formats import page_of, pages, sample_page
 
-write = SCAN_WRITERS["pdf"]
+write = FORMATS["pdf"].write
 NAMES = ("letter", "french", "two-columns")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import carrel
-from carrel.formats import WRITERS, read_page
+from carrel.formats import FORMATS, read_page
 from carrel.page import SHOWS_THROUGH
 
 PACK = Path(__file__).parents[2].parent / "shared/data/layout/pages.zip"
@@ -25,5 +25,5 @@ def test_mirrored_lines_of_thin_paper_are_marked(tmp_path: Path) -> None:
     assert len(page.lines) - len(marked) >= 11  # what is written on this side
     assert all(line.text == "" and line.alternatives[0].text for line in marked)
     for name in ("alto", "page", "hocr", "json"):
-        again = read_page(WRITERS[name](page))
+        again = read_page(FORMATS[name].write(page))
         assert [line.line_type for line in again.lines] == [line.line_type for line in page.lines]

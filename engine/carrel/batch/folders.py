@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.errors import OutputError, UsageError
-from carrel.formats import SUFFIXES
+from carrel.formats import FORMATS
 from carrel.output import make_folder, write_file
 
 STATE_FOLDER = ".carrel"
@@ -42,7 +42,7 @@ class Folders:
         return self.state / "spool"
 
     def result(self, name: str, format_name: str) -> Path:
-        return self.output / f"{name}{SUFFIXES[format_name]}"
+        return self.output / f"{name}{FORMATS[format_name].suffix}"
 
     def make(self) -> None:
         """Create the folders, the state and its spool for this user alone; the spool is empty afterwards.
@@ -110,7 +110,7 @@ class Folders:
     def sweep(self, names: Iterable[str]) -> None:
         """Delete half-written results of these pages."""
         for name in names:
-            for format_name in SUFFIXES:
+            for format_name in FORMATS:
                 path = self.result(name, format_name)
                 with suppress(OSError):
                     path.with_name(f"{path.name}.part").unlink(missing_ok=True)

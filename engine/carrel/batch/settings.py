@@ -21,7 +21,7 @@ class Settings:
     options
         How pages are read.
     formats
-        Names of the results' formats, as in ``carrel.formats.WRITERS``.
+        Names of the results' formats, as in ``carrel.formats.FORMATS``.
     review_below
         Lines read with less confidence than this are counted as to be reviewed.
     most_pages, most_bytes

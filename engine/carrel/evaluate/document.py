@@ -45,7 +45,7 @@ def _text_line(line: Line) -> TextLine:
     readings = {alternative.recognizer: alternative.text for alternative in reversed(line.alternatives)}
     readings |= {line.recognizer: line.text}
     named = {recognizer: text for recognizer, text in readings.items() if recognizer}
-    return TextLine(line.text, line.writing.kind, line.baseline, line.polygon, named, line.confidence)
+    return TextLine(line.final_text, line.writing.kind, line.baseline, line.polygon, named, line.confidence)
 
 
 def from_text(name: str, text: str) -> Document:

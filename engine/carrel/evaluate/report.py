@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from carrel.evaluate.bootstrap import Interval, cer_interval, wer_interval
+from carrel.evaluate.coverage import review_coverage, share_removed
 from carrel.evaluate.normalize import ALL, AS_IS
 from carrel.evaluate.routing import Route
 from carrel.evaluate.score import Counts, DocumentScore, Evaluation, LineScore, confusions, differences
-from carrel.review.queue import review_coverage, share_removed
 
 FORMAT = "carrel-eval/1"
 MOST_CONFUSIONS = 30

@@ -1,7 +1,7 @@
-"""Pages as files: one pure function per format, and readers for what others write.
+"""Pages as files: one table of formats, and readers for what others write.
 
->>> from carrel.formats import SUFFIXES, WRITERS, read_page
->>> data = WRITERS["alto"](page)                # doctest: +SKIP
+>>> from carrel.formats import FORMATS, read_page
+>>> data = FORMATS["alto"].write(page)               # doctest: +SKIP
 >>> page = read_page("page-0001.alto.xml")           # doctest: +SKIP
 
 Each format's module is imported when it is first used.
@@ -9,74 +9,63 @@ Each format's module is imported when it is first used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from carrel.page import Page
 
 
-class Writer(Protocol):
-    """A page as the bytes of one file."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: its name, the end of its files' names, and the module below ``carrel.formats`` that writes it."""
 
-    def __call__(self, page: Page, /) -> bytes: ...
+    name: str
+    suffix: str
+    module: str
+    needs_scan: bool = False
+    """Whether writing takes the bytes of the scan's file, too."""
+    multi_page: bool = False
+    """Whether the pages of one scan's file go into one file."""
+
+    def write(self, page: Page, scan: bytes = b"") -> bytes:
+        """Write one page; ``scan`` is the scan's file where the format needs it.
+
+        Raises
+        ------
+        OutputError
+            The page cannot be written in this format.
+        InputError
+            The scan cannot be decoded, or is not the page's.
+        """
+        write = import_module(f"carrel.formats.{self.module}").write
+        return write(page, scan) if self.needs_scan else write(page)
+
+    def write_document(self, pages: Sequence[tuple[Page, bytes]]) -> bytes:
+        """Write several pages, each with its scan's file, as one file of a format with ``multi_page``."""
+        return import_module(f"carrel.formats.{self.module}").write_document(pages)
 
 
-class ScanWriter(Protocol):
-    """A page and the bytes of its scan, as the bytes of one file."""
-
-    def __call__(self, page: Page, scan: bytes, /) -> bytes: ...
-
-
-def _writer(module: str) -> Writer:
-    def write(page: Page, /) -> bytes:
-        return import_module(f"carrel.formats.{module}").write(page)
-
-    return write
-
-
-def _scan_writer(module: str) -> ScanWriter:
-    def write(page: Page, scan: bytes, /) -> bytes:
-        return import_module(f"carrel.formats.{module}").write(page, scan)
-
-    return write
-
-
-#: name of the format -> writer that needs the page alone
-WRITERS: Mapping[str, Writer] = MappingProxyType(
-    {
-        "text": _writer("write.text"),
-        "json": _writer("json_page"),
-        "alto": _writer("write.alto"),
-        "page": _writer("write.page_xml"),
-        "hocr": _writer("write.hocr"),
-        "tei": _writer("write.tei"),
-        "csv": _writer("write.csv_lines"),
-    }
+_ALL = (
+    Format("text", ".txt", "write.text"),
+    Format("json", ".json", "json_page"),
+    Format("alto", ".alto.xml", "write.alto"),
+    Format("page", ".page.xml", "write.page_xml"),
+    Format("hocr", ".hocr.html", "write.hocr"),
+    Format("tei", ".tei.xml", "write.tei"),
+    Format("csv", ".csv", "write.csv_lines"),
+    Format("pdf", ".pdf", "pdf.document", needs_scan=True, multi_page=True),
 )
-
-#: name of the format -> writer that needs the scan's bytes too
-SCAN_WRITERS: Mapping[str, ScanWriter] = MappingProxyType({"pdf": _scan_writer("pdf.document")})
-
-#: name of the format -> end of the file name
-SUFFIXES: Mapping[str, str] = MappingProxyType(
-    {
-        "text": ".txt",
-        "json": ".json",
-        "alto": ".alto.xml",
-        "page": ".page.xml",
-        "hocr": ".hocr.html",
-        "tei": ".tei.xml",
-        "csv": ".csv",
-        "pdf": ".pdf",
-    }
-)
+#: name of the format -> all there is to know of it
+FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in _ALL})
+#: names of the formats that need the page alone
+OF_PAGE_ALONE = tuple(format.name for format in _ALL if not format.needs_scan)
 
 
 def read_page(source: str | Path | bytes) -> Page:
-    """The first page of a file of a supported format, told by its content.
+    """Read the first page of a file of a supported format, told by its content.
 
     Parameters
     ----------

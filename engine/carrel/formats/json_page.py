@@ -1,99 +1,148 @@
-"""JSON, complete: reads back to the same Page. ``carrel-page-1.schema.json`` beside this module describes it.
+"""JSON, complete: reads back to the same Page. ``carrel-page-2.schema.json`` beside this module describes it.
 
-The keys are the field names of ``carrel.page``; points are ``[x, y]``, boxes ``[left, top, right, bottom]``. Version 1
-may gain keys that have a default; a change that old readers would misread gets a new number.
+The keys are the field names of ``carrel.page``; points are ``[x, y]``, boxes ``[left, top, right, bottom]``. Version 1,
+which had neither ids nor corrections, is read too. A key that is not known is refused: what it says would be lost.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, fields, is_dataclass
-from types import NoneType, UnionType
+import math
+import operator
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass, replace
+from functools import cache, reduce
+from types import UnionType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
+import msgspec
+
 from carrel.errors import InputError, OutputError
+from carrel.identity import with_ids
 from carrel.page import Page
 
-FORMAT = "carrel-page/1"
+FORMAT = "carrel-page/2"
+OLD_FORMAT = "carrel-page/1"
 MAX_BYTES = 64 * 1024 * 1024
 
 
 def write(page: Page) -> bytes:
-    """``page`` as one line of JSON in UTF-8: the same bytes for the same page."""
+    """Write ``page`` as one line of JSON in UTF-8: the same bytes for the same page.
+
+    Raises
+    ------
+    OutputError
+        A number is not finite.
+    """
+    if not all(map(math.isfinite, _floats(page))):
+        raise OutputError(f"{page.source.file_name}: a page with a number that JSON cannot hold: nan or infinity")
+    page = replace(page, regions=with_ids(page.regions))
+    head = f'{{"format":"{FORMAT}",'.encode()
     try:
-        text = json.dumps({"format": FORMAT} | asdict(page), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError as error:
-        raise OutputError(f"{page.source.file_name}: a page with a number that JSON cannot hold: {error}") from error
-    return text.encode("utf-8", "backslashreplace") + b"\n"  # lone surrogates become \udcxx, as JSON writes them
+        return head + msgspec.json.encode(page)[1:] + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate, in a file name that is no UTF-8: json writes it as \udcxx
+        text = json.dumps(msgspec.to_builtins(page), ensure_ascii=False, separators=(",", ":"))
+        return head + text.encode("utf-8", "backslashreplace")[1:] + b"\n"
+
+
+def _floats(page: Page) -> Iterator[float]:
+    yield page.dpi or 0.0
+    yield page.uncovered_ink or 0.0
+    yield page.provenance.skew_degrees
+    for line in page.lines:
+        yield from (line.confidence, line.writing.probability)
+        yield from (alternative.confidence for alternative in line.alternatives)
+        for word in line.words:
+            yield word.confidence
+            yield from (character.confidence for character in word.characters)
 
 
 def parse(data: bytes) -> Page:
-    """The page that ``write`` wrote.
+    """Read the page that ``write`` wrote; lines and regions of version 1 are given ids.
 
     Raises
     ------
     InputError
-        More than 64 MiB, no JSON, another format or version, a missing key, a value of the wrong type.
+        More than 64 MiB, no JSON, another format or version, a key that is missing or not known, a value of the wrong
+        type; the message says where, as ``$.regions[3].lines[0].id``.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"JSON of {len(data)} bytes; at most {MAX_BYTES} are read")
+    version = _format_of(data)
+    if version not in (FORMAT, OLD_FORMAT):
+        raise InputError(f"JSON whose format is {version!r}, not {FORMAT!r} or {OLD_FORMAT!r}")
     try:
+        loaded = _decode(data, _file_type())
+    except msgspec.ValidationError as error:
+        raise InputError(_with_path(str(error))) from error
+    page = msgspec.convert(loaded, Page, from_attributes=True)
+    if not all(map(math.isfinite, _floats(page))):
+        raise InputError("JSON with a number that is not finite - at `$`")
+    return replace(page, regions=with_ids(page.regions)) if version == OLD_FORMAT else page
+
+
+class _Format(msgspec.Struct):
+    format: Any = None
+
+
+def _format_of(data: bytes) -> object:
+    try:
+        return _decode(data, _Format).format
+    except msgspec.ValidationError:  # no object
+        return None
+
+
+def _decode(data: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:  # the only good JSON that msgspec refuses has lone surrogates
         loaded = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}") from error
-    version = cast(dict[str, Any], loaded).get("format") if isinstance(loaded, dict) else None
-    if version != FORMAT:
-        raise InputError(f"JSON whose format is {version!r}, not {FORMAT!r}")
-    return cast(Page, _decode(Page, loaded, "page"))
+    return msgspec.convert(loaded, kind)
 
 
-def _decode(kind: Any, value: Any, where: str) -> Any:
-    """``value`` as ``kind`` says, which is a dataclass, NamedTuple, tuple, Literal, union with None, or plain type."""
-    if is_dataclass(kind):
-        return _decode_object(cast(type, kind), value, where)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is UnionType:
-        return None if value is None else _decode(next(a for a in arguments if a is not NoneType), value, where)
-    if origin is Literal:
-        return value if value in arguments else _fail(where, " or ".join(map(str, arguments)))
-    if origin is tuple or (isinstance(kind, type) and issubclass(kind, tuple)):
-        return _decode_tuple(kind, arguments, value, where)
-    return _decode_plain(kind, value, where)
+def _with_path(message: str) -> str:
+    return message if " - at `" in message else f"{message} - at `$`"
 
 
-def _decode_object(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        return _fail(where, "an object")
-    keys, hints = cast(dict[str, Any], value), get_type_hints(kind)
-    known: dict[str, Any] = {}
+@cache
+def _file_type() -> type[msgspec.Struct]:
+    """The struct of a whole file."""
+    return _struct_of(Page, [("format", Literal["carrel-page/1", "carrel-page/2"])])
+
+
+@cache
+def _inner_type(kind: type) -> type[msgspec.Struct]:
+    return _struct_of(kind, [])
+
+
+def _struct_of(kind: type, first: list[Any]) -> type[msgspec.Struct]:
+    """The fields of a dataclass as a struct that refuses others, in its fields' fields too."""
+    hints = get_type_hints(kind)
+    told: list[Any] = list(first)
     for field in fields(kind):
-        if field.name in keys:
-            known[field.name] = _decode(hints[field.name], keys[field.name], f"{where}.{field.name}")
-        elif field.default is MISSING and field.default_factory is MISSING:
-            _fail(f"{where}.{field.name}", "a value")
-    return kind(**known)
+        if field.default is not MISSING:
+            told.append((field.name, _strict(hints[field.name]), field.default))
+        elif field.default_factory is not MISSING:
+            factory = msgspec.field(default_factory=field.default_factory)
+            told.append((field.name, _strict(hints[field.name]), factory))
+        else:
+            told.append((field.name, _strict(hints[field.name])))
+    return msgspec.defstruct(kind.__name__, told, forbid_unknown_fields=True)
 
 
-def _decode_tuple(kind: Any, arguments: tuple[Any, ...], value: Any, where: str) -> Any:
-    if not isinstance(value, list):
-        return _fail(where, "a list")
-    items = cast(list[Any], value)
-    if arguments[1:] == (...,):
-        return tuple(_decode(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(items))
-    if not arguments:  # a NamedTuple
-        arguments = tuple(get_type_hints(kind).values())
-    if len(items) != len(arguments):
-        return _fail(where, f"{len(arguments)} values")
-    decoded = [_decode(argument, item, where) for argument, item in zip(arguments, items, strict=True)]
-    return tuple(decoded) if get_origin(kind) is tuple else kind(*decoded)
-
-
-def _decode_plain(kind: Any, value: Any, where: str) -> Any:
-    accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or isinstance(value, bool):
-        return _fail(where, {str: "text", int: "a whole number", float: "a number"}.get(kind, str(kind)))
-    return value
-
-
-def _fail(where: str, expected: str) -> Any:
-    raise InputError(f"{where}: expected {expected}")
+def _strict(hint: Any) -> Any:
+    """A type with its dataclasses replaced by such structs."""
+    if is_dataclass(hint):
+        return _inner_type(cast(type, hint))
+    arguments = get_args(hint)
+    if get_origin(hint) is tuple:
+        return tuple[tuple(argument if argument is ... else _strict(argument) for argument in arguments)]
+    if get_origin(hint) is UnionType:
+        return reduce(operator.or_, map(_strict, arguments))
+    return hint

@@ -56,7 +56,7 @@ def draw_overlay(
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, line: Line, number: int, scale: float, *, marked: bool) -> None:
-    colour = COLOURS[line.writing.kind] if line.text else REFUSED
+    colour = COLOURS[line.writing.kind] if line.final_text else REFUSED
     corners = [(x * scale, y * scale) for x, y in line.polygon]
     draw.polygon(corners, fill=(*colour, 36))
     draw.line([*corners, corners[0]], fill=(*colour, 170), width=1)

@@ -6,17 +6,14 @@ something in it is wrong.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from carrel.evaluate.coverage import wrong_characters
 from carrel.evaluate.document import Document, from_page
 from carrel.evaluate.matching import match_lines
-from carrel.evaluate.score import LONGEST_CONFUSION, LineScore, differences
+from carrel.evaluate.score import LONGEST_CONFUSION, differences
 from carrel.page import Line, Page, needs_review
 
 SECONDS_A_LINE = 12.0
@@ -55,16 +52,6 @@ def expected_errors(line: Line) -> float:
         return 1.0
     confidences = [word.confidence for word in line.words] or [line.confidence]
     return float(sum(1 - min(max(confidence, 0.0), 1.0) for confidence in confidences))
-
-
-def wrong_characters(text: str, confidence: float) -> float:
-    """How many characters of a reading are probably wrong; infinite where nothing was read, so that this comes first.
-
-    A long line of middling confidence has more than a short one of little.
-    """
-    if not text:
-        return math.inf
-    return (1 - min(max(confidence, 0.0), 1.0)) * len(text)
 
 
 def worst_first(tasks: Iterable[Task], below: float) -> list[Task]:
@@ -124,33 +111,6 @@ def recurring(made: Iterable[Correction]) -> Counter[tuple[str, str]]:
 def _short_differences(left: str, right: str) -> list[tuple[str, str]]:
     pairs = differences(left, right)
     return [(a, b) for a, b in pairs if a != b and max(len(a), len(b)) <= LONGEST_CONFUSION]
-
-
-def coverage(expected: Sequence[float], errors: Sequence[int]) -> NDArray[np.float64]:
-    """How many errors go when the lines with most errors ``expected`` are corrected.
-
-    Returns
-    -------
-    ndarray, (n + 1, 2)
-        Share of lines looked at and share of errors removed, both from 0 to 1; lines that expect as many stand in
-        the given order.
-    """
-    order = np.argsort(-np.array(expected, dtype=float), kind="stable")
-    removed = np.concatenate([[0.0], np.array(errors, dtype=float)[order].cumsum()])
-    looked_at = np.linspace(0, 1, len(removed)) if len(removed) > 1 else np.zeros(1)
-    return np.stack([looked_at, removed / max(removed[-1], 1.0)], axis=1)
-
-
-def review_coverage(lines: Sequence[LineScore]) -> NDArray[np.float64]:
-    """``coverage`` of the lines that were read and have a confidence; ``(1, 2)`` zeros where there is none."""
-    sure = [line for line in lines if line.confidence is not None]
-    expected = [wrong_characters(line.hypothesis, line.confidence or 0.0) for line in sure]
-    return coverage(expected, [line.counts["as is"].character_errors for line in sure])
-
-
-def share_removed(curve: NDArray[np.float64], share_looked_at: float) -> float:
-    """Share of errors removed when ``share_looked_at`` of the lines are corrected."""
-    return float(np.interp(share_looked_at, curve[:, 0], curve[:, 1]))
 
 
 def worksheet(tasks: Iterable[Task]) -> str:

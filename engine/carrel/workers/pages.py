@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from carrel.formats import SCAN_WRITERS, WRITERS
+from carrel.formats import FORMATS
 from carrel.image.source import Scan
 from carrel.page import Page, needs_review
 from carrel.reader import Reader
@@ -31,8 +31,8 @@ class PagesReader:
 
 def written(page: Page, formats: tuple[str, ...], contents: Callable[[], bytes]) -> dict[str, bytes]:
     """Return the page in each format; ``contents`` gives the bytes of its file to those that hold the scan."""
-    files = {name: WRITERS[name](page) for name in formats if name in WRITERS}
-    return files | {name: SCAN_WRITERS[name](page, contents()) for name in formats if name in SCAN_WRITERS}
+    scan = contents() if any(FORMATS[name].needs_scan for name in formats) else b""
+    return {name: FORMATS[name].write(page, scan) for name in formats}
 
 
 def open_pages(work: Work) -> PagesReader:

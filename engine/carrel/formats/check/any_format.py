@@ -12,7 +12,7 @@ from importlib import import_module
 
 from carrel.errors import InputError
 from carrel.formats import json_page
-from carrel.formats.check.findings import Finding, point_findings
+from carrel.formats.check.findings import Finding, id_findings, point_findings
 from carrel.formats.read.any_format import kind_of
 from carrel.page import Box, Line, Page
 
@@ -36,6 +36,7 @@ def page_findings(page: Page) -> Iterator[Finding]:
     if page.width_px < 1 or page.height_px < 1:
         raise InputError(f"a page of {page.width_px} x {page.height_px} px")
     size = (page.width_px, page.height_px)
+    yield from id_findings(item.id for region in page.regions for item in (region, *region.lines))
     for region_index, region in enumerate(page.regions):
         where = f"regions[{region_index}]"
         yield from point_findings(f"{where}.polygon", region.polygon, size, at_least=3)

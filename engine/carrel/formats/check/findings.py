@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from carrel.formats.read.values import probability
 from carrel.formats.xml_tree import Element
+from carrel.identity import is_xml_name
 from carrel.page import Points
 
-_XML_NAME = re.compile(r"[^\W\d][\w.\-]*")
 _PATH = re.compile(r"[/\\]")
 
 
@@ -36,11 +36,16 @@ def point_findings(where: str, points: Points, size: tuple[int, int], at_least: 
 
 def identifier_findings(elements: list[Element], attribute: str) -> Iterator[Finding]:
     """Identifiers that occur twice or are no XML names."""
-    counts = Counter(element.attrib[attribute] for element in elements if attribute in element.attrib)
+    yield from id_findings(element.attrib[attribute] for element in elements if attribute in element.attrib)
+
+
+def id_findings(identities: Iterable[str]) -> Iterator[Finding]:
+    """Ids that occur twice or are no XML names; they are replaced when the page is written again."""
+    counts = Counter(identities)
     for identity, count in counts.items():
         if count > 1:
             yield Finding(identity, f"identifier used {count} times")
-        if not _XML_NAME.fullmatch(identity):
+        if not is_xml_name(identity):
             yield Finding(identity or "(empty)", "identifier is no XML name")
 
 

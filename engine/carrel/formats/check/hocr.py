@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from carrel.errors import InputError
-from carrel.formats.check.findings import Finding
+from carrel.formats.check.findings import Finding, id_findings
 from carrel.formats.xml_tree import MAX_BYTES, MAX_ELEMENTS
 from carrel.page import Box
 
@@ -29,6 +29,7 @@ class _Checker(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[Finding] = []
         self.meta: list[str] = []
+        self.ids: list[str] = []
         self.page: Box | None = None
         self.pages = self.elements = 0
 
@@ -39,6 +40,8 @@ class _Checker(HTMLParser):
         attributes = {key: value or "" for key, value in attrs}
         if tag == "meta":
             self.meta.append(attributes.get("name", ""))
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
         for kind in attributes.get("class", "").split():
             if kind.startswith("ocr"):
                 where = attributes.get("id") or f"{kind} on line {self.getpos()[0]}"
@@ -74,6 +77,7 @@ def findings(data: bytes) -> Iterator[Finding]:
             yield Finding("head", f"{checker.meta.count(name)} meta elements {name!r}, not one")
     if not checker.pages:
         yield Finding("body", "no ocr_page with a bbox")
+    yield from id_findings(checker.ids)
     yield from checker.found
 
 

@@ -6,6 +6,7 @@ does not say is taken as certain: confidence 1, and probability 1 of a writing t
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from carrel.errors import InputError
@@ -21,13 +22,30 @@ from carrel.formats.read.values import (
     probability,
     whole,
 )
+from carrel.formats.write.alto import READ
 from carrel.formats.write.hyphens import HYPHENS
 from carrel.formats.xml_tree import Element
-from carrel.page import Box, Character, Line, Page, Points, Provenance, Region, Source, Word, Writing, WritingKind
+from carrel.page import (
+    Box,
+    Character,
+    Correction,
+    CorrectionState,
+    Line,
+    Page,
+    Points,
+    Provenance,
+    Region,
+    Source,
+    Word,
+    Writing,
+    WritingKind,
+)
 
 _UNITS_DPI = {"pixel": None, "mm10": 254.0, "inch1200": 1200.0}
 _WRITING: dict[str, WritingKind] = {"printed": "printed", "handwritten": "handwritten"}
-_Tags = dict[str, tuple[str, str]]
+_STATES: dict[str, CorrectionState] = {"corrected": "corrected", "confirmed": "confirmed"}
+_OF_CARREL = ("writing", "recognizer", "correction")
+_Tags = dict[str, tuple[str, str, str]]
 
 
 def read(root: Element) -> Page:
@@ -35,7 +53,10 @@ def read(root: Element) -> Page:
     element = root.find("Layout/Page")
     if element is None:
         raise InputError("ALTO without a Page")
-    tags = {tag.get("ID", ""): (tag.get("TYPE", ""), tag.get("LABEL", "")) for tag in root.iterfind("Tags/*")}
+    tags = {
+        tag.get("ID", ""): (tag.get("TYPE", ""), tag.get("LABEL", ""), tag.get("DESCRIPTION", ""))
+        for tag in root.iterfind("Tags/*")
+    }
     ranks = _reading_ranks(root)
     blocks = sorted(element.iter("TextBlock"), key=lambda block: _rank(block, ranks))
     regions = tuple(_region(block, tags, ranks) for block in blocks)
@@ -72,15 +93,15 @@ def _rank(element: Element, ranks: dict[str, int]) -> int:
     return min(ranks.get(inner.get("ID", ""), len(ranks)) for inner in element.iter())
 
 
-def _labels(element: Element, tags: _Tags) -> list[tuple[str, str]]:
+def _labels(element: Element, tags: _Tags) -> list[tuple[str, str, str]]:
     return [tags[reference] for reference in element.get("TAGREFS", "").split() if reference in tags]
 
 
 def _region(block: Element, tags: _Tags, ranks: dict[str, int]) -> Region:
-    kinds = [label for _, label in _labels(block, tags)]
+    kinds = [label for _, label, _ in _labels(block, tags)]
     lines = sorted(block.iterfind("TextLine"), key=lambda line: _rank(line, ranks))
     kind = kinds[0] if kinds else block.get("TYPE") or "MainZone"
-    return Region(kind, _outline(block, "TextBlock"), tuple(_line(line, tags) for line in lines))
+    return Region(kind, _outline(block, "TextBlock"), tuple(_line(line, tags) for line in lines), block.get("ID", ""))
 
 
 def _outline(element: Element, name: str) -> Points:
@@ -96,8 +117,9 @@ def _line(element: Element, tags: _Tags) -> Line:
     words = tuple(word for string in element.iterfind("String") if (word := _word(string)))
     text = _text(element)
     labels = _labels(element, tags)
-    named = {kind: label for kind, label in reversed(labels) if kind in ("writing", "recognizer")}
-    types = [label for kind, label in labels if kind not in ("writing", "recognizer")]
+    named = {kind: label for kind, label, _ in reversed(labels) if kind in _OF_CARREL}
+    types = [label for kind, label, _ in labels if kind not in _OF_CARREL]
+    correction = _correction(text, labels)
     kind = _WRITING.get(named.get("writing", ""), "unknown")
     confidences = [
         value for string in element.iterfind("String") if (value := probability(string.get("WC"))) is not None
@@ -108,12 +130,31 @@ def _line(element: Element, tags: _Tags) -> Line:
         baseline=_baseline(element, polygon),
         polygon=polygon,
         writing=Writing(kind, float(kind != "unknown")),
-        text=text,
+        text=_as_read(element) if correction and correction.state == "corrected" else text,
         confidence=float(bool(text)) if confidence is None else confidence,
         words=_fitting(words, text),
         recognizer=named.get("recognizer", ""),
         line_type=types[0] if types else "DefaultLine",
+        id=element.get("ID", ""),
+        correction=correction,
     )
+
+
+def _correction(text: str, labels: list[tuple[str, str, str]]) -> Correction | None:
+    """What Carrel's own tag says; what others call corrected is just the text."""
+    for kind, label, description in labels:
+        if kind == "correction" and label in _STATES:
+            try:
+                told = json.loads(description)
+                return Correction(text, str(told["by"]), str(told["at"]), _STATES[label])
+            except (ValueError, TypeError, KeyError, RecursionError):
+                return Correction(text, "", "", _STATES[label])
+    return None
+
+
+def _as_read(line: Element) -> str:
+    found = line.find(f"String/ALTERNATIVE[@PURPOSE='{READ}']")
+    return "" if found is None else found.text or ""
 
 
 def _text(line: Element) -> str:

@@ -9,12 +9,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 from carrel.errors import InputError
 from carrel.formats.provenance import with_settings
 from carrel.formats.read.values import corners, mean, number, page_size, points, probability
 from carrel.formats.xml_tree import MAX_DEPTH, MAX_ELEMENTS
-from carrel.page import Box, Line, Page, Points, Provenance, Region, Source, Word, Writing, WritingKind
+from carrel.page import (
+    Box,
+    Correction,
+    CorrectionState,
+    Line,
+    Page,
+    Points,
+    Provenance,
+    Region,
+    Source,
+    Word,
+    Writing,
+    WritingKind,
+)
 
 _LINES = frozenset({"ocr_line", "ocrx_line", "ocr_textfloat", "ocr_header", "ocr_caption", "ocr_footer"})
 _KINDS = _LINES | {"ocr_page", "ocr_carea", "ocr_par", "ocrx_word"}
@@ -22,6 +36,8 @@ _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "
 _PROPERTY = re.compile(r'\s*([\w-]+)((?:"(?:\\.|[^"\\])*"|[^;"])*)(?:;|$)')
 _IMAGE = re.compile(r'"((?:\\.|[^"\\])*)"')
 _WRITING: dict[str, WritingKind] = {"printed": "printed", "handwritten": "handwritten"}
+
+_STATES: dict[str, CorrectionState] = {"corrected": "corrected", "confirmed": "confirmed"}
 
 
 @dataclass
@@ -32,6 +48,7 @@ class _Node:
     properties: dict[str, str] = field(default_factory=dict[str, str])
     children: list[_Node] = field(default_factory=list["_Node"])
     text: list[str] = field(default_factory=list[str])
+    id: str = ""
 
 
 class _Tree(HTMLParser):
@@ -54,7 +71,7 @@ class _Tree(HTMLParser):
         node = self.open[-1][1]
         kinds = _KINDS.intersection(attributes.get("class", "").split())
         if kinds:
-            node = _Node(min(kinds), _properties(attributes.get("title", "")))
+            node = _Node(min(kinds), _properties(attributes.get("title", "")), id=attributes.get("id", ""))
             self.open[-1][1].children.append(node)
         if tag not in _VOID:
             self.open.append((tag, node))
@@ -115,7 +132,7 @@ def _regions(page: _Node) -> tuple[Region, ...]:
 
 def _region(area: _Node) -> Region:
     lines = tuple(line for node in _all(area, _LINES) if (line := _line(node)))
-    return Region(area.properties.get("x_kind", "MainZone"), _outline(area.properties), lines)
+    return Region(area.properties.get("x_kind", "MainZone"), _outline(area.properties), lines, area.id)
 
 
 def _box(properties: dict[str, str]) -> Box | None:
@@ -145,16 +162,25 @@ def _line(node: _Node) -> Line | None:
     confidence = probability(node.properties.get("x_conf"))
     if confidence is None:
         confidence = mean([word.confidence for word in words])
+    correction = _correction(text, node.properties)
     return Line(
         baseline=_baseline(node.properties, polygon),
         polygon=polygon,
         writing=Writing(writing, probability(chance) or 0.0),
-        text=text,
+        text=unquote(node.properties.get("x_read", "")) if correction else text,
         confidence=float(bool(text)) if confidence is None else confidence,
         words=words if len(words) == len(text.split()) else (),
         recognizer=node.properties.get("x_recognizer", ""),
         line_type=node.properties.get("x_type", "DefaultLine"),
+        id=node.id,
+        correction=correction,
     )
+
+
+def _correction(text: str, properties: dict[str, str]) -> Correction | None:
+    state = _STATES.get(properties.get("x_correction", ""))
+    by, at = (unquote(properties.get(name, "")) for name in ("x_by", "x_at"))
+    return Correction(text, by, at, state) if state else None
 
 
 def _baseline(properties: dict[str, str], polygon: Points) -> Points:

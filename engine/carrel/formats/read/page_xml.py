@@ -7,12 +7,27 @@ is taken as certain: confidence 1, and probability 1 of a writing that it names.
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from carrel.errors import InputError
 from carrel.formats.provenance import with_settings
 from carrel.formats.read.values import mean, number, page_size, points, probability
 from carrel.formats.xml_tree import Element
-from carrel.page import Alternative, Box, Line, Page, Points, Provenance, Region, Source, Word, Writing, WritingKind
+from carrel.page import (
+    Alternative,
+    Box,
+    Correction,
+    CorrectionState,
+    Line,
+    Page,
+    Points,
+    Provenance,
+    Region,
+    Source,
+    Word,
+    Writing,
+    WritingKind,
+)
 
 _CUSTOM = re.compile(r"([\w-]+)\s*\{([^}]*)\}")
 _PER_INCH = {"PPI": 1.0, "PPCM": 2.54}
@@ -33,6 +48,7 @@ _ZONES = {
     "signature-mark": "QuireMarksZone",
     "catch-word": "QuireMarksZone",
 }
+_STATES: dict[str, CorrectionState] = {"corrected": "corrected", "confirmed": "confirmed"}
 _Custom = dict[str, dict[str, str]]
 
 
@@ -97,7 +113,7 @@ def _region(element: Element) -> Region:
     named = element.get("type", "")
     kind = _custom(element).get("structure", {}).get("type") or _ZONES.get(named, named) or "MainZone"
     lines = _by_custom_index(element.findall("TextLine"))
-    return Region(kind, _coords(element, "Coords"), tuple(_line(line) for line in lines))
+    return Region(kind, _coords(element, "Coords"), tuple(_line(line) for line in lines), element.get("id", ""))
 
 
 def _coords(element: Element, name: str) -> Points:
@@ -118,17 +134,29 @@ def _line(element: Element) -> Line:
         readings = [(" ".join(word.text for word in words), mean([word.confidence for word in words]))]
     (text, confidence), *others = readings
     polygon = _coords(element, "Coords")
+    words = words if len(words) == len(text.split()) else ()
+    told = custom.get("correction", {})
+    correction = _correction(text, told)
+    if correction:
+        text, confidence = unquote(told.get("read", "")), probability(told.get("confidence"))
     return Line(
         baseline=_baseline(element, polygon),
         polygon=polygon,
         writing=_writing(element, custom),
         text=text,
         confidence=float(bool(text)) if confidence is None else confidence,
-        words=words if len(words) == len(text.split()) else (),
+        words=words,
         alternatives=tuple(Alternative(other, value or 0.0, "") for other, value in others),
         recognizer=custom.get("recognizer", {}).get("name", ""),
         line_type=custom.get("structure", {}).get("type") or "DefaultLine",
+        id=element.get("id", ""),
+        correction=correction,
     )
+
+
+def _correction(text: str, told: dict[str, str]) -> Correction | None:
+    state = _STATES.get(told.get("state", ""))
+    return Correction(text, unquote(told.get("by", "")), unquote(told.get("at", "")), state) if state else None
 
 
 def _baseline(line: Element, polygon: Points) -> Points:

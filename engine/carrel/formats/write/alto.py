@@ -1,12 +1,14 @@
 """ALTO 4.2, valid under 4.4 too, as eScriptorium, kraken, Kitodo and Solr's highlighter import it.
 
 Line type, writing and recognizer of a line are tags, the line type first. Word confidences are WC, those of characters
-CC (0 sure, 9 unsure). What ALTO has no place for is left out: a line's own confidence and its alternatives.
+CC (0 sure, 9 unsure). A line that a person has seen has CS="true", a tag that says who and when, and what was read as an
+ALTERNATIVE of its first word. What ALTO has no place for is left out: a line's own confidence and its alternatives.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
@@ -14,13 +16,17 @@ from carrel.formats.provenance import settings_json
 from carrel.formats.write.hyphens import Part, broken_words
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.identity import unused
 from carrel.page import Box, Line, Page, Points, Region, Word
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _SCHEMA = f"{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
 #: what a tag says -> beginning of its ID
-_TAGS = {"region": "BT", "type": "LT", "writing": "WT", "recognizer": "RT"}
-_Tags = dict[tuple[str, str], str]
+_TAGS = {"region": "BT", "type": "LT", "writing": "WT", "recognizer": "RT", "correction": "CT"}
+READ = "read"
+"""The PURPOSE of an alternative that is the whole line as it was read."""
+_Tag = tuple[str, str, str]  # kind, label, description
+_Tags = dict[_Tag, str]
 
 
 def write(page: Page) -> bytes:
@@ -34,10 +40,16 @@ def write(page: Page) -> bytes:
             "xsi:schemaLocation": _SCHEMA,
         },
     )
-    _add_description(root, page)
-    tags = _add_tags(root, page)
-    _add_layout(root, page, tags)
+    taken = taken_ids(page)
+    _add_description(root, page, taken)
+    tags = _add_tags(root, page, taken)
+    _add_layout(root, page, tags, taken)
     return to_bytes(root)
+
+
+def taken_ids(page: Page) -> set[str]:
+    """Return the ids of the regions and lines; whatever else a file names must have others."""
+    return {item.id for region in page.regions for item in (region, *region.lines)}
 
 
 def page_id(page: Page) -> str:
@@ -46,77 +58,86 @@ def page_id(page: Page) -> str:
     return f"p{digest}_{page.source.page_index}"
 
 
-def _add_description(root: Element, page: Page) -> None:
+def _add_description(root: Element, page: Page, taken: set[str]) -> None:
     description = child(root, "Description")
     child(description, "MeasurementUnit", "pixel")
     child(child(description, "sourceImageInformation"), "fileName", page.source.file_name)
-    processing = child(description, "Processing", ID="PR1")
+    processing = child(description, "Processing", ID=unused("PR1", taken))
     child(processing, "processingCategory", "contentGeneration")
     child(processing, "processingStepDescription", "text recognition")
     child(processing, "processingStepSettings", settings_json(page))
     child(child(processing, "processingSoftware"), "softwareName", page.provenance.software)
 
 
-def _add_tags(root: Element, page: Page) -> _Tags:
-    """The tags that the page uses, in order of first use, as (type, label) -> ID."""
-    used: dict[tuple[str, str], None] = dict.fromkeys(
+def _add_tags(root: Element, page: Page, taken: set[str]) -> _Tags:
+    """The tags that the page uses, in order of first use, and their IDs."""
+    used: dict[_Tag, None] = dict.fromkeys(
         tag
         for region in page.regions
-        for tag in (("region", region.kind), *(tag for line in region.lines for tag in _line_tags(line)))
+        for tag in (("region", region.kind, ""), *(tag for line in region.lines for tag in _line_tags(line)))
     )
     tags: _Tags = {}
     element = child(root, "Tags")
-    for kind, label in used:
-        count = sum(known == kind for known, _ in tags) + 1
-        tags[kind, label] = f"{_TAGS[kind]}{count}"
-        child(element, "OtherTag", ID=tags[kind, label], TYPE=kind, LABEL=label)
+    for tag in used:
+        kind, label, description = tag
+        count = sum(known == kind for known, _, _ in tags) + 1
+        tags[tag] = unused(f"{_TAGS[kind]}{count}", taken)
+        described = {"DESCRIPTION": description} if description else {}
+        child(element, "OtherTag", ID=tags[tag], TYPE=kind, LABEL=label, **described)
     return tags
 
 
-def _line_tags(line: Line) -> Iterator[tuple[str, str]]:
-    yield "type", line.line_type
+def _line_tags(line: Line) -> Iterator[_Tag]:
+    yield "type", line.line_type, ""
     if line.writing.kind != "unknown":
-        yield "writing", line.writing.kind
+        yield "writing", line.writing.kind, ""
     if line.recognizer:
-        yield "recognizer", line.recognizer
+        yield "recognizer", line.recognizer, ""
+    if line.correction:
+        yield "correction", line.correction.state, json.dumps({"by": line.correction.by, "at": line.correction.at})
 
 
-def _add_layout(root: Element, page: Page, tags: _Tags) -> None:
+def _add_layout(root: Element, page: Page, tags: _Tags, taken: set[str]) -> None:
     size = {"WIDTH": str(page.width_px), "HEIGHT": str(page.height_px)}
     number = str(page.source.page_index + 1)
-    page_element = child(child(root, "Layout"), "Page", ID=page_id(page), PHYSICAL_IMG_NR=number, **size)
+    page_element = child(child(root, "Layout"), "Page", ID=unused(page_id(page), taken), PHYSICAL_IMG_NR=number, **size)
     space = child(page_element, "PrintSpace", HPOS="0", VPOS="0", **size)
-    for index, region in enumerate(page.regions):
-        _add_region(space, region, f"r{index}", tags)
+    for region in page.regions:
+        _add_region(space, region, tags, taken)
 
 
-def _add_region(space: Element, region: Region, identity: str, tags: _Tags) -> None:
-    reference = tags["region", region.kind]
-    block = child(space, "TextBlock", ID=identity, TAGREFS=reference, **_position(Box.around(region.polygon)))
+def _add_region(space: Element, region: Region, tags: _Tags, taken: set[str]) -> None:
+    reference = tags["region", region.kind, ""]
+    block = child(space, "TextBlock", ID=region.id, TAGREFS=reference, **_position(Box.around(region.polygon)))
     _add_shape(block, region.polygon)
     parts = broken_words(region.lines)
     for index, line in enumerate(region.lines):
         line_parts = {word: part for (at, word), part in parts.items() if at == index}
-        _add_line(block, line, f"{identity}l{index}", tags, line_parts)
+        _add_line(block, line, tags, line_parts, taken)
 
 
-def _add_line(block: Element, line: Line, identity: str, tags: _Tags, parts: dict[int, Part]) -> None:
+def _add_line(block: Element, line: Line, tags: _Tags, parts: dict[int, Part], taken: set[str]) -> None:
     position = _position(Box.around(line.polygon))
+    seen = {"CS": "true"} if line.correction else {}
     element = child(
         block,
         "TextLine",
-        ID=identity,
+        ID=line.id,
         TAGREFS=" ".join(tags[tag] for tag in _line_tags(line)),
         BASELINE=joined(line.baseline, " "),
         **position,
+        **seen,
     )
     _add_shape(element, line.polygon)
     if not line.words:  # ALTO wants one
-        child(element, "String", ID=f"{identity}w0", CONTENT="", **position)
+        child(element, "String", ID=unused(f"{line.id}w0", taken), CONTENT="", **position)
     for index, word in enumerate(line.words):
         if index:
             child(element, "SP")
-        _add_word(element, word, f"{identity}w{index}", parts.get(index))
+        _add_word(element, word, unused(f"{line.id}w{index}", taken), parts.get(index))
+    if line.text and line.text != line.final_text:
+        first = next(element.iter("String"))
+        child(first, "ALTERNATIVE", line.text, PURPOSE=READ)
 
 
 def _add_word(line: Element, word: Word, identity: str, part: Part | None) -> None:

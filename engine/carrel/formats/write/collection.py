@@ -83,13 +83,13 @@ def _canvas(entry: Entry, base: str, number: int) -> dict[str, Any]:
 
 
 def _lines(page: Page, canvas: str) -> list[dict[str, Any]]:
-    """One annotation for each line that was read, on the line's box."""
+    """One annotation for each line that has text, on the line's box."""
     language = document_language(page.provenance.languages)
     annotations: list[dict[str, Any]] = []
-    for number, line in enumerate((line for line in page.lines if line.text), 1):
+    for number, line in enumerate((line for line in page.lines if line.final_text), 1):
         box = Box.around(line.polygon)
         place = f"xywh={box.left},{box.top},{box.right - box.left},{box.bottom - box.top}"
-        body = {"type": "TextualBody", "value": line.text, "format": "text/plain", "language": language}
+        body = {"type": "TextualBody", "value": line.final_text, "format": "text/plain", "language": language}
         annotation = {"id": f"{canvas}/text/{number}", "type": "Annotation", "motivation": "supplementing"}
         annotations.append(annotation | {"body": body, "target": f"{canvas}#{place}"})
     return annotations

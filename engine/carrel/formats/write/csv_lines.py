@@ -1,6 +1,6 @@
 """CSV: one row per line, UTF-8, commas, as RFC 4180 has it.
 
-The text stands as it was read; a spreadsheet may take one that begins with = for a formula, so import it as text.
+``text`` is the final text, ``read`` what was read, ``state`` what a person made of it. A spreadsheet may take one that begins with = for a formula, so import it as text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from carrel.page import Box, Line, Page
 
 COLUMNS = (
     "file", "page", "region", "region_kind", "line", "line_type", "writing", "writing_probability", "recognizer",
-    "confidence", "text", "left", "top", "right", "bottom", "baseline",
+    "confidence", "text", "left", "top", "right", "bottom", "baseline", "id", "state", "read",
 )  # fmt: skip
 
 
@@ -33,5 +33,9 @@ def write(page: Page) -> bytes:
 
 def _line_values(line: Line) -> tuple[str | int, ...]:
     writing = (line.writing.kind, decimal(line.writing.probability))
-    reading = (line.recognizer, decimal(line.confidence), line.text)
-    return (line.line_type, *writing, *reading, *Box.around(line.polygon), joined(line.baseline, " "))
+    reading = (line.recognizer, decimal(line.confidence), line.final_text)
+    return (line.line_type, *writing, *reading, *Box.around(line.polygon), joined(line.baseline, " "), *_origin(line))
+
+
+def _origin(line: Line) -> tuple[str, str, str]:
+    return (line.id, line.correction.state if line.correction else "", line.text)

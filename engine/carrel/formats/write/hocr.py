@@ -1,19 +1,21 @@
 """hOCR 1.2 as well-formed XHTML: page, areas, lines, words.
 
-Beside the standard's properties, lines carry the whole baseline, the writing and the recognizer as ``x_`` properties,
-areas their kind, so that reading back loses little.
+Beside the standard's properties, lines carry the whole baseline, the writing, the recognizer, who corrected them, when,
+and what had been read (percent-encoded) as ``x_`` properties, areas their kind, so that reading back loses little.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from urllib.parse import quote
 
 from carrel.formats.languages import document_language
 from carrel.formats.provenance import settings_json
 from carrel.formats.read.placing import is_right_to_left
-from carrel.formats.write.alto import page_id
+from carrel.formats.write.alto import page_id, taken_ids
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.identity import unused
 from carrel.page import Box, Line, Page, Region, Word
 
 _CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"
@@ -25,9 +27,10 @@ def write(page: Page) -> bytes:
     language = document_language(page.provenance.languages)
     root = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": language, "lang": language})
     _add_head(root, page)
-    element = _add(child(root, "body"), "div", "ocr_page", page_id(page), _page_title(page))
-    for index, region in enumerate(page.regions):
-        _add_region(element, region, f"r{index}")
+    taken = taken_ids(page)
+    element = _add(child(root, "body"), "div", "ocr_page", unused(page_id(page), taken), _page_title(page))
+    for region in page.regions:
+        _add_region(element, region, taken)
     return to_bytes(root, short_empty=False)  # browsers take <span /> for an open tag
 
 
@@ -47,24 +50,31 @@ def _page_title(page: Page) -> str:
     return title + (f"; scan_res {page.dpi:g} {page.dpi:g}" if page.dpi else "")
 
 
-def _add_region(page: Element, region: Region, identity: str) -> None:
+def _add_region(page: Element, region: Region, taken: set[str]) -> None:
     title = f"{_bbox(Box.around(region.polygon))}; poly {joined(region.polygon, ' ')}; x_kind {region.kind}"
-    area = _add(page, "div", "ocr_carea", identity, title)
-    for index, line in enumerate(region.lines):
-        _add_line(area, line, f"{identity}l{index}")
+    area = _add(page, "div", "ocr_carea", region.id, title)
+    for line in region.lines:
+        _add_line(area, line, taken)
 
 
-def _add_line(area: Element, line: Line, identity: str) -> None:
+def _add_line(area: Element, line: Line, taken: set[str]) -> None:
     box = Box.around(line.polygon)
     title = f"{_bbox(box)}; {_slope(line, box)}; poly {joined(line.polygon, ' ')}"
     title += f"; x_baseline {joined(line.baseline, ' ')}; x_conf {decimal(line.confidence)}; x_type {line.line_type}"
     title += f"; x_writing {line.writing.kind} {decimal(line.writing.probability)}"
     title += f"; x_recognizer {line.recognizer}" if line.recognizer else ""
-    element = _add(area, "span", "ocr_line", identity, title)
-    if is_right_to_left(line.text):
+    element = _add(area, "span", "ocr_line", line.id, title + _correction(line))
+    if is_right_to_left(line.final_text):
         element.set("dir", "rtl")
     for index, word in enumerate(line.words):
-        _add_word(element, word, f"{identity}w{index}")
+        _add_word(element, word, unused(f"{line.id}w{index}", taken))
+
+
+def _correction(line: Line) -> str:
+    if line.correction is None:
+        return ""
+    by, at, read = (quote(text, safe="") for text in (line.correction.by, line.correction.at, line.text))
+    return f"; x_correction {line.correction.state}; x_by {by}; x_at {at}; x_read {read}"
 
 
 def _slope(line: Line, box: Box) -> str:

@@ -21,12 +21,12 @@ def broken_words(lines: tuple[Line, ...]) -> dict[tuple[int, int], Part]:
     """The halves of words that a hyphen breaks, by (line, word), both counted from 0.
 
     A word counts as broken when its line ends in a letter and a hyphen and the next line begins with a small letter.
-    Every line's words are those of its text.
+    Every line's words are those of its final text.
     """
     parts: dict[tuple[int, int], Part] = {}
     for index, (line, following) in enumerate(pairwise(lines)):
-        first, second = line.text.split()[-1:], following.text.split()[:1]
-        last = len(line.text.split()) - 1
+        first, second = line.final_text.split()[-1:], following.final_text.split()[:1]
+        last = len(line.final_text.split()) - 1
         if first and second and (index, last) not in parts and _is_broken(first[0], second[0]):
             whole = first[0][:-1] + second[0]
             parts[index, last] = Part("HypPart1", whole)

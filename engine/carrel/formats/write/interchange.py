@@ -1,7 +1,8 @@
 """The interchange profile: a page as archives' importers accept it.
 
 Schema-valid is not import-valid. Importers want whole pixels inside the page, baselines of two distinct points, text
-without characters that XML forbids, one word per token with the same text as its line, and plain file names.
+without characters that XML forbids, one word per token with the same text as its line, ids that are XML
+names and unique, and plain file names. Words are those of a line's final text; what a person has seen is certain.
 ``interchange`` gives such a page; a page that already is one comes back equal.
 """
 
@@ -14,7 +15,8 @@ from itertools import groupby
 from pathlib import PurePosixPath, PureWindowsPath
 
 from carrel.formats.read.placing import place_words
-from carrel.page import Alternative, Box, Character, Line, Page, Points, Region, Source, Word, Writing
+from carrel.identity import with_ids
+from carrel.page import Alternative, Box, Character, Correction, Line, Page, Points, Region, Source, Word, Writing
 
 CONFIDENCE_DECIMALS = 4
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -83,14 +85,14 @@ def interchange(page: Page) -> Page:
     regions = tuple(_clean_region(region, page.width_px, page.height_px) for region in page.regions)
     source = Source(base_name(page.source.file_name), page.source.page_index)
     provenance = replace(page.provenance, software=clean_text(page.provenance.software))
-    return replace(page, regions=regions, source=source, provenance=provenance)
+    return replace(page, regions=with_ids(regions), source=source, provenance=provenance)
 
 
 def _clean_region(region: Region, width_px: int, height_px: int) -> Region:
     lines = tuple(_clean_line(line, width_px, height_px) for line in region.lines)
     around = tuple(point for line in lines for point in line.polygon) or ((0, 0), (width_px - 1, height_px - 1))
     polygon = clean_polygon(region.polygon or around, width_px, height_px)
-    return Region(clean_label(region.kind, "MainZone"), polygon, lines)
+    return Region(clean_label(region.kind, "MainZone"), polygon, lines, region.id)
 
 
 def _clean_line(line: Line, width_px: int, height_px: int) -> Line:
@@ -106,8 +108,16 @@ def _clean_line(line: Line, width_px: int, height_px: int) -> Line:
         alternatives=tuple(_clean_alternative(alternative) for alternative in line.alternatives),
         recognizer=clean_label(line.recognizer, ""),
         line_type=clean_label(line.line_type, "DefaultLine"),
+        correction=_clean_correction(line.correction),
     )
     return replace(cleaned, words=_clean_words(cleaned, width_px, height_px))
+
+
+def _clean_correction(correction: Correction | None) -> Correction | None:
+    if correction is None:
+        return None
+    text, by, at = map(clean_text, (correction.text, correction.by, correction.at))
+    return Correction(text, by, at, correction.state)
 
 
 def _clean_alternative(alternative: Alternative) -> Alternative:
@@ -116,12 +126,14 @@ def _clean_alternative(alternative: Alternative) -> Alternative:
 
 
 def _clean_words(line: Line, width_px: int, height_px: int) -> tuple[Word, ...]:
-    """One word for each token of the line's text: the recognizer's own where their number agrees, else placed."""
-    tokens = line.text.split()
+    """One word for each token of the final text: the recognizer's own where their number agrees, else placed."""
+    tokens = line.final_text.split()
     words = tuple(word for word in line.words if clean_text(word.text))
     if len(words) != len(tokens):
-        boxes = place_words(line.text, line.baseline, line.polygon)
+        boxes = place_words(line.final_text, line.baseline, line.polygon)
         words = tuple(Word(token, box, line.confidence) for token, box in zip(tokens, boxes, strict=True))
+    if line.correction:
+        words = tuple(Word(token, word.box, 1.0) for word, token in zip(words, tokens, strict=True))
     return tuple(_clean_word(word, token, width_px, height_px) for word, token in zip(words, tokens, strict=True))
 
 

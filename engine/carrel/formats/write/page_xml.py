@@ -1,7 +1,7 @@
 """PAGE 2019-07-15 as Transkribus, eScriptorium, kraken and OCR-D import it.
 
 ``custom`` carries what importers look for there (reading order, structure types) and what PAGE has no place for
-(writing, recognizer). Each line and word has one TextEquiv: importers join them. Alternatives and characters are left
+(writing, recognizer, who corrected a line, when, and what had been read; percent-encoded). Each line and word has one TextEquiv: importers join them. Alternatives and characters are left
 out.
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from urllib.parse import quote
 
 from carrel.formats.provenance import settings_json
 from carrel.formats.read.placing import is_right_to_left
 from carrel.formats.read.values import corners
+from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
+from carrel.identity import unused
 from carrel.page import Line, Page, Points, Region, Word
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -36,12 +39,13 @@ def write(page: Page) -> bytes:
     )
     _add_metadata(root, page)
     element = child(root, "Page", **_page_attributes(page))
+    taken = taken_ids(page)
     if page.regions:
-        group = child(child(element, "ReadingOrder"), "OrderedGroup", id="ro")
-        for index in range(len(page.regions)):
-            child(group, "RegionRefIndexed", index=str(index), regionRef=f"r{index}")
+        group = child(child(element, "ReadingOrder"), "OrderedGroup", id=unused("ro", taken))
+        for index, region in enumerate(page.regions):
+            child(group, "RegionRefIndexed", index=str(index), regionRef=region.id)
     for index, region in enumerate(page.regions):
-        _add_region(element, region, index)
+        _add_region(element, region, index, taken)
     return to_bytes(root)
 
 
@@ -60,32 +64,41 @@ def _page_attributes(page: Page) -> dict[str, str]:
     return {"imageFilename": page.source.file_name} | size
 
 
-def _add_region(page: Element, region: Region, index: int) -> None:
+def _add_region(page: Element, region: Region, index: int, taken: set[str]) -> None:
     custom = f"readingOrder {{index:{index};}} structure {{type:{region.kind};}}"
-    element = child(page, "TextRegion", id=f"r{index}", custom=custom)
+    element = child(page, "TextRegion", id=region.id, custom=custom)
     _add_coords(element, region.polygon)
     for line_index, line in enumerate(region.lines):
-        _add_line(element, line, f"r{index}l{line_index}", line_index)
+        _add_line(element, line, line_index, taken)
 
 
-def _add_line(region: Element, line: Line, identity: str, index: int) -> None:
-    attributes = {"id": identity, "custom": _line_custom(line, index)}
+def _add_line(region: Element, line: Line, index: int, taken: set[str]) -> None:
+    attributes = {"id": line.id, "custom": _line_custom(line, index)}
     if line.writing.kind != "unknown":
         attributes["production"] = PRODUCTION[line.writing.kind]
-    if is_right_to_left(line.text):
+    if is_right_to_left(line.final_text):
         attributes["readingDirection"] = "right-to-left"
     element = ET.SubElement(region, "TextLine", attributes)
     _add_coords(element, line.polygon)
     child(element, "Baseline", points=joined(line.baseline, ","))
     for word_index, word in enumerate(line.words):
-        _add_word(element, word, f"{identity}w{word_index}")
-    _add_text(element, line.text, line.confidence)
+        _add_word(element, word, unused(f"{line.id}w{word_index}", taken))
+    _add_text(element, line.final_text, 1.0 if line.correction else line.confidence)
 
 
 def _line_custom(line: Line, index: int) -> str:
     custom = f"readingOrder {{index:{index};}} structure {{type:{line.line_type};}}"
     custom += f" writing {{kind:{line.writing.kind}; probability:{decimal(line.writing.probability)};}}"
-    return custom + (f" recognizer {{name:{line.recognizer};}}" if line.recognizer else "")
+    custom += f" recognizer {{name:{line.recognizer};}}" if line.recognizer else ""
+    return custom + _correction_custom(line)
+
+
+def _correction_custom(line: Line) -> str:
+    if line.correction is None:
+        return ""
+    by, at, read = (quote(text, safe="") for text in (line.correction.by, line.correction.at, line.text))
+    told = f"state:{line.correction.state}; by:{by}; at:{at}; read:{read}; confidence:{decimal(line.confidence)};"
+    return f" correction {{{told}}}"
 
 
 def _add_word(line: Element, word: Word, identity: str) -> None:

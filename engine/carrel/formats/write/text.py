@@ -8,6 +8,8 @@ from carrel.page import Page
 
 def write(page: Page) -> bytes:
     """The text of ``page`` in reading order; a page without text gives no bytes."""
-    blocks = ("\n".join(filter(None, (clean_text(line.text) for line in region.lines))) for region in page.regions)
+    blocks = (
+        "\n".join(filter(None, (clean_text(line.final_text) for line in region.lines))) for region in page.regions
+    )
     text = "\n\n".join(block for block in blocks if block)
     return (text + "\n").encode() if text else b""
