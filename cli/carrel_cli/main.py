@@ -49,8 +49,12 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(carrel.__version__, prog_name="carrel")
-def cli() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: what was chosen, and how memory is used.")
+def cli(verbose: bool) -> None:
     """Read scanned pages, printed and handwritten, on this machine."""
+    from carrel_cli.messages import show_messages
+
+    show_messages(verbose=verbose)
 
 
 def main() -> None:

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from carrel.budget import Budget
     from carrel.reader import Reader, read
 
-# onnxruntime reports to its maker unless this is set before it is first imported
-if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
-    raise ImportError(
-        "onnxruntime was imported before carrel, with its telemetry on; import carrel first or set ORT_DISABLE_TELEMETRY=1"
-    )
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# onnxruntime reports to its maker unless this is set before it is first imported; see carrel.backends.telemetry
+if "onnxruntime" not in sys.modules:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
 __all__ = [

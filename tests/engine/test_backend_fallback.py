@@ -64,16 +64,16 @@ def test_device_that_works_is_used() -> None:
     assert (device.batches, cpu.batches) == ([8], [])
 
 
-def test_failing_device_is_dropped_with_one_line_and_the_work_done_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failing_device_is_dropped_with_one_line_and_the_work_done_again(caplog: pytest.LogCaptureFixture) -> None:
     device, cpu = Fails(after=1), Doubles()
     network = Fallback("fake gpu", lambda: device, lambda: cpu)
     for _ in range(3):
         np.testing.assert_array_equal(network.run(BATCH), 2 * BATCH)
     assert (device.batches, cpu.batches) == ([8], [8, 8])
-    assert capsys.readouterr().err == "carrel: fake gpu failed (device lost); going on on the processor\n"
+    assert caplog.messages == ["fake gpu failed (device lost); going on on the processor"]
 
 
-def test_networks_on_one_device_share_its_fate(capsys: pytest.CaptureFixture[str]) -> None:
+def test_networks_on_one_device_share_its_fate(caplog: pytest.LogCaptureFixture) -> None:
     other = Doubles()
     second = Fallback("fake", lambda: other, Doubles)
     Fallback("fake", lambda: Fails(after=0), Doubles).run(BATCH)
@@ -81,30 +81,30 @@ def test_networks_on_one_device_share_its_fate(capsys: pytest.CaptureFixture[str
     assert other.batches == []
     assert fallback.dropped("fake")
     Fallback("fake", lambda: pytest.fail("opened again"), Doubles).run(BATCH)
-    assert capsys.readouterr().err.count("\n") == 1
+    assert len(caplog.messages) == 1
 
 
-def test_device_that_cannot_be_opened(capsys: pytest.CaptureFixture[str]) -> None:
+def test_device_that_cannot_be_opened(caplog: pytest.LogCaptureFixture) -> None:
     def refuse() -> Doubles:
         raise RuntimeError("no driver")
 
     np.testing.assert_array_equal(Fallback("fake", refuse, Doubles).run(BATCH), 2 * BATCH)
-    assert "no driver" in capsys.readouterr().err
+    assert "no driver" in caplog.text
 
 
 @pytest.mark.parametrize(("most", "batches"), [(4, [4, 4]), (3, [2, 2, 2, 2]), (1, [1] * 8)])
-def test_out_of_memory_halves_the_batch(most: int, batches: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_out_of_memory_halves_the_batch(most: int, batches: list[int], caplog: pytest.LogCaptureFixture) -> None:
     device, cpu = Small(most), Doubles()
     np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
     assert (device.batches, cpu.batches) == (batches, [])
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
 
 
-def test_one_line_that_is_too_much_goes_to_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_line_that_is_too_much_goes_to_the_processor(caplog: pytest.LogCaptureFixture) -> None:
     device, cpu = Small(0), Doubles()
     np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
     assert cpu.batches == [8]
-    assert "Out of memory" in capsys.readouterr().err
+    assert "Out of memory" in caplog.text
 
 
 def test_failure_of_the_processor_is_no_secret() -> None:

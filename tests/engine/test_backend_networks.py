@@ -68,6 +68,22 @@ def test_openvino_reports_to_nobody() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+REPORTING = """
+import sys, types
+telemetry = types.SimpleNamespace(consent=True)
+sys.modules["openvino_telemetry"] = types.SimpleNamespace(Telemetry=lambda: telemetry)
+from carrel.backends.openvino import core_of_openvino
+core_of_openvino()
+print(telemetry.consent)
+"""
+
+
+@needs_openvino
+def test_openvino_that_somebody_imported_before_reports_no_more() -> None:
+    command = [sys.executable, "-c", REPORTING]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_openvino_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, handwriting: Model) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ModelError, match=r"pip install 'carrel\[openvino\]'"):

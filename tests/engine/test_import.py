@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.resources
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = ("cv2", "numba", "numpy", "onnxruntime", "openvino", "tesserocr", "torch", "onnx", "scipy", "PIL", "lxml")
 
@@ -25,8 +28,37 @@ def test_telemetry_of_onnxruntime_is_off_before_it_is_imported() -> None:
     assert run("import carrel, os; print(os.environ['ORT_DISABLE_TELEMETRY'])") == "1"
 
 
-def test_refuses_to_start_after_onnxruntime_with_telemetry_on() -> None:
-    code = (
-        "import sys; sys.modules['onnxruntime'] = sys\ntry:\n    import carrel\nexcept ImportError as e:\n    print(e)"
-    )
-    assert "import carrel first" in run("import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n" + code)
+FIRST_SESSION = """
+import os, sys
+os.environ.pop("ORT_DISABLE_TELEMETRY", None)
+os.environ.update(variables)
+import onnxruntime, carrel
+from carrel.backends.ort import OrtBackend
+try:
+    OrtBackend(b"", "none")
+except carrel.CarrelError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_import_after_onnxruntime_works_and_the_first_session_refuses_what_reports() -> None:
+    told = run(f"variables = {{}}\n{FIRST_SESSION}")
+    assert told.startswith("UsageError onnxruntime was imported before carrel and reports to its maker")
+    assert "import carrel first, or set ORT_DISABLE_TELEMETRY=1" in told
+
+
+def test_onnxruntime_that_was_silenced_before_is_used() -> None:
+    told = run(f"variables = {{'ORT_DISABLE_TELEMETRY': '1'}}\n{FIRST_SESSION}")
+    assert told.startswith("ModelError model none: onnxruntime cannot load it")
+
+
+def test_engine_prints_nothing() -> None:
+    """Results and messages are the command's to write; the engine logs."""
+    engine = Path(str(importlib.resources.files("carrel")))
+    printing = [
+        f"{file.relative_to(engine)}:{node.lineno}"
+        for file in engine.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []

@@ -26,6 +26,11 @@ options = onnxruntime.SessionOptions()
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
 """
 
+ORT_FIRST = """
+import sys, onnxruntime, carrel
+assert carrel.Reader(carrel.ReadOptions(writing="handwritten", language_model=False)).read(sys.argv[1]).lines
+"""
+
 STOP_WHEN_THERE = """
 result=$1; shift
 "$@" & process=$!
@@ -98,6 +103,18 @@ def test_read_sends_nothing(tmp_path: Path, home: Path) -> None:
     assert traffic.code == 0, traffic.stderr
     assert traffic.sockets == ()
     assert traffic.outside(tmp_path / "out", cache / "carrel") == []
+    assert list(home.iterdir()) == []
+
+
+def test_onnxruntime_imported_first_sends_nothing(tmp_path: Path, home: Path) -> None:
+    with Image.open(TESTS / "pages" / "letter.jpg") as page:
+        page.crop((0, 0, 700, 420)).save(tmp_path / "page.png")
+    environment = {"ORT_DISABLE_TELEMETRY": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", ORT_FIRST, tmp_path / "page.png"]
+    traffic = watch_traffic(command, home, environment=environment)
+    assert traffic.code == 0, traffic.stderr
+    assert traffic.sockets == ()
+    assert traffic.outside(tmp_path / "cache") == []
     assert list(home.iterdir()) == []
 
 

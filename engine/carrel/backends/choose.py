@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,8 @@ from carrel.errors import UsageError
 from carrel.kernels.native import LIBRARY, kernel_folder, private_folder
 from carrel.models.folders import Model
 from carrel.options import ReadOptions
+
+log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "onnxruntime", "openvino")
 DEVICES = ("auto", "cpu", "gpu", "cuda")
@@ -100,7 +102,7 @@ def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
         return done or Survey((), ())
     for model in models.values():
         model.read_file(role_of(model, CPU.precision))  # a damaged model is no fault of any device
-    print("carrel: trying what networks run fastest on here; this is done once", file=sys.stderr)
+    log.info("trying what networks run fastest on here; this is done once")
     return survey(models, asked.cores, fits=lambda runtime: fits(runtime, asked))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.backends import Runtime
+from carrel.backends.telemetry import import_onnxruntime
 from carrel.errors import ModelError
 from carrel.installed import installed_version
 
@@ -93,10 +94,7 @@ def _cuda() -> Found:
         return Found(
             "onnxruntime", "cuda", "CUDA", missing="onnxruntime-gpu is not installed (in place of onnxruntime)"
         )
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" not in import_onnxruntime().get_available_providers():
         return Found("onnxruntime", "cuda", "CUDA", missing="this onnxruntime was built without CUDA")
     if not Path("/dev/nvidiactl").exists():
         return Found("onnxruntime", "cuda", "CUDA", missing="no NVIDIA driver is loaded")

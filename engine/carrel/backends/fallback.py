@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 from collections.abc import Callable
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import Backend
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 
@@ -22,7 +24,7 @@ class Fallback:
     """A network on a device, and the same on the processor.
 
     Out of memory first halves the batch. Any other failure, or one line alone being too much, drops the device for the
-    rest of the process, for all networks on it, with one line on stderr; what was at hand is done again.
+    rest of the process, for all networks on it, with one warning; what was at hand is done again.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def drop(device: str, error: Exception) -> None:
         _dropped.add(device)
     if not told:
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        print(f"carrel: {device} failed ({reason}); going on on the processor", file=sys.stderr)
+        log.warning("%s failed (%s); going on on the processor", device, reason)
 
 
 def dropped(device: str) -> bool:

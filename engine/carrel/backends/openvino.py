@@ -8,13 +8,13 @@ networks are kept in a private folder. The package that reports to its maker is 
 from __future__ import annotations
 
 import queue
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends.settings import private_folder
+from carrel.backends.telemetry import import_openvino
 from carrel.errors import ModelError
 
 Array = NDArray[np.float32]
@@ -22,7 +22,6 @@ Array = NDArray[np.float32]
 STEP_PX = 128
 PAGE_STEP_PX = 128
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
-_TELEMETRY = "openvino_telemetry"
 
 
 class OpenvinoBackend:
@@ -81,17 +80,7 @@ def core_of_openvino() -> Any:
     ModelError
         The package is not installed.
     """
-    blocked = _TELEMETRY not in sys.modules
-    if blocked:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  an import of it fails, and OpenVINO does without
-    try:
-        import openvino  # pyright: ignore[reportMissingImports]  an extra
-    except ImportError:
-        raise ModelError("OpenVINO is not installed; pip install 'carrel[openvino]', or choose --device cpu") from None
-    finally:
-        if blocked:
-            del sys.modules[_TELEMETRY]
-    return openvino.Core()  # pyright: ignore[reportAttributeAccessIssue]  without it, this file is found
+    return import_openvino().Core()
 
 
 def pad(array: Array) -> Array:

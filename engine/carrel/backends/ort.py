@@ -8,12 +8,12 @@ for each run (`load_each_time`), because an arena never shrinks.
 
 from __future__ import annotations
 
-import os
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.backends.telemetry import import_onnxruntime
 from carrel.errors import ModelError
 
 Array = NDArray[np.float32]
@@ -38,9 +38,7 @@ class OrtBackend:
     """
 
     def __init__(self, contents: bytes, name: str, device: str = "cpu") -> None:
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         try:
             self._session = onnxruntime.InferenceSession(contents, _options(device), providers=_providers(device))
         except Exception as error:  # onnxruntime's exceptions share no public base class
@@ -58,9 +56,7 @@ class OrtBackend:
 
 
 def _options(device: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = import_onnxruntime().SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False

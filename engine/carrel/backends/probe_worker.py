@@ -44,4 +44,4 @@ def _outputs_in_fp32(models: Mapping[str, Model]) -> Outputs:
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(json.loads(sys.argv[1]))))
+    sys.stdout.write(json.dumps(answer(json.loads(sys.argv[1]))) + "\n")
