@@ -18,12 +18,13 @@ read: setup-run .venv/.warm
 test: setup-dev
 	@$(BIN)/pytest
 
-# Every check: format, lint, types, directions between packages, tests.
+# Every check: format, lint, types, directions between packages, names, tests.
 check: setup-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_names.py
 	$(BIN)/pytest
 
 # Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes two minutes, ARGS=--resume goes on with

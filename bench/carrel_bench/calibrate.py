@@ -133,7 +133,7 @@ def measure_tesseract() -> dict[str, float]:
 def measure_layout() -> dict[str, float]:
     """Preparing a page and looking for its lines, beside the pages themselves and the segmenter."""
     from carrel.image.prepare import prepare
-    from carrel.layout import find_regions, uncovered_ink
+    from carrel.layout import segment_page, uncovered_ink
 
     imported()
     gray = (255 - 255 * np.kron(builtin.page(), np.ones((3, 3)))).astype(np.uint8)
@@ -152,7 +152,7 @@ def measure_layout() -> dict[str, float]:
 
     def work() -> None:
         prepared = prepare(gray)
-        uncovered_ink(prepared.gray, find_regions(prepared.gray, None, remembered))  # type: ignore[arg-type]
+        uncovered_ink(prepared.gray, segment_page(prepared.gray, None, remembered))  # type: ignore[arg-type]
 
     work()  # maps are remembered: only what surrounds the network is measured
     return {"layout": max(0.0, peak_of(work)[0] - 3 * gray.nbytes / MIB)}

@@ -124,11 +124,11 @@ def load_heatmaps(model: Path | None) -> Heatmaps | None:
 def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple[list[Points], float]:
     """Baselines that Carrel finds on a scan, px of the scan, in reading order, and the seconds of layout alone."""
     from carrel.image.prepare import prepare
-    from carrel.layout import find_regions
+    from carrel.layout import segment_page
 
     ready = prepare(gray)
     began = time.perf_counter()
-    regions = find_regions(ready.gray, None, heatmaps)
+    regions = segment_page(ready.gray, None, heatmaps)
     seconds = time.perf_counter() - began
     lines = [line.baseline for region in regions for line in region.lines]
     return [ready.geometry.curve_to_scan(line) for line in lines], seconds

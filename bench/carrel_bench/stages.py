@@ -41,7 +41,7 @@ def places(reader: Any) -> dict[str, tuple[Any, str]]:
     """Of each stage the module or class, and the name of the function in it, that does the work."""
     return {
         "prepare": (reader, "prepare"),
-        "find lines": (reader, "find_regions"),
+        "find lines": (reader, "segment_page"),
         "ink left over": (reader, "uncovered_ink"),
         "cut lines": (reader, "cut_line"),
         "print or hand": (Router, "_in_context"),

@@ -15,7 +15,7 @@ from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
+from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
 from carrel.loading import load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import find_orientation
@@ -84,7 +84,7 @@ class Reader:
         gray, rotation = rotate(scan.gray, degrees)
         prepared = prepare(gray, flatten=self.options.flatten, deskew=self.options.deskew)
         page = PageInk(prepared.gray)
-        found = find_regions(page, scan.dpi, self._engines.heatmaps)
+        found = segment_page(page, scan.dpi, self._engines.heatmaps)
         uncovered = round(uncovered_ink(page, found), 4)
         geometry = prepared.geometry.then(rotation)
         regions = tuple(region.on_scan(geometry) for region in found)

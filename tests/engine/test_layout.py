@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.image.prepare import prepare
-from carrel.layout import FoundRegion, find_regions, uncovered_ink
+from carrel.layout import FoundRegion, segment_page, uncovered_ink
 from carrel_bench.layout_score import TrueLine, score_page
 
 SAMPLES = Path(__file__).resolve().parents[1] / "pages"
@@ -49,7 +49,7 @@ def test_lines_stand_where_they_were_drawn() -> None:
     drawn = list(range(120, 900, 60))
     for k, base in enumerate(drawn):
         write_line(page, 100, base, 600, seed=k)
-    found = bases(find_regions(page, None))
+    found = bases(segment_page(page, None))
     assert len(found) == len(drawn)
     assert np.abs(np.array(found) - np.array(drawn)).max() <= 5
 
@@ -57,7 +57,7 @@ def test_lines_stand_where_they_were_drawn() -> None:
 def test_baseline_spans_the_line_and_polygon_holds_its_letters() -> None:
     page = paper(300)
     write_line(page, 100, 150, 600, seed=3)
-    (region,) = find_regions(page, None)
+    (region,) = segment_page(page, None)
     (line,) = region.lines
     assert line.baseline[0, 0] < 110
     assert line.baseline[-1, 0] > 680
@@ -71,7 +71,7 @@ def test_columns_are_read_one_after_the_other() -> None:
     for k, base in enumerate(range(120, 900, 50)):
         write_line(page, 60, base, 300, seed=k)
         write_line(page, 430, base, 300, seed=100 + k)
-    lines = [line for region in find_regions(page, None) for line in region.lines]
+    lines = [line for region in segment_page(page, None) for line in region.lines]
     lefts = [float(line.baseline[0, 0]) for line in lines]
     assert len(lines) == 32
     assert all(x < 300 for x in lefts[:16])
@@ -83,7 +83,7 @@ def test_rulings_and_borders_are_no_lines() -> None:
     for base in range(100, 950, 50):
         page[base : base + 2, 40:760] = 120
     page[:, :18] = 20
-    assert bases(find_regions(page, None)) == []
+    assert bases(segment_page(page, None)) == []
 
 
 def test_ruled_paper_does_not_hide_writing() -> None:
@@ -92,7 +92,7 @@ def test_ruled_paper_does_not_hide_writing() -> None:
     for k, base in enumerate(drawn):
         write_line(page, 100, base, 600, seed=k)
         page[base + 3 : base + 5, 40:760] = 150
-    found = bases(find_regions(page, None))
+    found = bases(segment_page(page, None))
     assert len(found) == len(drawn)
 
 
@@ -100,7 +100,7 @@ def test_ruled_paper_does_not_hide_writing() -> None:
 @pytest.mark.parametrize("level", [0, 255])
 def test_blank_and_tiny_images_hold_nothing(shape: tuple[int, int], level: int) -> None:
     page = np.full(shape, level, np.uint8)
-    assert find_regions(page, None) == ()
+    assert segment_page(page, None) == ()
     assert uncovered_ink(page, ()) == 0.0
 
 
@@ -126,7 +126,7 @@ def test_points_lie_in_the_image() -> None:
     page = paper(200, 500)
     write_line(page, 2, 30, 496, seed=1)
     write_line(page, 2, 190, 496, seed=2)
-    for region in find_regions(page, None):
+    for region in segment_page(page, None):
         for line in region.lines:
             for points in (line.baseline, line.polygon):
                 assert points.dtype == np.float32
@@ -145,7 +145,7 @@ def test_sample_pages(name: str, recall: float) -> None:
     gray = cv2.imread(str(SAMPLES / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
     assert gray is not None
     ready = prepare(gray.astype(np.uint8))
-    lines = [line.baseline for region in find_regions(ready.gray, None) for line in region.lines]
+    lines = [line.baseline for region in segment_page(ready.gray, None) for line in region.lines]
     on_scan = [ready.geometry.to_scan(line) for line in lines]
     score = score_page(true_lines(name), on_scan)
     assert score.recall >= recall

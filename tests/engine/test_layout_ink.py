@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.layout import PageInk, find_regions, uncovered_ink
+from carrel.layout import PageInk, segment_page, uncovered_ink
 from carrel.layout.components import Components, components_of
 from carrel.layout.ink import components_kept, find_ink
-from carrel.layout.tables.rulings import without_long_rules
+from carrel.layout.tables.rulings import without_long_rulings
 
 
 def written_page(*, ruled: bool = False) -> NDArray[np.uint8]:
-    """A page at 200 dpi with twelve lines of script, and a frame of rules if need be."""
+    """A page at 200 dpi with twelve lines of script, and a frame of rulings if need be."""
     page = np.full((2200, 1600), 255, np.uint8)
     for row in range(12):
         cv2.putText(
@@ -80,7 +80,7 @@ def test_rules_that_join_the_writing_are_looked_for_however_little_ink_is_left_o
 def test_shared_ink_changes_no_result(ruled: bool) -> None:
     gray = written_page(ruled=ruled)
     page = PageInk(gray)
-    found, alone = find_regions(page, None), find_regions(gray, None)
+    found, alone = segment_page(page, None), segment_page(gray, None)
     assert [line.baseline.tolist() for r in found for line in r.lines] == [
         line.baseline.tolist() for r in alone for line in r.lines
     ]
@@ -98,7 +98,7 @@ def test_ink_of_a_page_is_that_of_its_small_copy() -> None:
 
 def test_page_without_long_rules_is_itself() -> None:
     gray, ruled = written_page()[:1600], written_page(ruled=True)[:1600]
-    assert without_long_rules(gray) is gray
-    cleaned = without_long_rules(ruled)
+    assert without_long_rulings(gray) is gray
+    cleaned = without_long_rulings(ruled)
     assert cleaned is not ruled
     assert cleaned[800, 120] == 255

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from carrel.layout import FoundLine, find_regions
+from carrel.layout import FoundLine, segment_page
 from drawn_pages import HEIGHT, WIDTH, Map, Points, band, drawn_maps, page_of
 
 
 def found(lines: Sequence[Points], noise: float = 0.0) -> list[FoundLine]:
-    regions = find_regions(page_of(lines), None, drawn_maps(lines, noise))
+    regions = segment_page(page_of(lines), None, drawn_maps(lines, noise))
     return [line for region in regions for line in region.lines]
 
 
@@ -60,11 +60,11 @@ def test_polygons_hold_the_letters() -> None:
 
 def test_empty_maps_give_no_lines() -> None:
     page = page_of([[(60, 100), (580, 100)]])
-    assert find_regions(page, None, drawn_maps([])) == ()
+    assert segment_page(page, None, drawn_maps([])) == ()
 
 
 def looks_at(lines: Sequence[Points], body_px: float) -> tuple[list[int], int]:
-    """The longest side of every look at a page of lines with bodies of this height, and how many lines were found."""
+    """The longest side of every look at a page of lines with baselines of this height, and how many lines were found."""
     sides: list[int] = []
 
     def maps(ink: Map) -> Map:
@@ -79,7 +79,7 @@ def looks_at(lines: Sequence[Points], body_px: float) -> tuple[list[int], int]:
             np.float32
         ) / np.float32(255)
 
-    result = [line for region in find_regions(page_of(lines), None, maps) for line in region.lines]
+    result = [line for region in segment_page(page_of(lines), None, maps) for line in region.lines]
     return sides, len(result)
 
 
@@ -104,6 +104,6 @@ def test_large_pages_are_scaled() -> None:
         scale = 1024 / HEIGHT
         return drawn_maps([[(x * scale, y * scale) for x, y in line] for line in lines])(ink)
 
-    result = [line for region in find_regions(page, None, maps) for line in region.lines]
+    result = [line for region in segment_page(page, None, maps) for line in region.lines]
     assert len(result) == 2
     assert abs(float(np.median(result[0].baseline[:, 1])) - 400) <= 8

@@ -101,8 +101,8 @@ def test_skewed_rows_stay_in_order() -> None:
 
 
 def test_zones_of_notes_and_numbers() -> None:
-    body = prose(300, 900, 120, 20)
-    lines = [line(860, 900, 40), *prose(60, 200, 300, 3), *body]
+    baseline = prose(300, 900, 120, 20)
+    lines = [line(860, 900, 40), *prose(60, 200, 300, 3), *baseline]
     found = {region.kind: len(region.lines) for region in in_reading_order(lines)}
     assert found == {"NumberingZone": 1, "MarginTextZone": 3, "MainZone": 20}
 

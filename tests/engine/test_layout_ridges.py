@@ -1,4 +1,4 @@
-"""Following ridges from column to column, against a plain copy of the rule."""
+"""Following ridges from column to column, against a plain copy of the ruling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carrel.layout.lines.ridges import Floats, trace
+from carrel.layout.lines.ridges import trace_ridges
+from carrel.layout.types import Floats
 
 Point = tuple[int, float, float]
 
@@ -42,7 +43,7 @@ def traced_plainly(columns: list[list[float]], reach: float, gap: int) -> list[l
 )
 def test_ridges_are_those_of_the_plain_rule(columns: list[list[float]], reach: float, gap: int) -> None:
     peaks: list[tuple[Floats, Floats]] = [(np.array(rows, float), np.array(rows, float) / 2) for rows in columns]
-    found, expected = trace(peaks, reach, gap), traced_plainly(columns, reach, gap)
+    found, expected = trace_ridges(peaks, reach, gap), traced_plainly(columns, reach, gap)
     assert len(found) == len(expected)
     for ridge, points in zip(found, expected, strict=True):
         at, rows, strengths = (np.array(values) for values in zip(*points, strict=True))
@@ -53,4 +54,4 @@ def test_ridges_are_those_of_the_plain_rule(columns: list[list[float]], reach: f
 
 def test_no_peaks_make_no_ridges() -> None:
     empty = np.zeros(0)
-    assert trace([], 2.0, 3) == trace([(empty, empty)] * 5, 2.0, 3) == []
+    assert trace_ridges([], 2.0, 3) == trace_ridges([(empty, empty)] * 5, 2.0, 3) == []

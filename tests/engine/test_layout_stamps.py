@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from carrel.image.prepare import prepare
-from carrel.layout import FoundLine, FoundRegion, PageInk, find_regions, uncovered_ink
+from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
 from carrel.layout.stamps.zones import find_stamps, in_order_with_stamps
 from drawn_pages import Points, drawn_maps, page_of
 from drawn_stamps import box, dry, ring, stamped
@@ -32,7 +32,7 @@ def sample() -> Gray:
 
 
 def outlines(page: Gray) -> list[NDArray[np.float32]]:
-    return [stamp.outline for stamp in find_stamps(PageInk(page))]
+    return [stamp.polygon for stamp in find_stamps(PageInk(page))]
 
 
 def overlap(outline: NDArray[np.float32], drawn: NDArray[np.float32], shape: tuple[int, ...]) -> float:
@@ -132,9 +132,9 @@ def baselines(regions: tuple[FoundRegion, ...], kind: str) -> list[list[float]]:
 
 
 def test_body_lines_under_a_stamp_stay_in_the_body() -> None:
-    plain = find_regions(page_of(BODY), None, drawn_maps(BODY))
+    plain = segment_page(page_of(BODY), None, drawn_maps(BODY))
     page = stamped(page_of(BODY), ROUND, 480, 330)
-    regions = find_regions(page, None, drawn_maps(BODY))
+    regions = segment_page(page, None, drawn_maps(BODY))
     assert [region.kind for region in regions] == ["MainZone", "StampZone"]
     assert regions[1].lines == ()
     expected = [[line.baseline[:, 1].mean(), line.baseline[0, 0]] for line in plain[0].lines]
@@ -144,7 +144,7 @@ def test_body_lines_under_a_stamp_stay_in_the_body() -> None:
 
 def test_the_end_of_a_body_line_that_lies_in_a_stamp_stays_in_the_body() -> None:
     broken: list[Points] = [[(40, 60), (470, 60)], [(500, 60), (560, 60)], *BODY[2:]]
-    regions = find_regions(stamped(page_of(broken), ROUND, 465, 0), None, drawn_maps(broken))
+    regions = segment_page(stamped(page_of(broken), ROUND, 465, 0), None, drawn_maps(broken))
     assert "StampZone" in [region.kind for region in regions]
     assert len(baselines(regions, "MainZone")) == len(broken)
 
@@ -172,13 +172,13 @@ def test_lines_across_a_stamp_are_its_own_and_those_along_its_ring_are_none() ->
 
 def test_a_stamp_follows_the_region_it_lies_in() -> None:
     columns: list[Points] = [[(x, y), (x + 240, y)] for x in (40, 360) for y in range(60, 720, 40)]
-    regions = find_regions(stamped(page_of(columns), ROUND, 90, 300), None, drawn_maps(columns))
+    regions = segment_page(stamped(page_of(columns), ROUND, 90, 300), None, drawn_maps(columns))
     assert [region.kind for region in regions] == ["MainZone", "StampZone", "MainZone"]
 
 
 def test_a_stamp_on_an_empty_page_is_found_and_is_no_missed_ink() -> None:
     page = stamped(page_of([]), ROUND, 300, 300)
-    regions = find_regions(page, None, drawn_maps([]))
+    regions = segment_page(page, None, drawn_maps([]))
     assert [(region.kind, region.lines) for region in regions] == [("StampZone", ())]
     assert uncovered_ink(page, ()) == 1.0
     assert uncovered_ink(page, regions) < 0.02
@@ -187,6 +187,6 @@ def test_a_stamp_on_an_empty_page_is_found_and_is_no_missed_ink() -> None:
 def test_stamps_are_found_on_prepared_pages_and_without_a_model(sample: Gray) -> None:
     page = stamped(sample, ring(300, 300, "ARCHIVES", "NATIONALES"), 900, 1950)
     prepared = prepare(page)
-    regions = [region.on_scan(prepared.geometry) for region in find_regions(prepared.gray, None)]
+    regions = [region.on_scan(prepared.geometry) for region in segment_page(prepared.gray, None)]
     (stamp,) = [region for region in regions if region.kind == "StampZone"]
     assert overlap(stamp.polygon, around((1054, 2104), (300, 300), 0.0, 72), page.shape) > 0.85

@@ -9,34 +9,34 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.layout import FoundRegion, find_regions
+from carrel.layout import FoundRegion, segment_page
 from carrel.layout.components import components_of
 from carrel.layout.ink import Ink
-from carrel.layout.lines.polygons import Body
-from carrel.layout.tables.cell_order import cell_by_cell
-from carrel.layout.tables.cell_rulings import borders
+from carrel.layout.lines.polygons import Baseline
+from carrel.layout.tables.cell_order import order_cells
+from carrel.layout.tables.cell_rulings import keep_separating_rulings
 from carrel.layout.tables.rulings import find_table
 from drawn_pages import HEIGHT, WIDTH, Points, drawn_maps, page_of
 
-RULES = (30, 110, 190, 500, 610)
+RULINGS = (30, 110, 190, 500, 610)
 TOP, BOTTOM = 60, 760
 ROWS: list[Points] = [[(40, y), (590, y)] for y in range(120, 720, 50)]
 """Lines over all cells, as the segmenter may find them."""
 CELLS: list[Points] = [
-    [(left + 18, row[0][1]), (right - 12, row[0][1])] for row in ROWS for left, right in pairwise(RULES)
+    [(left + 18, row[0][1]), (right - 12, row[0][1])] for row in ROWS for left, right in pairwise(RULINGS)
 ]
-"""What is written in them, apart from the rules."""
+"""What is written in them, apart from the rulings."""
 
 
-def with_rules(page: NDArray[np.uint8], places: tuple[int, ...], top: int = TOP, bottom: int = BOTTOM) -> None:
-    """Draw upright rules a little aslant."""
+def with_rulings(page: NDArray[np.uint8], places: tuple[int, ...], top: int = TOP, bottom: int = BOTTOM) -> None:
+    """Draw upright rulings a little aslant."""
     for x in places:
         cv2.line(page, (x, top), (x + 8, bottom), (60,), 2)
 
 
 def table_of(page: NDArray[np.uint8], lines: list[Points]) -> tuple[FoundRegion, ...]:
-    with_rules(page, RULES)
-    return find_regions(page, None, drawn_maps(lines))
+    with_rulings(page, RULINGS)
+    return segment_page(page, None, drawn_maps(lines))
 
 
 def test_a_line_over_several_cells_is_cut_at_the_rules() -> None:
@@ -46,7 +46,7 @@ def test_a_line_over_several_cells_is_cut_at_the_rules() -> None:
     assert len(lines) == len(CELLS)
     for line in lines:
         left, right = line.baseline[0, 0], line.baseline[-1, 0]
-        assert not any(left + 14 < x < right - 14 for x in RULES)
+        assert not any(left + 14 < x < right - 14 for x in RULINGS)
 
 
 def test_cells_that_the_segmenter_leaves_out_are_found_by_their_ink() -> None:
@@ -64,7 +64,7 @@ def test_a_row_that_is_cut_keeps_cells_of_a_single_mark() -> None:
     rows: list[Points] = [[(200, y), (590, y)] for y in range(120, 720, 50)]
     page = page_of([[(200, y), (480, y)] for (_, y), _ in rows])
     for k, ((_, y), _) in enumerate(rows):
-        rest = 505 + round(8 * (y - TOP) / (BOTTOM - TOP))  # every other mark is a rest of the rule beside it
+        rest = 505 + round(8 * (y - TOP) / (BOTTOM - TOP))  # every other mark is a rest of the ruling beside it
         x = 554 if k % 2 else rest
         cv2.line(page, (x, int(y) - 8), (x + 2, int(y) - 2), (40,), 2)
     (region,) = table_of(page, rows)
@@ -98,20 +98,20 @@ def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
 @pytest.mark.parametrize("places", [(), (60,), (20, 600), (20, 24, 600, 604), (40, 52, 64, 76)])
 def test_frames_and_margins_are_no_table(places: tuple[int, ...]) -> None:
     page = page_of([[(80, y), (580, y)] for y in range(100, 700, 30)])
-    with_rules(page, places)
+    with_rulings(page, places)
     assert find_table(page, 10.0) is None
 
 
 def test_squared_paper_is_no_table() -> None:
     page = np.full((HEIGHT, WIDTH), 255, np.uint8)
-    with_rules(page, tuple(range(10, 620, 18)), 0, HEIGHT)
+    with_rulings(page, tuple(range(10, 620, 18)), 0, HEIGHT)
     assert find_table(page, 9.0) is None
 
 
 def test_rules_of_different_length_are_no_table() -> None:
     page = np.full((HEIGHT, WIDTH), 255, np.uint8)
     for x, bottom in zip((60, 200, 340, 600), (330, 500, 640, 790), strict=True):
-        with_rules(page, (x,), 10, bottom)
+        with_rulings(page, (x,), 10, bottom)
     assert find_table(page, 10.0) is None
 
 
@@ -125,11 +125,11 @@ def test_an_entry_of_several_lines_is_read_cell_by_cell() -> None:
     ]
     boxes = np.array([line for entry in entries for line in entry])
     mixed = np.random.default_rng(1).permutation(len(boxes))
-    assert [int(mixed[k]) for k in cell_by_cell(boxes[mixed])] == list(range(len(boxes)))
+    assert [int(mixed[k]) for k in order_cells(boxes[mixed])] == list(range(len(boxes)))
 
 
 def test_no_lines_have_no_order() -> None:
-    assert cell_by_cell(np.zeros((0, 4))) == []
+    assert order_cells(np.zeros((0, 4))) == []
 
 
 def test_short_faint_rules_do_not_cut() -> None:
@@ -142,23 +142,25 @@ def test_short_faint_rules_do_not_cut() -> None:
 
 def test_a_rule_that_words_are_written_across_does_not_cut() -> None:
     x_height, x = 10.0, np.arange(60.0, 560.0)
-    bodies = [Body(x, np.full(len(x), float(y)), x_height) for y in range(120, 720, 50)]
-    mask, rules = np.zeros((2, HEIGHT, WIDTH), np.uint8)
-    for left, right in ((60, 190), (210, 560)):  # no ink next to the rule at 200, words across the one at 400
-        for body in bodies:
-            mask[round(body.base[0]) - 9 : round(body.base[0]), left:right:3] = 1
-    rules[60:760, 200], rules[60:760, 400] = 1, 1
-    kept = borders(bodies, rules, Ink(mask, rules, 1.0, x_height, components_of(mask), components_of(mask)))
+    baselines = [Baseline(x, np.full(len(x), float(y)), x_height) for y in range(120, 720, 50)]
+    mask, rulings = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    for left, right in ((60, 190), (210, 560)):  # no ink next to the ruling at 200, words across the one at 400
+        for baseline in baselines:
+            mask[round(baseline.y[0]) - 9 : round(baseline.y[0]), left:right:3] = 1
+    rulings[60:760, 200], rulings[60:760, 400] = 1, 1
+    kept = keep_separating_rulings(
+        baselines, rulings, Ink(mask, rulings, 1.0, x_height, components_of(mask), components_of(mask))
+    )
     assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {200}
 
 
 def test_strokes_of_dense_writing_that_stand_over_each_other_do_not_cut() -> None:
     x = np.arange(60.0, 560.0)
-    bodies = [Body(x, np.full(len(x), float(y)), 10.0) for y in range(120, 720, 30)]
-    rules = np.zeros((HEIGHT, WIDTH), np.uint8)
-    rules[60:760, 100], rules[200:420, 300], rules[620:720, 450] = 1, 1, 1
-    nothing = components_of(np.zeros_like(rules))
-    kept = borders(bodies, rules, Ink(nothing.mask(), rules, 1.0, 10.0, nothing, nothing))
+    baselines = [Baseline(x, np.full(len(x), float(y)), 10.0) for y in range(120, 720, 30)]
+    rulings = np.zeros((HEIGHT, WIDTH), np.uint8)
+    rulings[60:760, 100], rulings[200:420, 300], rulings[620:720, 450] = 1, 1, 1
+    nothing = components_of(np.zeros_like(rulings))
+    kept = keep_separating_rulings(baselines, rulings, Ink(nothing.mask(), rulings, 1.0, 10.0, nothing, nothing))
     assert set(np.flatnonzero(kept.any(axis=0)).tolist()) == {100, 450}
 
 

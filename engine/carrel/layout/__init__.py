@@ -1,4 +1,4 @@
-"""Where the lines of a page stand: regions, baselines and polygons in reading order."""
+"""Segmentation of a page: regions, baselines and polygons in reading order."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from carrel.layout.page_ink import PageInk
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
 from carrel.page import Region
 
-__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "find_regions", "uncovered_ink", "uncovered_mask"]
+__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "segment_page", "uncovered_ink", "uncovered_mask"]
 
 
-def find_regions(
+def segment_page(
     gray: NDArray[np.uint8] | PageInk, dpi: float | None, heatmaps: Heatmaps | None = None
 ) -> tuple[FoundRegion, ...]:
-    """Find the lines of a page, grouped into regions, in reading order.
+    """Segment a page into regions and their lines, in reading order.
 
     Parameters
     ----------
     gray
         ``(h, w)`` uint8, illumination flattened (paper near 255, ink dark) and deskewed; or a `PageInk` of it, whose ink
-        `uncovered_ink` then need not look for again.
+        `uncovered_ink` then need not find again.
     dpi
         Resolution of ``gray`` where it is known.
     heatmaps
         The line segmenter: ink ``(h, w)`` float32 in [0, 1], h a multiple of 16 and w of 32, to probabilities of
-        baseline, body, start and end, ``(4, h / 2, w / 4)`` float32. None finds lines without a model.
+        baseline, small letters, start and end, ``(4, h / 2, w / 4)`` float32. None segments without a model.
 
     Returns
     -------
@@ -37,23 +37,23 @@ def find_regions(
     """
     page = gray if isinstance(gray, PageInk) else PageInk(gray)
     if heatmaps is not None and min(page.gray.shape) >= SMALLEST_SIDE_PX:
-        from carrel.layout.segment_by_network import find_regions_by_maps
+        from carrel.layout.segment_by_network import segment_by_network
 
-        return find_regions_by_maps(page, heatmaps)
-    from carrel.layout.segment_classically import find_regions_classically
+        return segment_by_network(page, heatmaps)
+    from carrel.layout.segment_classically import segment_classically
 
-    return find_regions_classically(page)
+    return segment_classically(page)
 
 
 def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegion]) -> float:
-    """Share in [0, 1] of the ink of ``gray``, as in `find_regions`, that lies in no line and no stamp of ``regions``; see `carrel.layout.coverage`."""
+    """Measure the share in [0, 1] of the ink of ``gray``, as in `segment_page`, that lies in no line and no stamp of ``regions``; see `carrel.layout.coverage`."""
     from carrel.layout import coverage
 
-    return coverage.uncovered_ink(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
+    return coverage.measure_uncovered(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
 
 
 def uncovered_mask(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
-    """Where that ink lies, on a page that was read, bool at a resolution of its own; see `carrel.layout.coverage`."""
+    """Mark that ink on a page that was read, bool at a resolution of its own; see `carrel.layout.coverage`."""
     from carrel.layout import coverage
 
-    return coverage.uncovered_mask(gray, regions)
+    return coverage.mark_uncovered(gray, regions)

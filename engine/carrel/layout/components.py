@@ -1,4 +1,4 @@
-"""Connected ink of a page, numbered once: what several looks at it share."""
+"""Connected ink of a page, numbered once for all steps that need it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Components:
     stats: Numbers
 
     def kept(self, keep: NDArray[np.bool_]) -> Components:
-        """Those for which ``keep`` (k,) holds; itself where that is all of them."""
+        """Keep those for which ``keep`` (k,) holds; return itself where that is all of them."""
         if keep[1:].all():
             return self
         keep = keep.copy()
@@ -45,25 +45,25 @@ class Components:
         return Components(self.shape, self.pixels[stay], number[self.member[stay]], self.stats[keep])
 
     def mask(self) -> Mask:
-        """``(h, w)`` uint8, 1 where the ink is."""
+        """Draw the ink, ``(h, w)`` uint8, 1 where it is."""
         mask = np.zeros(self.shape, np.uint8)
         mask.ravel()[self.pixels] = 1
         return mask
 
     def shares_within(self, area: Mask) -> NDArray[np.float64]:
-        """Share of each component's ink (k,) that lies in ``area`` ``(h, w)``, 0 or 1."""
+        """Measure the share of each component's ink (k,) that lies in ``area`` ``(h, w)``, 0 or 1."""
         inside = np.bincount(self.member[area.ravel()[self.pixels] > 0], minlength=len(self.stats))
         return inside / np.maximum(1, self.stats[:, cv2.CC_STAT_AREA])
 
     def centers(self) -> NDArray[np.float64]:
-        """Mean x and y of each component's ink, (k, 2)."""
+        """Return mean x and y of each component's ink, (k, 2)."""
         y, x = np.divmod(self.pixels, self.shape[1])
         sums = np.stack([np.bincount(self.member, along, len(self.stats)) for along in (x, y)], 1)
         return sums / np.maximum(1, self.stats[:, cv2.CC_STAT_AREA, None])
 
 
 def components_of(mask: Mask) -> Components:
-    """The components of a mask ``(h, w)`` of 0 and 1."""
+    """Find the components of a mask ``(h, w)`` of 0 and 1."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pixels = np.flatnonzero(mask.view(bool))
     member = labels.ravel()[pixels].astype(np.int32, copy=False)

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink, Mask, find_ink
 from carrel.layout.page_ink import PageInk
-from carrel.layout.tables.rulings import without_long_rules
+from carrel.layout.tables.rulings import without_long_rulings
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
 from carrel.page import STAMP_ZONE, Region
 
 SMALLEST_LETTER = 0.15
 STRIP = (0.2, 0.03)
-"""Ink longer than the first share of a side of the page and thinner than the second is an edge, a fold or a rule."""
+"""Ink longer than the first share of a side of the page and thinner than the second is an edge, a fold or a ruling."""
 LITTLE = 0.01
-"""Where no more than this share of the ink is left over and no rule was seen among it, rules are not looked for again."""
+"""Where no more than this share of the ink is left over and no ruling was seen among it, rulings are not looked for again."""
 
 
-def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
-    """Share of a page's ink that lies in no line's polygon and in no stamp.
+def measure_uncovered(page: PageInk, regions: Sequence[FoundRegion]) -> float:
+    """Measure the share of a page's ink that lies in no line's polygon and in no stamp.
 
     Borders, edges of paper, rulings and specks too small for a letter are no ink.
 
@@ -42,8 +42,8 @@ def uncovered_ink(page: PageInk, regions: Sequence[FoundRegion]) -> float:
     return _share(outside, written)
 
 
-def uncovered_mask(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
-    """Where the ink lies that no line and no stamp covers; as `uncovered_ink`, at a resolution of its own."""
+def mark_uncovered(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
+    """Mark the ink that no line and no stamp covers; as `measure_uncovered`, at a resolution of its own."""
     return _ink_and_uncovered(PageInk(gray), regions)[1].view(bool)
 
 
@@ -59,7 +59,7 @@ def _ink_and_uncovered(page: PageInk, regions: Sequence[FoundRegion | Region]) -
         cv2.fillPoly(free, [np.rint(np.asarray(polygon, np.float32) * scale).astype(np.int32)], (0,))
     written = _written(page.ink)
     if not page.ink.whole or _share(written & free, written) > LITTLE:
-        cleaned = without_long_rules(small)
+        cleaned = without_long_rulings(small)
         written = written if cleaned is small else _written(find_ink(cleaned))
     return written, written & free
 

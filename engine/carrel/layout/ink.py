@@ -8,15 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.layout.components import Components, components_of
+from carrel.layout.components import Components, Mask, components_of
 
 WORKING_SIDE_PX = 1600
 MIN_CONTRAST = 28.0
 MIN_X_HEIGHT_PX = 5.0
-BODY_PER_LAG = 3.9
+X_HEIGHT_PER_LAG = 3.9
 X_HEIGHT_PER_COMPONENT = 0.6
-
-Mask = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +25,7 @@ class Ink:
     ----------
     mask
         ``(h, w)`` uint8, 1 where there is ink of writing; working px.
-    rules
+    rulings
         ``(h, w)`` uint8, 1 where a vertical ruling was taken out.
     scale
         Working px per px of the page, at most 1.
@@ -36,13 +34,13 @@ class Ink:
     parts
         The components of ``mask``.
     dark
-        Those of all that is dark, borders and rules as well.
+        Those of all that is dark, borders and rulings as well.
     whole
-        Whether nothing was taken out as a border or a rule.
+        Whether nothing was taken out as a border or a ruling.
     """
 
     mask: Mask
-    rules: Mask
+    rulings: Mask
     scale: float
     x_height_px: float
     parts: Components
@@ -51,7 +49,7 @@ class Ink:
 
 
 def _threshold(gray: Mask) -> Mask:
-    """Ink is what is darker than half of the strokes' own darkness nearby, faint and strong writing alike."""
+    """Mark as ink what is darker than half of the strokes' own darkness nearby, faint and strong writing alike."""
     paper = cv2.blur(gray, (31, 31), borderType=cv2.BORDER_REPLICATE)
     darkness = cv2.subtract(np.maximum(paper, 200), gray)
     h, w = gray.shape
@@ -81,7 +79,7 @@ def _without_borders(parts: Components) -> Components:
 
 
 def components_kept(mask: Mask, labels: NDArray[np.int32], keep: NDArray[np.bool_]) -> Mask:
-    """The components of a mask ``(h, w)`` of 0 and 1 for which ``keep`` (n,) holds; ``labels`` ``(h, w)`` numbers them.
+    """Keep the components of a mask ``(h, w)`` of 0 and 1 for which ``keep`` (n,) holds; ``labels`` ``(h, w)`` numbers them.
 
     Only ink is looked up, a small share of a page.
     """
@@ -108,7 +106,7 @@ def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
     return (lines & (1 - blocks)).astype(np.uint8)
 
 
-def _without_rules(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
+def _without_rulings(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
     """Take out rulings; strokes that cross them stay whole. Returns the rest, ``mask`` itself where there are none, and the
     vertical rulings."""
     horizontal = _runs(mask, max(40, round(6 * x_height_px)), vertical=False)
@@ -120,8 +118,8 @@ def _without_rules(mask: Mask, x_height_px: float) -> tuple[Mask, Mask]:
     return (rest | (closed & horizontal & mask)).astype(np.uint8), vertical
 
 
-def body_height(mask: Mask) -> float:
-    """Most common height of the bodies of lines, from the autocorrelation of narrow vertical profiles; px."""
+def estimate_x_height(mask: Mask) -> float:
+    """Estimate the most common height of small letters from the autocorrelation of narrow vertical profiles; px."""
     h, w = mask.shape
     columns = max(1, w // 48)
     profile = cv2.resize(mask.astype(np.float32), (columns, h), interpolation=cv2.INTER_AREA)
@@ -134,7 +132,7 @@ def body_height(mask: Mask) -> float:
     lag = next((lag for lag in range(h // 4) if _correlation(profile, lag) < half), 12)
     before, after = _correlation(profile, max(lag - 1, 0)), _correlation(profile, lag)
     fraction = (before - half) / max(before - after, 1e-9)
-    return float(np.clip(BODY_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
+    return float(np.clip(X_HEIGHT_PER_LAG * (lag - 1 + fraction), MIN_X_HEIGHT_PX, 60.0))
 
 
 def _correlation(profile: NDArray[np.float64], lag: int) -> float:
@@ -142,20 +140,20 @@ def _correlation(profile: NDArray[np.float64], lag: int) -> float:
     return float(np.vdot(profile[lag:], profile[: len(profile) - lag]))
 
 
-def x_height_of(body: float, parts: Components) -> float:
-    """Height of small letters: that of the bodies of lines, more where the connected ink is far taller than them."""
+def refine_x_height(common: float, parts: Components) -> float:
+    """Estimate the height of small letters: the ``common`` one, more where the connected ink is far taller."""
     width, height = parts.stats[1:, cv2.CC_STAT_WIDTH], parts.stats[1:, cv2.CC_STAT_HEIGHT]
-    letters = (height > 0.4 * body) & (height < 10.0 * body)
+    letters = (height > 0.4 * common) & (height < 10.0 * common)
     if not letters.any():
-        return body
+        return common
     order = np.argsort(height[letters])
     widths = np.cumsum(width[letters][order])
     median = float(height[letters][order][np.searchsorted(widths, widths[-1] / 2)])
-    return float(np.clip(X_HEIGHT_PER_COMPONENT * median, body, 1.6 * body))
+    return float(np.clip(X_HEIGHT_PER_COMPONENT * median, common, 1.6 * common))
 
 
 def at_working_size(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """The page no larger than working resolution, and its px per px of the page."""
+    """Shrink the page to working resolution at most; return it and its px per px of the page."""
     scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
     if scale == 1.0:
         return gray, scale
@@ -169,12 +167,12 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     dark = components_of(_threshold(gray))
     parts = _without_borders(dark)
     written = parts.mask()
-    body = body_height(written)
-    mask, rules = _without_rules(written, body)
+    common = estimate_x_height(written)
+    mask, rulings = _without_rulings(written, common)
     whole = parts is dark and mask is written
     if mask is not written:
-        parts, body = components_of(mask), body_height(mask)
-    x_height = x_height_of(body, parts)
+        parts, common = components_of(mask), estimate_x_height(mask)
+    x_height = refine_x_height(common, parts)
     # components that are too small even for a dot
     parts = parts.kept(parts.stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2))
-    return Ink(parts.mask(), rules, scale, x_height, parts, dark, whole)
+    return Ink(parts.mask(), rulings, scale, x_height, parts, dark, whole)

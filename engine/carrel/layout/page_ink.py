@@ -1,4 +1,4 @@
-"""What several looks at one page share."""
+"""Ink of a page, made once for all steps that need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line finder that follows the segmenter's maps; letters are still outlined by their ink."""
+"""Segmentation by the segmenter's maps; polygons still follow the ink."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 
 from carrel.image.median import median
 from carrel.layout.ink import Ink
-from carrel.layout.lines.coarse_scale import seen_farther
-from carrel.layout.lines.fine_scale import seen_closer
-from carrel.layout.lines.heatmaps import PROBABLE, BaselineStrand, find_baselines
+from carrel.layout.lines.coarse_scale import add_coarse_scale
+from carrel.layout.lines.fine_scale import segment_at_fine_scale
+from carrel.layout.lines.heatmaps import PROBABLE, ScoredBaseline, find_baselines
 from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
-from carrel.layout.lines.polygons import Body, covered_by, found_lines
+from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.page_ink import PageInk
 from carrel.layout.stamps.zones import in_order_with_stamps
 from carrel.layout.tables.rulings import Table, find_table
-from carrel.layout.tables.split_cells import lines_of_cells
+from carrel.layout.tables.split_cells import split_cells
 from carrel.layout.types import FoundLine, FoundRegion, Heatmaps
 
 
-def _body(found: BaselineStrand, scale: float, ink: Ink) -> Body:
-    """Px of the segmenter's input to those of the ink."""
+def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
+    """Scale px of the segmenter's input to those of the ink."""
     factor = ink.scale / scale
-    strand = found.strand
-    x = np.arange(strand.x[0] * factor, strand.x[-1] * factor + 1.0)
-    base = np.interp(x, strand.x * factor, strand.y * factor)
-    return Body(x, base, found.x_height_px * factor)
+    candidate = found.candidate
+    x = np.arange(candidate.x[0] * factor, candidate.x[-1] * factor + 1.0)
+    base = np.interp(x, candidate.x * factor, candidate.y * factor)
+    return Baseline(x, base, found.x_height_px * factor)
 
 
-def find_regions_by_maps(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
-    """Find lines with the segmenter; see `carrel.layout.find_regions`."""
+def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
+    """Segment a page with the network; see `carrel.layout.segment_page`."""
     lines, table = _lines(page, heatmaps)
     return in_order_with_stamps(lines, page, table.box_at(page.ink.scale) if table else None)
 
@@ -42,24 +42,28 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], Table | 
     if not found:
         return [], None
     ink = page.ink
-    found = seen_farther(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
-    bodies = [_body(f, scale, ink) for f in found]
-    table = find_table(page.small[0], median([body.x_height_px for body in bodies]))
-    bodies = [body for f, body in zip(found, bodies, strict=True) if f.probability >= PROBABLE or _in(table, body)]
-    if not bodies:
+    found = add_coarse_scale(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
+    baselines = [_baseline_of(f, scale, ink) for f in found]
+    table = find_table(page.small[0], median([baseline.x_height_px for baseline in baselines]))
+    baselines = [
+        baseline
+        for f, baseline in zip(found, baselines, strict=True)
+        if f.probability >= PROBABLE or _in(table, baseline)
+    ]
+    if not baselines:
         return [], None
-    bodies += seen_closer(gray, ink, bodies, heatmaps, scale)
+    baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
     if table is not None:
-        bodies = lines_of_cells(bodies, table, ink)
-    lines = found_lines(bodies, ink, (gray.shape[0], gray.shape[1]))
+        baselines = split_cells(baselines, table, ink)
+    lines = as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1]))
     return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), table
 
 
-def _missed(found: list[BaselineStrand], scale: float, ink: Ink) -> float:
-    """Share of the ink that lies in no probable line."""
-    covered = covered_by([_body(f, scale, ink) for f in found if f.probability >= PROBABLE], ink.mask.shape)
+def _missed(found: list[ScoredBaseline], scale: float, ink: Ink) -> float:
+    """Measure the share of the ink that lies in no probable line."""
+    covered = cover_mask([_baseline_of(f, scale, ink) for f in found if f.probability >= PROBABLE], ink.mask.shape)
     return 1.0 - cv2.countNonZero(ink.mask & covered) / max(1, cv2.countNonZero(ink.mask))
 
 
-def _in(table: Table | None, body: Body) -> bool:
-    return table is not None and table.holds(float(body.x.mean()), float(body.base.mean()))
+def _in(table: Table | None, baseline: Baseline) -> bool:
+    return table is not None and table.holds(float(baseline.x.mean()), float(baseline.y.mean()))

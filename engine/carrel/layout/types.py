@@ -1,4 +1,4 @@
-"""What layout analysis finds: lines and the regions that hold them."""
+"""Lines and the regions that hold them, as segmentation finds them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from carrel.geometry import Geometry
 
 Points = NDArray[np.float32]
+Floats = NDArray[np.floating]
+Map = NDArray[np.float32]
+Boxes = NDArray[np.float64]
+"""``(n, 4)``: left, top, right, bottom."""
 Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 SMALLEST_SIDE_PX = 24
 """Images with a side below this hold no line."""

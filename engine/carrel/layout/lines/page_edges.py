@@ -9,19 +9,19 @@ import numpy as np
 from carrel.image.median import median
 from carrel.layout.types import FoundLine
 
-EDGE = 0.02
+EDGE_SHARE = 0.02
 """A line that ends nearer to the side of the scan than this share of its width is cut."""
-LEAST_LINES = 4
-LEAST_SHARE = 0.3
+MIN_CUT_LINES = 4
+MIN_CUT_SHARE = 0.3
 """A facing page has as many lines as this share of the others at least; numbers in the margin have fewer."""
-HEAD, FOOT = 0.8, 0.25
+HEAD_X_HEIGHTS, FOOT_X_HEIGHTS = 0.8, 0.25
 """How far a baseline must be from the upper and the lower edge of the scan, in x-heights."""
-SHORT = 0.6
+SHORT_SHARE = 0.6
 """Cut lines are shorter than this share of the others."""
 
 
 def without_facing_page(lines: Sequence[FoundLine], width_px: int) -> list[FoundLine]:
-    """The lines less those of a facing page that the left or right edge of the scan cuts through.
+    """Drop the lines of a facing page that the left or right edge of the scan cuts through.
 
     A facing page is a column beside nearly all other lines, of which several run into the edge. Lines of a scan
     that is merely close-cut start or end with the others and stay.
@@ -35,12 +35,16 @@ def without_facing_page(lines: Sequence[FoundLine], width_px: int) -> list[Found
 
 
 def without_halved_lines(lines: Sequence[FoundLine], height_px: int) -> list[FoundLine]:
-    """The lines less those whose letters the upper or lower edge of the scan cuts through: nobody can read them.
+    """Drop the lines whose letters the upper or lower edge of the scan cuts through: nobody can read them.
 
     Of an image of a few lines, cut close, all stay.
     """
-    whole = [line for line in lines if HEAD * line.x_height_px < _middle(line) < height_px - FOOT * line.x_height_px]
-    return whole if len(whole) >= LEAST_LINES else list(lines)
+    whole = [
+        line
+        for line in lines
+        if HEAD_X_HEIGHTS * line.x_height_px < _middle(line) < height_px - FOOT_X_HEIGHTS * line.x_height_px
+    ]
+    return whole if len(whole) >= MIN_CUT_LINES else list(lines)
 
 
 def _middle(line: FoundLine) -> float:
@@ -55,13 +59,13 @@ def _span(line: FoundLine, width_px: int, mirrored: bool) -> tuple[float, float]
 def _facing(spans: np.ndarray, width_px: int) -> np.ndarray:
     """Which lines ``(n, 2)``, left and right, belong to a page that the right edge cuts, bool (n,)."""
     none = np.zeros(len(spans), bool)
-    cut = spans[:, 1] >= (1 - EDGE) * width_px
-    if cut.sum() < LEAST_LINES or cut.all():
+    cut = spans[:, 1] >= (1 - EDGE_SHARE) * width_px
+    if cut.sum() < MIN_CUT_LINES or cut.all():
         return none
     gutter = float(np.percentile(spans[~cut, 1], 90))
-    begins = spans[cut & (spans[:, 0] > gutter - EDGE * width_px), 0]
-    if len(begins) < max(LEAST_LINES, LEAST_SHARE * int((~cut).sum())):
+    begins = spans[cut & (spans[:, 0] > gutter - EDGE_SHARE * width_px), 0]
+    if len(begins) < max(MIN_CUT_LINES, MIN_CUT_SHARE * int((~cut).sum())):
         return none
-    facing = spans[:, 0] >= float(np.percentile(begins, 10)) - EDGE * width_px
+    facing = spans[:, 0] >= float(np.percentile(begins, 10)) - EDGE_SHARE * width_px
     lengths = spans[:, 1] - spans[:, 0]
-    return facing if median(lengths[facing]) < SHORT * median(lengths[~facing]) else none
+    return facing if median(lengths[facing]) < SHORT_SHARE * median(lengths[~facing]) else none

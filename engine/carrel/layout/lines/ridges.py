@@ -1,4 +1,4 @@
-"""Where lines run: a map whose ridges follow the bodies of lines, and the ridges traced from left to right.
+"""Ridges along lines: a map whose ridges follow the small letters of lines, and the ridges traced from left to right.
 
 The map is the negative second derivative across the lines of ink smoothed along them, over a few slopes and sizes, after
 Bukhari, Shafait and Breuel, "Ridges based curled textline region detection", DOI 10.1007/978-3-642-03767-2_21.
@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink
+from carrel.layout.types import Floats, Map
 
 ROWS_PER_X_HEIGHT = 6.0
 COLUMNS_PER_X_HEIGHT = 3.0
 SLOPES = (-0.14, -0.07, 0.0, 0.07, 0.14)
 SIZES = (1.0, 1.7)
-
-Map = NDArray[np.float32]
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,15 +41,15 @@ class Ridge:
 
 
 def _sheared(image: Map, slope: float, back: bool = False) -> Map:
-    """Shift columns so that lines of ``slope`` rows per column lie level, or back."""
+    """Shift columns so that lines of ``slope`` rows per column run straight across, or back."""
     rows, columns = image.shape
     sign = slope if back else -slope
     matrix = np.array([[1.0, 0.0, 0.0], [sign, 1.0, -sign * columns / 2]])
     return cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def ridge_map(ink: Ink) -> RidgeMap:
-    """Response of the page's ink, on a grid of a few cells per x-height."""
+def compute_ridge_map(ink: Ink) -> RidgeMap:
+    """Compute the response of the page's ink, on a grid of a few cells per x-height."""
     h, w = ink.mask.shape
     columns = max(4, round(w * COLUMNS_PER_X_HEIGHT / ink.x_height_px))
     rows = max(4, round(h * ROWS_PER_X_HEIGHT / ink.x_height_px))
@@ -71,8 +69,8 @@ def ridge_map(ink: Ink) -> RidgeMap:
     return RidgeMap(best, w / columns, h / rows)
 
 
-def peaks(response: Map, threshold: float) -> list[tuple[Floats, Floats]]:
-    """Local maxima of every column above ``threshold``: rows (parabolic, ascending) and strengths."""
+def find_peaks(response: Map, threshold: float) -> list[tuple[Floats, Floats]]:
+    """Find the local maxima of every column above ``threshold``: rows (parabolic, ascending) and strengths."""
     middle, above, below = response[1:-1], response[:-2], response[2:]
     found = (middle > threshold) & (middle >= above) & (middle > below)
     columns, rows = np.nonzero(found.T)
@@ -96,13 +94,13 @@ class _Live:
         return self if keep.all() else _Live(self.number[keep], self.column[keep], self.row[keep], self.slope[keep])
 
     def extend(self, i: NDArray[np.intp], column: int, rows: Floats) -> None:
-        """The ridges ``i`` go on at ``rows``."""
+        """Carry the ridges ``i`` on to ``rows``."""
         step = (rows - self.row[i]) / (column - self.column[i])
         self.slope[i] += 0.15 * (step - self.slope[i])
         self.row[i], self.column[i] = rows, column
 
-    def begin(self, first: int, column: int, rows: Floats) -> _Live:
-        """With new ridges at ``rows``, numbered from ``first``."""
+    def with_new(self, first: int, column: int, rows: Floats) -> _Live:
+        """Add new ridges at ``rows``, numbered from ``first``."""
         count = len(rows)
         return _Live(
             np.concatenate((self.number, np.arange(first, first + count))),
@@ -112,7 +110,7 @@ class _Live:
         )
 
 
-def trace(peaks_of_columns: list[tuple[Floats, Floats]], reach_rows: float, gap_columns: int) -> list[Ridge]:
+def trace_ridges(peaks_of_columns: list[tuple[Floats, Floats]], reach_rows: float, gap_columns: int) -> list[Ridge]:
     """Follow ridges from left to right through the peaks (rows, strengths) of every column.
 
     A ridge goes on at the nearest peak within ``reach_rows`` of where it is expected, over at most ``gap_columns``
@@ -134,7 +132,7 @@ def trace(peaks_of_columns: list[tuple[Floats, Floats]], reach_rows: float, gap_
         numbers[free] = np.arange(count, count + int(free.sum()))
         points.append((numbers, np.stack((np.full(len(rows), float(column)), rows, strengths), 1)))
         if free.any():
-            live = live.begin(count, column, rows[free])
+            live = live.with_new(count, column, rows[free])
             count += int(free.sum())
     return _ridges(points, count, len(peaks_of_columns) - 1 - gap_columns)
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_LINES = 5
+from carrel.layout.types import Boxes
+
+MIN_COLUMN_LINES = 5
 """Each column has at least as many lines."""
-MOST_CROSSING = 0.2
+MAX_CROSSING_SHARE = 0.2
 """Lines over both columns are at most this share of those of the shorter one."""
-LEAST_WIDTH = 12.0
+MIN_COLUMN_X_HEIGHTS = 12.0
 """Columns of prose are wider than this, in x-heights: names before speeches and numbers are not."""
-BESIDE = 0.6
+MIN_SHARED_HEIGHT = 0.6
 """The columns stand next to each other over at least this share of the height of all."""
-OVERHANG = 0.2
+MAX_OVERHANG = 0.2
 """A line that reaches over the cut by less than this share of its length belongs to its own column."""
 
-Boxes = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def crossed_columns(boxes: Boxes, x_height: float) -> list[Flags] | None:
-    """Lines of two columns and of what runs over both, part by part in reading order; None where there are no two columns.
+def split_crossed_columns(boxes: Boxes, x_height: float) -> list[Flags] | None:
+    """Divide lines into two columns and of what runs over both, in reading order; return None where there are no two columns.
 
     ``boxes`` ``(n, 4)`` are left, top, right, bottom. Each part is bool (n,). A line over both columns comes after what
     stands over it and before what stands under it.
@@ -42,16 +43,16 @@ def crossed_columns(boxes: Boxes, x_height: float) -> list[Flags] | None:
 
 def _best_cut(boxes: Boxes, x_height: float) -> tuple[Flags, Flags] | None:
     """Which lines make the left and the right column where the fewest lines cross, None where these are no columns."""
-    if len(boxes) < 2 * LEAST_LINES:
+    if len(boxes) < 2 * MIN_COLUMN_LINES:
         return None
     left, top, right, bottom = boxes.T
     width = right - left
     cuts = np.unique(np.concatenate((left, right)))[:, None]
-    first, second = right - OVERHANG * width <= cuts, left + OVERHANG * width >= cuts  # (cuts, n)
+    first, second = right - MAX_OVERHANG * width <= cuts, left + MAX_OVERHANG * width >= cuts  # (cuts, n)
     fewest = np.minimum(first.sum(axis=1), second.sum(axis=1))
     crossing = (~first & ~second).sum(axis=1)
-    wide = np.minimum(_mean_width(first, width), _mean_width(second, width)) > LEAST_WIDTH * x_height
-    possible = (fewest >= LEAST_LINES) & (crossing <= MOST_CROSSING * fewest) & wide
+    wide = np.minimum(_mean_width(first, width), _mean_width(second, width)) > MIN_COLUMN_X_HEIGHTS * x_height
+    possible = (fewest >= MIN_COLUMN_LINES) & (crossing <= MAX_CROSSING_SHARE * fewest) & wide
     if not possible.any():
         return None
     over = np.minimum(right - cuts, cuts - left).clip(0.0).sum(axis=1)
@@ -67,4 +68,4 @@ def _mean_width(chosen: Flags, width: NDArray[np.float64]) -> NDArray[np.float64
 def _beside(top: NDArray[np.float64], bottom: NDArray[np.float64], first: Flags, second: Flags) -> bool:
     """Whether the columns stand next to each other over most of the height that they take together."""
     shared = min(bottom[first].max(), bottom[second].max()) - max(top[first].min(), top[second].min())
-    return bool(shared >= BESIDE * (bottom.max() - top.min()))
+    return bool(shared >= MIN_SHARED_HEIGHT * (bottom.max() - top.min()))

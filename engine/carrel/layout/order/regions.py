@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.image.median import median
-from carrel.layout.order.crossed_columns import crossed_columns
-from carrel.layout.tables.cell_order import cell_by_cell
-from carrel.layout.types import FoundLine, FoundRegion
+from carrel.layout.order.crossed_columns import split_crossed_columns
+from carrel.layout.tables.cell_order import order_cells
+from carrel.layout.types import Boxes, FoundLine, FoundRegion
 
 COLUMN_GAP = 2.4
 INSET = 1.2
 TABLE_COLUMNS, PART_COLUMNS = 3, 2
-LEVEL = 0.6
+SAME_ROW_X_HEIGHTS = 0.6
 """Lines whose bottoms are nearer than this, in x-heights, stand in one row."""
 PROSE_WIDTH = 25.0
 NUMBER_WIDTH = 10.0
@@ -25,11 +25,9 @@ NOTE_WIDTH = 0.4
 SAME_COLUMN = 0.6
 SAME_BLOCK = 2.0
 
-Boxes = NDArray[np.float64]
-
 
 def _boxes(lines: list[FoundLine]) -> Boxes:
-    """Left, top, right, bottom of the bodies of lines, ``(n, 4)``."""
+    """Left, top, right, bottom of the small letters of lines, ``(n, 4)``."""
     rows: list[tuple[float, float, float, float]] = []
     for line in lines:
         x, y = line.baseline[:, 0], line.baseline[:, 1]
@@ -69,9 +67,9 @@ def _blocks(
         column = np.searchsorted(starts, left + inset, side="right") - 1
         if _is_table(widths, unit, least_columns) and _in_rows(column, bottom, unit, least_columns):
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit, PART_COLUMNS)
-        if _side_by_side(top, bottom + LEVEL * unit, (left + right) / 2 < across):
+        if _side_by_side(top, bottom + SAME_ROW_X_HEIGHTS * unit, (left + right) / 2 < across):
             return _both(index, (left + right) / 2 < across, boxes, unit)
-    if (parts := crossed_columns(boxes[index], unit)) is not None:
+    if (parts := split_crossed_columns(boxes[index], unit)) is not None:
         return [block for part in parts for block in _blocks(index[part], boxes, unit)]
     if height > 0 and _columns_appear(index, boxes, unit):
         return _both(index, (top + bottom) / 2 < down, boxes, unit)
@@ -101,15 +99,15 @@ def _is_table(widths: NDArray[np.float64], unit: float, least_columns: int) -> b
 
 
 def _in_rows(column: NDArray[np.int64], bottom: NDArray[np.float64], unit: float, least_columns: int) -> bool:
-    """Whether most lines of the shorter columns stand level with one of the longest: cells, not lists side by side.
+    """Whether most lines of the shorter columns stand in a row with one of the longest: cells, not lists side by side.
 
-    So do most lines in each of all but one of the ``least_columns``: two level lists beside a heading of its own are no table.
+    So do most lines in each of all but one of the ``least_columns``: two even lists beside a heading of its own are no table.
     """
     counts = np.bincount(column)
     longest = int(counts.argmax())
-    level = np.abs(bottom[:, None] - bottom[None, column == longest]).min(axis=1) < LEVEL * unit
-    shares = [float(level[column == k].mean()) for k in np.flatnonzero(counts) if k != longest]
-    return sum(share > 0.5 for share in shares) >= least_columns - 1 and bool(level[column != longest].mean() > 0.5)
+    in_row = np.abs(bottom[:, None] - bottom[None, column == longest]).min(axis=1) < SAME_ROW_X_HEIGHTS * unit
+    shares = [float(in_row[column == k].mean()) for k in np.flatnonzero(counts) if k != longest]
+    return sum(share > 0.5 for share in shares) >= least_columns - 1 and bool(in_row[column != longest].mean() > 0.5)
 
 
 def _side_by_side(top: NDArray[np.float64], bottom: NDArray[np.float64], first: NDArray[np.bool_]) -> bool:
@@ -215,7 +213,7 @@ def in_reading_order(
     groups = [
         [line for line, taken in zip(lines, mask, strict=True) if taken] for mask in (above, inside, ~inside & ~above)
     ]
-    cells = cell_by_cell(boxes[inside])
+    cells = order_cells(boxes[inside])
     rows = (FoundRegion("TableZone", _ring(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
     return _regions(groups[0]) + rows + _regions(groups[2])
 

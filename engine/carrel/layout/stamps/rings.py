@@ -1,6 +1,6 @@
 """Rings of ink, round or oval: the outlines of stamps.
 
-Arcs of the outlines of connected ink give circles to begin with. Around each the page is unrolled and the darkest closed
+Arcs of the contours of connected ink give circles to begin with. Around each the page is unrolled and the darkest closed
 path through it is followed; a ring is one that stays dark nearly all the way and lies on an ellipse (Fitzgibbon, Pilu
 and Fisher, "Direct least square fitting of ellipses", DOI 10.1109/34.765658).
 """
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink
-from carrel.layout.stamps.arcs import circle_through, circles, outlines_of
+from carrel.layout.stamps.arcs import find_circles, fit_circle, trace_contours
+from carrel.layout.types import Points
 
-Floats = NDArray[np.float32]
 Ellipse = tuple[Sequence[float], Sequence[float], float]
 """Centre, both diameters and the angle of the first one in degrees, as OpenCV has them; px."""
-Fit = Callable[[Floats], Ellipse]
+Fit = Callable[[Points], Ellipse]
 
-SMALLEST, LARGEST = 4.0, 0.3
+MIN_RING_X_HEIGHTS, MAX_RING_SHARE = 4.0, 0.3
 """Least diameter in x-heights, largest in sides of the page."""
 OBLATE = 0.5
 ANGLES = 60
@@ -32,14 +32,14 @@ REACHES = (8, 4, 4, 2)
 LINE_WIDTH = 7
 LEAST_CONTRAST = 8.0
 EVEN = 0.3
-PROMISING, CLOSED = 0.75, 0.82
+MIN_CLOSED_PATH, MIN_CLOSED_RING = 0.75, 0.82
 LETTERED = 0.33
 BAND = (0.62, 0.9)
 """Where the letters along a ring stand, in its radii."""
 
 
 def find_rings(gray: NDArray[np.uint8], ink: Ink) -> list[Ellipse]:
-    """The outermost rings that are closed and have something written along their inner side; px of ``gray``.
+    """Find the outermost rings that are closed and have something written along their inner side; px of ``gray``.
 
     Parameters
     ----------
@@ -48,22 +48,22 @@ def find_rings(gray: NDArray[np.uint8], ink: Ink) -> list[Ellipse]:
     ink
         Its ink.
     """
-    outlines = outlines_of(ink)
+    contours = trace_contours(ink)
     begun: list[tuple[Ellipse, Fit]] = [
         (((x * widened, y), (2 * radius * widened, 2 * radius), 0.0), fit)
         for widened, fits in WIDENED.items()
-        for x, y, radius in circles(outlines, widened)
+        for x, y, radius in find_circles(contours, widened)
         for fit in fits
     ]
     rings = _followed(gray, begun, ink.x_height_px)
-    rings = [ring for ring, share in zip(rings, closed_shares(gray, rings), strict=True) if share >= CLOSED]
+    rings = [ring for ring, share in zip(rings, closed_shares(gray, rings), strict=True) if share >= MIN_CLOSED_RING]
     return _outermost([ring for ring in rings if is_lettered(gray, ring)])
 
 
 def _has_size(ring: Ellipse, unit: float, shape: tuple[int, ...]) -> bool:
     short, long = min(ring[1]), max(ring[1])
-    large_enough = short >= max(OBLATE * long, SMALLEST * unit)
-    return bool(np.isfinite(ring[0]).all()) and large_enough and long <= LARGEST * max(shape)
+    large_enough = short >= max(OBLATE * long, MIN_RING_X_HEIGHTS * unit)
+    return bool(np.isfinite(ring[0]).all()) and large_enough and long <= MAX_RING_SHARE * max(shape)
 
 
 def _followed(gray: NDArray[np.uint8], begun: list[tuple[Ellipse, Fit]], unit: float) -> list[Ellipse]:
@@ -76,22 +76,22 @@ def _followed(gray: NDArray[np.uint8], begun: list[tuple[Ellipse, Fit]], unit: f
         path = _closed_paths(line)
         clear = _clear(np.take_along_axis(line, path[:, :, None], 2)[:, :, 0])
         on_path = np.take_along_axis(points, path[:, :, None, None], 2)[:, :, 0]
-        kept = np.flatnonzero(clear.mean(axis=1) >= PROMISING)
+        kept = np.flatnonzero(clear.mean(axis=1) >= MIN_CLOSED_PATH)
         begun = [((fit := begun[k][1])(on_path[k][clear[k]]), fit) for k in kept]
     return [ring for ring, _ in begun if _has_size(ring, unit, gray.shape)]
 
 
 def closed_shares(gray: NDArray[np.uint8], rings: list[Ellipse]) -> NDArray[np.float64]:
-    """Share of the directions from its centre in which each ring is a line darker than both its sides."""
+    """Measure the share of the directions from its centre in which each ring is a line darker than both its sides."""
     return _clear(_lines_around(gray, rings, 1)[1].max(axis=2)).mean(axis=1) if rings else np.zeros(0)
 
 
-def _clear(contrast: Floats) -> NDArray[np.bool_]:
+def _clear(contrast: Points) -> NDArray[np.bool_]:
     """Where the line of a ring can be seen; of ``contrast`` ``(n, ANGLES)``."""
     return contrast > np.maximum(LEAST_CONTRAST, EVEN * np.median(contrast, axis=1))[:, None]
 
 
-def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> tuple[Floats, Floats]:
+def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> tuple[Points, Points]:
     """Points ``(n, ANGLES, 2 reach + 1, 2)`` near rings, and how much darker than what is further in and out they are."""
     half = LINE_WIDTH // 2
     offsets = np.arange(-reach - half, reach + half + 1)
@@ -106,7 +106,7 @@ def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> 
 
 def _unrolled(
     gray: NDArray[np.uint8], rings: list[Ellipse], offsets: NDArray[np.floating]
-) -> tuple[Floats, NDArray[np.uint8]]:
+) -> tuple[Points, NDArray[np.uint8]]:
     """Points ``(n, ANGLES, k, 2)`` at ``offsets`` (k,), in least radii, outside of rings, and the page there."""
     center, size = np.array([r[0] for r in rings])[:, None, None], np.array([r[1] for r in rings])[:, None]
     around = np.arange(ANGLES) * (2.0 * np.pi / ANGLES)
@@ -123,7 +123,7 @@ def _unrolled(
     return points, paper.astype(np.uint8).reshape(points.shape[:3])
 
 
-def _closed_paths(line: Floats) -> NDArray[np.int64]:
+def _closed_paths(line: Points) -> NDArray[np.int64]:
     """Which samples ``(n, ANGLES)`` the darkest paths go through, one further in or out at each angle; ``line``
     ``(n, ANGLES, k)``.
 
@@ -145,12 +145,12 @@ def _closed_paths(line: Floats) -> NDArray[np.int64]:
     return path
 
 
-def _round(points: Floats) -> Ellipse:
-    x, y, radius = circle_through(points)
+def _round(points: Points) -> Ellipse:
+    x, y, radius = fit_circle(points)
     return (x, y), (2 * radius, 2 * radius), 0.0
 
 
-def _oval(points: Floats) -> Ellipse:
+def _oval(points: Points) -> Ellipse:
     return cv2.fitEllipseDirect(points[:, None])
 
 
@@ -159,7 +159,7 @@ WIDENED: dict[float, tuple[Fit, ...]] = {1.0: (_round, _oval), 1.4: (_oval,)}
 
 
 def is_lettered(gray: NDArray[np.uint8], ring: Ellipse) -> bool:
-    """Whether there is ink along the inner side of a ring: letters, not the empty loop of a drawing."""
+    """Tell whether there is ink along the inner side of a ring: letters, not the empty loop of a drawing."""
     paper = _unrolled(gray, [ring], np.linspace(BAND[0] - 1.0, BAND[1] - 1.0, 8))[1][0]
     rim = _unrolled(gray, [ring], np.arange(-2, 3) * STEP)[1][0].min(axis=1)
     white = float(np.percentile(paper, 90))

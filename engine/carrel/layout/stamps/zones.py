@@ -1,4 +1,4 @@
-"""Stamps: what is a region of its own, and which of the lines found on a page are theirs."""
+"""Stamps as regions of their own, and the lines that are theirs."""
 
 from __future__ import annotations
 
@@ -15,52 +15,51 @@ from carrel.layout.stamps.rings import find_rings
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Points
 from carrel.page import STAMP_ZONE
 
-EDGE = 1.06
+RING_EDGE_RADII = 1.06
 """How far the line of a ring may reach out, in its radii."""
-WITHIN = 0.8
+MIN_LENGTH_IN_STAMP = 0.8
 """Lines with so much of their length in a stamp are the stamp's."""
-MIDDLE = 0.65
-"""Lines whose middle lies no farther out, in radii, run across a round stamp; the others along its ring."""
+ACROSS_RADII = 0.65
+"""Lines whose middle lies within so many radii, run across a round stamp; the others along its ring."""
 CORNER_DEGREES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stamp:
-    """``outline`` ``(m, 2)`` float32, px of the page; ``round`` for a ring, else a frame."""
+    """A stamp: ``polygon`` ``(m, 2)`` float32, px of the page; ``round`` for a ring, else a frame."""
 
-    outline: Points
+    polygon: Points
     round: bool
 
     def holds(self, points: Points, share: float = 1.0) -> float:
-        """Share of ``points`` ``(n, 2)`` that lie in the stamp, or in what it is when shrunk to ``share``."""
-        center = self.outline.mean(axis=0)
-        outline = center + share * (self.outline - center)
-        return float(np.mean([cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in points]))
+        """Measure the share of ``points`` ``(n, 2)`` that lie in the stamp, or in what it is when shrunk to ``share``."""
+        center = self.polygon.mean(axis=0)
+        polygon = center + share * (self.polygon - center)
+        return float(np.mean([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in points]))
 
 
 def find_stamps(page: PageInk) -> list[Stamp]:
-    """Closed rings, and closed frames that stand askew, with writing in them."""
+    """Find closed rings, and closed frames that stand askew, with writing in them."""
     if min(page.gray.shape) < SMALLEST_SIDE_PX:
         return []
     gray, scale = page.small
-    rings = [Stamp(_outline(ring), True) for ring in find_rings(gray, page.ink)]
+    rings = [Stamp(_polygon(ring), True) for ring in find_rings(gray, page.ink)]
     frames = [Stamp(frame, False) for frame in find_frames(page.ink) if not any(ring.holds(frame) for ring in rings)]
-    return [Stamp(stamp.outline / np.float32(scale), stamp.round) for stamp in rings + frames]
+    return [Stamp(stamp.polygon / np.float32(scale), stamp.round) for stamp in rings + frames]
 
 
 def in_order_with_stamps(
     lines: list[FoundLine], page: PageInk, table: tuple[float, float, float, float] | None = None
 ) -> tuple[FoundRegion, ...]:
-    """Regions in reading order as `carrel.layout.order.regions.in_reading_order` has them, each stamp after the one it lies in or
-    next to.
+    """Arrange regions as `carrel.layout.order.regions.in_reading_order`, each stamp after the one it lies in or next to.
 
     Lines along a ring are left out: what is read there is no text.
     """
     stamps = find_stamps(page)
-    body, inside = _divided(lines, stamps)
-    regions = in_reading_order(body, table)
+    text, inside = _divided(lines, stamps)
+    regions = in_reading_order(text, table)
     zones = [
-        FoundRegion(STAMP_ZONE, stamp.outline, tuple(sorted(own, key=lambda line: _height(line.baseline))))
+        FoundRegion(STAMP_ZONE, stamp.polygon, tuple(sorted(own, key=lambda line: _height(line.baseline))))
         for stamp, own in zip(stamps, inside, strict=True)
     ]
     zones.sort(key=lambda zone: _height(zone.polygon))
@@ -71,23 +70,26 @@ def in_order_with_stamps(
     return tuple(ordered)
 
 
-def _outline(ring: tuple[Sequence[float], Sequence[float], float]) -> Points:
+def _polygon(ring: tuple[Sequence[float], Sequence[float], float]) -> Points:
     (x, y), (width, height), degrees = ring
-    axes = int(EDGE * width / 2) + 1, int(EDGE * height / 2) + 1
+    axes = int(RING_EDGE_RADII * width / 2) + 1, int(RING_EDGE_RADII * height / 2) + 1
     corners = cv2.ellipse2Poly((round(x), round(y)), axes, round(degrees), 0, 359, CORNER_DEGREES)
     return np.array(corners, np.float32)
 
 
 def _divided(lines: list[FoundLine], stamps: list[Stamp]) -> tuple[list[FoundLine], list[list[FoundLine]]]:
     """Lines outside of stamps, and those in each but along its ring."""
-    owners = [next((k for k, stamp in enumerate(stamps) if stamp.holds(_middle(line)) > WITHIN), -1) for line in lines]
-    body = [line for line, owner in zip(lines, owners, strict=True) if owner < 0]
-    owners = [-1 if k < 0 or _goes_on(line, body) else k for line, k in zip(lines, owners, strict=True)]
+    stamp_of = [
+        next((k for k, stamp in enumerate(stamps) if stamp.holds(_middle(line)) > MIN_LENGTH_IN_STAMP), -1)
+        for line in lines
+    ]
+    text = [line for line, k in zip(lines, stamp_of, strict=True) if k < 0]
+    stamp_of = [-1 if k < 0 or _goes_on(line, text) else k for line, k in zip(lines, stamp_of, strict=True)]
     inside = [
-        [line for line, owner in zip(lines, owners, strict=True) if owner == k and _is_across(line, stamp)]
+        [line for line, own in zip(lines, stamp_of, strict=True) if own == k and _is_across(line, stamp)]
         for k, stamp in enumerate(stamps)
     ]
-    return [line for line, owner in zip(lines, owners, strict=True) if owner < 0], inside
+    return [line for line, k in zip(lines, stamp_of, strict=True) if k < 0], inside
 
 
 def _middle(line: FoundLine) -> Points:
@@ -99,13 +101,13 @@ def _middle(line: FoundLine) -> Points:
 
 
 def _is_across(line: FoundLine, stamp: Stamp) -> bool:
-    return not stamp.round or stamp.holds(_middle(line)[3:5], MIDDLE) > 0.0
+    return not stamp.round or stamp.holds(_middle(line)[3:5], ACROSS_RADII) > 0.0
 
 
-def _goes_on(line: FoundLine, body: list[FoundLine]) -> bool:
-    """Whether a line is the end, the beginning or a part of one of the body that a stamp is printed over."""
+def _goes_on(line: FoundLine, text: list[FoundLine]) -> bool:
+    """Whether a line is the end, the beginning or a part of one of the text that a stamp is printed over."""
     near = 3.0 * line.x_height_px
-    for other in body:
+    for other in text:
         for end, start in ((other.baseline[-1], line.baseline[0]), (line.baseline[-1], other.baseline[0])):
             if -near < start[0] - end[0] < near and abs(start[1] - end[1]) < 0.5 * line.x_height_px:
                 return True

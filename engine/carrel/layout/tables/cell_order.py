@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carrel.image.median import median
+from carrel.layout.types import Boxes
 
-LEVEL = 0.8
+SAME_ROW_HEIGHTS = 0.8
 """Lines whose bottoms are nearer than this, in heights of a line, stand in one row."""
-SPACE = 1.5
+ROW_SPACE = 1.5
 """A row of the table ends where the space below a line is larger by this factor than usual."""
-LINES_OF_CELL = 1.5
-
-Boxes = NDArray[np.float64]
+MAX_MEDIAN_LINES = 1.5
 
 
-def cell_by_cell(boxes: Boxes) -> list[int]:
-    """Order of the lines of a table whose bodies are ``boxes`` ``(n, 4)``: left, top, right, bottom.
+def order_cells(boxes: Boxes) -> list[int]:
+    """Order the lines of a table whose small letters are ``boxes`` ``(n, 4)``: left, top, right, bottom.
 
     An entry of a register is a row of cells, some of several lines; it ends where white space runs through all columns.
     Rows that no space parts are read line by line.
@@ -26,7 +24,7 @@ def cell_by_cell(boxes: Boxes) -> list[int]:
     for entry in _entries(boxes):
         columns = _columns(boxes, entry)
         lines = sorted(len(column) for column in columns)
-        if len(columns) > 2 and median(lines) <= LINES_OF_CELL < lines[-1]:
+        if len(columns) > 2 and median(lines) <= MAX_MEDIAN_LINES < lines[-1]:
             ordered += [k for column in columns for k in sorted(column, key=lambda k: float(boxes[k, 3]))]
         else:
             ordered += _line_by_line(boxes, entry)
@@ -42,7 +40,7 @@ def _entries(boxes: Boxes) -> list[list[int]]:
     spaces = boxes[order, 1][1:] - reach[:-1]
     height = median(boxes[:, 3] - boxes[:, 1])
     usual = median(spaces[spaces > 0]) if (spaces > 0).any() else height
-    cuts = np.flatnonzero(spaces > SPACE * max(usual, 0.5 * height)) + 1
+    cuts = np.flatnonzero(spaces > ROW_SPACE * max(usual, 0.5 * height)) + 1
     return [[int(k) for k in part] for part in np.split(order, cuts)]
 
 
@@ -62,12 +60,12 @@ def _columns(boxes: Boxes, entry: list[int]) -> list[list[int]]:
 
 
 def _line_by_line(boxes: Boxes, entry: list[int]) -> list[int]:
-    """Top to bottom; lines that stand level left to right."""
+    """Top to bottom; lines that stand in a row left to right."""
     rest = sorted(entry, key=lambda k: float(boxes[k, 3]))
     ordered: list[int] = []
     while rest:
         first = rest[0]
-        reach = LEVEL * float(boxes[first, 3] - boxes[first, 1])
+        reach = SAME_ROW_HEIGHTS * float(boxes[first, 3] - boxes[first, 1])
         row = [k for k in rest if float(boxes[k, 3] - boxes[first, 3]) < reach]
         ordered += sorted(row, key=lambda k: float(boxes[k, 0]))
         rest = [k for k in rest if k not in row]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from carrel.layout import find_regions
+from carrel.layout import segment_page
 from carrel.layout.ink import find_ink
-from carrel.layout.lines.polygons import Body
+from carrel.layout.lines.polygons import Baseline
 from drawn_pages import WIDTH, Map, Points, drawn_maps, page_of
 
 LARGE: list[Points] = [[(60, y), (580, y)] for y in range(300, 760, 40)]
@@ -35,7 +35,7 @@ def looks(page: np.ndarray, small_is_seen: bool = True) -> tuple[list[tuple[int,
         columns = np.flatnonzero((ink > 0.5).any(axis=0))
         return drawn_maps([[(columns[0], y), (columns[-1], y)] for y in feet.tolist()])(ink)
 
-    regions = find_regions(page.astype(np.uint8), None, maps)
+    regions = segment_page(page.astype(np.uint8), None, maps)
     return shown, sum(len(region.lines) for region in regions)
 
 
@@ -61,11 +61,11 @@ def test_a_page_without_left_over_ink_is_looked_at_once() -> None:
 
 
 def test_closer_lines_stand_where_the_ink_is() -> None:
-    from carrel.layout.lines.fine_scale import seen_closer
+    from carrel.layout.lines.fine_scale import segment_at_fine_scale
 
     page = page_with_small_print().astype(np.uint8)
     x = np.arange(60.0, 580.0)
-    bodies = [Body(x, np.full(len(x), float(line[0][1])), 12.0) for line in LARGE]
+    baselines = [Baseline(x, np.full(len(x), float(line[0][1])), 12.0) for line in LARGE]
 
     def maps(ink: Map) -> Map:
         rows = np.flatnonzero((ink > 0.5).sum(axis=1) > 8)
@@ -73,6 +73,6 @@ def test_closer_lines_stand_where_the_ink_is() -> None:
         columns = np.flatnonzero((ink > 0.5).any(axis=0))
         return drawn_maps([[(columns[0], y), (columns[-1], y)] for y in feet.tolist()])(ink)
 
-    found = seen_closer(page, find_ink(page), bodies, maps, 1.0)
-    assert sorted(round(float(body.base.mean()) / 14) for body in found) == [round(y / 14) for _, y in SMALL]
-    assert all(395 <= body.x[0] <= 405 and body.x[-1] <= WIDTH for body in found)
+    found = segment_at_fine_scale(page, find_ink(page), baselines, maps, 1.0)
+    assert sorted(round(float(baseline.y.mean()) / 14) for baseline in found) == [round(y / 14) for _, y in SMALL]
+    assert all(395 <= baseline.x[0] <= 405 and baseline.x[-1] <= WIDTH for baseline in found)
