@@ -161,14 +161,15 @@ class Infer(Measure):
     def __init__(self) -> None:
         from carrel.backends.ort import OrtBackend
         from carrel.models.folders import shipped_model
+        from carrel.models.manifest import Recognition
 
         super().__init__()
         model = shipped_model("handwriting-fast", "recognition")
         self._network = OrtBackend(model.read_file("onnx-int8"), model.name)
-        self._height_px = int(model.manifest["input"]["height_px"])
+        self._height_px = model.manifest_as(Recognition).input.height_px
 
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
-        self._network.run(np.zeros((1, 1, self._height_px, 64), np.float32))
+        self._network.run({"ink": np.zeros((1, 1, self._height_px, 64), np.float32)})
         return super().__call__(scan, formats, contents)
 
 

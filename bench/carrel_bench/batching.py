@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends import Backend, Runtime, builtin
+from carrel.backends import Network, Runtime, builtin
 from carrel.backends.networks import open_network
 from carrel.loading import HANDWRITING_MODEL
 from carrel.models.folders import shipped_model
@@ -37,12 +37,14 @@ def lines() -> Array:
     return np.concatenate([padded[i % len(padded)] * np.float32(1 - 0.08 * (i // len(padded))) for i in range(LINES)])
 
 
-def read(network: Backend, ink: Array, batch: int) -> Array:
+def read(network: Network, ink: Array, batch: int) -> Array:
     """Outputs of all lines, read in batches."""
-    return np.concatenate([network.run(ink[start : start + batch]) for start in range(0, len(ink), batch)])
+    return np.concatenate(
+        [network.run({"ink": ink[start : start + batch]})["logits"] for start in range(0, len(ink), batch)]
+    )
 
 
-def cpu_seconds(network: Backend, ink: Array, batch: int) -> float:
+def cpu_seconds(network: Network, ink: Array, batch: int) -> float:
     """CPU time to read all lines once."""
     began = time.process_time()
     read(network, ink, batch)

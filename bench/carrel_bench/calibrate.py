@@ -86,7 +86,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
             maps(lowest)
             for width in range(200, WIDE_PX + 1, 100):
                 for network in networks:
-                    network.run(np.ascontiguousarray(wide[..., :width]))
+                    network.run({"ink": np.ascontiguousarray(wide[..., :width])})
         return networks, maps
 
     loaded = peak_of(work)[1]
@@ -108,7 +108,7 @@ def measure_language() -> dict[str, float]:
     imported()
     model = network_models(ReadOptions())["recognition"]
     network = open_network(model, CPU_RUNTIMES[0], 1)
-    logits = [network.run(line)[0] for line in builtin.lines()]
+    logits = [network.run({"ink": line})["logits"][0] for line in builtin.lines()]
 
     def work() -> object:
         recognizer = CtcRecognizer(model, network, load_ngrams(shipped_model(LANGUAGE_MODEL, "language")))
@@ -167,8 +167,8 @@ def measure_line() -> dict[str, float]:
     imported()
     network = open_network(network_models(ReadOptions())["recognition"], CPU_RUNTIMES[0], 1)
     line = np.zeros((1, 1, 48, WIDE_PX), np.float32)
-    network.run(line[..., :64].copy())
-    return {"line": peak_of(lambda: network.run(line))[0]}
+    network.run({"ink": line[..., :64].copy()})
+    return {"line": peak_of(lambda: network.run({"ink": line}))[0]}
 
 
 PARTS: dict[str, Callable[[], dict[str, float]]] = {

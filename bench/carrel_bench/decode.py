@@ -156,6 +156,7 @@ def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
     from carrel.backends.ort import OrtBackend
     from carrel.models.folders import shipped_model
+    from carrel.models.manifest import Recognition
     from carrel.recognizers.ctc import CtcRecognizer
 
     model = shipped_model("handwriting-fast", "recognition")
@@ -164,7 +165,8 @@ def shipped_logits(packs: Path, count: int, file: Path) -> None:
     crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
     lines = [recognizer.logits_of(crop) for crop in crops]
     frames = np.array([len(line) for line in lines])
-    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array(model.manifest["alphabet"]))
+    alphabet = model.manifest_as(Recognition).symbols
+    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array("".join(alphabet)))
 
 
 def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:

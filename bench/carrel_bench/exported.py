@@ -50,8 +50,8 @@ class Run:
 
     @property
     def size(self) -> int:
-        files = self.model.manifest["files"]
-        return int(files[self.role]["bytes"] + files.get(f"{self.role}-weights", {"bytes": 0})["bytes"])
+        files = self.model.manifest.files
+        return sum(files[key].bytes for key in (self.role, f"{self.role}-weights") if key in files)
 
     def take(self, answer: dict[str, Any], lines: Sequence[TrueLine]) -> None:
         """Count a turn."""
@@ -76,7 +76,7 @@ class Run:
 
 def runs_of(model: Model) -> list[Run]:
     """Every file of a model with the runtimes that it is meant for, fp32 with onnxruntime's defaults first."""
-    files = model.manifest["files"]
+    files = model.manifest.files
     found = [Run(model, *BASE), Run(model, "onnx-fp32", "onnxruntime")]
     if "onnx-int8" in files:
         found.append(Run(model, "onnx-int8", "onnxruntime"))

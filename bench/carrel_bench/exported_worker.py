@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from carrel.backends import Backend
+from carrel.backends import Network, Tensors
 from carrel.models.folders import Model, open_model
 from carrel.recognizers.ctc import CtcRecognizer
-
-Array = NDArray[np.float32]
 
 
 class Defaults:
@@ -32,8 +29,8 @@ class Defaults:
         options.intra_op_num_threads = 1
         self._session: Any = onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
 
-    def run(self, array: Array) -> Array:
-        return self._session.run(None, {"ink": array})[0]
+    def run(self, inputs: Tensors) -> Tensors:
+        return {"logits": self._session.run(None, dict(inputs))[0]}
 
 
 class OpenvinoFile:
@@ -47,14 +44,15 @@ class OpenvinoFile:
         model = core.read_model(network, weights)
         self._request: Any = core.compile_model(model, "CPU", settings).create_infer_request()
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         from carrel.backends.openvino import cut, pad
 
-        padded = pad(array)
-        return cut(np.array(self._request.infer({0: padded})[0]), padded.shape, array.shape)
+        ink = inputs["ink"]
+        padded = pad(ink)
+        return {"logits": cut(np.array(self._request.infer({0: padded})[0]), padded.shape, ink.shape)}
 
 
-def open_backend(model: Model, role: str, runtime: str) -> Backend:
+def open_backend(model: Model, role: str, runtime: str) -> Network:
     """The file with this role on ``defaults``, ``onnxruntime`` or ``openvino`` (as fp32, or ``openvino-bf16``)."""
     contents = model.read_file(role)
     if runtime == "defaults":

@@ -117,7 +117,7 @@ def compare_models(
     """Let models of kraken's and both files of a folder of Carrel's read the same lines in turns; all are compared with
     the first of kraken's."""
     here = Path(__file__).parent
-    roles = [role for role in ("onnx-fp32", "onnx-int8") if role in open_model(folder).manifest["files"]]
+    roles = [role for role in ("onnx-fp32", "onnx-int8") if role in open_model(folder).manifest.files]
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in (*models, *roles)}
     with tempfile.TemporaryDirectory() as shared, ExitStack() as stack:
         workers = {

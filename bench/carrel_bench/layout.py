@@ -116,9 +116,8 @@ def load_heatmaps(model: Path | None) -> Heatmaps | None:
     if model is None and not has_shipped_model("segmenter"):
         return None
     opened = open_model(model, "segmentation") if model else shipped_model("segmenter", "segmentation")
-    role = "onnx-int8" if "onnx-int8" in opened.manifest["files"] else "onnx"
-    backend = OrtBackend(opened.read_file(role), opened.name)
-    return lambda ink: backend.run(ink[None, None])[0]
+    network = OrtBackend(opened.read_file(opened.network_file("int8")), opened.name)
+    return lambda ink: network.run({"ink": ink[None, None]})["maps"][0]
 
 
 def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple[list[Points], float]:

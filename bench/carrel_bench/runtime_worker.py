@@ -41,7 +41,8 @@ def open_runtime(name: str, threads: int, model: Path) -> Run:
     from carrel.backends.networks import open_network
     from carrel.models.folders import open_model
 
-    return open_network(open_model(model, "recognition"), Runtime(*name.split()), threads).run
+    network = open_network(open_model(model, "recognition"), Runtime(*name.split()), threads)
+    return lambda line: network.run({"ink": line})
 
 
 def open_defaults(threads: int, model: Path) -> Run:
@@ -62,13 +63,16 @@ def open_defaults(threads: int, model: Path) -> Run:
 
 def open_torch(threads: int, model: Path) -> Run:
     """The same weights in PyTorch, eager, float32."""
+    from carrel.models.folders import open_model
+    from carrel.models.manifest import Recognition
+
     torch: Any = import_module("torch")
 
     network_module: Any = import_module("carrel_export.handwriting.network")
     load_file: Any = import_module("safetensors.torch").load_file
     torch.set_num_threads(threads)
-    manifest = json.loads((model / "manifest.json").read_text("utf-8"))
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in manifest["network"].items()}
+    shape = open_model(model, "recognition").manifest_as(Recognition).network or {}
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in shape.items()}
     network = network_module.Crnn(network_module.CrnnConfig(**fields))
     network.load_state_dict({k: v.float() for k, v in load_file(model / "weights.safetensors").items()}, strict=False)
     network.eval()

@@ -10,7 +10,7 @@ import click
 from carrel.errors import ModelError
 from carrel.models.folders import folder_of, model_folders, open_model
 
-SHOWN = ("name", "cite", "lic", "licence")
+SHOWN = ("licence", "origin", "parent", "size", "parameters", "stride_px", "languages", "input")
 FOLDER = click.Path(path_type=Path)
 
 
@@ -30,8 +30,8 @@ def list_models(folder: Path | None) -> None:
         except ModelError as error:
             refused.append(error)
             continue
-        size = sum(entry["bytes"] for entry in model.manifest["files"].values()) / 1e6
-        licence = _words(model.manifest["licence"])
+        size = sum(entry.bytes for entry in model.manifest.files.values()) / 1e6
+        licence = _words(model.manifest.licence)
         click.echo(f"{_words(model.name):24} {model.task:13} {size:7.2f} MB  {licence:16} {path}")
     if refused:
         raise ModelError("; ".join(map(str, refused)))
@@ -41,26 +41,24 @@ def list_models(folder: Path | None) -> None:
 @click.argument("model", type=FOLDER, metavar="NAME_OR_DIR")
 def show(model: Path) -> None:
     """What a model is: its input, alphabet, files with SHA-256, measured figures, licence and training sources."""
+    import msgspec
+
     opened = open_model(folder_of(model))
     manifest = opened.manifest
-    click.echo(f"{_words(opened.identity)}  ({opened.task}, format {manifest['format_version']})")
-    for key in ("licence", "origin", "size", "parameters", "stride_px", "languages"):
-        if key in manifest:
-            click.echo(f"{key}: {_words(manifest[key])}")
-    if "input" in manifest:
-        click.echo(f"input: {_words(manifest['input'])}")
-    if "alphabet" in manifest:
-        alphabet = manifest["alphabet"]
-        click.echo(f"alphabet: {len(alphabet)} classes, {''.join(alphabet)!r}")
-    for role, entry in manifest["files"].items():
-        click.echo(
-            f"file {_words(role)}: {_words(entry['path'])}, {entry['bytes']:,} bytes, SHA-256 {_words(entry['sha256'])}"
-        )
-    figures = manifest.get("figures")
-    for key, value in figures.items() if isinstance(figures, dict) else ():
+    click.echo(f"{_words(opened.identity)}  ({opened.task}, format {manifest.format_version})")
+    fields = msgspec.to_builtins(manifest)
+    for key in SHOWN:
+        if fields.get(key):
+            click.echo(f"{key}: {_words(fields[key])}")
+    if "alphabet" in fields:
+        symbols = [symbol or "" for symbol in fields["alphabet"]]
+        click.echo(f"alphabet: {len(symbols)} classes, {''.join(symbols)!r}")
+    for key, entry in manifest.files.items():
+        click.echo(f"file {key}: {_words(entry.path)}, {entry.bytes:,} bytes, SHA-256 {entry.sha256}")
+    for key, value in manifest.figures.items():
         click.echo(f"figure {_words(key)}: {_words(value)}")
-    for line in _sources(manifest.get("training_sources")):
-        click.echo(line)
+    for name, source in manifest.training_sources.items():
+        click.echo(f"trained on {', '.join(_words(part) for part in (name, source.cite, source.lic) if part)}")
 
 
 @command.command("verify")
@@ -82,10 +80,16 @@ def verify(folder: Path | None) -> None:
 
 
 def _errors(folder: Path) -> tuple[ModelError, ...]:
+    from carrel.loading import load_ngrams
+
     try:
-        return open_model(folder).verify()
+        model = open_model(folder)
+        found = model.verify()
+        if model.task == "language" and not found:
+            load_ngrams(model)
     except ModelError as error:
         return (error,)
+    return found
 
 
 def _folders(folder: Path | None) -> tuple[Path, ...]:
@@ -102,12 +106,3 @@ def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_words, value))
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
-
-
-def _sources(listed: Any) -> list[str]:
-    """Training sources, which manifests hold by name or in a list."""
-    if isinstance(listed, dict):
-        listed = [{"name": key, **(value if isinstance(value, dict) else {})} for key, value in listed.items()]
-    if not isinstance(listed, list):
-        return []
-    return [f"trained on {', '.join(_words(entry[k]) for k in SHOWN if k in entry)}" for entry in listed]

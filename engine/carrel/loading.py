@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from carrel.backends.choose import asked_of, choose, new_budget
-from carrel.backends.networks import is_plain, open_line_network, open_page_network, role_of
+from carrel.backends.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.plan import Plan
 from carrel.budget import Budget, Load, page_bytes, process_budget, trim
 from carrel.decode.ngram import NgramModel, parse_ngrams
@@ -104,7 +104,7 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budge
     if options.writing == "handwritten" or options.model is not None or not is_plain(plan.runtime):
         ctc.opened()
     else:  # a damaged model is refused at once, not at the first line
-        handwriting.read_file(role_of(handwriting, plan.runtime.precision))
+        handwriting.read_file(handwriting.network_file(plan.runtime.precision))
         if language is not None:
             language.read_file(NGRAMS)
     told_apart = open_line_network(writing, plan.runtime, plan.threads, budget, starts_on_cpu=plan.starts_on_cpu)

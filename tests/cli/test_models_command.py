@@ -38,9 +38,9 @@ def test_shipped_models_are_listed_with_task_size_and_licence() -> None:
 def test_show_names_files_figures_and_sources() -> None:
     shown = run("show", "handwriting-fast").stdout
     manifest = open_model(SHIPPED / "handwriting-fast").manifest
-    for entry in manifest["files"].values():
-        assert entry["sha256"] in shown
-    assert f"figure val_cer_greedy_int8: {manifest['figures']['val_cer_greedy_int8']}" in shown
+    for entry in manifest.files.values():
+        assert entry.sha256 in shown
+    assert f"figure val_cer_greedy_int8: {manifest.figures['val_cer_greedy_int8']}" in shown
     assert "trained on tapus, Tapuscorpus (typescripts), CC-BY 4.0" in shown
     assert "licence: CC-BY-SA-4.0" in shown
 
@@ -52,7 +52,7 @@ def test_whole_models_verify() -> None:
 
 
 def test_damaged_model_is_named_and_the_others_still_verified(models: Path) -> None:
-    damaged = models / "segmenter" / open_model(models / "segmenter").manifest["files"]["onnx"]["path"]
+    damaged = models / "segmenter" / open_model(models / "segmenter").manifest.files["onnx"].path
     contents = bytearray(damaged.read_bytes())
     contents[1000] ^= 4
     damaged.write_bytes(contents)
@@ -65,10 +65,10 @@ def test_damaged_model_is_named_and_the_others_still_verified(models: Path) -> N
 
 def test_manifest_of_another_version_is_refused_and_the_others_listed(models: Path) -> None:
     path = models / "segmenter" / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format_version": 2}), "utf-8")
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format_version": 3}), "utf-8")
     result = run("list", models)
     assert isinstance(result.exception, ModelError)
-    assert "format version 1" in str(result.exception)
+    assert "format version 1 or 2" in str(result.exception)
     assert result.stdout.startswith("writing ")
 
 
@@ -79,13 +79,20 @@ def test_folder_without_models(tmp_path: Path) -> None:
 
 def test_control_characters_of_a_manifest_do_not_reach_the_terminal(models: Path) -> None:
     path = models / "writing" / "manifest.json"
-    hostile = {"name": "\x1b[31mred", "figures": ["x"], "training_sources": {"a": 3}, "licence": ["\x07"]}
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | hostile), "utf-8")
+    manifest = json.loads(path.read_text("utf-8"))
+    hostile = {"licence": "\x07", "figures": {"\x1b[31m": "\x1b"}, "training_sources": {"a": {"cite": "\x1b"}}}
+    path.write_text(json.dumps(manifest | hostile), "utf-8")
     for words in (["list", models], ["show", models / "writing"]):
         result = run(*words)
         assert result.exception is None
         assert "\x1b" not in result.stdout
         assert "\x07" not in result.stdout
+    path.write_text(json.dumps(manifest | {"name": "\x1b[31mred", "\x1b": 1, "files": {"\x1b": 3}}), "utf-8")
+    for words in (["list", models], ["show", models / "writing"], ["verify", models]):
+        result = run(*words)
+        assert isinstance(result.exception, ModelError)
+        assert "$.name: must be 1 to 120 characters in one line" in f"{result.exception} {result.stderr}"
+        assert "\x1b" not in f"{result.exception} {result.output}"
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="the export extra is installed here")

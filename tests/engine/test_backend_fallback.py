@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from carrel.backends import fallback
+from carrel.backends import Tensors, fallback
 from carrel.backends.fallback import Fallback
 
-Array = NDArray[np.float32]
-BATCH = np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1)
+BATCH = {"ink": np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1)}
+DOUBLED = 2 * BATCH["ink"]
 
 
 class Doubles:
@@ -21,9 +20,9 @@ class Doubles:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def run(self, array: Array) -> Array:
-        self.batches.append(len(array))
-        return 2 * array
+    def run(self, inputs: Tensors) -> Tensors:
+        self.batches.append(len(inputs["ink"]))
+        return {"twice": 2 * inputs["ink"]}
 
 
 class Fails(Doubles):
@@ -33,10 +32,10 @@ class Fails(Doubles):
         super().__init__()
         self.after, self.message = after, message
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         if len(self.batches) >= self.after:
             raise RuntimeError(self.message)
-        return super().run(array)
+        return super().run(inputs)
 
 
 class Small(Doubles):
@@ -46,10 +45,10 @@ class Small(Doubles):
         super().__init__()
         self.most = most
 
-    def run(self, array: Array) -> Array:
-        if len(array) > self.most:
+    def run(self, inputs: Tensors) -> Tensors:
+        if len(inputs["ink"]) > self.most:
             raise RuntimeError("CUDA error: Out of memory while allocating")
-        return super().run(array)
+        return super().run(inputs)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +59,7 @@ def nothing_dropped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_device_that_works_is_used() -> None:
     device, cpu = Doubles(), Doubles()
-    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH)["twice"], DOUBLED)
     assert (device.batches, cpu.batches) == ([8], [])
 
 
@@ -68,7 +67,7 @@ def test_failing_device_is_dropped_with_one_line_and_the_work_done_again(caplog:
     device, cpu = Fails(after=1), Doubles()
     network = Fallback("fake gpu", lambda: device, lambda: cpu)
     for _ in range(3):
-        np.testing.assert_array_equal(network.run(BATCH), 2 * BATCH)
+        np.testing.assert_array_equal(network.run(BATCH)["twice"], DOUBLED)
     assert (device.batches, cpu.batches) == ([8], [8, 8])
     assert caplog.messages == ["fake gpu failed (device lost); going on on the processor"]
 
@@ -88,21 +87,21 @@ def test_device_that_cannot_be_opened(caplog: pytest.LogCaptureFixture) -> None:
     def refuse() -> Doubles:
         raise RuntimeError("no driver")
 
-    np.testing.assert_array_equal(Fallback("fake", refuse, Doubles).run(BATCH), 2 * BATCH)
+    np.testing.assert_array_equal(Fallback("fake", refuse, Doubles).run(BATCH)["twice"], DOUBLED)
     assert "no driver" in caplog.text
 
 
 @pytest.mark.parametrize(("most", "batches"), [(4, [4, 4]), (3, [2, 2, 2, 2]), (1, [1] * 8)])
 def test_out_of_memory_halves_the_batch(most: int, batches: list[int], caplog: pytest.LogCaptureFixture) -> None:
     device, cpu = Small(most), Doubles()
-    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH)["twice"], DOUBLED)
     assert (device.batches, cpu.batches) == (batches, [])
     assert caplog.messages == []
 
 
 def test_one_line_that_is_too_much_goes_to_the_processor(caplog: pytest.LogCaptureFixture) -> None:
     device, cpu = Small(0), Doubles()
-    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH), 2 * BATCH)
+    np.testing.assert_array_equal(Fallback("fake", lambda: device, lambda: cpu).run(BATCH)["twice"], DOUBLED)
     assert cpu.batches == [8]
     assert "Out of memory" in caplog.text
 

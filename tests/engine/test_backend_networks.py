@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -12,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.backends import Runtime, builtin
-from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network, role_of
+from carrel.backends import Network, Runtime, Tensors, builtin
+from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network
 from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
 from carrel.budget import Budget, enough, resident_bytes, trim
 from carrel.errors import ModelError
@@ -33,22 +34,26 @@ def handwriting() -> Model:
     return shipped_model(HANDWRITING_MODEL, "recognition")
 
 
+def logits_of(network: Network, line: Array) -> Array:
+    return network.run({"ink": line})["logits"]
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_line_reads_the_same_alone_and_in_company(runtime: Runtime, handwriting: Model) -> None:
     network = open_network(handwriting, runtime, 2)
-    alone = [network.run(line) for line in builtin.lines()]
+    alone = [logits_of(network, line) for line in builtin.lines()]
     with ThreadPoolExecutor(4) as pool:
-        company = list(pool.map(network.run, builtin.lines() * 4))
+        company = list(pool.map(partial(logits_of, network), builtin.lines() * 4))
     for index, logits in enumerate(company):
         np.testing.assert_array_equal(logits, alone[index % len(alone)])
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES[1:])
 def test_float32_is_float32_everywhere(runtime: Runtime, handwriting: Model) -> None:
-    wanted = [open_network(handwriting, FP32, 1).run(line) for line in builtin.lines()]
+    wanted = [logits_of(open_network(handwriting, FP32, 1), line) for line in builtin.lines()]
     network = open_network(handwriting, runtime, 1)
     for line, expected in zip(builtin.lines(), wanted, strict=True):
-        logits = network.run(line)
+        logits = logits_of(network, line)
         assert logits.shape == expected.shape
         # padding to a step gives the last frames another neighbourhood
         assert (logits.argmax(-1) == expected.argmax(-1)).mean() > 0.97
@@ -57,8 +62,8 @@ def test_float32_is_float32_everywhere(runtime: Runtime, handwriting: Model) -> 
 @needs_openvino
 def test_unpadded_line_is_the_same_on_openvino(handwriting: Model) -> None:
     line = np.pad(builtin.lines()[0], ((0, 0), (0, 0), (0, 0), (0, -builtin.lines()[0].shape[3] % STEP_PX)))
-    ours = open_network(handwriting, Runtime("openvino", "cpu", "fp32"), 1).run(line)
-    np.testing.assert_allclose(ours, open_network(handwriting, FP32, 1).run(line), atol=2e-3)
+    ours = logits_of(open_network(handwriting, Runtime("openvino", "cpu", "fp32"), 1), line)
+    np.testing.assert_allclose(ours, logits_of(open_network(handwriting, FP32, 1), line), atol=2e-3)
 
 
 @needs_openvino
@@ -132,9 +137,9 @@ def test_segmenter_in_strips_is_the_same_to_the_last_bit(precision: str) -> None
     seen: list[int] = []
 
     class Strips:
-        def run(self, array: Array) -> Array:
-            seen.append(array.shape[2])
-            return network.run(array)
+        def run(self, inputs: Tensors) -> Tensors:
+            seen.append(inputs["ink"].shape[2])
+            return network.run(inputs)
 
     class Tight(Budget):
         def room_bytes(self) -> int:
@@ -151,10 +156,11 @@ class Keeps:
     def __init__(self) -> None:
         self.kept = np.zeros(0, np.uint8)
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
+        array = inputs["ink"]
         if self.kept.size < array.size * 90:
             self.kept = np.ones(array.size * 90, np.uint8)
-        return np.zeros((1, 4, array.shape[2] // 2, array.shape[3] // 2), np.float32)
+        return {"maps": np.zeros((1, 4, array.shape[2] // 2, array.shape[3] // 2), np.float32)}
 
 
 def test_room_for_one_strip_is_room_for_all() -> None:
@@ -166,9 +172,9 @@ def test_room_for_one_strip_is_room_for_all() -> None:
 
 
 def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:
-    assert role_of(handwriting, "int8") == "onnx-int8"
-    assert role_of(handwriting, "bf16") == "onnx-fp32"
-    assert role_of(Model(handwriting.folder, {"files": {"onnx": {}}}), "int8") == "onnx"
+    assert handwriting.network_file("int8") == "onnx-int8"
+    assert handwriting.network_file("bf16") == "onnx-fp32"
+    assert shipped_model("writing", "writing").network_file("int8") == "onnx"
 
 
 WIDTHS = """
@@ -181,7 +187,7 @@ from carrel.models.folders import shipped_model
 network = open_network(shipped_model(HANDWRITING_MODEL, "recognition"), Runtime(sys.argv[1], "cpu", sys.argv[2]), 1)
 line = np.zeros((1, 1, 48, 740), np.float32)
 for index, width in enumerate(np.random.default_rng(1).permutation(np.arange(100, 740, 8)), 1):
-    network.run(np.ascontiguousarray(line[..., :width]))
+    network.run({"ink": np.ascontiguousarray(line[..., :width])})
     if index in (40, 80):
         print(resident_bytes())
 """

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from carrel.backends import CPU, Runtime, builtin, probe
+from carrel.backends import CPU, Runtime, Tensors, builtin, probe
 from carrel.backends.devices import Found
 from carrel.backends.networks import open_network
 from carrel.backends.plan import Measured
@@ -22,7 +22,6 @@ from carrel.loading import network_models
 from carrel.models.folders import Model
 from carrel.options import ReadOptions
 
-Array = NDArray[np.float32]
 FAKE = Runtime("fake", "gpu", "fp16")
 LINES, PAGE = builtin.lines(), builtin.page()
 
@@ -30,43 +29,44 @@ LINES, PAGE = builtin.lines(), builtin.page()
 class Honest:
     """A tiny network with the outputs of a large one: sums of columns tell classes apart."""
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
+        array = inputs["ink"]
         columns = array[:, 0].sum(axis=1)[:, : array.shape[3] // 4 * 4 : 4]
-        return np.stack([columns, 10 - columns, columns * 0 + 3], axis=-1).astype(np.float32)
+        return {"logits": np.stack([columns, 10 - columns, columns * 0 + 3], axis=-1).astype(np.float32)}
 
 
 class Lies(Honest):
     """Right in shape, wrong in content: what a broken driver gives."""
 
-    def run(self, array: Array) -> Array:
-        return -super().run(array)
+    def run(self, inputs: Tensors) -> Tensors:
+        return {name: -array for name, array in super().run(inputs).items()}
 
 
 class Noise(Honest):
     """Not even numbers."""
 
-    def run(self, array: Array) -> Array:
-        return np.full_like(super().run(array), np.nan)
+    def run(self, inputs: Tensors) -> Tensors:
+        return {name: np.full_like(array, np.nan) for name, array in super().run(inputs).items()}
 
 
 class Short(Honest):
-    def run(self, array: Array) -> Array:
-        return super().run(array)[:, :-1]
+    def run(self, inputs: Tensors) -> Tensors:
+        return {name: array[:, :-1] for name, array in super().run(inputs).items()}
 
 
 class Full(Honest):
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         raise MemoryError
 
 
 class Crashes(Honest):
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         raise RuntimeError("CL_DEVICE_NOT_AVAILABLE\nat queue 3")
 
 
 class Probability:
-    def run(self, array: Array) -> Array:
-        return array.mean(axis=(1, 2, 3))
+    def run(self, inputs: Tensors) -> Tensors:
+        return {"handwritten": inputs["ink"].mean(axis=(1, 2, 3))}
 
 
 def measured(network: Honest) -> Measured:
@@ -128,7 +128,7 @@ def test_shipped_networks_do_as_expected(precision: str, models: dict[str, Model
 
 
 def test_other_models_have_none(models: dict[str, Model]) -> None:
-    other = Model(models["writing"].folder, {**models["writing"].manifest, "name": "another"})
+    other = _renamed(models["writing"])
     assert expected_outputs({**models, "writing": other}) is None
 
 
@@ -153,11 +153,15 @@ def test_results_are_kept_for_the_machine_and_the_models(
     assert probe.survey(models, 2, fits=lambda runtime: True) == done
     assert probe.stored_survey(models, 2) == done
     assert probe.stored_survey(models, 3) is None
-    changed = Model(models["writing"].folder, {**models["writing"].manifest, "name": "another"})
+    changed = _renamed(models["writing"])
     assert probe.stored_survey({**models, "writing": changed}, 2) is None
     for file in (tmp_path / "carrel" / "runtime").iterdir():
         file.write_text("{ damaged")
     assert probe.stored_survey(models, 2) is None
+
+
+def _renamed(model: Model) -> Model:
+    return replace(model, manifest=msgspec.structs.replace(model.manifest, name="another"))
 
 
 def _answer(done: Survey, request: object) -> dict[str, object]:

@@ -8,9 +8,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from carrel.backends import CPU, Runtime, builtin, fallback
+from carrel.backends import CPU, Runtime, Tensors, builtin, fallback
 from carrel.backends.fallback import Fallback
 from carrel.backends.networks import open_line_network
 from carrel.backends.plan import MIB, Asked, Costs, Measured, Plan, plan
@@ -19,8 +18,7 @@ from carrel.backends.warming import Warming
 from carrel.budget import Budget
 from carrel.models.folders import shipped_model
 
-Array = NDArray[np.float32]
-LINE = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)
+LINE = {"ink": np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)}
 GPU = Runtime("openvino", "gpu", "fp16")
 
 
@@ -30,14 +28,14 @@ class Adds:
     def __init__(self, number: float) -> None:
         self.number = number
 
-    def run(self, array: Array) -> Array:
-        return array + np.float32(self.number)
+    def run(self, inputs: Tensors) -> Tensors:
+        return {"sum": inputs["ink"] + np.float32(self.number)}
 
 
 class Broken(Adds):
     """A device that is there but cannot run."""
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         raise RuntimeError("device lost")
 
 
@@ -55,16 +53,16 @@ def test_processor_reads_until_the_device_is_ready() -> None:
         return Adds(2)
 
     network = Warming(open_on_device, Adds(1), LINE)
-    assert np.array_equal(network.run(LINE), LINE + 1)
+    assert np.array_equal(network.run(LINE)["sum"], LINE["ink"] + 1)
     loaded.set()
     network.wait()
-    assert np.array_equal(network.run(LINE), LINE + 2)
+    assert np.array_equal(network.run(LINE)["sum"], LINE["ink"] + 2)
 
 
 def test_device_that_fails_while_warming_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
     network = Warming(lambda: Fallback("a card", lambda: Broken(2), lambda: Adds(1)), Adds(1), LINE)
     network.wait()
-    assert np.array_equal(network.run(LINE), LINE + 1)
+    assert np.array_equal(network.run(LINE)["sum"], LINE["ink"] + 1)
     assert sum("a card failed (device lost)" in message for message in caplog.messages) == 1
 
 
@@ -75,11 +73,11 @@ def test_lines_read_on_the_way_agree() -> None:
     network = open_line_network(
         shipped_model("handwriting-fast", "recognition"), runtime, 1, Budget(), starts_on_cpu=True
     )
-    first = [network.run(line)[0].argmax(1) for line in builtin.lines()]
+    first = [network.run({"ink": line})["logits"][0].argmax(1) for line in builtin.lines()]
     for thread in threading.enumerate():
         if thread.name == "carrel-warming":
             thread.join()
-    then = [network.run(line)[0].argmax(1) for line in builtin.lines()]
+    then = [network.run({"ink": line})["logits"][0].argmax(1) for line in builtin.lines()]
     assert all(np.mean(a == b) >= RIGHT for a, b in zip(first, then, strict=True))
 
 

@@ -36,14 +36,14 @@ def _edit(folder: Path, **changes: Any) -> None:
 
 def test_shipped_model_is_whole() -> None:
     model = shipped_model(HANDWRITING_MODEL, "recognition")
-    for role in model.manifest["files"]:
-        assert len(model.read_file(role)) == model.manifest["files"][role]["bytes"]
-    assert model.manifest["training_sources"]
-    assert model.manifest["licence"]
+    for key, entry in model.manifest.files.items():
+        assert len(model.read_file(key)) == entry.bytes
+    assert model.manifest.training_sources
+    assert model.manifest.licence
 
 
 def test_flipped_bit_is_refused(folder: Path) -> None:
-    path = folder / open_model(folder, "recognition").manifest["files"]["onnx-int8"]["path"]
+    path = folder / open_model(folder, "recognition").manifest.files["onnx-int8"].path
     contents = bytearray(path.read_bytes())
     contents[len(contents) // 2] ^= 1
     path.write_bytes(contents)
@@ -52,14 +52,14 @@ def test_flipped_bit_is_refused(folder: Path) -> None:
 
 
 def test_truncated_file_is_refused(folder: Path) -> None:
-    path = folder / open_model(folder, "recognition").manifest["files"]["onnx-int8"]["path"]
+    path = folder / open_model(folder, "recognition").manifest.files["onnx-int8"].path
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match="damaged"):
         open_model(folder, "recognition").read_file("onnx-int8")
 
 
 def test_missing_file_is_named(folder: Path) -> None:
-    path = folder / open_model(folder, "recognition").manifest["files"]["onnx-int8"]["path"]
+    path = folder / open_model(folder, "recognition").manifest.files["onnx-int8"].path
     path.unlink()
     with pytest.raises(ModelError, match=str(path)):
         open_model(folder, "recognition").read_file("onnx-int8")
@@ -76,7 +76,7 @@ def test_file_outside_the_folder_is_refused(folder: Path, path: str) -> None:
 
 
 def test_link_out_of_the_folder_is_refused(folder: Path) -> None:
-    path = folder / open_model(folder, "recognition").manifest["files"]["onnx-int8"]["path"]
+    path = folder / open_model(folder, "recognition").manifest.files["onnx-int8"].path
     path.rename(folder.parent / "elsewhere.onnx")
     path.symlink_to(folder.parent / "elsewhere.onnx")
     with pytest.raises(ModelError, match="outside the folder"):
@@ -85,13 +85,13 @@ def test_link_out_of_the_folder_is_refused(folder: Path) -> None:
 
 def test_unknown_format_version(folder: Path) -> None:
     _edit(folder, format_version=99)
-    with pytest.raises(ModelError, match="format version 1"):
+    with pytest.raises(ModelError, match="format version 1 or 2"):
         open_model(folder, "recognition")
 
 
 def test_missing_alphabet(folder: Path) -> None:
     _edit(folder, alphabet=None)
-    with pytest.raises(ModelError, match="lacks alphabet"):
+    with pytest.raises(ModelError, match=r"\$\.alphabet: is missing"):
         open_model(folder, "recognition")
 
 
@@ -140,9 +140,9 @@ def test_shipped_networks_keep_their_weights_inside() -> None:
 
 
 def test_every_damage_is_found_at_once(folder: Path) -> None:
-    files = open_model(folder).manifest["files"]
-    (folder / files["onnx-int8"]["path"]).unlink()
-    (folder / files["weights"]["path"]).write_bytes(b"short")
+    files = open_model(folder).manifest.files
+    (folder / files["onnx-int8"].path).unlink()
+    (folder / files["weights"].path).write_bytes(b"short")
     found = [str(error) for error in open_model(folder).verify()]
     assert len(found) == 2
     assert "cannot be read" in found[0]
@@ -150,7 +150,7 @@ def test_every_damage_is_found_at_once(folder: Path) -> None:
 
 
 def test_pipe_in_place_of_a_file_is_refused(folder: Path) -> None:
-    path = folder / open_model(folder).manifest["files"]["onnx-int8"]["path"]
+    path = folder / open_model(folder).manifest.files["onnx-int8"].path
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(ModelError, match="no file"):
@@ -174,7 +174,7 @@ def test_pipe_in_place_of_a_file_is_refused(folder: Path) -> None:
 )
 def test_manifest_with_entries_of_the_wrong_type(folder: Path, changes: dict[str, Any]) -> None:
     _edit(folder, **changes)
-    with pytest.raises(ModelError, match="wrong: "):
+    with pytest.raises(ModelError, match="the manifest is damaged: "):
         open_model(folder, "recognition")
 
 
@@ -186,7 +186,7 @@ def test_manifest_nested_without_end_is_refused(folder: Path) -> None:
 
 def test_unknown_task(folder: Path) -> None:
     _edit(folder, task="telepathy")
-    with pytest.raises(ModelError, match="does not know"):
+    with pytest.raises(ModelError, match="this version knows"):
         open_model(folder)
 
 
@@ -221,9 +221,8 @@ def test_tensor_elsewhere_is_found_at_every_place(path: tuple[int, ...], noise: 
 def test_input_of_a_line_follows_the_manifest() -> None:
     rng = np.random.default_rng(5)
     gray = rng.integers(0, 256, (64, 301), np.uint8)
-    ours = LineInput.parse({"height_px": 48, "margin_px": 8, "scaling": "words"})
-    assert np.array_equal(ours.of(gray), to_ink(gray, 48, 8))
-    theirs = LineInput.parse({"height_px": 40, "margin_px": 16, "kind": "inverted", "width_multiple_px": 1})
+    assert np.array_equal(LineInput(48, 8).of(gray), to_ink(gray, 48, 8))
+    theirs = LineInput(40, 16, "inverted", 1)
     given_in = theirs.of(gray)
     assert given_in.shape == (1, 1, 40, int(301 * 40 / 64) + 32)
     assert given_in.dtype == np.float32
@@ -235,24 +234,6 @@ def test_inverted_input_keeps_gray_levels() -> None:
     gray = np.full((40, 100), 55, np.uint8)
     middle = LineInput(40, 16, "inverted", 1).of(gray)[0, 0, :, 16:-16]
     assert np.allclose(middle, 200 / 255)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {},
-        {"height_px": 48},
-        {"height_px": 0, "margin_px": 8},
-        {"height_px": 48, "margin_px": -1},
-        {"height_px": "48", "margin_px": 8},
-        {"height_px": 48, "margin_px": 8, "kind": "centred"},
-        {"height_px": 48, "margin_px": 8, "width_multiple_px": 0},
-        {"height_px": 10**9, "margin_px": 8},
-    ],
-)
-def test_impossible_input_is_refused(entry: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="input is damaged or of an unknown kind"):
-        LineInput.parse(entry)
 
 
 def _replace(folder: Path, role: str, contents: bytes) -> None:

@@ -67,11 +67,11 @@ def test_exported_folder_is_whole_and_says_what_was_measured(exported: tuple[Pat
     assert result.exception is None, result.output
     model = open_model(target, "recognition")
     assert model.verify() == ()
-    assert set(model.manifest["files"]) == {"onnx-fp32", "onnx-int8"}
-    assert model.manifest["figures"]["val_lines"] == 12
-    assert 0 <= model.manifest["figures"]["val_cer_greedy_int8"] < 0.5
+    assert set(model.manifest.files) == {"onnx-fp32", "onnx-int8"}
+    assert model.manifest.figures["val_lines"] == 12
+    assert 0 <= model.manifest.figures["val_cer_greedy_int8"] < 0.5
     assert f"onnx-int8: {target / 'model.int8.onnx'}" in result.stdout
-    files = {role: entry["bytes"] for role, entry in model.manifest["files"].items()}
+    files = {key: entry.bytes for key, entry in model.manifest.files.items()}
     assert files["onnx-int8"] <= 0.35 * files["onnx-fp32"]
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
+Tensors = Mapping[str, NDArray[Any]]
+"""Arrays by the names that a network gives its inputs or outputs."""
 
-class Backend(Protocol):
+
+class Network(Protocol):
     """A compiled network. ``run`` may be called from several threads at once."""
 
-    def run(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's first output for one input array."""
+    def run(self, inputs: Tensors) -> Tensors:
+        """Return the network's outputs by name; which there are says `carrel.models.tasks.tensors_of`.
+
+        A picture, ``ink``, is float32 ``(n, 1, height, width)`` in [0, 1].
+        """
         ...
 
 

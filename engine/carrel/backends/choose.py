@@ -11,7 +11,6 @@ from pathlib import Path
 from carrel.backends import CPU, Runtime
 from carrel.backends.costs import costs
 from carrel.backends.devices import has_choice
-from carrel.backends.networks import role_of
 from carrel.backends.plan import A4_PX, MIB, Asked, Plan, Refusal, needed_bytes, plan
 from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.settings import allowed_cores, default_limit_bytes
@@ -101,7 +100,7 @@ def known_survey(asked: Asked, models: Mapping[str, Model]) -> Survey:
     if done is not None or not has_choice(asked.backend, asked.device):
         return done or Survey((), ())
     for model in models.values():
-        model.read_file(role_of(model, CPU.precision))  # a damaged model is no fault of any device
+        model.read_file(model.network_file(CPU.precision))  # a damaged model is no fault of any device
     log.info("trying what networks run fastest on here; this is done once")
     return survey(models, asked.cores, fits=lambda runtime: fits(runtime, asked))
 

@@ -7,13 +7,10 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from carrel.backends import Backend
+from carrel.backends import Network, Tensors
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[np.float32]
 
 _OUT_OF_MEMORY = ("out of memory", "out_of_memory", "bad_alloc", "failed to allocate", "out_of_resources", "cudamalloc")
 _dropped: set[str] = set()
@@ -34,26 +31,26 @@ class Fallback:
         Make the networks; the second is called when it is needed.
     """
 
-    def __init__(self, device: str, open_on_device: Callable[[], Backend], open_on_cpu: Callable[[], Backend]) -> None:
+    def __init__(self, device: str, open_on_device: Callable[[], Network], open_on_cpu: Callable[[], Network]) -> None:
         self._device, self._open_on_cpu = device, open_on_cpu
-        self._on_device: Backend | None = None
-        self._on_cpu: Backend | None = None
+        self._on_device: Network | None = None
+        self._on_cpu: Network | None = None
         if device not in _dropped:
             try:
                 self._on_device = open_on_device()
             except Exception as error:
                 drop(device, error)
 
-    def run(self, array: Array) -> Array:
+    def run(self, inputs: Tensors) -> Tensors:
         device = self._on_device
         if device is not None and self._device not in _dropped:
             try:
-                return _in_halves(device, array)
+                return _in_halves(device, inputs)
             except Exception as error:  # drivers raise anything
                 drop(self._device, error)
-        return self._cpu().run(array)
+        return self._cpu().run(inputs)
 
-    def _cpu(self) -> Backend:
+    def _cpu(self) -> Network:
         with _lock:
             self._on_device = None  # its memory is needed now
             if self._on_cpu is None:
@@ -81,11 +78,14 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
 
 
-def _in_halves(backend: Backend, array: Array) -> Array:
+def _in_halves(network: Network, inputs: Tensors) -> Tensors:
+    """Outputs for a batch, along the first axis of every tensor; in two halves where memory runs out."""
+    batch = min(map(len, inputs.values()))
     try:
-        return backend.run(array)
+        return network.run(inputs)
     except Exception as error:
-        if len(array) < 2 or not is_out_of_memory(error):
+        if batch < 2 or not is_out_of_memory(error):
             raise
-    half = len(array) // 2
-    return np.concatenate([_in_halves(backend, array[:half]), _in_halves(backend, array[half:])])
+    parts = (slice(None, batch // 2), slice(batch // 2, None))
+    halves = [_in_halves(network, {name: array[part] for name, array in inputs.items()}) for part in parts]
+    return {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.backends import Tensors
 from carrel.backends.settings import private_folder
 from carrel.backends.telemetry import import_openvino
 from carrel.errors import ModelError
 
 Array = NDArray[np.float32]
 
+PICTURE = "ink"
+"""The input that is padded."""
 STEP_PX = 128
 PAGE_STEP_PX = 128
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -57,19 +60,24 @@ class OpenvinoBackend:
                 f"model {name}: OpenVINO cannot load it on {device} ({reason}); choose another --device"
             ) from None
         self._compiled: Any = compiled
+        self._outputs: list[str] = [output.get_any_name() for output in compiled.outputs]
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def run(self, array: Array) -> Array:
-        padded = pad(array)
+    def run(self, inputs: Tensors) -> Tensors:
+        padded = {name: pad(array) if name == PICTURE else array for name, array in inputs.items()}
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            output = np.array(request.infer({0: padded})[0])  # the request's own memory is used again
+            found = request.infer(padded)
+            outputs = {name: np.array(found[i]) for i, name in enumerate(self._outputs)}  # its memory is used again
         finally:
             self._idle.put(request)
-        return cut(output, padded.shape, array.shape)
+        if PICTURE in inputs:
+            shapes = padded[PICTURE].shape, inputs[PICTURE].shape
+            outputs = {name: cut(output, *shapes) for name, output in outputs.items()}
+        return outputs
 
 
 def core_of_openvino() -> Any:

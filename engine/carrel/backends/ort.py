@@ -8,15 +8,11 @@ for each run (`load_each_time`), because an arena never shrinks.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from carrel.backends import Tensors
 from carrel.backends.telemetry import import_onnxruntime
 from carrel.errors import ModelError
-
-Array = NDArray[np.float32]
 
 
 class OrtBackend:
@@ -49,10 +45,11 @@ class OrtBackend:
             ) from None
         if device == "cuda" and self._session.get_providers()[0] != "CUDAExecutionProvider":
             raise ModelError(f"model {name}: CUDA cannot be used; update its driver, or choose --device cpu")
-        self._input = self._session.get_inputs()[0].name
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, array: Array) -> Array:
-        return cast(Array, self._session.run(None, {self._input: array})[0])
+    def run(self, inputs: Tensors) -> Tensors:
+        outputs: Any = self._session.run(self._outputs, dict(inputs))
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 def _options(device: str) -> Any:

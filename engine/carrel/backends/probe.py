@@ -18,10 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from carrel.backends import Backend, Runtime, builtin
+from carrel.backends import Network, Runtime, Tensors, builtin
 from carrel.backends.devices import Found, machine
 from carrel.backends.plan import Measured
 from carrel.backends.settings import private_folder
@@ -29,8 +26,7 @@ from carrel.errors import CarrelError
 from carrel.models.folders import Model
 from carrel.output import write_file
 
-Array = NDArray[np.float32]
-Networks = Mapping[str, Backend]
+Networks = Mapping[str, Network]
 Outputs = Mapping[str, list[list[float]]]
 
 TIMEOUT_S = 120.0
@@ -57,11 +53,12 @@ def outputs_of(networks: Networks) -> Outputs:
     outputs: dict[str, list[list[float]]] = {}
     for task, network in networks.items():
         if task == "recognition":
-            outputs[task] = [network.run(line)[0].argmax(1).tolist() for line in builtin.lines()]
+            outputs[task] = [network.run({"ink": line})["logits"][0].argmax(1).tolist() for line in builtin.lines()]
         elif task == "writing":
-            outputs[task] = [[round(20 * float(network.run(line).ravel()[0]))] for line in builtin.lines()]
+            probabilities = [network.run({"ink": line})["handwritten"].ravel()[0] for line in builtin.lines()]
+            outputs[task] = [[round(20 * float(probability))] for probability in probabilities]
         elif task == "segmentation":
-            cells = network.run(builtin.page()[None, None])[0, 0, ::4, ::2] > 0.5
+            cells = network.run({"ink": builtin.page()[None, None]})["maps"][0, 0, ::4, ::2] > 0.5
             outputs[task] = cells.astype(int).tolist()
     return outputs
 
@@ -85,14 +82,14 @@ def measure(runtime: Runtime, networks: Networks, expected: Outputs, threads: in
     """Try networks that are loaded: right, and how fast. Never raises: a fault is part of the result."""
     try:
         began = time.perf_counter()
-        networks["recognition"].run(builtin.lines()[0])
+        networks["recognition"].run({"ink": builtin.lines()[0]})
         first_line_s = time.perf_counter() - began
         agreed = agreement(outputs_of(networks), expected)
         result = Measured(runtime, first_line_s=first_line_s, agreement=round(agreed, 4), threads=threads)
         if agreed < RIGHT:
             return replace(result, fault=f"wrong results: {100 * agreed:.1f} % as expected")
         segmenter = networks.get("segmentation")
-        page_s = _seconds(lambda: segmenter.run(builtin.page()[None, None])) if segmenter else 0.0
+        page_s = _seconds(lambda: segmenter.run({"ink": builtin.page()[None, None]})) if segmenter else 0.0
         return replace(result, lines_per_s=round(_lines_per_s(networks, threads), 2), page_s=round(page_s, 4))
     except Exception as error:  # drivers raise anything
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
@@ -101,9 +98,9 @@ def measure(runtime: Runtime, networks: Networks, expected: Outputs, threads: in
 
 def _lines_per_s(networks: Networks, threads: int) -> float:
     """Lines told apart and read by so many callers."""
-    lines = builtin.lines() * (2 * threads)
+    lines = [{"ink": line} for line in builtin.lines()] * (2 * threads)
 
-    def read(line: Array) -> None:
+    def read(line: Tensors) -> None:
         networks["writing"].run(line)
         networks["recognition"].run(line)
 
@@ -131,8 +128,8 @@ def expected_outputs(models: Mapping[str, Model]) -> Outputs | None:
 
 def network_key(model: Model) -> str:
     """Name and digest of a model's networks, whatever else its manifest says."""
-    files = model.manifest["files"]
-    digests = "".join(str(files[role].get("sha256")) for role in sorted(files) if role.startswith("onnx"))
+    files = model.manifest.files
+    digests = "".join(files[key].sha256 for key in sorted(files) if files[key].runtime == "onnx")
     return f"{model.name}@{hashlib.sha256(digests.encode()).hexdigest()[:12]}"
 
 

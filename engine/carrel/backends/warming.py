@@ -5,12 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from carrel.backends import Backend
-
-Array = NDArray[np.float32]
+from carrel.backends import Network, Tensors
 
 
 class Warming:
@@ -26,15 +21,15 @@ class Warming:
     on_cpu
         The same on the processor, dropped once the device is ready.
     first
-        Input to run once on the device before it counts as ready, for devices compile at the first run.
+        Inputs to run once on the device before it counts as ready, for devices compile at the first run.
     """
 
-    def __init__(self, open_on_device: Callable[[], Backend], on_cpu: Backend, first: Array) -> None:
+    def __init__(self, open_on_device: Callable[[], Network], on_cpu: Network, first: Tensors) -> None:
         self._network = on_cpu
         self._thread = threading.Thread(target=self._warm, args=(open_on_device, first), name="carrel-warming")
         self._thread.start()
 
-    def _warm(self, open_on_device: Callable[[], Backend], first: Array) -> None:
+    def _warm(self, open_on_device: Callable[[], Network], first: Tensors) -> None:
         network = open_on_device()
         network.run(first)
         self._network = network
@@ -43,5 +38,5 @@ class Warming:
         """Until the device is ready."""
         self._thread.join()
 
-    def run(self, array: Array) -> Array:
-        return self._network.run(array)
+    def run(self, inputs: Tensors) -> Tensors:
+        return self._network.run(inputs)

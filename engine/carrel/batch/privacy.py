@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.plan import cache_folder
 from carrel.errors import CarrelError
+from carrel.models.folders import model_folders, open_model
 
 ENCRYPT = "encrypt the disk"
 
@@ -149,18 +150,13 @@ def _version(package: str) -> str | None:
 
 
 def _models() -> list[str]:
-    lines: list[str] = []
-    for folder in sorted(Path(str(resources.files("carrel_models"))).iterdir()):
-        path = folder / "manifest.json"
-        if path.is_file():
-            manifest = json.loads(path.read_text("utf-8"))
-            sources = ", ".join(map(_name, manifest.get("training_sources", ()))) or "not named"
-            lines.append(f"{folder.name}: licence {manifest.get('licence', 'not named')}; trained on {sources}")
+    models = map(open_model, model_folders())
+    lines = [
+        f"{model.folder.name}: licence {model.manifest.licence}; "
+        f"trained on {', '.join(model.manifest.training_sources) or 'not named'}"
+        for model in models
+    ]
     return [*lines, f"Carrel {carrel.__version__} does not learn from your pages"]
-
-
-def _name(source: str | dict[str, Any]) -> str:
-    return source if isinstance(source, str) else str(source.get("name", "?"))
 
 
 def _limits() -> list[str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.errors import ModelError
-
 MIN_CONTRAST = 24.0
 """Gray levels between paper and ink at least assumed: an empty crop stays paper instead of becoming noise."""
-MAX_SIZE_PX = 4096
-"""Larger heights and margins are no line's."""
 
 
 def gray_levels(
@@ -78,23 +73,6 @@ class LineInput:
     margin_px: int
     kind: Literal["ink", "inverted"] = "ink"
     width_multiple_px: int = 4
-
-    @classmethod
-    def parse(cls, entry: Mapping[str, Any]) -> LineInput:
-        """Read a manifest's entry; other keys in it are for people.
-
-        Raises
-        ------
-        ModelError
-            A size is missing or impossible, or the kind unknown.
-        """
-        sizes = [entry.get("height_px"), entry.get("margin_px"), entry.get("width_multiple_px", 4)]
-        kind = entry.get("kind", "ink")
-        least = zip(sizes, (1, 0, 1), strict=True)
-        if kind not in ("ink", "inverted") or not all(type(s) is int and low <= s <= MAX_SIZE_PX for s, low in least):
-            raise ModelError(f"the model's input is damaged or of an unknown kind ({dict(entry)}); update Carrel")
-        height_px, margin_px, width_multiple_px = (int(size or 0) for size in sizes)
-        return cls(height_px, margin_px, kind, width_multiple_px)
 
     def of(self, gray: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)`` in [0, 1]."""

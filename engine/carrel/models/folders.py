@@ -1,8 +1,7 @@
 """Model folders: a manifest and the files it names, verified before any of them is used.
 
-``manifest.json`` holds ``format_version`` (1), ``task``, ``name``, ``licence``, ``files`` (role -> ``path``, ``sha256``,
-``bytes``) and what the task needs (a recognition model: ``alphabet``, ``blank``, ``stride_px``, ``input``,
-``calibration``).
+``manifest.json`` is read and checked once, by `open_model`, against the structs of `carrel.models.manifest`; format
+version 2 is written, version 1 is still read.
 """
 
 from __future__ import annotations
@@ -14,80 +13,146 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from carrel.errors import ModelError
-from carrel.models.onnx_file import has_external_data
+from carrel.models.onnx_file import has_external_data, tensors
 
-FORMAT_VERSION = 1
+if TYPE_CHECKING:
+    from carrel.models.manifest import FileEntry, Manifest
+
+Kind = TypeVar("Kind", bound="Manifest")
+
+FORMAT_VERSION = 2
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
-REQUIRED = {
-    "recognition": ("alphabet", "blank", "stride_px", "input", "calibration"),
-    "segmentation": ("input",),
-    "writing": ("input", "calibration"),
-    "language": ("alphabet",),
-}
-"""Tasks, and what a manifest must hold for each beside name, licence and files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model folder whose manifest has been read; files are read and verified by `read_file`."""
+    """A model folder whose manifest has been checked; files are read and verified by `read_file`.
+
+    ``identity`` is the name and the start of the manifest's own digest: it changes whenever any file of the model does.
+    """
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
+    identity: str
 
     @property
     def name(self) -> str:
-        return str(self.manifest["name"])
+        """The model's name, one line."""
+        return self.manifest.name
 
     @property
     def task(self) -> str:
-        return str(self.manifest["task"])
+        """What the model does, a key of `carrel.models.tasks.TASKS`."""
+        return self.manifest.task
 
-    @property
-    def identity(self) -> str:
-        """Name and the start of the manifest's own digest: changes whenever any file of the model does."""
-        digest = hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
-        return f"{self.name}@{digest[:12]}"
+    def manifest_as(self, kind: type[Kind]) -> Kind:
+        """Return the manifest as that of a task.
 
-    def read_file(self, role: str) -> bytes:
-        """Contents of the file with this role, after its size and SHA-256 were checked.
+        Raises
+        ------
+        ModelError
+            The model is for another task.
+        """
+        if not isinstance(self.manifest, kind):
+            raise ModelError(f"{self.folder}: a model for {self.task!r}, not for {kind.__name__.lower()!r}")
+        return self.manifest
+
+    def network_file(self, precision: str, role: str = "network") -> str:
+        """Return the key of the ONNX file with this role and precision; of the other precision where there is no such.
+
+        Raises
+        ------
+        ModelError
+            No ONNX file of the folder has this role.
+        """
+        found = [key for key, e in self.manifest.files.items() if (e.role, e.runtime) == (role, "onnx")]
+        found = [key for key in found if self._is_expected(self.manifest.files[key])]
+        found.sort(key=lambda key: self.manifest.files[key].precision != precision)
+        if not found:
+            raise ModelError(f"{self.folder}: the model has no ONNX file with the role {role!r}; export it again")
+        return found[0]
+
+    def read_file(self, key: str) -> bytes:
+        """Return the contents of a file, after its size and SHA-256 were checked.
 
         Raises
         ------
         ModelError
             The manifest names no such file, or the file is missing, outside the folder, cut off or altered, or it is an
-            ONNX file that keeps tensors in another file.
+            ONNX file that keeps tensors in another file, or whose network takes or gives other tensors than it should.
         """
-        files: Mapping[str, Any] = self.manifest["files"]
-        if role not in files:
-            raise ModelError(f"{self.folder}: the model has no {role!r} file (it has: {', '.join(sorted(files))})")
-        entry = files[role]
-        path = self.folder.joinpath(entry["path"].replace("\0", "")).resolve()
+        files = self.manifest.files
+        if key not in files:
+            raise ModelError(f"{self.folder}: the model has no {key!r} file (it has: {', '.join(sorted(files))})")
+        entry = files[key]
+        path = self.folder.joinpath(entry.path).resolve()
         if not path.is_relative_to(self.folder.resolve()):
-            raise ModelError(f"{self.folder}: the manifest names a file outside the folder: {entry['path']}")
+            raise ModelError(f"{self.folder}: the manifest names a file outside the folder: {entry.path}")
         contents = _read(path)
-        if len(contents) != entry["bytes"]:
+        if len(contents) != entry.bytes:
             raise ModelError(
-                f"{path}: the model file is damaged ({len(contents):,} bytes, not {entry['bytes']:,}); install it again"
+                f"{path}: the model file is damaged ({len(contents):,} bytes, not {entry.bytes:,}); install it again"
             )
-        if hashlib.sha256(contents).hexdigest() != entry["sha256"]:
+        if hashlib.sha256(contents).hexdigest() != entry.sha256:
             raise ModelError(f"{path}: the model file is damaged (its SHA-256 is not the manifest's); install it again")
-        if path.suffix == ".onnx":
-            _check_onnx(path, contents)
+        if entry.runtime == "onnx" or path.suffix == ".onnx":
+            self._check_onnx(path, contents, entry)
         return contents
 
     def verify(self) -> tuple[ModelError, ...]:
-        """Read every file; the errors found, none if the model is whole."""
+        """Read every file; the errors found, none if the model is whole. Files for training alone may be absent."""
         errors: list[ModelError] = []
-        for role in self.manifest["files"]:
+        for key, entry in self.manifest.files.items():
             try:
-                self.read_file(role)
+                if self._is_expected(entry):
+                    self.read_file(key)
             except ModelError as error:
                 errors.append(error)
         return tuple(errors)
+
+    def _is_expected(self, entry: FileEntry) -> bool:
+        return not entry.training_only or (self.folder / entry.path).exists()
+
+    def _check_onnx(self, path: Path, contents: bytes, entry: FileEntry) -> None:
+        from carrel.models.tasks import tensors_of
+
+        try:
+            external = has_external_data(contents)
+            found = tensors(contents)
+        except ValueError as error:
+            raise ModelError(f"{path}: no ONNX file ({error}); export the model again") from None
+        if external:
+            raise ModelError(f"{path}: keeps weights in another file, which is refused; export the model in one file")
+        wanted = tensors_of(self.manifest, entry)
+        problems = [
+            problem
+            for verb, tensors_found, shapes in zip(("takes", "gives"), found, wanted, strict=True)
+            for name, shape in shapes.items()
+            for problem in _misfits(verb, name, shape, tensors_found)
+        ]
+        if problems:
+            raise ModelError(f"{path}: does not fit its manifest: {'; '.join(problems)}; export the model again")
+
+
+def _misfits(
+    verb: str, name: str, wanted: tuple[int | str, ...], found: Mapping[str, tuple[int | None, ...]]
+) -> list[str]:
+    """What a network's tensor lacks of the wanted one; axes of any size fit every size."""
+    if name not in found:
+        return [f"the network {verb} {', '.join(map(repr, found)) or 'nothing'}, not {name!r}"]
+    shape = found[name]
+    fits = len(shape) == len(wanted) and all(
+        a is None or not isinstance(b, int) or a == b for a, b in zip(shape, wanted, strict=True)
+    )
+    return [] if fits else [f"the network {verb} {name!r} of {_axes(shape)}, not {_axes(wanted)}"]
+
+
+def _axes(shape: tuple[int | str | None, ...]) -> str:
+    return " x ".join("any" if axis is None else str(axis) for axis in shape) or "no axes"
 
 
 def _read(path: Path) -> bytes:
@@ -100,46 +165,47 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
 
 
-def _check_onnx(path: Path, contents: bytes) -> None:
-    try:
-        external = has_external_data(contents)
-    except ValueError as error:
-        raise ModelError(f"{path}: no ONNX file ({error}); export the model again") from None
-    if external:
-        raise ModelError(f"{path}: keeps weights in another file, which is refused; export the model in one file")
-
-
 def open_model(folder: Path, task: str | None = None) -> Model:
-    """Read the manifest of a model folder and check that it is of this ``task`` (None: of any).
+    """Return the model in a folder whose manifest is for this ``task`` (None: for any), all of it checked.
 
     Raises
     ------
     ModelError
-        No folder or manifest there, not JSON, an unknown format version, another task, or an entry that is missing or
-        of the wrong type.
+        No folder or manifest there, not JSON, an unknown format version, another task, or entries that are missing or
+        wrong: all of them are named.
     """
+    from carrel.models.tasks import FORMAT_VERSIONS, TASKS, common_problems, parse, shown
+
     path = folder / "manifest.json"
-    manifest = _read_manifest(path)
-    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{path}: not a model of format version {FORMAT_VERSION}; update Carrel or the model")
-    found = manifest.get("task")
+    raw = _read_manifest(path)
+    if not isinstance(raw, dict):
+        raise ModelError(f"{path}: the manifest is damaged (no JSON object); install the model again")
+    version, found = raw.get("format_version"), raw.get("task")
+    if isinstance(version, int) and version not in FORMAT_VERSIONS:
+        known = " or ".join(map(str, FORMAT_VERSIONS))
+        raise ModelError(f"{path}: not a model of format version {known}; update Carrel or the model")
+    if not isinstance(found, str) or found not in TASKS:
+        problem = "is missing" if found is None else f"this version knows {', '.join(TASKS)}"
+        raise _damaged(path, shown([f"$.task: {problem}", *common_problems(raw)]))
     if task is not None and found != task:
-        raise ModelError(f"{path}: a model for {found!r}, not for {task!r}")
-    if not isinstance(found, str) or found not in REQUIRED:
-        raise ModelError(f"{path}: a model for {found!r}, which this version does not know; update Carrel")
-    missing = [key for key in ("name", "licence", "files", *REQUIRED[found]) if key not in manifest]
-    if missing:
-        raise ModelError(f"{path}: the manifest lacks {', '.join(missing)}; install the model again")
-    wrong = _wrong_entries(manifest)
-    if wrong:
-        raise ModelError(f"{path}: the manifest is damaged (wrong: {', '.join(wrong)}); install the model again")
-    return Model(folder, manifest)
+        raise ModelError(f"{path}: a model for {found!r}, not for {task!r}; give another model")
+    try:
+        manifest = parse(raw, found)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    digest = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+    return Model(folder, manifest, f"{manifest.name}@{digest[:12]}")
+
+
+def _damaged(path: Path, problems: str) -> ModelError:
+    return ModelError(f"{path}: the manifest is damaged: {problems}. Install the model again, or update Carrel")
 
 
 def _read_manifest(path: Path) -> Any:
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{path}: larger than {MAX_MANIFEST_BYTES // 2**20} MiB, no manifest of a Carrel model")
+        state = path.stat()
+        if not S_ISREG(state.st_mode) or state.st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{path}: no file, or larger than {MAX_MANIFEST_BYTES // 2**20} MiB: no Carrel manifest")
         return json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ModelError(
@@ -149,49 +215,24 @@ def _read_manifest(path: Path) -> Any:
         raise ModelError(f"{path}: the manifest is damaged (no JSON); install the model again") from None
 
 
-def _wrong_entries(manifest: Mapping[str, Any]) -> list[str]:
-    """Names of the entries whose type or value makes them useless."""
-    wrong = [] if isinstance(manifest["name"], str) and manifest["name"] else ["name"]
-    files = manifest["files"]
-    if not isinstance(files, dict) or not files:
-        return [*wrong, "files"]
-    wrong += [f"files.{role}" for role, entry in files.items() if not _is_file_entry(entry)]
-    alphabet = manifest.get("alphabet", " ")
-    if not alphabet or not isinstance(alphabet, str | list) or not all(isinstance(c, str) for c in alphabet):
-        wrong.append("alphabet")
-    if manifest["task"] == "recognition":
-        wrong += [k for k in ("blank", "stride_px") if type(manifest[k]) is not int or manifest[k] < 0]
-        wrong += [k for k in ("input", "calibration") if not isinstance(manifest[k], dict)]
-    return wrong
-
-
-def _is_file_entry(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("path"), str)
-        and isinstance(entry.get("sha256"), str)
-        and type(entry.get("bytes")) is int
-    )
-
-
 def has_shipped_model(name: str) -> bool:
     """Whether the ``carrel_models`` package holds this model."""
     return (shipped_folder(name) / "manifest.json").is_file()
 
 
 def shipped_model(name: str, task: str) -> Model:
-    """A model of the ``carrel_models`` package."""
+    """Return a model of the ``carrel_models`` package."""
     return open_model(shipped_folder(name), task)
 
 
 def folder_of(name_or_folder: Path) -> Path:
-    """The folder itself, or where there is none, that of the shipped model of this name."""
+    """Return the folder itself, or where there is none, that of the shipped model of this name."""
     named = len(name_or_folder.parts) == 1 and not name_or_folder.exists() and has_shipped_model(str(name_or_folder))
     return shipped_folder(str(name_or_folder)) if named else name_or_folder
 
 
 def model_folders(folder: Path | None = None) -> tuple[Path, ...]:
-    """The model folders in ``folder``, or ``folder`` itself if it is one; without it, those of ``carrel_models``."""
+    """Return the model folders in ``folder``, or ``folder`` itself if it is one; without it, those of ``carrel_models``."""
     folder = folder or shipped_folder("")
     if (folder / "manifest.json").exists():
         return (folder,)
@@ -199,7 +240,7 @@ def model_folders(folder: Path | None = None) -> tuple[Path, ...]:
 
 
 def shipped_folder(name: str) -> Path:
-    """Where the ``carrel_models`` package keeps, or would keep, this model."""
+    """Return where the ``carrel_models`` package keeps, or would keep, this model."""
     package = find_spec("carrel_models")  # importlib.resources would load ten other modules
     folders = package.submodule_search_locations if package is not None else None
     if not folders:

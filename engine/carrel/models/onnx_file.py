@@ -1,4 +1,4 @@
-"""What an ONNX file refers to outside itself, found without running or importing anything.
+"""What an ONNX file refers to outside itself, and what it takes and gives, found without running or importing anything.
 
 Tensors of an ONNX file may live in other files, named by a path. onnxruntime would open that path when the model is
 loaded, so a model from elsewhere could name any file of the machine; Carrel's models are whole in one file, and a file
@@ -22,7 +22,11 @@ PARTS = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 TENSOR_LOCATION, TENSOR_EXTERNAL = 14, 13
+MODEL_GRAPH, GRAPH_TENSOR, GRAPH_INPUT, GRAPH_OUTPUT, DIMENSION_VALUE = 7, 5, 11, 12, 1
 MAX_DEPTH = 32
+
+Shape = tuple[int | None, ...]
+Shapes = dict[str, Shape]
 
 
 def has_external_data(contents: bytes) -> bool:
@@ -34,6 +38,41 @@ def has_external_data(contents: bytes) -> bool:
         Not a well-formed protocol buffer.
     """
     return _external(memoryview(contents), "model", 0)
+
+
+def tensors(contents: bytes) -> tuple[Shapes, Shapes]:
+    """Return the inputs and outputs of an ONNX file by name, with their axes: a size, or None where it may be any.
+
+    Raises
+    ------
+    ValueError
+        Not a well-formed protocol buffer, or a name that is no text.
+    """
+    graph = [value for number, value in _parts(memoryview(contents)) if number == MODEL_GRAPH]
+    parts = [part for one in graph for part in _parts(one)]
+    constants = {_text(name) for number, part in parts if number == GRAPH_TENSOR for name in _inside(part, 8)}
+    inputs, outputs = ([_value(part) for number, part in parts if number == n] for n in (GRAPH_INPUT, GRAPH_OUTPUT))
+    return {name: shape for name, shape in inputs if name not in constants}, dict(outputs)
+
+
+def _value(message: memoryview) -> tuple[str, Shape]:
+    """Name and axes of a ``ValueInfoProto``."""
+    name = _text(next(_inside(message, 1), memoryview(b"")))
+    shapes = (shape for kind in _inside(message, 2) for tensor in _inside(kind, 1) for shape in _inside(tensor, 2))
+    axes = [dict(_fields(axis)).get(DIMENSION_VALUE) for shape in shapes for axis in _inside(shape, 1)]
+    return name, tuple(axis if isinstance(axis, int) and axis > 0 else None for axis in axes)
+
+
+def _parts(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    return ((number, value) for number, value in _fields(message) if isinstance(value, memoryview))
+
+
+def _inside(message: memoryview, wanted: int) -> Iterator[memoryview]:
+    return (value for number, value in _parts(message) if number == wanted)
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode("utf-8")
 
 
 def _external(message: memoryview, kind: str, depth: int) -> bool:

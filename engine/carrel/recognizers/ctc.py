@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends import Backend
+from carrel.backends import Network
 from carrel.decode.greedy import greedy
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
-from carrel.errors import ModelError
 from carrel.image.ink import LineInput
+from carrel.models import manifest as manifests
 from carrel.models.folders import Model
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 
@@ -31,44 +30,45 @@ class CtcRecognizer:
     ----------
     model
         A ``recognition`` model.
-    backend
-        The network of one of its files.
+    network
+        The network of one of its files: ``ink`` to ``logits``.
     language
         A character model for the search; without one, the best path is taken and no kernels are loaded.
     """
 
     name = "ctc"
 
-    def __init__(self, model: Model, backend: Backend, language: NgramModel | None = None) -> None:
-        manifest: Any = model.manifest
-        self._backend = backend
-        self._alphabet: Sequence[str] = manifest["alphabet"]
-        self._blank: int = manifest["blank"]
-        self._stride_px: int = manifest["stride_px"]
-        self._input = LineInput.parse(manifest["input"])
-        self._calibration: Any = manifest["calibration"]["search" if language else "greedy"]
-        self._class_bias = _class_bias(model, self._calibration, len(self._alphabet) + 1)
+    def __init__(self, model: Model, network: Network, language: NgramModel | None = None) -> None:
+        manifest = model.manifest_as(manifests.Recognition)
+        entry = manifest.input
+        self._network = network
+        self._alphabet = manifest.symbols
+        self._blank = manifest.blank
+        self._stride_px = manifest.stride_px
+        self._input = LineInput(entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px)
+        self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
+        self._class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
         # a class may stand for several characters; the language model knows single ones
         symbols = "".join(c if len(c) == 1 else "\0" for c in self._alphabet)
         self._language = Language(language, symbols, self._blank) if language else None
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one line, float32 ``(t, classes)``."""
-        return self._backend.run(self._input.of(crop))[0]
+        return self._network.run({"ink": self._input.of(crop)})["logits"][0]
 
     def decode(self, logits: NDArray[np.float32]) -> tuple[Decoded, ...]:
         """Readings of a line's logits, best first; one without a language model."""
         if self._language is None:
-            return (greedy(logits, self._blank, self._calibration["temperature"]),)
+            return (greedy(logits, self._blank, self._greedy.temperature),)
         from carrel.decode.beam import beam_search
 
         options = DecodeOptions(
-            beam_width=self._calibration["beam_width"],
+            beam_width=self._search.beam_width,
             alternatives=ALTERNATIVES,
-            beam_threshold=self._calibration["beam_threshold"],
-            temperature=self._calibration["temperature"],
-            language_weight=self._calibration["language_weight"],
-            length_bonus=self._calibration["length_bonus"],
+            beam_threshold=self._search.beam_threshold,
+            temperature=self._search.temperature,
+            language_weight=self._search.language_weight,
+            length_bonus=self._search.length_bonus,
         )
         return beam_search(logits + self._class_bias, options, self._language, blank=self._blank)
 
@@ -78,7 +78,11 @@ class CtcRecognizer:
 
     def confidence_of(self, decoded: Decoded) -> float:
         """Calibrated probability that a character of the reading is right, in [0, 1]."""
-        return _platt(decoded.confidence, self._calibration["confidence"])
+        return _platt(decoded.confidence, self._calibration.confidence)
+
+    @property
+    def _calibration(self) -> manifests.Greedy | manifests.Search:
+        return self._greedy if self._language is None else self._search
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
         return [self._read_one(crop) for crop in crops]
@@ -98,7 +102,7 @@ class CtcRecognizer:
     def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
         """The characters with their columns in px of the crop, ``height_px`` high."""
         scale = height_px / self._input.height_px
-        platt = self._calibration.get("character_confidence", self._calibration["confidence"])
+        platt = self._calibration.character_confidence or self._calibration.confidence
         spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
         return [
             CharacterSpan(
@@ -109,16 +113,6 @@ class CtcRecognizer:
             )
             for symbol, probability, start, end in spans
         ]
-
-
-def _class_bias(model: Model, calibration: Any, classes: int) -> NDArray[np.float32]:
-    """What a search adds to the logits of each class; zero where the manifest has none."""
-    bias = np.array(calibration.get("class_bias", [0.0] * classes), np.float32)
-    if bias.shape != (classes,) or not np.isfinite(bias).all():
-        raise ModelError(
-            f"{model.folder}: class_bias must hold a number for each of {classes} classes; export it again"
-        )
-    return bias
 
 
 def _platt(probability: float, fitted: Sequence[float]) -> float:

@@ -1,0 +1,173 @@
+"""The table of tasks: what a manifest holds for each, what its networks take and give, and the checks across fields."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from carrel.models import manifest as kinds
+from carrel.models.manifest import FileEntry, Language, Manifest, Recognition, Segmentation, Writing
+from carrel.models.problems import odd_values, problems_of, taken
+
+FORMAT_VERSIONS = (1, 2)
+MOST_PROBLEMS = 50
+"""Problems that a message names; of more, it says how many."""
+
+FileShapes = Mapping[str, tuple[int | str, ...]]
+"""Tensors of a network with their axes: a number where the size is fixed, else a word."""
+
+FILES_OF_VERSION_1: dict[str, dict[str, object]] = {
+    "onnx": {"role": "network", "precision": "fp32", "runtime": "onnx"},
+    "onnx-fp32": {"role": "network", "precision": "fp32", "runtime": "onnx"},
+    "onnx-int8": {"role": "network", "precision": "int8", "runtime": "onnx"},
+    "openvino-fp32": {"role": "network", "precision": "fp32", "runtime": "openvino"},
+    "openvino-int8": {"role": "network", "precision": "int8", "runtime": "openvino"},
+    "weights": {"role": "weights", "training_only": True},
+    "ngram": {"role": "ngram"},
+}
+"""What version 1 said by a file's key alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task: its struct, the role without which nothing can be read, the tensors of its networks, further checks."""
+
+    kind: type[Manifest]
+    needed: str
+    tensors: Callable[[Any], tuple[FileShapes, FileShapes]]
+    checks: Callable[[Mapping[str, object]], Iterator[str]]
+
+
+def parse(raw: Mapping[str, object], task: str) -> Manifest:
+    """Return the manifest of a known ``task`` as its struct.
+
+    Raises
+    ------
+    ValueError
+        Something in it is wrong: everything that is, in one message.
+    """
+    entry = TASKS[task]
+    upgraded = _upgraded(raw)
+    found = [*problems_of(upgraded, entry.kind), *entry.checks(upgraded)]
+    found += [odd for odd in odd_values(raw) if not any(_place(odd) in problem for problem in found)]
+    found += _without(upgraded, entry.needed)
+    if found:
+        raise ValueError(shown(found))
+    return msgspec.convert(upgraded, entry.kind)
+
+
+def common_problems(raw: Mapping[str, object]) -> list[str]:
+    """Return what is wrong with the fields that every task has; for manifests of no known task."""
+    upgraded = _upgraded(raw)
+    return [*(p for p in problems_of(upgraded, Manifest) if _place(p) != "$.task"), *odd_values(raw)]
+
+
+def shown(problems: list[str]) -> str:
+    """Join problems to one line without control characters."""
+    more = len(problems) - MOST_PROBLEMS
+    line = "; ".join([*problems[:MOST_PROBLEMS], *([f"and {more:,} more"] if more > 0 else [])])
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+def tensors_of(manifest: Manifest, entry: FileEntry) -> tuple[FileShapes, FileShapes]:
+    """Return what a network takes and gives: as its file's entry says, else as is usual for the task."""
+    if entry.inputs or entry.outputs:
+        return entry.inputs, entry.outputs
+    return TASKS[manifest.task].tensors(manifest) if entry.role == "network" else ({}, {})
+
+
+def _place(problem: str) -> str:
+    return problem.partition(": ")[0]
+
+
+def _upgraded(raw: Mapping[str, object]) -> dict[str, object]:
+    """A manifest with its classes as a list; one of version 1 with what version 2 says in words."""
+    upgraded = dict(raw)
+    files, sources, alphabet = (raw.get(key) for key in ("files", "training_sources", "alphabet"))
+    if raw.get("task") == "recognition" and isinstance(alphabet, str):
+        upgraded["alphabet"] = list(alphabet)
+    if raw.get("format_version") != 1 or isinstance(raw.get("format_version"), bool):
+        return upgraded
+    if isinstance(files, dict):
+        upgraded["files"] = {
+            key: {**FILES_OF_VERSION_1.get(key, {"role": "other"}), **entry} if isinstance(entry, dict) else entry
+            for key, entry in cast(dict[str, object], files).items()
+        }
+    if isinstance(sources, list):
+        upgraded["training_sources"] = _named(cast(list[object], sources))
+    if isinstance(alphabet, list):  # a class that writes nothing was an empty text
+        upgraded["alphabet"] = [None if symbol == "" else symbol for symbol in cast(list[object], alphabet)]
+    return upgraded
+
+
+def _named(sources: list[object]) -> object:
+    """Sources of a list by their names; the list where they have none."""
+    entries = [cast(dict[str, object], source) for source in sources if isinstance(source, dict)]
+    if len(entries) < len(sources) or not all(isinstance(entry.get("name"), str) for entry in entries):
+        return sources
+    return {str(e["name"]): {"lic": e.get("licence", ""), **e} for e in entries}
+
+
+def _without(raw: Mapping[str, object], needed: str) -> list[str]:
+    """The problem that there is no file to read with."""
+    files = taken(raw, dict[str, Any], "files")
+    if not files:
+        return []  # said already
+    roles = [(taken(files, str, key, "role"), taken(files, str, key, "runtime")) for key in files]
+    if any(role == needed and runtime in ("onnx", "", None) for role, runtime in roles):
+        return []
+    return [f"$.files: none has the role {needed!r}" + (" and is ONNX" if needed == "network" else "")]
+
+
+def _recognition(raw: Mapping[str, object]) -> Iterator[str]:
+    alphabet = taken(raw, cast(type[tuple[str | None, ...]], kinds.SymbolList), "alphabet")
+    if alphabet is None:
+        return
+    yield from _twice([symbol for symbol in alphabet if symbol is not None])
+    classes = len(alphabet) + 1
+    bias = taken(raw, list[float], "calibration", "search", "class_bias")
+    if bias and len(bias) != classes:
+        yield f"$.calibration.search.class_bias: class_bias must hold a number for each of {classes} classes"
+    width = taken(raw, int, "calibration", "search", "beam_width")
+    if width is not None and 1 <= width <= 1000 and width * classes > kinds.MAX_BEAM_CELLS:
+        yield f"$.calibration.search.beam_width: too wide for {classes:,} classes; at most {kinds.MAX_BEAM_CELLS // classes}"
+
+
+def _twice(symbols: list[str]) -> Iterator[str]:
+    twice = [symbol for symbol, times in Counter(symbols).items() if times > 1]
+    if twice:
+        yield f"$.alphabet: holds {', '.join(map(repr, twice[:5]))} twice"
+
+
+def _language(raw: Mapping[str, object]) -> Iterator[str]:
+    yield from _twice(list(taken(raw, cast(type[str], kinds.Symbols), "alphabet") or ""))
+
+
+def _no_more(_: Mapping[str, object]) -> Iterator[str]:
+    yield from ()
+
+
+def _line_to_logits(manifest: Recognition) -> tuple[FileShapes, FileShapes]:
+    ink = {"ink": ("n", 1, manifest.input.height_px, "width")}
+    return ink, {"logits": ("n", "t", len(manifest.alphabet) + 1)}
+
+
+def _page_to_maps(manifest: Segmentation) -> tuple[FileShapes, FileShapes]:
+    return {"ink": ("n", 1, "height", "width")}, {"maps": ("n", len(manifest.output.channels), "rows", "columns")}
+
+
+def _line_to_probability(manifest: Writing) -> tuple[FileShapes, FileShapes]:
+    return {"ink": ("n", 1, manifest.input.height_px, "width")}, {"handwritten": ("n",)}
+
+
+TASKS: dict[str, Task] = {
+    "recognition": Task(Recognition, "network", _line_to_logits, _recognition),
+    "segmentation": Task(Segmentation, "network", _page_to_maps, _no_more),
+    "writing": Task(Writing, "network", _line_to_probability, _no_more),
+    "language": Task(Language, "ngram", lambda _: ({}, {}), _language),
+}
+"""Every task that this version knows."""
