@@ -96,7 +96,7 @@ def read_true_lines(router: Router, image: Path, lines: Sequence[TrueLine]) -> s
     """Text of the lines of the ground truth, in its order."""
     gray = next(iter(open_scans(image, carrel.ReadOptions().max_megapixels))).gray
     crops = [cut_line(gray, li.baseline.astype(np.float32), li.polygon.astype(np.float32)).gray for li in lines]
-    return " ".join(reading.recognition.text for reading in router.read(crops, 1))
+    return " ".join(reading.recognition.text for reading in router.read(crops))
 
 
 def read_page(

@@ -44,7 +44,7 @@ def places(reader: Any) -> dict[str, tuple[Any, str]]:
         "find lines": (reader, "segment_page"),
         "ink left over": (reader, "uncovered_ink"),
         "cut lines": (reader, "cut_line"),
-        "print or hand": (Router, "_in_context"),
+        "print or hand": (Router, "_distributions"),
         "Tesseract": (Tesseract, "read"),
         "network": (CtcRecognizer, "logits_of"),
         "search": (CtcRecognizer, "decode"),

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from carrel.identity import with_ids
 from carrel.image.crop import Crop
 from carrel.layout.types import FoundLine, FoundRegion
-from carrel.page import SHOWS_THROUGH, Alternative, Box, Character, Line, Point, Points, Region, Word
-from carrel.recognizers.routing import Reading
-from carrel.recognizers.types import CharacterSpan, WordSpan
+from carrel.page import BLEED_THROUGH, Alternative, Box, Character, Line, Point, Points, Region, Word
+from carrel.recognizers.types import CharacterSpan, Reading, WordSpan
 
 
 class ScanFrame:
@@ -74,7 +73,7 @@ def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Li
         words=_words(frame, crop, recognition.words),
         alternatives=_alternatives(reading),
         recognizer=reading.recognizer if recognition.text else "",
-        line_type=SHOWS_THROUGH if reading.shows_through else "DefaultLine",
+        line_type=BLEED_THROUGH if reading.bleed_through else "DefaultLine",
     )
 
 

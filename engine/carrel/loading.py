@@ -111,7 +111,7 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budge
     classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
     engines = Engines(
-        Router(printed, ctc, classifier.probability_printed, options.writing),
+        Router({printed.name: printed, ctc.name: ctc}, classifier.classify, options.writing),
         open_page_network(segmenter, plan.runtime, budget, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
         tuple(model.identity for model in used),
         plan,

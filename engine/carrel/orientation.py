@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from carrel.layout.types import FoundLine, FoundRegion
-from carrel.recognizers.routing import Reading
+from carrel.recognizers.types import Reading
 
 UPRIGHT_CONFIDENCE = 0.9
 """Mean confidence from which no other orientation is tried; upside down, print reaches 0.83."""

@@ -15,8 +15,10 @@ Point = tuple[int, int]
 Points = tuple[Point, ...]
 WritingKind = Literal["printed", "handwritten", "unknown"]
 CorrectionState = Literal["corrected", "confirmed"]
-SHOWS_THROUGH = "DefaultLine:ShowThrough"
+BLEED_THROUGH = "DefaultLine:BleedThrough"
 """The type of lines that belong to the other side of the paper."""
+FORMER_LINE_TYPES = {"DefaultLine:ShowThrough": BLEED_THROUGH}
+"""Line types of earlier versions, which are still read."""
 
 STAMP_ZONE = "StampZone"
 """The kind of regions that are stamps; they are found by their outlines and may hold no line."""
@@ -93,7 +95,7 @@ class Line:
 
     ``baseline`` has at least two distinct points in reading direction, ``polygon`` at least three. ``text`` is what was
     read, empty where the recognizer refused; ``recognizer`` names what read it ("tesseract", "ctc", "" for none).
-    ``words`` are those of ``text``. ``line_type`` is `SHOWS_THROUGH` for writing of the other side of the paper; it is
+    ``words`` are those of ``text``. ``line_type`` is `BLEED_THROUGH` for writing of the other side of the paper; it is
     refused, and what was read is an alternative. ``id`` is empty until one is given.
     """
 
@@ -108,6 +110,9 @@ class Line:
     line_type: str = "DefaultLine"
     id: str = ""
     correction: Correction | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "line_type", FORMER_LINE_TYPES.get(self.line_type, self.line_type))
 
     @property
     def final_text(self) -> str:

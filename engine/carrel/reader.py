@@ -20,7 +20,9 @@ from carrel.loading import load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import find_orientation
 from carrel.page import Page, Provenance
-from carrel.recognizers.routing import Reading, languages_of
+from carrel.recognizers.routing import languages_of
+from carrel.recognizers.spread import Spread
+from carrel.recognizers.types import Reading
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Reader:
         source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
         crops = [cut_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)
-        return crops, self._engines.router.read([crop.gray for crop in crops], threads)
+        return crops, self._engines.router.read([crop.gray for crop in crops], Spread(threads))
 
     def _orientation(self, scan: Scan, found: _Segmented, readings: Sequence[Reading]) -> int:
         if found.uncovered_ink == 0 and not found.lines:  # nothing to read

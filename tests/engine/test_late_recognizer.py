@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from carrel.errors import ModelError
 from carrel.recognizers.late import LateRecognizer
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import Recognition
 
 LINE = np.zeros((8, 8), np.uint8)
@@ -22,7 +23,7 @@ class Counted:
 
     name = "counted"
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
+    def read(self, crops: Sequence[NDArray[np.uint8]], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
         return [Recognition(str(len(crops)), 1.0)]
 
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from carrel.recognizers.printed import TesseractRecognizer, known
 from carrel.recognizers.routing import Router, languages_of
+from carrel.recognizers.spread import Spread
 from carrel.recognizers.tesseract import PrintReading
 from carrel.recognizers.types import Recognition
 
@@ -68,8 +69,9 @@ def test_router_reads_a_page_alike_with_threads_and_names_its_languages() -> Non
     recognizer = TesseractRecognizer(("eng", "fra"), 5.0)
     hand = TesseractRecognizer(("eng",), 5.0)
     crops = [_line(text) for text in (*ENGLISH, FRENCH[3])]
-    readings = Router(recognizer, hand.for_page([]), lambda _: 0.99).read(crops, 3)
-    assert readings == Router(recognizer, hand.for_page([]), lambda _: 0.99).read(crops, 1)
+    router = Router({"tesseract": recognizer, "ctc": hand}, lambda lines, _: np.tile((0.99, 0.01), (len(lines), 1)))
+    readings = router.read(crops, Spread(3))
+    assert readings == router.read(crops)
     assert languages_of(readings) == ("eng", "fra")
 
 

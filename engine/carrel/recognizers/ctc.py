@@ -16,6 +16,7 @@ from carrel.decode.types import Decoded
 from carrel.image.ink import LineInput
 from carrel.models import manifest as manifests
 from carrel.models.folders import Model
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 
 MAX_WIDTH_PX = 8192
@@ -84,8 +85,8 @@ class CtcRecognizer:
     def _calibration(self) -> manifests.Greedy | manifests.Search:
         return self._greedy if self._language is None else self._search
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
-        return [self._read_one(crop) for crop in crops]
+    def read(self, crops: Sequence[NDArray[np.uint8]], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
+        return spread.map(self._read_one, crops)
 
     def _read_one(self, crop: NDArray[np.uint8]) -> Recognition:
         height, width = crop.shape

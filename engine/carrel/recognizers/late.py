@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import Recognition, Recognizer
 
 
@@ -35,5 +36,5 @@ class LateRecognizer:
                 self._opened = self._open()
             return self._opened
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]:
-        return self.opened().read(crops)
+    def read(self, crops: Sequence[NDArray[np.uint8]], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
+        return self.opened().read(crops, spread)

@@ -1,8 +1,7 @@
-"""Print: each page in the language that its words belong to, each line in another where its own words do.
+"""Print: the language of each page is detected, and that of each line where its words are of another.
 
-Tesseract reads a line in one language better and in half the time than in two at once. Which one is told by the share of
-the letters that stand in words of the language's dictionary: its confidence is nearly the same in the wrong one, which
-only misses the accents.
+Tesseract reads a line in one language better and in half the time than in two at once. The share of letters in words of
+the language's dictionary decides: its confidence is nearly the same in the wrong language, which only misses the accents.
 """
 
 from __future__ import annotations
@@ -13,22 +12,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.tesseract import PrintReading, Tesseract
 from carrel.recognizers.types import Recognition
 
 Gray = NDArray[np.uint8]
 
 SAMPLE_LINES = 3
-SURELY_THIS = 0.95
+"""Longest lines of a page from which its language is detected."""
+KNOWN_SHARE = 0.95
 """Share of known letters from which no other language is tried; English read as French reaches 0.8, the other way 0.7."""
-UNLIKELY = 0.85
+UNLIKELY_SHARE = 0.85
 """Share of known letters under which no more lines are tried in a language."""
-FOREIGN = 0.7
-"""A line that knows fewer of its letters is tried in the other languages,"""
-LEGIBLE = 0.6
+FOREIGN_SHARE = 0.7
+"""Share of known letters under which a line is tried in the other languages,"""
+MIN_CONFIDENCE = 0.6
 """unless its confidence is less: in the wrong language print reaches 0.8, handwriting in none."""
-CLEARLY = 0.2
-"""By how much more of its letters another language must know to be believed for a line."""
+MIN_SHARE_GAIN = 0.2
+"""A line is of another language where this knows so many more of its letters, as a share."""
 
 
 class TesseractRecognizer:
@@ -54,41 +55,41 @@ class TesseractRecognizer:
         self._tesseract = Tesseract(self._languages, timeout_s)
 
     def for_page(self, crops: Sequence[Gray]) -> PageOfPrint:
-        """What reads the lines of one page; ``crops`` are all that may be print, from which the language is told."""
+        """Detect the language of a page from ``crops``, its printed lines; return what reads them."""
         if len(self._languages) == 1 or not crops:
             return PageOfPrint(self._tesseract, self._languages)
         sample = sorted(crops, key=lambda crop: -crop.shape[1])[:SAMPLE_LINES]
         read: dict[str, list[PrintReading]] = {}
         for language in self._languages:
             read[language] = self._tried(sample, language)
-            if known(read[language]) >= SURELY_THIS:
+            if known(read[language]) >= KNOWN_SHARE:
                 break
         order = sorted(self._languages, key=lambda language: -known(read.get(language, ())))
         memory = {id(crop): reading for crop, reading in zip(sample, read[order[0]], strict=False)}
         return PageOfPrint(self._tesseract, tuple(order), memory)
 
     def _tried(self, sample: Sequence[Gray], language: str) -> list[PrintReading]:
-        """The readings of the lines in a language, up to the one with which it becomes unlikely to be theirs."""
+        """Read lines in a language, up to the one with which it becomes unlikely to be theirs."""
         readings: list[PrintReading] = []
         for crop in sample:
             readings.append(self._tesseract.read(crop, language))
-            if known(readings) < UNLIKELY:
+            if known(readings) < UNLIKELY_SHARE:
                 break
         return readings
 
-    def read(self, crops: Sequence[Gray]) -> list[Recognition]:
-        return self.for_page(crops).read(crops)
+    def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
+        return self.for_page(crops).read(crops, spread)
 
 
 def known(readings: Sequence[PrintReading]) -> float:
-    """Share in [0, 1] of known letters in lines, each weighted by the length of its text; 0 without text."""
+    """Return the share in [0, 1] of known letters in lines, each weighted by the length of its text; 0 without text."""
     lengths = [len(reading.recognition.text) for reading in readings]
     return sum(r.known * n for r, n in zip(readings, lengths, strict=True)) / max(1, sum(lengths))
 
 
 @dataclass(frozen=True)
 class PageOfPrint:
-    """Reads the lines of one page: in the first of ``languages``, in the others where the first does not know its words.
+    """The language of a page, and its lines: read in the first of ``languages``, in the others where that knows few words.
 
     ``memory`` holds readings in the first language by the identity of the crop, which the caller keeps.
     """
@@ -98,13 +99,13 @@ class PageOfPrint:
     memory: Mapping[int, PrintReading] = field(default_factory=dict[int, PrintReading])
     name: str = TesseractRecognizer.name
 
-    def read(self, crops: Sequence[Gray]) -> list[Recognition]:
-        return [self._read_one(crop) for crop in crops]
+    def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
+        return spread.map(self._read_one, crops)
 
     def _read_one(self, crop: Gray) -> Recognition:
         first, *others = self.languages
         best = self.memory.get(id(crop)) or self.tesseract.read(crop, first)
-        if others and best.known < FOREIGN and best.recognition.confidence >= LEGIBLE:
+        if others and best.known < FOREIGN_SHARE and best.recognition.confidence >= MIN_CONFIDENCE:
             for other in (self.tesseract.read(crop, language) for language in others):
-                best = other if other.known > best.known + CLEARLY else best
+                best = other if other.known > best.known + MIN_SHARE_GAIN else best
         return best.recognition

@@ -1,161 +1,195 @@
-"""Which recognizer reads which line: print to Tesseract, handwriting to the CTC network, both where unsure.
+"""Which recognizer reads which line: the kind of writing decides, by one table.
 
 Lines of one page are mostly of one kind, so what the other lines look like counts as the prior of each.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.image.ink import holds_ink
-from carrel.page import Writing
-from carrel.recognizers.types import PageRecognizer, Recognition, Recognizer
+from carrel.page import Writing, WritingKind
+from carrel.recognizers.bleed_through import refuse_bleed_through
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
+from carrel.recognizers.types import PageRecognizer, Reading, Recognition, Recognizer
 
 Gray = NDArray[np.uint8]
-Spread = Callable[..., Iterable[Any]]
-
-SURE = 0.9
-"""Above this probability of its writing a line goes to one recognizer alone."""
-SURE_READING = 0.9
-"""A line taken for handwriting that is read with this confidence is not read as print, however unsure its writing."""
-DOUBTFUL_PRINT = 0.75
-"""A printed line that Tesseract reads with less confidence is read by the other recognizer too."""
-DOUBTFUL_HAND = 0.7
-"""A written line that is read with less confidence may be mirrored: writing of the other side of the paper."""
-MIRRORED, CLEARLY = 0.45, 0.1
-"""It is where its mirror image is read with more than this confidence, and by so much more."""
-LEAST_ASPECT = 3.0
-"""Shorter lines, in heights, are read alike either way."""
-PRIOR_LIMITS = (0.05, 0.95)
-"""However alike the other lines are, one that differs clearly is believed."""
+Classify = Callable[[Sequence[Gray], Spread], NDArray[np.float64]]
+"""Crops to their distributions over the kinds of `ROUTES`, ``(n, kinds)`` in [0, 1], each row of sum 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A line's reading, who read it, what the line is taken for, and what else was read.
+class Route:
+    """How a kind of writing is read.
 
-    ``shows_through`` marks writing of the other side of the paper: it is refused, and what was read is in ``others``.
+    Parameters
+    ----------
+    recognizers
+        Names, the first choice first, then the fallback.
+    fallback_below, unsure_fallback_below
+        Confidence under which the fallback reads a line too: where the kind is sure, and where it is not.
     """
 
-    recognition: Recognition
-    recognizer: str
-    writing: Writing
-    others: tuple[tuple[str, Recognition], ...] = ()
-    shows_through: bool = False
+    recognizers: tuple[str, ...]
+    fallback_below: float
+    unsure_fallback_below: float
+
+
+ROUTES: Mapping[WritingKind, Route] = {
+    "printed": Route(("tesseract", "ctc"), fallback_below=0.75, unsure_fallback_below=math.inf),
+    "handwritten": Route(("ctc", "tesseract"), fallback_below=0.0, unsure_fallback_below=0.9),
+}
+"""The kinds of writing, in the order of the classification's columns, and how each is read (val pages)."""
+MIN_KIND_PROBABILITY = 0.9
+"""Probability from which the kind of a line is sure."""
+PRIOR_LIMITS = (0.05, 0.95)
+"""Prior of a kind: however alike the other lines are, one that differs clearly is believed."""
+BLEED_THROUGH_RECOGNIZER = "ctc"
 
 
 @dataclass(frozen=True)
 class Router:
-    """Reads lines with two recognizers.
+    """Reads lines, each with the recognizers of its kind of writing.
 
-    ``probability_printed`` gives for a crop the probability in [0, 1] that it is print; ``writing`` other than "auto"
-    sends every line to one recognizer.
+    Parameters
+    ----------
+    recognizers
+        Those that the routes name, by name.
+    classify
+        Tells the kinds of crops that hold ink.
+    writing
+        "auto", or the kind of which every line is: it is then read by the first recognizer of that kind alone.
+    routes
+        How each kind is read.
     """
 
-    printed: PageRecognizer
-    handwritten: Recognizer
-    probability_printed: Callable[[Gray], float]
-    writing: Literal["auto", "printed", "handwritten"] = "auto"
+    recognizers: Mapping[str, Recognizer]
+    classify: Classify
+    writing: str = "auto"
+    routes: Mapping[WritingKind, Route] = field(default_factory=lambda: ROUTES)
 
-    def read(self, crops: Sequence[Gray], threads: int) -> list[Reading]:
-        """Readings of the crops of one page, in their order; the same whatever the number of threads."""
-        with _spread(threads if len(crops) > 1 else 1) as spread:
-            inked = list(spread(holds_ink, crops))
-            printed = self._in_context(crops, inked, spread)
-            lines = zip(crops, inked, printed, strict=True)
-            print_reader = self.printed.for_page([crop for crop, ink, p in lines if ink and p >= 0.5])
-            return list(spread(partial(self._read_one, print_reader), crops, inked, printed))
+    def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Reading]:
+        """Read the lines of one page: by kind, then the fallback of each kind, then without bleed-through.
 
-    def _in_context(self, crops: Sequence[Gray], inked: Sequence[bool], spread: Spread) -> list[float]:
-        """Probability of print of each crop, given all."""
+        Parameters
+        ----------
+        crops
+            All lines of the page, uint8 ``(height, width)``, ink dark.
+
+        Returns
+        -------
+        list of Reading
+            One for each crop; the same whatever the number of threads.
+        """
+        inked = spread.map(holds_ink, crops)  # Tesseract reads words on empty paper
+        kinds = list(self.routes)
+        distributions = self._distributions(crops, inked, spread)
+        likeliest = [kinds[k] for k in distributions.argmax(axis=1)] if len(crops) else []
+        sure = distributions.max(axis=1, initial=0.0) >= MIN_KIND_PROBABILITY
+        page = self._for_page(crops, inked, likeliest)
+        tried: list[dict[str, Recognition]] = [{} for _ in crops]
+        _read_by(
+            {k: self.routes[likeliest[k]].recognizers[0] for k, ink in enumerate(inked) if ink},
+            page,
+            crops,
+            tried,
+            spread,
+        )
+        if self.writing == "auto":
+            _read_by(self._fallbacks(likeliest, sure.tolist(), tried), page, crops, tried, spread)
+        readings = [
+            _best(read, Writing(kind if is_sure else "unknown", round(float(of.max()), 4)))
+            for read, kind, is_sure, of in zip(tried, likeliest, sure, distributions, strict=True)
+        ]
+        checker = page.get(BLEED_THROUGH_RECOGNIZER)
+        if self.writing != "auto" or checker is None:
+            return readings
+        return refuse_bleed_through(crops, readings, checker, spread)
+
+    def _distributions(self, crops: Sequence[Gray], inked: Sequence[bool], spread: Spread) -> NDArray[np.float64]:
+        """Return the distribution over the kinds of each crop, given all; ``(n, kinds)``."""
         if self.writing != "auto":
-            return [float(self.writing == "printed")] * len(crops)
-        alone = np.array(list(spread(self._alone, crops, inked)))
-        lengths = np.array([crop.shape[1] / crop.shape[0] for crop in crops])
-        return in_context(alone, lengths).tolist()
+            return np.tile([float(kind == self.writing) for kind in self.routes], (len(crops), 1))
+        alone = np.full((len(crops), len(self.routes)), 1.0 / len(self.routes))
+        if any(inked):
+            alone[np.array(inked)] = self.classify(
+                [crop for crop, ink in zip(crops, inked, strict=True) if ink], spread
+            )
+        return in_context(alone, np.array([crop.shape[1] / crop.shape[0] for crop in crops]))
 
-    def _alone(self, crop: Gray, inked: bool) -> float:
-        return self.probability_printed(crop) if inked else 0.5
+    def _for_page(
+        self, crops: Sequence[Gray], inked: Sequence[bool], kinds: Sequence[WritingKind]
+    ) -> dict[str, Recognizer]:
+        """Return the recognizers by name, each ready for the lines of which it is the first choice."""
+        page: dict[str, Recognizer] = {}
+        for name, recognizer in self.recognizers.items():
+            lines = zip(crops, inked, kinds, strict=True)
+            first = [crop for crop, ink, kind in lines if ink and self.routes[kind].recognizers[0] == name]
+            page[name] = recognizer.for_page(first) if isinstance(recognizer, PageRecognizer) else recognizer
+        return page
 
-    def _read_one(self, print_reader: Recognizer, crop: Gray, inked: bool, printed: float) -> Reading:
-        if not inked:  # Tesseract reads words on empty paper
-            return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
-        if self.writing != "auto":
-            recognizer = print_reader if self.writing == "printed" else self.handwritten
-            return Reading(recognizer.read([crop])[0], recognizer.name, Writing(self.writing, 1.0))
-        first, second = (print_reader, self.handwritten) if printed >= 0.5 else (self.handwritten, print_reader)
-        reading = first.read([crop])[0]
-        tried = {first.name: reading}
-        if not reading.text or _wants_another(printed, reading.confidence):
-            tried[second.name] = second.read([crop])[0]
-        best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
-        others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
-        reading = Reading(tried[best], best, _writing(printed), others)
-        if not self._shows_through(crop, reading):
-            return reading
-        refused = Recognition("", 0.0, reason="shows through from the other side of the paper")
-        return Reading(refused, "", reading.writing, ((best, tried[best]), *others), shows_through=True)
-
-    def _shows_through(self, crop: Gray, reading: Reading) -> bool:
-        """Whether a line is writing of the other side of the paper: its mirror image is read clearly better."""
-        confidence, height_px = reading.recognition.confidence, crop.shape[0]
-        if reading.recognizer != self.handwritten.name or reading.writing.kind != "handwritten":
-            return False
-        if confidence >= DOUBTFUL_HAND or crop.shape[1] < LEAST_ASPECT * height_px:
-            return False
-        mirrored = self.handwritten.read([np.ascontiguousarray(crop[:, ::-1])])[0]
-        return mirrored.confidence > max(MIRRORED, confidence + CLEARLY)
+    def _fallbacks(
+        self, kinds: Sequence[WritingKind], sure: Sequence[bool], tried: Sequence[dict[str, Recognition]]
+    ) -> dict[int, str]:
+        """Return the fallback of each line that is to be read by it, too."""
+        chosen: dict[int, str] = {}
+        for k, (kind, is_sure, read) in enumerate(zip(kinds, sure, tried, strict=True)):
+            route = self.routes[kind]
+            below = route.fallback_below if is_sure else route.unsure_fallback_below
+            first = read.get(route.recognizers[0])
+            if first is not None and len(route.recognizers) > 1 and (not first.text or first.confidence < below):
+                chosen[k] = route.recognizers[1]
+        return chosen
 
 
-def _wants_another(printed: float, confidence: float) -> bool:
-    """Whether a line that is print with this probability, and was read as what is likelier, is read as the other, too."""
-    unsure = max(printed, 1 - printed) < SURE
-    return unsure or confidence < DOUBTFUL_PRINT if printed >= 0.5 else unsure and confidence < SURE_READING
+def _read_by(
+    chosen: Mapping[int, str],
+    recognizers: Mapping[str, Recognizer],
+    crops: Sequence[Gray],
+    tried: Sequence[dict[str, Recognition]],
+    spread: Spread,
+) -> None:
+    """Read lines, given by their indices, all of a recognizer in one call; add what it read to ``tried``."""
+    for name in dict.fromkeys(chosen.values()):
+        lines = [k for k, of in chosen.items() if of == name]
+        for k, recognition in zip(lines, recognizers[name].read([crops[k] for k in lines], spread), strict=True):
+            tried[k][name] = recognition
 
 
-@contextmanager
-def _spread(threads: int) -> Generator[Spread]:
-    """A ``map`` over so many threads."""
-    if threads <= 1:
-        yield map
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield pool.map
+def _best(tried: Mapping[str, Recognition], writing: Writing) -> Reading:
+    """Return the most confident of a line's recognitions that has a text, the others beside it."""
+    if not tried:
+        return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
+    best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
+    others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
+    return Reading(tried[best], best, writing, others)
 
 
-def in_context(probabilities: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (n,) of one kind given what the other lines of the page are, by Bayes' rule.
+def in_context(distributions: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return distributions (n, kinds) over kinds given what the other lines of the page are, by Bayes' rule.
 
     The prior of a line is the mean of the others, weighted by ``lengths`` (n,), and of one even line of mean length.
     """
-    if len(probabilities) < 2:
-        return probabilities
+    if len(distributions) < 2:
+        return distributions
     even = float(lengths.mean())
-    weighted = probabilities * lengths
-    prior = (weighted.sum() - weighted + 0.5 * even) / (lengths.sum() - lengths + even)
-    prior = np.clip(prior, *PRIOR_LIMITS)
-    yes, no = probabilities * prior, (1.0 - probabilities) * (1.0 - prior)
-    return yes / np.maximum(yes + no, 1e-12)
+    weighted = distributions * lengths[:, None]
+    prior = (weighted.sum(axis=0) - weighted + even / distributions.shape[1]) / (lengths.sum() - lengths + even)[
+        :, None
+    ]
+    posterior = distributions * np.clip(prior, *PRIOR_LIMITS)
+    return posterior / np.maximum(posterior.sum(axis=1, keepdims=True), 1e-12)
 
 
 def languages_of(readings: Iterable[Reading]) -> tuple[str, ...]:
-    """The languages that lines were read in, that of most characters first."""
+    """Return the languages that lines were read in, that of most characters first."""
     characters: Counter[str] = Counter()
     for recognition in (reading.recognition for reading in readings):
         characters[recognition.language] += len(recognition.text)
     return tuple(language for language, _ in characters.most_common() if language)
-
-
-def _writing(printed: float) -> Writing:
-    if max(printed, 1 - printed) < SURE:
-        return Writing("unknown", round(max(printed, 1 - printed), 4))
-    return Writing("printed", round(printed, 4)) if printed >= 0.5 else Writing("handwritten", round(1 - printed, 4))

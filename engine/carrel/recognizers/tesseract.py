@@ -29,14 +29,14 @@ BORDER_PX = 8
 
 
 def tessdata_folders() -> list[Path]:
-    """Where trained languages are looked for, ``TESSDATA_PREFIX`` first."""
+    """Return the folders that are searched for trained languages, ``TESSDATA_PREFIX`` first."""
     prefix = os.environ.get("TESSDATA_PREFIX")
     own = [Path(prefix), Path(prefix) / "tessdata"] if prefix else []
     return own + [Path(folder) for folder in TESSDATA_FOLDERS]
 
 
 def find_tessdata(languages: Sequence[str]) -> Path:
-    """The first folder that holds every language.
+    """Return the first folder that holds every language.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Tesseract:
         self._idle: dict[str, queue.LifoQueue[Any]] = {language: queue.LifoQueue() for language in languages}
 
     def read(self, crop: NDArray[np.uint8], language: str) -> PrintReading:
-        """The reading of a crop, uint8 ``(height, width)``, in one of the languages.
+        """Read a crop, uint8 ``(height, width)``, in one of the languages.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Tesseract:
 
 
 def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """The line at ``LINE_HEIGHT_PX`` with a border of its paper colour, and the scale."""
+    """Scale a line to ``LINE_HEIGHT_PX`` with a border of its paper colour; return the scale, too."""
     import cv2
 
     scale = LINE_HEIGHT_PX / crop.shape[0]
@@ -152,13 +152,13 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 
 def word_text(read: str) -> str:
-    """A word as Tesseract read it, without white space; a bar of its own, which it often reads for it, is the English I."""
+    """Return a word without white space; a lone bar, which Tesseract often reads for it, is the English I."""
     text = "".join(read.split())
     return "I" if text == "|" else text
 
 
 def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
-    """The words that Tesseract found, columns in px of the unscaled crop, and the share of letters in known ones."""
+    """Return the words, columns in px of the unscaled crop, and the share of letters in known ones."""
     from tesserocr import RIL, iterate_level
 
     iterator = api.GetIterator()

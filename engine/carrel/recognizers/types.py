@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from carrel.page import Writing
+from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +50,42 @@ class Recognition:
     language: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A line's recognition, the name of its recognizer, the line's kind of writing, and what else was recognized.
+
+    ``bleed_through`` marks writing of the other side of the paper: it is refused, and what was read is in ``others``.
+    """
+
+    recognition: Recognition
+    recognizer: str
+    writing: Writing
+    others: tuple[tuple[str, Recognition], ...] = ()
+    bleed_through: bool = False
+
+
 class Recognizer(Protocol):
-    """Reads line crops, uint8 ``(height, width)``, ink dark. May be called from several threads at once."""
+    """Reads line crops, uint8 ``(height, width)``, ink dark; one recognition a crop, in their order.
+
+    ``spread`` says in how many threads, and calls what may stop the work. `read` may itself be called from several
+    threads at once.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Recognition]: ...
+    def read(self, crops: Sequence[NDArray[np.uint8]], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]: ...
 
 
+@runtime_checkable
 class PageRecognizer(Protocol):
-    """Makes ready for the lines of one page: ``crops`` are those that it will most likely be asked to read."""
-
-    @property
-    def name(self) -> str: ...
+    """A recognizer that looks at the lines of a page first: ``crops`` are those that it will most likely read."""
 
     def for_page(self, crops: Sequence[NDArray[np.uint8]]) -> Recognizer: ...
 
 
 def words_of(characters: Sequence[CharacterSpan]) -> tuple[WordSpan, ...]:
-    """Split characters at spaces; a word is as sure as the product of its characters' confidences."""
+    """Split characters at spaces; the confidence of a word is the product of its characters' confidences."""
     words: list[WordSpan] = []
     current: list[CharacterSpan] = []
     for character in [*characters, CharacterSpan(" ", 1.0, 0.0, 0.0)]:
