@@ -17,32 +17,23 @@ from carrel.batch.folders import Folders
 from carrel.batch.plan import cache_folder, plan_workers
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
-from carrel.budget import parse_memory
 from carrel.errors import OutputError, UsageError
-from carrel.formats import OF_PAGE_ALONE
-from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
 from carrel.workers.pool import Limits
+from carrel_cli.reading import format_options, reading_options, review_option
 
 Command = Callable[..., Any]
 _MIB = 2**20
 SAME_SIGNAL_S = 0.5
 
 _OPTIONS = (
-    click.option("-f", "--format", "formats", multiple=True, type=click.Choice(OF_PAGE_ALONE), help="Repeat for several.  [default: text]"),
-    click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."),
-    click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True),
-    click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
-    click.option("--memory", metavar="SIZE", help="For all workers together, like 800M or 4G.  [default: four fifths of what is free]"),
     click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
     click.option("--decode-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S", help="A file that takes longer to open or decode fails."),
     click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
     click.option("--max-file", type=click.IntRange(min=1), default=2048, show_default=True, metavar="MIB", help="Larger files are refused."),
-    click.option("--max-megapixels", type=click.FloatRange(min=0.01), default=250.0, show_default=True, help="Larger pages are refused."),
-    click.option("--review-below", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Lines less sure than this are counted as to review."),
     click.option("--state", type=click.Path(path_type=Path), help="Private folder for journal and spool.  [default: OUT/.carrel]"),
     click.option("--every-file", is_flag=True, help="Also try files whose names do not end like a scan's."),
     click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
@@ -54,7 +45,7 @@ def batch_options(command: Command) -> Command:
     """Everything about how pages are read and within what limits."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return format_options(reading_options(review_option(command)))
 
 
 def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any) -> Batch:
@@ -69,16 +60,11 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
     root = source.resolve() if source.is_dir() else source.resolve().parent
     if folders.output == root or root.is_relative_to(folders.state):
         raise UsageError(f"{output}: results would lie among the scans; choose another folder with -o")
-    read = ReadOptions(
-        languages=tuple(options["lang"].split("+")),
-        writing=options["writing"],
-        model=folder_of(options["model"]).resolve() if options["model"] else None,
-        max_megapixels=options["max_megapixels"],
-    )
-    plan = plan_workers(read, parse_memory(options["memory"]) if options["memory"] else None, options["workers"])
+    read: ReadOptions = options["read"]
+    plan = plan_workers(read, workers=options["workers"])
     settings = Settings(
         plan.options,
-        options["formats"] or ("text",),
+        options["formats"],
         review_below=options["review_below"],
         most_pages=options["max_pages"],
         most_bytes=options["max_file"] * _MIB,

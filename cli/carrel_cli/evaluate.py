@@ -14,6 +14,7 @@ import click
 from carrel.errors import InputError
 from carrel.options import ReadOptions
 from carrel_cli.documents import document_files, find_scan, load_document
+from carrel_cli.reading import reading_options
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation, LineScore
@@ -33,7 +34,7 @@ Pairs = list[tuple["Document", "Document"]]
 @click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Scans for the report.")
 @click.option("--worst", default=200, show_default=True, help="Lines in the report.")
 @click.option("--steps", is_flag=True, help="HYPOTHESIS are scans: read them with each step of reading left out.")
-@click.option("--lang", default="eng+fra", show_default=True, help="Languages of print, for --steps.")
+@reading_options
 @click.option("--no-places", is_flag=True, help="Match lines by their text even where files say where they stand.")
 def command(
     truth: Path,
@@ -43,7 +44,7 @@ def command(
     images: Path | None,
     worst: int,
     steps: bool,
-    lang: str,
+    read: ReadOptions,
     no_places: bool,
 ) -> None:
     """Compare transcriptions with the truth: files, or folders whose files have the same names.
@@ -54,14 +55,13 @@ def command(
     to send all lines to one. Several hypotheses (other settings, other engines) are compared with the first. The report
     and the JSON are those of the first.
 
-    With --steps HYPOTHESIS are scans, or folders of them. They are read as usual, then with the paper not whitened, the
+    With --steps HYPOTHESIS are scans, or folders of them. They are read as the options of reading say, then with the paper not whitened, the
     page not levelled, in black and white, without the language model, all as print and all as handwriting; the CER of
     each tells what the step is worth on these pages, and the routes compare both recognizers on every line.
     """
     report = Report(json_file, html_file, images, worst)
     if steps:
-        options = ReadOptions(languages=tuple(lang.split("+")))
-        _compare_steps(truth, hypotheses, options, report, no_places)
+        _compare_steps(truth, hypotheses, read, report, no_places)
     else:
         _compare_files(truth, hypotheses, report, no_places)
 

@@ -13,6 +13,7 @@ from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
 from carrel_cli.documents import page_name
+from carrel_cli.reading import reading_options, review_option
 
 
 @click.command("inspect")
@@ -20,24 +21,15 @@ from carrel_cli.documents import page_name
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path(), help="Folder for the pictures.  [default: here]"
 )
-@click.option("--lang", default="eng+fra", show_default=True, help="Languages of printed text.")
-@click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
-@click.option(
-    "--review-below",
-    type=click.FloatRange(0, 1),
-    default=0.8,
-    show_default=True,
-    help="Mark lines less sure than this.",
-)
+@reading_options
+@review_option
 @click.pass_context
-def command(
-    ctx: click.Context, files: tuple[Path, ...], output: Path, lang: str, writing: str, review_below: float
-) -> None:
+def command(ctx: click.Context, files: tuple[Path, ...], output: Path, read: ReadOptions, review_below: float) -> None:
     """Draw lines, their order, writing and confidence, and the ink outside all lines: FILES to NAME.inspect.png."""
     from carrel.reader import Reader
 
     make_folder(output)
-    reader = Reader(ReadOptions(languages=tuple(lang.split("+")), writing=writing), files)  # type: ignore[arg-type]
+    reader = Reader(read, files)
     codes: list[int] = []
     for file in files:
         try:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from carrel.errors import CarrelError, InputError, UsageError
-from carrel.formats import FORMATS
-from carrel.image.overlay import draw_overlay
+from carrel.formats import FORMATS, OF_PAGE_ALONE
+from carrel.image.files import shown
+from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
 from carrel_cli.documents import page_name
-from carrel_cli.running import running_of, running_options
+from carrel_cli.reading import format_options, reading_options, review_option
 
 if TYPE_CHECKING:
     from carrel.reader import Reader
 
 PDF = "pdf"
 """Searchable PDF/A-2b: one document for each file, the scan itself under its text."""
+STDIN = Path("-")
+_CHUNK_BYTES = 2**20
 UNCOVERED_INK = 0.25
 """Above this share of the ink outside all lines the summary says so; pictures and cut-off facing pages exceed it, too."""
 
@@ -37,8 +42,7 @@ class Target:
 
     folder: Path | None
     formats: tuple[str, ...]
-    overlay: bool
-    review_below: float = 0.0
+    review_below: float
 
 
 @click.command("read")
@@ -46,40 +50,9 @@ class Target:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; without it they go to stdout."
 )
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(list(FORMATS)),
-    help="Repeat for several.  [default: text]",
-)
-@click.option(
-    "--lang", default="eng+fra", show_default=True, help="Languages of printed text, as Tesseract names them."
-)
-@click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default="auto", show_default=True)
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    help="Another handwriting model: its folder, or the name of one that ships with Carrel.",
-)
-@click.option(
-    "--language-model/--no-language-model",
-    default=True,
-    show_default=True,
-    help="Search handwriting with a model of French and English.",
-)
-@running_options
-@click.option("--flatten/--no-flatten", default=True, show_default=True, help="Whiten the paper to find lines.")
-@click.option("--deskew/--no-deskew", default=True, show_default=True, help="Level the page to find lines.")
-@click.option("--binarize", is_flag=True, help="Read in black and white; gray is better on most scans.")
-@click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing (needs -o).")
-@click.option(
-    "--review-below",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    help="Mark lines less sure than this in the overlay, and count them in the summary.  [default: none]",
-)
+@format_options
+@reading_options
+@review_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
 def command(
@@ -87,38 +60,23 @@ def command(
     files: tuple[Path, ...],
     output: Path | None,
     formats: tuple[str, ...],
-    lang: str,
-    writing: str,
-    model: Path | None,
-    language_model: bool,
-    flatten: bool,
-    deskew: bool,
-    binarize: bool,
-    overlay: bool,
+    read: ReadOptions,
     review_below: float,
     quiet: bool,
-    **running: Any,
 ) -> None:
-    """Read scans and PDFs: FILES in, their text out."""
-    target = Target(output, formats or ("text",), overlay, review_below)
-    if output is None and (overlay or len(target.formats) > 1 or PDF in target.formats):
+    """Read scans and PDFs: FILES in, their text out. A file named - is read from stdin."""
+    target = Target(output, formats, review_below)
+    if output is None and (len(formats) > 1 or not set(formats) <= set(OF_PAGE_ALONE)):
         raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
+    for file in files:
+        if file.is_dir():
+            raise InputError(f"{shown(file)}: is a folder; read it with carrel batch {shown(file)} -o OUT")
     if output is not None:
         make_folder(output)
-    options = ReadOptions(
-        languages=tuple(lang.split("+")),
-        writing=writing,  # type: ignore[arg-type]
-        model=model,
-        language_model=language_model,
-        flatten=flatten,
-        deskew=deskew,
-        binarize=binarize,
-        **running_of(running),
-    )
-    failures = read_files(files, target, options, quiet=quiet)
+    failures = read_files(files, target, read, quiet=quiet)
     if failures:
         if len(files) > 1:
-            names = ", ".join(str(f) for f, _ in failures)
+            names = ", ".join(shown(f) for f, _ in failures)
             click.echo(f"carrel: {len(failures)} of {len(files)} files not read: {names}", err=True)
         ctx.exit(failures[0][1].exit_code)
 
@@ -129,14 +87,15 @@ def read_files(
     """Read every file; returns those that failed, each already named on stderr."""
     from carrel.reader import Reader
 
-    reader = Reader(options, files)
+    inputs = [_Input.of(file) for file in files]
+    reader = Reader(options, [entry.path for entry in inputs])
     failures: list[tuple[Path, CarrelError]] = []
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar
-    with _progress(files, quiet=quiet) as advance:
-        for file, name in zip(files, _output_names(files), strict=True):
+    with _progress([entry.path for entry in inputs], quiet=quiet) as advance:
+        for entry, name in zip(inputs, _output_names([entry.named for entry in inputs]), strict=True):
             try:
-                for page, stem in _read_file(reader, file, name, target):
+                for page, stem in _read_file(reader, entry, name, target):
                     _write(page, stem, target, first=first)
                     first = False
                     if advance is not None:
@@ -145,22 +104,42 @@ def read_files(
                     elif not quiet:
                         click.echo(_summary(page, stem, target.review_below), err=True)
             except InputError as error:
-                click.echo(f"carrel: {error}", err=True)
-                failures.append((file, error.with_traceback(None)))  # a traceback would keep the page in memory
+                click.echo(f"carrel: {str(error).replace(str(entry.path), shown(entry.named))}", err=True)
+                failures.append((entry.named, error.with_traceback(None)))  # a traceback would keep the page in memory
     for summary in held:
         click.echo(summary, err=True)
     return failures
 
 
-def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterator[tuple[Page, str]]:
+@dataclass(frozen=True)
+class _Input:
+    """A file to read, and what it is called in messages and results."""
+
+    path: Path
+    named: Path
+
+    @classmethod
+    def of(cls, file: Path) -> _Input:
+        """``-`` is all of stdin, kept in memory: nothing of it reaches a disk."""
+        if file != STDIN:
+            return cls(file, file)
+        descriptor = os.memfd_create("stdin", 0)
+        with os.fdopen(os.dup(descriptor), "wb") as memory:
+            shutil.copyfileobj(sys.stdin.buffer, memory, _CHUNK_BYTES)
+        return cls(Path(f"/proc/self/fd/{descriptor}"), Path("stdin"))
+
+
+def _read_file(reader: Reader, entry: _Input, name: str, target: Target) -> Iterator[tuple[Page, str]]:
     """Pages of a file with the names of their results; writes what needs the scan."""
+    file = entry.path
     count = count_pages(file)
     pages: list[Page] = []
     for index, scan in enumerate(open_scans(file, reader.options.max_megapixels, budget=reader.budget)):
+        scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))  # noqa: PLW2901
         page = reader.read_scan(scan)
         stem = page_name(name, index, count)
-        if target.folder is not None and target.overlay:
-            write_file(target.folder / f"{stem}.overlay.png", draw_overlay(page, scan.gray, target.review_below))
+        if target.folder is not None and OVERLAY in target.formats:
+            write_file(target.folder / f"{stem}{OVERLAY_SUFFIX}", draw_overlay(page, scan.gray, target.review_below))
         pages.append(page)
         yield page, stem
     if target.folder is not None and PDF in target.formats:
@@ -171,7 +150,7 @@ def _read_file(reader: Reader, file: Path, name: str, target: Target) -> Iterato
 
 def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
     for name in target.formats:
-        if name == PDF:
+        if name not in OF_PAGE_ALONE:
             continue
         contents = FORMATS[name].write(page)
         if target.folder is not None:
@@ -190,7 +169,7 @@ def _output_names(files: Sequence[Path]) -> list[str]:
     twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise UsageError(
-            f"several files are named {twice[0]}: their results would overwrite each other; read them apart"
+            f"several files are named {shown(Path(twice[0]))}: their results would overwrite each other; read them apart"
         )
     return names
 
@@ -203,7 +182,7 @@ def _summary(page: Page, stem: str, review_below: float) -> str:
     review = f"; {doubtful} to review" if review_below and doubtful else ""
     uncovered = page.uncovered_ink or 0.0
     missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
-    return f"{stem}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}"
+    return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from carrel.budget import parse_memory
 
 Command = Callable[..., Any]
 
-_OPTIONS = (
+RUNNING_OPTIONS = (
     click.option("--memory", metavar="SIZE", help="Stay within this, like 400M or 2G.  [default: four fifths of what is free]"),
     click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What networks run on; gpu is Intel's."),
     click.option("--threads", type=click.IntRange(min=0), default=0, help="Lines read at a time.  [default: as processors and memory allow]"),
@@ -23,7 +23,7 @@ _OPTIONS = (
 
 def running_options(command: Command) -> Command:
     """``--memory``, ``--device``, ``--threads``, ``--precision`` and ``--backend``."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(RUNNING_OPTIONS):
         command = option(command)
     return command
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+REVIEW_BELOW = 0.8
+"""Confidence under which a line is to be reviewed, where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -24,7 +27,7 @@ class ReadOptions:
     max_megapixels
         Pages above this are refused before they are decoded.
     flatten, deskew
-        Whiten the paper and level the lines before lines are looked for; `carrel eval --steps` measures what each is worth.
+        Flatten the illumination and deskew the page before lines are looked for; `carrel eval --steps` measures what each is worth.
     binarize
         Turn the page black and white before lines are cut out (Sauvola); gray reads better on most scans.
     line_timeout_s

@@ -6,9 +6,11 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +18,9 @@ from PIL import Image
 from carrel.evaluate import character_errors
 from carrel.formats import FORMATS
 from carrel.image.overlay import REFUSED
-from carrel_cli.main import main
+from carrel.options import REVIEW_BELOW
+from carrel_cli.main import cli, main
+from carrel_cli.reading import READING_NAMES
 
 PAGES = Path(__file__).parents[1] / "pages"
 
@@ -231,3 +235,48 @@ def test_inspect_draws_what_was_found_and_what_was_not(
     assert "MainZone" in told and "of the ink in no line" in told
     with Image.open(tmp_path / "out" / "scan.inspect.png") as picture:
         assert picture.size == (scan.shape[1], scan.shape[0])
+
+
+def test_stdin_is_a_file_like_any_other(
+    small_page: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    command = [str(Path(sys.executable).with_name("carrel")), "read", "-", "-f", "json"]
+    with small_page.open("rb") as scan:
+        done = subprocess.run(command, stdin=scan, capture_output=True, check=False)
+    page = json.loads(done.stdout)
+    assert page["source"]["file_name"] == "stdin", done.stderr
+    assert len(page["regions"][0]["lines"]) > 2
+    failed = subprocess.run(command, input=b"no scan", capture_output=True, check=False)
+    assert (failed.returncode, failed.stderr[:14]) == (3, b"carrel: stdin:")
+
+
+def test_formats_by_commas_aliases_and_case(
+    small_page: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    code, _, err = run(capfdbinary, small_page, "-o", tmp_path, "-f", "TXT, alto", "-f", "text", "-f", "overlay")
+    assert code == 0, err
+    assert {p.name for p in tmp_path.iterdir()} == {"small.txt", "small.alto.xml", "small.overlay.png"}
+
+
+def test_unknown_format_and_folder_point_to_what_was_meant(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    code, _, err = run(capfdbinary, tmp_path / "a.png", "-f", "jsn")
+    assert (code, "did you mean json?" in err) == (2, True), err
+    code, _, err = run(capfdbinary, tmp_path)
+    assert (code, f"carrel batch {tmp_path} -o OUT" in err) == (3, True), err
+
+
+def test_large_pages_are_refused_by_option(small_page: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, _, err = run(capfdbinary, small_page, "--max-megapixels", "0.05")
+    assert (code, "above the limit" in err) == (3, True), err
+
+
+def test_commands_that_read_take_the_same_options_with_the_same_defaults() -> None:
+    found = {name: cli.get_command(click.Context(cli), name) for name in ("read", "batch", "watch", "inspect", "eval")}
+    defaults = [{p.name: p.default for p in c.params if p.name in READING_NAMES} for c in found.values() if c]
+    assert len(defaults) == len(found)
+    assert set(defaults[0]) == set(READING_NAMES)
+    assert all(others == defaults[0] for others in defaults)
+    review = [p.default for c in found.values() if c for p in c.params if p.name == "review_below"]
+    assert review == [REVIEW_BELOW] * 4

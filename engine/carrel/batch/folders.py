@@ -5,16 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.errors import OutputError, UsageError
 from carrel.formats import FORMATS
+from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX
 from carrel.output import make_folder, write_file
 
 STATE_FOLDER = ".carrel"
+SUFFIXES: Mapping[str, str] = {name: form.suffix for name, form in FORMATS.items()} | {OVERLAY: OVERLAY_SUFFIX}
+"""Of all results, by the name of the format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Folders:
         return self.state / "spool"
 
     def result(self, name: str, format_name: str) -> Path:
-        return self.output / f"{name}{FORMATS[format_name].suffix}"
+        return self.output / f"{name}{SUFFIXES[format_name]}"
 
     def make(self) -> None:
         """Create the folders, the state and its spool for this user alone; the spool is empty afterwards.
@@ -110,7 +113,7 @@ class Folders:
     def sweep(self, names: Iterable[str]) -> None:
         """Delete half-written results of these pages."""
         for name in names:
-            for format_name in FORMATS:
+            for format_name in SUFFIXES:
                 path = self.result(name, format_name)
                 with suppress(OSError):
                     path.with_name(f"{path.name}.part").unlink(missing_ok=True)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from carrel.batch.folders import Folders
+from carrel.batch.folders import SUFFIXES, Folders
 from carrel.batch.intake import walk
 from carrel.batch.journal import Journal
 from carrel.batch.watch import DOCUMENT_FILE
 from carrel.errors import InputError, OutputError
-from carrel.formats import FORMATS
 
 NO_PROMISE = (
     "Deleted files may survive on the disk: flash memory (SSD, SD card, USB stick) keeps old blocks, and file systems, "
@@ -77,14 +76,14 @@ def expire(folders: Folders, journal: Journal, days: float) -> Purged:
     purged = Purged()
     names = journal.results(before)
     purged.results = _delete_results(folders, names, purged)
-    journal.results_deleted(name for name in names if not any(folders.result(name, f).exists() for f in FORMATS))
+    journal.results_deleted(name for name in names if not any(folders.result(name, f).exists() for f in SUFFIXES))
     return purged
 
 
 def _delete_results(folders: Folders, names: Iterable[str], purged: Purged) -> int:
     count = 0
     for name in names:
-        for format_name in FORMATS:
+        for format_name in SUFFIXES:
             path = folders.result(name, format_name)
             count += _delete(path, purged) + _delete(path.with_name(f"{path.name}.part"), purged)
     return count

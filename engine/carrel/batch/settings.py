@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from carrel.options import ReadOptions
+from carrel.options import REVIEW_BELOW, ReadOptions
 from carrel.workers.messages import READ_PAGES, Work
 
 
@@ -32,7 +32,7 @@ class Settings:
 
     options: ReadOptions = field(default_factory=ReadOptions)
     formats: tuple[str, ...] = ("text",)
-    review_below: float = 0.8
+    review_below: float = REVIEW_BELOW
     most_pages: int = 5000
     most_bytes: int = 2 * 2**30
     entry: str = READ_PAGES

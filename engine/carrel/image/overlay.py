@@ -15,6 +15,8 @@ REFUSED = (220, 0, 0)
 UNCOVERED = (255, 0, 160)
 REGION, STAMP = (0, 140, 90), (170, 130, 0)
 LONGEST_SIDE_PX = 2000
+OVERLAY, OVERLAY_SUFFIX = "overlay", ".overlay.png"
+"""Name of the picture among the formats, and the end of its file's name."""
 
 
 def draw_overlay(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from carrel.options import ReadOptions
+from carrel.options import REVIEW_BELOW, ReadOptions
 from carrel.workers.files import SeenFile
 
 READ_PAGES = "carrel.workers.pages:open_pages"
@@ -43,7 +43,7 @@ class Work(Struct, frozen=True):
     """
 
     options: ReadOptions = ReadOptions()
-    review_below: float = 0.8
+    review_below: float = REVIEW_BELOW
     most_pages: int = 5000
     most_bytes: int = 2 * 2**30
     entry: str = READ_PAGES

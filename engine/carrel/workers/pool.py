@@ -16,7 +16,7 @@ import msgspec
 
 import carrel.errors
 from carrel.errors import CarrelError, InputError
-from carrel.formats import FORMATS
+from carrel.formats import OF_PAGE_ALONE
 from carrel.workers.channel import Channel
 from carrel.workers.files import GoneError, open_unchanged
 from carrel.workers.launch import Launch, Places, Process, launch_worker
@@ -353,8 +353,7 @@ class LocalPool:
 def _most_bytes(task: Task) -> int:
     if not isinstance(task, ReadPage):
         return MOST_WORDS_BYTES
-    needs_scan = any(FORMATS[name].needs_scan for name in task.formats)
-    return MOST_SCAN_BYTES if needs_scan else MOST_TEXT_BYTES
+    return MOST_TEXT_BYTES if set(task.formats) <= set(OF_PAGE_ALONE) else MOST_SCAN_BYTES
 
 
 def _complete(task: Task, outcome: PageRead) -> bool:

@@ -1,0 +1,113 @@
+"""Options that say how pages are read and in which formats they come out: the same in every command that reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from carrel import formats
+from carrel.image.overlay import OVERLAY
+from carrel.models.folders import folder_of
+from carrel.options import REVIEW_BELOW, ReadOptions
+from carrel_cli.running import RUNNING_OPTIONS, running_of
+
+Command = Callable[..., Any]
+FORMATS = (*formats.FORMATS, OVERLAY)
+OTHER_NAMES: Mapping[str, str] = {"txt": "text", "xml": "alto", "pagexml": "page", "html": "hocr", "png": OVERLAY}
+_DEFAULTS = ReadOptions()
+
+_READING_OPTIONS = (
+    click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text, as Tesseract names them."),
+    click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default=_DEFAULTS.writing, show_default=True, help="Decide for each line, or send all to one recognizer."),
+    click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
+    click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French and English."),
+    click.option("--flatten/--no-flatten", default=_DEFAULTS.flatten, show_default=True, help="Flatten the illumination to find lines."),
+    click.option("--deskew/--no-deskew", default=_DEFAULTS.deskew, show_default=True, help="Deskew the page to find lines."),
+    click.option("--binarize", is_flag=True, default=_DEFAULTS.binarize, help="Read in black and white; gray is better on most scans."),
+    click.option("--max-megapixels", type=click.FloatRange(min=0.01), default=_DEFAULTS.max_megapixels, show_default=True, help="Larger pages are refused."),
+    *RUNNING_OPTIONS,
+)  # fmt: skip
+READING_NAMES = (
+    "lang", "writing", "model", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
+    "memory", "device", "threads", "precision", "backend",
+)  # fmt: skip
+
+review_option = click.option(
+    "--review-below",
+    type=click.FloatRange(0, 1),
+    default=REVIEW_BELOW,
+    show_default=True,
+    help="Lines with less confidence than this are counted and marked as to review.",
+)
+
+
+def reading_options(command: Command) -> Command:
+    """Add every option of `carrel.ReadOptions`; the command gets them as ``read``."""
+
+    @wraps(command)
+    def reading(*arguments: Any, **values: Any) -> Any:
+        return command(*arguments, read=_reading_of({name: values.pop(name) for name in READING_NAMES}), **values)
+
+    for option in reversed(_READING_OPTIONS):
+        reading = option(reading)
+    return reading
+
+
+def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
+    """Return the options of `reading_options` as one.
+
+    Raises
+    ------
+    UsageError
+        The memory is no amount of memory.
+    """
+    same = {name: values[name] for name in ("writing", "language_model", "flatten", "deskew", "binarize")}
+    return ReadOptions(
+        languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part),
+        model=folder_of(values["model"]).resolve() if values["model"] else None,
+        max_megapixels=values["max_megapixels"],
+        **same,
+        **running_of(values),
+    )
+
+
+class FormatNames(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic in new versions only
+    """Names of formats, several by commas, in any case."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names as `FORMATS` has them."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._known(part, param, ctx) for part in str(value).split(",") if part.strip())
+
+    def _known(self, part: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = part.strip().lower().lstrip(".")
+        name = OTHER_NAMES.get(name, name)
+        if name in FORMATS:
+            return name
+        near = get_close_matches(name, [*FORMATS, *OTHER_NAMES], 1)
+        hint = f"did you mean {OTHER_NAMES.get(near[0], near[0])}?" if near else f"choose from {', '.join(FORMATS)}"
+        raise click.BadParameter(f"no format is named {part.strip()}; {hint}", ctx, param)
+
+
+def format_options(command: Command) -> Command:
+    """Add ``--format`` and ``--overlay``; the command gets ``formats``, each once, text where none is named."""
+
+    @wraps(command)
+    def formatted(*arguments: Any, formats: tuple[tuple[str, ...], ...], overlay: bool, **values: Any) -> Any:
+        named = [name for names in formats for name in names] or ["text"]
+        return command(*arguments, formats=tuple(dict.fromkeys([*named, *([OVERLAY] if overlay else [])])), **values)
+
+    for option in (
+        click.option("--overlay", is_flag=True, help="Also write a PNG of the lines, their order and routing."),
+        click.option("-f", "--format", "formats", type=FormatNames(), multiple=True, metavar="NAMES", help=f"One or several of {', '.join(FORMATS)}, by commas.  [default: text]"),
+    ):  # fmt: skip
+        formatted = option(formatted)
+    return formatted
