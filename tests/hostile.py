@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pikepdf
@@ -59,8 +59,10 @@ def bad_files() -> Iterator[BadFile]:
     yield BadFile("one-byte.jpg", b"\xff", "is not PNG")
     yield BadFile("text.jpg", b"Dear Sir,\n" * 50, "is not PNG")
     yield BadFile("page.tif", b"<!doctype html><html></html>" * 20, "is not PNG")
-    yield BadFile("animation.gif", _saved(Image.fromarray(picture()), "GIF"), "is not PNG")
-    yield BadFile("float.tif", _saved(Image.fromarray(picture().astype(np.float32)), "TIFF"), "floating-point")
+    yield BadFile(
+        "photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(64), "is HEIC, which Carrel does not read"
+    )
+    yield BadFile("book.djvu", b"AT&TFORM" + bytes(64), "is DjVu, which Carrel does not read")
     yield from _bad_sizes()
     yield from _bad_png()
     yield from _cut_short()
@@ -191,7 +193,7 @@ def _odd_modes(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     seen = (deep >> 8).astype(np.uint8)
     yield OddFile("sixteen.png", _saved(Image.fromarray(deep), "PNG"), seen)
     yield OddFile("sixteen.tif", _saved(Image.fromarray(deep), "TIFF"), seen)
-    yield OddFile("sixteen-big-endian.tif", _big_endian_tiff(deep), seen)
+    yield OddFile("sixteen-big-endian.tif", _deep_tiff(deep, ">"), seen)
     yield OddFile("twelve-bits.png", _saved(Image.fromarray(deep >> 4), "PNG"), seen)
     yield OddFile("cmyk.jpg", _saved(plain.convert("RGB").convert("CMYK"), "JPEG", quality=95), gray, 4)
     yield OddFile("colour.jpg", _saved(plain.convert("RGB"), "JPEG", quality=95), gray, 3)
@@ -200,6 +202,7 @@ def _odd_modes(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     yield OddFile(
         "palette.png", _saved(plain.convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE), "PNG"), gray, 6
     )
+    yield from _deep_modes(gray)
     bits = gray > 120
     white = np.where(bits, np.uint8(255), np.uint8(0))
     yield OddFile("bits.png", _saved(Image.fromarray(bits), "PNG"), white)
@@ -213,6 +216,19 @@ def _odd_modes(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     yield OddFile("colour-key.png", _saved(plain, "PNG", transparency=100), key)
 
 
+def _deep_modes(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
+    for scale in (1 / 255, 1, 257):
+        floats = gray.astype(np.float32) * np.float32(scale)
+        yield OddFile(f"float-{scale:.0f}.tif", _saved(Image.fromarray(floats), "TIFF"), gray, 0 if scale > 1 else 1)
+    deep = gray.astype(np.uint32) << 24
+    deep[-1, -1] = 0xFFFFFFFF
+    seen = (deep >> 24).astype(np.uint8)
+    orders: tuple[Literal["<", ">"], ...] = ("<", ">")
+    for order in orders:
+        yield OddFile(f"unsigned-{order}.tif", _deep_tiff(deep, order), seen)
+    yield OddFile("signed.tif", _saved(Image.fromarray((deep >> 1).astype(np.int32)), "TIFF"), seen)
+
+
 def _odd_containers(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     plain = Image.fromarray(gray)
     others = [plain.copy(), plain.copy()]
@@ -223,6 +239,19 @@ def _odd_containers(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
     yield OddFile("one-of-many.png", _saved(plain, "PNG", save_all=True, append_images=others), gray)
     yield OddFile("progressive.jpg", _saved(plain, "JPEG", progressive=True, quality=95), gray, 3)
     yield OddFile("lossless.jp2", _saved(plain, "JPEG2000"), gray)
+    yield OddFile("lossless.j2k", _saved(plain, "JPEG2000", no_jp2=True), gray)
+    for kind in ("BMP", "GIF", "PPM"):
+        yield OddFile(f"plain.{kind.lower()}", _saved(plain, kind), gray)
+    yield OddFile(
+        "black-and-white.pbm", _saved(Image.fromarray(gray > 120), "PPM"), np.where(gray > 120, 255, 0).astype(np.uint8)
+    )
+    yield OddFile(
+        "phone.mpo", _saved(plain.convert("RGB"), "MPO", save_all=True, append_images=others, quality=95), gray, 3
+    )
+    yield OddFile("strips.tif", _saved(plain, "TIFF", compression="jpeg", quality=95, tiffinfo={278: 16}), gray, 4)
+    yield OddFile("with-mask.tif", _with_mask(plain), gray)
+    associated = Image.merge("LA", (plain, Image.new("L", plain.size, 255)))
+    yield OddFile("associated.tif", _with_tag(_saved(associated, "TIFF", tiffinfo={338: 2}), 338, 1), gray)
     yield OddFile("tiff-that-bites-its-tail.tif", _looped_tiff(plain), gray)
     yield OddFile("endless-directory.tif", _endless_tiff(plain), gray)
     yield OddFile("scan.pdf", _saved(plain, "PDF", quality=95), gray, 8)
@@ -247,16 +276,38 @@ def _turned(gray: NDArray[np.uint8]) -> Iterator[OddFile]:
         yield OddFile(f"held-{orientation}.tif", _saved(image, "TIFF", tiffinfo={0x0112: orientation}), gray)
 
 
-def _big_endian_tiff(deep: NDArray[np.uint16]) -> bytes:
+def _deep_tiff(deep: NDArray[Any], order: Literal["<", ">"]) -> bytes:
+    """Unsigned gray, little (``<``) or big endian (``>``)."""
     height, width = deep.shape
-    entries = [(256, 3, width), (257, 3, height), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
-    entries += [(277, 3, 1), (278, 3, height), (279, 4, deep.size * 2)]
-    pixels = deep.astype(">u2").tobytes()
-    directory = struct.pack(">H", len(entries))
+    entries = [(256, 3, width), (257, 3, height), (258, 3, 8 * deep.itemsize), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
+    entries += [(277, 3, 1), (278, 3, height), (279, 4, deep.nbytes), (339, 3, 1)]
+    pixels = deep.astype(deep.dtype.newbyteorder(order)).tobytes()
+    directory = struct.pack(f"{order}H", len(entries))
     for tag, kind, value in entries:
-        packed = struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value)
-        directory += struct.pack(">HHI", tag, kind, 1) + packed
-    return b"MM\0*" + struct.pack(">I", 8 + len(pixels)) + pixels + directory + struct.pack(">I", 0)
+        packed = struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value)
+        directory += struct.pack(f"{order}HHI", tag, kind, 1) + packed
+    mark = b"MM\0*" if order == ">" else b"II*\0"
+    return mark + struct.pack(f"{order}I", 8 + len(pixels)) + pixels + directory + struct.pack(f"{order}I", 0)
+
+
+def _with_mask(page: Image.Image) -> bytes:
+    """A TIFF whose second directory is the transparency mask of the first."""
+    stream = io.BytesIO()
+    mask = page.convert("1")
+    mask.encoderinfo = {"tiffinfo": {254: 4}}
+    page.save(stream, "TIFF", save_all=True, append_images=[mask])
+    return stream.getvalue()
+
+
+def _with_tag(data: bytes, tag: int, value: int) -> bytes:
+    """``data``, a little-endian TIFF, with a SHORT of its first directory changed."""
+    changed = bytearray(data)
+    (start,) = struct.unpack_from("<I", changed, 4)
+    (count,) = struct.unpack_from("<H", changed, start)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", changed, at)[0] == tag:
+            struct.pack_into("<H", changed, at + 8, value)
+    return bytes(changed)
 
 
 def _endless_tiff(image: Image.Image) -> bytes:

@@ -145,7 +145,9 @@ def _read_file(reader: Reader, entry: _Input, name: str, target: Target) -> Iter
     if target.folder is not None and PDF in target.formats:
         contents = file.read_bytes()
         document = FORMATS[PDF].write_document([(page, contents) for page in pages])
-        write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document)
+        write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document.data)
+        for note in document.notes:
+            click.echo(f"{name}{FORMATS[PDF].suffix}: {note}", err=True)
 
 
 def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:

@@ -13,6 +13,7 @@ from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget
 from carrel.errors import InputError
 from carrel.image.crop import Crop, cut_line
+from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
@@ -68,6 +69,9 @@ class Reader:
     def read_scan(self, scan: Scan) -> Page:
         """Read one scan: prepare and segment it, crop its lines, recognize them, and put the page together."""
         height_px, width_px = scan.gray.shape
+        if scan.is_read:
+            provenance = self._provenance(0.0, ())
+            return Page(width_px, height_px, scan.dpi, scan.regions, scan.source, provenance)
         found = self._segment(scan, 0)
         crops, readings = self._recognize(scan, found.lines)
         degrees = self._orientation(scan, found, readings)
@@ -75,6 +79,7 @@ class Reader:
             found = self._segment(scan, degrees)
             crops, readings = self._recognize(scan, found.lines)
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
+        regions = merged(regions, scan.regions)
         provenance = self._provenance(found.skew_degrees, readings)
         return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink)
 

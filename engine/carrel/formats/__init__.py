@@ -14,8 +14,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from carrel.page import Page
+
+
+class WrittenDocument(NamedTuple):
+    """The bytes of a document, and what its reader should be told of them."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Format:
         write = import_module(f"carrel.formats.{self.module}").write
         return write(page, scan) if self.needs_scan else write(page)
 
-    def write_document(self, pages: Sequence[tuple[Page, bytes]]) -> bytes:
+    def write_document(self, pages: Sequence[tuple[Page, bytes]]) -> WrittenDocument:
         """Write several pages, each with its scan's file, as one file of a format with ``multi_page``."""
         return import_module(f"carrel.formats.{self.module}").write_document(pages)
 

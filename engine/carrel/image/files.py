@@ -9,9 +9,53 @@ from typing import BinaryIO
 
 from carrel.errors import InputError
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx")
-SCAN_SUFFIXES = (*PICTURE_SUFFIXES, ".pdf")
+PICTURE_SUFFIXES = (
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".jp2",
+        ".j2k",
+        ".jpx",
+        ".jpf",
+        ".j2c",
+    ),
+    *(".bmp", ".dib", ".gif", ".pnm", ".pbm", ".pgm", ".ppm"),
+)
+UNREADABLE_SUFFIXES = (
+    *(".heic", ".heif", ".hif", ".avif", ".jxl", ".djvu", ".djv", ".psd", ".xcf", ".eps", ".ps", ".svg"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".jb2", ".jbig2", ".jxr", ".wdp"),
+)
+"""Names of scans that Carrel cannot read: in a folder they are refused by name, not passed over."""
+SCAN_SUFFIXES = (*PICTURE_SUFFIXES, ".pdf", *UNREADABLE_SUFFIXES)
 """Names of scans in a folder, in lower case. What a file really is, its content tells."""
+
+_FOREIGN = (
+    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypheim"), "HEIC"),
+    (4, (b"ftypavif", b"ftypavis"), "AVIF"),
+    (4, (b"ftypcrx ",), "a camera's raw picture"),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), "JPEG XL"),
+    (0, (b"AT&TFORM",), "DjVu"),
+    (0, (b"8BPS",), "a Photoshop picture"),
+    (0, (b"gimp xcf",), "a GIMP picture"),
+    (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript"),
+    (0, (b"<svg", b"<?xml"), "SVG or other XML"),
+    (0, (b"\x97JB2\r\n\x1a\n",), "JBIG2"),
+    (0, (b"II\xbc",), "JPEG XR"),
+    (0, (b"PK\x03\x04",), "a ZIP archive or an office document"),
+)
+"""Where a file of another kind has its mark, in bytes from its start; the marks; and its name."""
+
+
+def foreign_kind(head: bytes) -> str:
+    """What a file is that is no scan Carrel reads, by its first 64 bytes; "" where that is not known."""
+    return next((name for at, marks, name in _FOREIGN if head[at:].startswith(marks)), "")
 
 
 def shown(path: Path) -> str:

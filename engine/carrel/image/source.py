@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
+import io
+import math
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -18,25 +18,31 @@ from PIL import Image
 
 from carrel.budget import Budget, PageSize
 from carrel.errors import InputError
-from carrel.image import pdf
-from carrel.image.files import open_regular, refusal, shown
-from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release
+from carrel.image.files import foreign_kind, open_regular, refusal, shown
+from carrel.image.frames import (
+    frames,
+    open_picture,
+    orientation_of,
+    resolution_of,
+    undisturbed,
+    upright_size,
+)
+from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release, turned
+from carrel.image.jpeg import END, jpeg_header
+from carrel.image.pdf.opened import PdfRefusedError, close_pdf, open_pdf
+from carrel.image.pdf.render import BYTES_PER_PX, OwnText, pixels_of, render
 from carrel.image.polarity import positive
-from carrel.page import Source
+from carrel.page import Region, Source
 
 SHORTEST_SIDE_PX = 16
 LONGEST_SIDE_PX = 32_000
 """Beyond this a page is refused: OpenCV counts pixels of a row in 16 bits."""
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "JPEG2000")
-_NAMES = "PNG, JPEG, TIFF, WebP, JPEG 2000 or PDF"
+_NAMES = "PNG, JPEG, TIFF, WebP, JPEG 2000, BMP, GIF, PNM or PDF"
 _AGAIN = "scan or save it again"
 _PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
-_LONGEST_PAGE_INCH = 34.0
-_REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
-_inside_lock = threading.Lock()
-_inside = 0
-_restore = ExitStack()
+_MOST_MISSING = 0.02  # share of a JPEG's rows that may be cut off at its end
+_UNDECODED = 128  # gray of what a JPEG lacks
 
 
 @dataclass(frozen=True)
@@ -46,31 +52,47 @@ class Scan:
     Parameters
     ----------
     gray
-        uint8, (h, w), C-contiguous, upright; 0 is black, writing is dark: negatives have been inverted.
+        uint8, (h, w), C-contiguous, upright; 0 is black, writing is dark: negatives have been inverted. Pixels are as
+        wide as high: a page of unequal resolution has been stretched to the finer one.
     dpi
         Resolution in dots per inch, None where the file names none that can be true.
     source
         Where it came from.
+    regions
+        Text that the file itself holds, of a PDF: lines in px of the scan, which does not show them.
+    is_read
+        Whether that is all of its text, so that the picture need not be read.
     """
 
     gray: NDArray[np.uint8]
     dpi: float | None
     source: Source
+    regions: tuple[Region, ...] = ()
+    is_read: bool = False
 
 
-def open_scans(path: Path, max_megapixels: float, *, first: int = 0, budget: Budget | None = None) -> Iterator[Scan]:
+def open_scans(
+    path: Path,
+    max_megapixels: float,
+    *,
+    first: int = 0,
+    budget: Budget | None = None,
+    own_text: OwnText = "keep",
+) -> Iterator[Scan]:
     """Decode the pages of a file one after the other.
 
     Parameters
     ----------
     path
-        PNG, JPEG, TIFF (with any number of pages), WebP, JPEG 2000 or PDF, told by content, not by name.
+        PNG, JPEG, TIFF (with any number of pages), WebP, JPEG 2000, BMP, GIF, PNM or PDF, told by content, not by name.
     max_megapixels
         Pages above this many million pixels are refused before they are decoded.
     first
         Pages before this one, counted from 0, are passed over undecoded.
     budget
         Pages that do not fit into it are refused before they are decoded.
+    own_text
+        What is done about text that a PDF's page itself holds; see `OwnText`.
 
     Yields
     ------
@@ -84,8 +106,10 @@ def open_scans(path: Path, max_megapixels: float, *, first: int = 0, budget: Bud
     """
     max_px = int(max_megapixels * 1e6)
     with open_regular(path) as stream:
-        pages = _pdf_scans if _is_pdf(stream) else _image_scans
-        yield from pages(path, stream, max_px, first, budget or Budget())
+        if _is_pdf(stream):
+            yield from _pdf_scans(path, stream, max_px, first, budget or Budget(), own_text)
+        else:
+            yield from _image_scans(path, stream, max_px, first, budget or Budget())
 
 
 def count_pages(path: Path) -> int:
@@ -99,12 +123,11 @@ def count_pages(path: Path) -> int:
     with open_regular(path) as stream:
         if not _is_pdf(stream):
             with _refusing(path, None), _opened(path, stream) as image:
-                return sum(1 for _ in _frames(image))
+                return sum(1 for _ in frames(image))
         with _refusing(path, None):
-            document = pdf.open_pdf(stream)
-            with pdf.PDFIUM_LOCK:
-                pages = len(document)
-                document.close()
+            document = open_pdf(stream)
+            pages = len(document)
+            close_pdf(document)
             return pages
 
 
@@ -118,18 +141,17 @@ def largest_page(files: Iterable[Path], max_megapixels: float) -> PageSize | Non
 
 
 def _pdf_sizes(_path: Path, stream: BinaryIO, max_px: int) -> list[PageSize]:
-    document = pdf.open_pdf(stream)
+    document = open_pdf(stream)
     try:
-        pixels = (pdf.pixels_of(document, index, max_px) for index in range(len(document)))
-        return [PageSize(count, pdf.BYTES_PER_PX) for count in pixels if count]
+        pixels = (pixels_of(document, index, max_px) for index in range(len(document)))
+        return [PageSize(count, BYTES_PER_PX) for count in pixels if count]
     finally:
-        with pdf.PDFIUM_LOCK:
-            document.close()
+        close_pdf(document)
 
 
 def _image_sizes(path: Path, stream: BinaryIO, max_px: int) -> list[PageSize]:
     image = _opened(path, stream)
-    sizes = [PageSize(image.width * image.height, decoded_bytes_per_px(image)) for _ in _frames(image)]
+    sizes = [PageSize(math.prod(upright_size(image)), decoded_bytes_per_px(image)) for _ in frames(image)]
     return [size for size in sizes if size.pixels <= max_px]
 
 
@@ -139,39 +161,73 @@ def _is_pdf(stream: BinaryIO) -> bool:
     return b"%PDF-" in head
 
 
-def _pdf_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: Budget) -> Iterator[Scan]:
+def _pdf_scans(
+    path: Path, stream: BinaryIO, max_px: int, first: int, budget: Budget, own_text: OwnText
+) -> Iterator[Scan]:
     with _refusing(path, None):
-        document = pdf.open_pdf(stream)
+        document = open_pdf(stream)
     try:
         for index in range(first, len(document)):
             with _refusing(path, index):
-                admit = partial(budget.require_page, bytes_per_px=pdf.BYTES_PER_PX, what=_page_name(path, index))
-                gray, dpi = pdf.render(document, index, max_px, admit)
-                _require_size(path, index, gray.shape[1], gray.shape[0], max_px)
-            yield Scan(positive(gray), dpi, Source(path.name, index))
+                admit = partial(budget.require_page, bytes_per_px=BYTES_PER_PX, what=_page_name(path, index))
+                page = render(document, index, max_px, admit, own_text)
+                _require_size(path, index, page.gray.shape[1], page.gray.shape[0], max_px)
+            yield Scan(positive(page.gray), page.dpi, Source(path.name, index), page.regions, page.is_read)
     finally:
-        with pdf.PDFIUM_LOCK:
-            document.close()
+        close_pdf(document)
 
 
 def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: Budget) -> Iterator[Scan]:
     with _refusing(path, None):
         image = _opened(path, stream)
-    frames = _frames(image)
+    pages = frames(image)
     for index in count():
         with _refusing(path, index if index else None):
-            if next(frames, None) is None:
+            if next(pages, None) is None:
                 return
             if index < first:
                 continue
-            _require_size(path, index, image.width, image.height, max_px)
-            budget.require_page(image.width * image.height, decoded_bytes_per_px(image), _page_name(path, index))
-            with _undisturbed():
+            width_px, height_px = upright_size(image)
+            _require_size(path, index, width_px, height_px, max_px)
+            budget.require_page(width_px * height_px, decoded_bytes_per_px(image), _page_name(path, index))
+            dpi = max(resolution_of(image) or (0.0,)) or None  # a TIFF forgets it while it is decoded
+            with undisturbed():
                 if image.format == "PNG":
                     _verify(path, stream)
-                gray = gray_pixels(image)
+                gray = _stretched(_decoded(image, stream), width_px, height_px)
             release(image)
-        yield Scan(positive(gray), _dpi(image), Source(path.name, index))
+        yield Scan(positive(gray), dpi, Source(path.name, index))
+
+
+def _decoded(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8]:
+    """The pixels of an opened image, and of a JPEG whose last rows are missing: they are white."""
+    try:
+        return gray_pixels(image)
+    except OSError as error:
+        if image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
+            raise
+        stream.seek(0)
+        data = stream.read()
+        header = jpeg_header(data)
+        ended = open_picture(io.BytesIO(data + END))
+        gray = gray_pixels(ended)
+        stored = turned(gray, _UNTURNED.get(orientation_of(ended), orientation_of(ended)))
+        lacking = int((stored == _UNDECODED).all(axis=1)[::-1].argmin())
+        if header is None or lacking > _MOST_MISSING * len(stored) or (header.is_progressive and not header.refined):
+            raise
+        stored[len(stored) - lacking :] = 255
+        return gray
+
+
+_UNTURNED = {6: 8, 8: 6}  # orientations that undo others; the rest undo themselves
+
+
+def _stretched(gray: NDArray[np.uint8], width_px: int, height_px: int) -> NDArray[np.uint8]:
+    if gray.shape == (height_px, width_px):
+        return gray
+    import cv2
+
+    return np.asarray(cv2.resize(gray, (width_px, height_px), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _page_name(path: Path, index: int) -> str:
@@ -181,9 +237,14 @@ def _page_name(path: Path, index: int) -> str:
 def _opened(path: Path, stream: BinaryIO) -> Image.Image:
     """Read the header."""
     try:
-        with _undisturbed():
-            return Image.open(stream, formats=_FORMATS)
+        return open_picture(stream)
     except Image.UnidentifiedImageError as error:
+        stream.seek(0)
+        kind = foreign_kind(stream.read(64))
+        if kind:
+            raise refusal(
+                path, None, f"is {kind}, which Carrel does not read", "convert it to PNG, JPEG or PDF"
+            ) from error
         raise refusal(path, None, f"is not {_NAMES}, or is damaged", "scan or convert it again") from error
 
 
@@ -193,24 +254,6 @@ def _verify(path: Path, stream: BinaryIO) -> None:
     stream.seek(0)
     _opened(path, stream).verify()
     stream.seek(at)
-
-
-def _frames(image: Image.Image) -> Iterator[int]:
-    """Seek from page to page of a TIFF, past thumbnails; other files have one page."""
-    if image.format != "TIFF":
-        yield 0
-        return
-    frame = 0
-    while True:
-        tags = getattr(image, "tag_v2", {})
-        if not tags.get(254, 0) & _REDUCED:
-            yield frame
-        frame += 1
-        try:
-            with _undisturbed():
-                image.seek(frame)
-        except EOFError:
-            return
 
 
 def _require_size(path: Path, index: int, width_px: int, height_px: int, max_px: int) -> None:
@@ -225,45 +268,6 @@ def _require_size(path: Path, index: int, width_px: int, height_px: int, max_px:
         raise refusal(path, page, f"{size} holds no line of text", "scan at 300 dpi")
 
 
-def _dpi(image: Image.Image) -> float | None:
-    """The file's resolution where it can be true: the same both ways, no camera's filler, a page within A1."""
-    try:
-        across, down = (float(side) for side in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    filler = round(across) in (72, 96)
-    if filler or not 50 <= across <= 2400 or not 0.9 <= down / across <= 1.1:
-        return None
-    return across if max(image.size) / across <= _LONGEST_PAGE_INCH else None
-
-
-@contextmanager
-def _undisturbed() -> Generator[None]:
-    """Without Pillow's warnings about metadata, and without its own fixed number of pixels: the caller's is checked
-    before anything is decoded. Both are global, so the first thread in sets them and the last one out restores them."""
-    global _inside, _restore  # noqa: PLW0603
-    with _inside_lock:
-        if not _inside:
-            _restore = _lift()
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _inside_lock:
-            _inside -= 1
-            if not _inside:
-                _restore.close()
-
-
-def _lift() -> ExitStack:
-    stack = ExitStack()
-    stack.enter_context(warnings.catch_warnings())
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-    Image.MAX_IMAGE_PIXELS = None
-    return stack
-
-
 @contextmanager
 def _refusing(path: Path, page_index: int | None) -> Generator[None]:
     """Turn whatever a decoder raises on a stranger's bytes into one clear line."""
@@ -271,14 +275,10 @@ def _refusing(path: Path, page_index: int | None) -> Generator[None]:
         yield
     except InputError:
         raise
-    except pdf.PdfRefusedError as error:
+    except PdfRefusedError as error:
         raise refusal(path, page_index, error.what, error.remedy) from error
     except MemoryError as error:
         raise refusal(path, page_index, "does not fit into memory", "scan at a lower resolution") from error
-    except ValueError as error:
-        what = "floating-point pixels" if "floating-point" in str(error) else "is damaged"
-        remedy = "save it with 8 or 16 bits" if "floating-point" in str(error) else _AGAIN
-        raise refusal(path, page_index, what, remedy) from error
     except Exception as error:  # decoders raise nearly anything
         cut = "truncated" in str(error) or isinstance(error, EOFError)
         raise refusal(path, page_index, "is cut short" if cut else "is damaged", _AGAIN) from error

@@ -1,66 +1,146 @@
-"""Searchable PDF/A-2b: the scan as it is, the text unseen above it, tagged in reading order.
+"""Searchable PDF: the page as it is, the text unseen on it, tagged in reading order.
 
-Every file is checked as PDF/A-2b after it was made; one that is not is refused rather than handed out.
+A page that was read from a PDF keeps all that it has; the text is laid on it and takes the place of older invisible
+text. A picture becomes a page around its own bytes. Documents are PDF/A-2b where they can be; a note says where not.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Pdf, pdfa
+from pikepdf import Array, Dictionary, Name, Pdf
 
-from carrel.errors import OutputError
+from carrel.errors import InputError, OutputError
+from carrel.formats import WrittenDocument
 from carrel.formats.languages import document_language
-from carrel.formats.pdf.font import Codes, add_font
+from carrel.formats.pdf.archive import archived
+from carrel.formats.pdf.hidden import HiddenText
 from carrel.formats.pdf.image import UPRIGHT, add_picture
-from carrel.formats.pdf.text import text_operators
+from carrel.formats.pdf.layer import Layers, sheet_of
+from carrel.formats.pdf.structure import Structure
 from carrel.formats.write.interchange import interchange
-from carrel.page import Page, Region
+from carrel.image.pdf.text import RECOGNIZER
+from carrel.page import Page
 
 _POINTS_PER_INCH = 72.0
 _DEFAULT_DPI = 300.0
 _SHORTEST_SIDE_POINTS, _LONGEST_SIDE_POINTS = 3.0, 14_400.0
-_FLAVOUR = "2b"
 _NOT_RECORDED = "1970-01-01T00:00:00Z"
-_STRUCTURE = {"MarginTextZone": Name.Note, "TitlePageZone": Name.Sect, "TableZone": Name.Sect}
+_PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
+_log = logging.getLogger(__name__)
 
 
 def write(page: Page, scan: bytes) -> bytes:
-    """``page`` over its ``scan`` as PDF/A-2b: the same bytes for the same input.
+    """``page`` on its ``scan`` as a searchable PDF: the same bytes for the same input. See `write_document`."""
+    document = write_document([(page, scan)])
+    for note in document.notes:
+        _log.warning("%s: %s", page.source.file_name, note)
+    return document.data
+
+
+def write_document(pages: Sequence[tuple[Page, bytes]], *, keep_rotation: bool = False) -> WrittenDocument:
+    """Several pages with the files that they were read from as one document.
+
+    Parameters
+    ----------
+    pages
+        In order. Pages of one PDF stay where they are in it, with all its other pages.
+    keep_rotation
+        Leave a page that was read from its side or head as it lies, instead of showing it upright.
 
     Raises
     ------
     InputError
-        The scan cannot be decoded, or is not the page's.
+        A scan cannot be decoded, or is not the page's.
     OutputError
-        The result would not be PDF/A-2b.
+        There are no pages.
     """
-    return write_document([(page, scan)])
-
-
-def write_document(pages: Iterable[tuple[Page, bytes]]) -> bytes:
-    """Several pages with their scans as one document; raises as ``write`` does."""
-    pdf, codes, structure = Pdf.new(), Codes(), _Structure()
-    first: Page | None = None
-    for read_page, scan in pages:
-        page = interchange(read_page)
-        first = first or page
-        _add_page(pdf, page, scan, codes, structure)
-    if first is None:
+    if not pages:
         raise OutputError("a PDF without pages")
-    font = add_font(pdf, codes)
-    for sheet in pdf.pages:
-        sheet.obj[Name.Resources][Name.Font] = Dictionary(F1=font)
-    structure.add_to(pdf)
-    pdf.Root[Name.Lang] = pikepdf.String(document_language(first.provenance.languages))
-    pdf.Root[Name.ViewerPreferences] = Dictionary(DisplayDocTitle=True)
-    return _archived(pdf, first)
+    first, scan = pages[0]
+    own = _is_pdf(scan) and all(other is scan or other == scan for _, other in pages)
+    with _opened(scan, first) if own else Pdf.new() as pdf:
+        _Builder(pdf, own, keep_rotation).build(pages)
+        if Name.Lang not in pdf.Root:
+            pdf.Root[Name.Lang] = pikepdf.String(document_language(first.provenance.languages))
+        if not own:
+            _describe(pdf, first)
+        return archived(pdf, _time(first.provenance.created))
 
 
-def _add_page(pdf: Pdf, page: Page, scan: bytes, codes: Codes, structure: _Structure) -> None:
+def _is_pdf(scan: bytes) -> bool:
+    return b"%PDF-" in scan[:_PDF_MARK_WITHIN]
+
+
+def _opened(scan: bytes, page: Page) -> Pdf:
+    try:
+        return pikepdf.open(io.BytesIO(scan))
+    except pikepdf.PdfError as error:
+        raise InputError(f"{page.source.file_name}: the PDF is damaged ({error}); save or scan it again") from error
+
+
+class _Builder:
+    """Lays the pages of a document on their sheets."""
+
+    def __init__(self, pdf: Pdf, own: bool, keep_rotation: bool) -> None:
+        self._pdf, self._own, self._keep_rotation = pdf, own, keep_rotation
+        self._layers, self._structure, self._hidden = Layers(pdf), Structure(), HiddenText()
+
+    def build(self, pages: Sequence[tuple[Page, bytes]]) -> None:
+        sheets = [self._sheet(page, scan) for page, scan in pages]
+        tagged = not self._own or _drop_orphaned_tags(self._pdf)
+        for (read_page, _), sheet in zip(pages, sheets, strict=True):
+            page = _without_own_text(interchange(read_page))
+            marks = self._structure.add_page(sheet.obj, page) if tagged else None
+            # before what the page shows: there nothing has changed the coordinates yet
+            operators = self._layers.operators(page, sheet_of(sheet), marks)
+            sheet.contents_add(operators, prepend=True)
+            self._layers.add_font(sheet.obj)
+            if not self._keep_rotation:
+                _stand_upright(sheet, page)
+        self._layers.finish()
+        if tagged:
+            self._structure.add_to(self._pdf)
+
+    def _sheet(self, page: Page, scan: bytes) -> pikepdf.Page:
+        """The sheet of a page, without invisible text of its own."""
+        if not _is_pdf(scan):
+            return _picture_sheet(self._pdf, interchange(page), scan)
+        if self._own:
+            sheet = _page_of(self._pdf, page)
+        else:
+            with _opened(scan, page) as source:
+                self._pdf.pages.append(_page_of(source, page))
+            sheet = self._pdf.pages[-1]
+        self._hidden.remove(sheet)
+        return sheet
+
+
+def _without_own_text(page: Page) -> Page:
+    """The lines that were recognized: the others stand on the sheet as they are."""
+    regions = (
+        replace(region, lines=tuple(line for line in region.lines if line.recognizer != RECOGNIZER))
+        for region in page.regions
+    )
+    return replace(page, regions=tuple(regions))
+
+
+def _page_of(pdf: Pdf, page: Page) -> pikepdf.Page:
+    if page.source.page_index >= len(pdf.pages):
+        raise InputError(
+            f"{page.source.file_name}: the PDF has {len(pdf.pages)} pages, not page {page.source.page_index + 1};"
+            " read it again"
+        )
+    return pdf.pages[page.source.page_index]
+
+
+def _picture_sheet(pdf: Pdf, page: Page, scan: bytes) -> pikepdf.Page:
+    """A new last page that shows the picture ``scan`` from edge to edge."""
     points_per_px = _points_per_px(page)
     width, height = page.width_px * points_per_px, page.height_px * points_per_px
     picture = add_picture(pdf, page, scan)
@@ -72,19 +152,11 @@ def _add_page(pdf: Pdf, page: Page, scan: bytes, codes: Codes, structure: _Struc
             Type=Name.Page,
             MediaBox=Array([0, 0, round(width, 4), round(height, 4)]),
             Resources=Dictionary(XObject=Dictionary(Im0=pdf.make_indirect(picture.stream))),
-            StructParents=len(pdf.pages),
-            Tabs=Name.S,
+            Contents=pdf.make_indirect(pikepdf.Stream(pdf, "\n".join(operators).encode() + b"\n")),
         )
     )
-    marks = structure.add_page(sheet, page)
-    operators += ["BT", "3 Tr"]
-    for mark, line in zip(marks, text_operators(page, points_per_px, codes), strict=True):
-        operators.append(f"/Span << /MCID {mark} >> BDC")
-        operators += line
-        operators.append("EMC")
-    operators.append("ET")
-    sheet[Name.Contents] = pdf.make_indirect(pikepdf.Stream(pdf, "\n".join(operators).encode() + b"\n"))
     pdf.pages.append(pikepdf.Page(sheet))
+    return pdf.pages[-1]
 
 
 def _points_per_px(page: Page) -> float:
@@ -94,60 +166,35 @@ def _points_per_px(page: Page) -> float:
     return min(max(natural, least), _LONGEST_SIDE_POINTS / max(page.width_px, page.height_px))
 
 
-class _Structure:
-    """The tags of a document: one element for each region, its lines as marked content, in reading order."""
-
-    def __init__(self) -> None:
-        self._pages: list[tuple[pikepdf.Object, list[tuple[Region, list[int]]]]] = []
-
-    def add_page(self, sheet: pikepdf.Object, page: Page) -> list[int]:
-        """Take note of a page; gives the marks of its lines that have words."""
-        marks, regions = 0, list[tuple[Region, list[int]]]()
-        for region in page.regions:
-            count = sum(bool(line.words) for line in region.lines)
-            if count:
-                regions.append((region, list(range(marks, marks + count))))
-                marks += count
-        self._pages.append((sheet, regions))
-        return list(range(marks))
-
-    def add_to(self, pdf: Pdf) -> None:
-        """Write the structure tree."""
-        root = pdf.make_indirect(Dictionary(Type=Name.StructTreeRoot))
-        document = pdf.make_indirect(Dictionary(Type=Name.StructElem, S=Name.Document, P=root))
-        elements, parents = Array(), Array()
-        for index, (sheet, regions) in enumerate(self._pages):
-            owners = Array()
-            for region, marks in regions:
-                kind = _STRUCTURE.get(region.kind, Name.P)
-                element = Dictionary(Type=Name.StructElem, S=kind, P=document, Pg=sheet, K=Array(marks))
-                elements.append(pdf.make_indirect(element))
-                owners.extend([elements[-1]] * len(marks))
-            parents.append(index)
-            parents.append(pdf.make_indirect(owners))
-        document[Name.K] = elements
-        root[Name.K] = document
-        root[Name.ParentTree] = pdf.make_indirect(Dictionary(Nums=parents))
-        root[Name.ParentTreeNextKey] = len(self._pages)
-        pdf.Root[Name.StructTreeRoot] = root
-        pdf.Root[Name.MarkInfo] = Dictionary(Marked=True)
+def _stand_upright(sheet: pikepdf.Page, page: Page) -> None:
+    """Turn a page by the right angles that it had to be turned by to be read."""
+    quarters = round(page.provenance.skew_degrees / 90) % 4  # counterclockwise
+    if quarters:
+        sheet.obj[Name.Rotate] = (sheet_of(sheet).rotation - 90 * quarters) % 360
 
 
-def _archived(pdf: Pdf, first: Page) -> bytes:
-    """The document's bytes once they were found to be PDF/A-2b."""
-    pdfa.prepare(pdf, _FLAVOUR)
+def _drop_orphaned_tags(pdf: Pdf) -> bool:
+    """Whether the document has no tags of its own; those of a text layer that is gone are dropped."""
+    if Name.StructTreeRoot not in pdf.Root:
+        return True
+    if any(_has_marks(sheet) for sheet in pdf.pages):
+        return False
+    del pdf.Root[Name.StructTreeRoot]
+    return True
+
+
+def _has_marks(sheet: pikepdf.Page) -> bool:
+    contents = sheet.obj.get(Name.Contents, Array())
+    streams = contents.as_list() if isinstance(contents, Array) else [contents]
+    return any(b"/MCID" in stream.read_bytes() for stream in streams)
+
+
+def _describe(pdf: Pdf, first: Page) -> None:
+    """Say what a new document is; one that came as PDF says so itself."""
     with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
         metadata["dc:title"] = first.source.file_name
         metadata["xmp:CreatorTool"] = first.provenance.software or "Carrel"
-        metadata["xmp:MetadataDate"] = _time(first.provenance.created)
-    buffer = io.BytesIO()
-    settings = pdfa.resolve_save_kwargs(pdfa.Flavour(_FLAVOUR), deterministic_id=True)
-    pdf.save(buffer, **settings)
-    report = pdfa.validate_written(buffer, _FLAVOUR, settings)
-    if not report.passed:
-        finding = report.findings[0] if report.findings else "not approved"
-        raise OutputError(f"{first.source.file_name}: the result is no PDF/A-2b: {finding}")
-    return buffer.getvalue()
+    pdf.Root[Name.ViewerPreferences] = Dictionary(DisplayDocTitle=True)
 
 
 def _time(created: str) -> str:

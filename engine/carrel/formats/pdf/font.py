@@ -75,7 +75,7 @@ def _utf16(text: str) -> str:
     return text.encode("utf-16-be").hex().upper()
 
 
-def add_font(pdf: Pdf, codes: Codes) -> pikepdf.Object:
+def font_dictionary(pdf: Pdf, codes: Codes) -> Dictionary:
     """The font as a Type 0 font of ``pdf`` that shows the clusters of ``codes``."""
     program = pikepdf.Stream(pdf, true_type())
     program[Name.Length1] = len(true_type())
@@ -101,7 +101,7 @@ def add_font(pdf: Pdf, codes: Codes) -> pikepdf.Object:
         DW=round(ADVANCE_EM * _EM),
         CIDToGIDMap=pdf.make_indirect(every_code_one_glyph),
     )
-    font = Dictionary(
+    return Dictionary(
         Type=Name.Font,
         Subtype=Name.Type0,
         BaseFont=Name(f"/{_NAME}"),
@@ -109,7 +109,6 @@ def add_font(pdf: Pdf, codes: Codes) -> pikepdf.Object:
         DescendantFonts=Array([pdf.make_indirect(descendant)]),
         ToUnicode=pdf.make_indirect(pikepdf.Stream(pdf, codes.unicode_map())),
     )
-    return pdf.make_indirect(font)
 
 
 def true_type() -> bytes:

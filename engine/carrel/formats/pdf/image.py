@@ -1,28 +1,30 @@
-"""The scan inside the PDF, pixel for pixel: JPEG streams as they are, black and white as CCITT G4, the rest as Flate.
+"""The picture of a page inside the PDF: the file's own bytes where PDF can hold them, else the smallest lossless form.
 
-Of a page that was read from a PDF, its own JPEG is taken where that is all it shows, else a rendering.
-
-Only what PDF/A cannot hold is changed: transparency goes onto white, CMYK and Lab become RGB.
+JPEG (an MPO's first, a TIFF's in strips), JPEG 2000 and PNG rows are taken as they are; black and white becomes CCITT G4
+or stays in PNG rows, whichever is smaller; gray and palettes stay what they are. Only what PDF/A cannot hold is changed:
+transparency goes onto white, CMYK that is no JPEG and Lab become RGB.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from typing import NamedTuple
 
+import numpy as np
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
-from PIL import ExifTags, Image
+from PIL import Image, ImageChops
 
 from carrel.errors import InputError
-from carrel.formats.pdf.source import is_pdf, page_picture
+from carrel.formats.pdf.jpeg_image import jpeg_image, tiff_jpeg
+from carrel.formats.pdf.jpx_image import jpx_image
+from carrel.formats.pdf.png_image import png_image
+from carrel.formats.pdf.stream import image_stream, shorter
+from carrel.image.frames import open_picture, orientation_of, seek_page, undisturbed, upright_size
+from carrel.image.gray import gray_pixels
 from carrel.page import Page
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "JPEG2000")
-_PNG_MARK = b"\x89PNG\r\n\x1a\n"
-_REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
-_PROFILE_CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")
+_DEEP_MODES = ("F", "I")
 #: EXIF orientation -> matrix that lays the stored picture upright on the unit square
 UPRIGHT: dict[int, tuple[int, int, int, int, int, int]] = {
     1: (1, 0, 0, 1, 0, 0),
@@ -44,72 +46,88 @@ class Picture(NamedTuple):
 
 
 def add_picture(pdf: Pdf, page: Page, scan: bytes) -> Picture:
-    """The scan of ``page`` as an image of ``pdf``.
+    """The scan of ``page``, a picture's file, as an image of ``pdf``.
 
     Raises
     ------
     InputError
-        The scan cannot be decoded, or has another size than the page.
+        The scan cannot be decoded, has no such page, or one of another size.
     """
     try:
-        from_pdf = is_pdf(scan)
-        scan = page_picture(scan, page) if from_pdf else scan
-        image = Image.open(io.BytesIO(scan), formats=_FORMATS)
-        _seek(image, page.source.page_index)
-        orientation = 1 if from_pdf else _orientation(image)  # PDF readers pass over EXIF
-        width, height = image.size if orientation <= 4 else (image.height, image.width)
+        image = open_picture(io.BytesIO(scan))
+        if not seek_page(image, page.source.page_index):
+            raise InputError(f"{page.source.file_name}: has no page {page.source.page_index + 1}; read it again")
+        width, height = upright_size(image)
         if (width, height) != (page.width_px, page.height_px):
-            raise InputError(f"the scan has {width} x {height} px, the page {page.width_px} x {page.height_px}")
-        return Picture(_stream(pdf, image, scan), orientation)
+            raise InputError(
+                f"{page.source.file_name}: the scan has {width} x {height} px, the page {page.width_px} x"
+                f" {page.height_px}; read it again"
+            )
+        with undisturbed():
+            orientation, stored = orientation_of(image), _stored(image)
+            own = tiff_jpeg(pdf, image, scan) if image.format == "TIFF" else None
+            if own is not None:
+                return Picture(own, stored)
+            return Picture(_stream(pdf, image, scan), orientation)
     except InputError:
         raise
     except Exception as error:  # decoders raise nearly anything
-        raise InputError(f"the scan cannot be decoded: {error}") from error
+        raise InputError(f"{page.source.file_name}: the scan cannot be decoded ({error}); scan it again") from error
 
 
-def _seek(image: Image.Image, page_index: int) -> None:
-    """Go to a TIFF's page, past thumbnails."""
-    frame, pages = 0, 0
-    while image.format == "TIFF":
-        image.seek(frame)
-        if not getattr(image, "tag_v2", {}).get(254, 0) & _REDUCED:
-            if pages == page_index:
-                return
-            pages += 1
-        frame += 1
-
-
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+def _stored(image: Image.Image) -> int:
+    """The orientation that the file names, 1 to 8, whether or not the decoder undoes it."""
+    value = getattr(image, "tag_v2", {}).get(274, 1)
     return value if value in UPRIGHT else 1
 
 
 def _stream(pdf: Pdf, image: Image.Image, scan: bytes) -> pikepdf.Stream:
-    profile = image.info.get("icc_profile")
-    if image.format == "JPEG" and image.mode in ("L", "RGB"):
-        return _object(pdf, scan, image, Name.DCTDecode, None, 8, profile)
-    if image.mode == "1":
-        return _fax(pdf, image)
-    if image.format == "PNG" and not image.info.get("interlace") and not image.has_transparency_data:
-        return _png(pdf, scan, image, profile)
-    opaque = _opaque(image)
+    own: pikepdf.Stream | None = None
+    if image.format in ("JPEG", "MPO"):
+        own = jpeg_image(pdf, image, scan)
+    elif image.format == "JPEG2000":
+        own = jpx_image(pdf, image, scan)
+    elif image.format == "PNG" and not image.info.get("interlace") and not image.has_transparency_data:
+        own = png_image(pdf, image, scan)
+    if own is not None and image.mode != "1":
+        return own
+    return shorter([*([own] if own is not None else []), *_recoded(pdf, image)])
+
+
+def _recoded(pdf: Pdf, image: Image.Image) -> list[pikepdf.Stream]:
+    opaque = _simplest(_opaque(image))
     buffer = io.BytesIO()
     opaque.save(buffer, "PNG")
-    same_colours = opaque.mode == image.mode or image.mode in ("RGBA", "LA", "RGBX")
-    return _png(pdf, buffer.getvalue(), opaque, profile if same_colours else None)
+    same_colors = opaque.mode == image.mode or image.mode in ("RGBA", "LA", "RGBX")
+    profile = image.info.get("icc_profile") if same_colors else None
+    opaque.info = {"icc_profile": profile}
+    rows = png_image(pdf, opaque, buffer.getvalue())
+    return [rows, _fax(pdf, opaque)] if opaque.mode == "1" else [rows]
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """``image`` in a mode that PNG and PDF/A share."""
+    """``image`` in a mode that PNG and PDF/A share, free of its file's tags."""
+    if image.mode in _DEEP_MODES:
+        return Image.fromarray(gray_pixels(image))
     image.load()
     if image.has_transparency_data:
-        gray = image.mode in ("L", "LA")
-        with_alpha = image.convert("RGBA")
+        gray = image.mode in ("L", "LA", "La")
+        with_alpha = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, with_alpha).convert("L" if gray else "RGB")
-    if image.mode in ("L", "RGB", "P", "I;16"):
-        return image
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        return ImageChops.invert(image).convert("RGB")
+    if image.mode in ("1", "L", "RGB", "P", "I;16"):
+        return image.copy()
     return image.convert("I;16" if image.mode.startswith("I") else "RGB")
+
+
+def _simplest(image: Image.Image) -> Image.Image:
+    """``image`` in gray where its colors all are."""
+    if image.mode != "RGB":
+        return image
+    red, green, blue = (np.asarray(band) for band in image.split())
+    return image.getchannel(0) if np.array_equal(red, green) and np.array_equal(red, blue) else image
 
 
 def _fax(pdf: Pdf, image: Image.Image) -> pikepdf.Stream:
@@ -122,66 +140,7 @@ def _fax(pdf: Pdf, image: Image.Image) -> pikepdf.Stream:
         (offset,), (length,) = tags[273], tags[279]
         black_is_one = tags.get(262, 0) == 0
     parameters = Dictionary(K=-1, Columns=image.width, Rows=image.height, BlackIs1=False)
-    stream = _object(pdf, data[offset : offset + length], image, Name.CCITTFaxDecode, parameters, 1, None)
+    stream = image_stream(pdf, data[offset : offset + length], image, Name.CCITTFaxDecode, parameters, depth=1)
     if not black_is_one:
         stream[Name.Decode] = Array([1, 0])
     return stream
-
-
-def _png(pdf: Pdf, data: bytes, image: Image.Image, profile: bytes | None) -> pikepdf.Stream:
-    """A PNG's own compressed rows, which PDF's Flate filter reads as they are."""
-    chunks = _png_chunks(data)
-    _, _, depth, colour_type = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
-    colours = 3 if colour_type == 2 else 1
-    parameters = Dictionary(Predictor=15, Colors=colours, BitsPerComponent=depth, Columns=image.width)
-    stream = _object(pdf, chunks[b"IDAT"], image, Name.FlateDecode, parameters, depth, profile)
-    if colour_type == 3:
-        palette = chunks[b"PLTE"]
-        stream[Name.ColorSpace] = Array([Name.Indexed, Name.DeviceRGB, len(palette) // 3 - 1, pikepdf.String(palette)])
-    return stream
-
-
-def _png_chunks(data: bytes) -> dict[bytes, bytes]:
-    """Chunk contents by kind; several of one kind joined."""
-    chunks: dict[bytes, bytearray] = {}
-    position = len(_PNG_MARK)
-    while position + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[position : position + 8])
-        chunks.setdefault(kind, bytearray()).extend(data[position + 8 : position + 8 + length])
-        position += length + 12
-    return {kind: bytes(content) for kind, content in chunks.items()}
-
-
-def _object(
-    pdf: Pdf,
-    data: bytes,
-    image: Image.Image,
-    filter_name: Name,
-    parameters: Dictionary | None,
-    depth: int,
-    profile: bytes | None,
-) -> pikepdf.Stream:
-    """An image object of the stored size; gray or RGB, in the scan's own colour space where it names one."""
-    stream = pikepdf.Stream(pdf, b"")
-    if parameters is None:
-        stream.write(data, filter=filter_name)
-    else:
-        stream.write(data, filter=filter_name, decode_parms=parameters)
-    stream[Name.Type], stream[Name.Subtype] = Name.XObject, Name.Image
-    stream[Name.Width], stream[Name.Height] = image.width, image.height
-    stream[Name.BitsPerComponent] = depth
-    colours = 3 if image.mode == "RGB" else 1
-    stream[Name.ColorSpace] = Name.DeviceRGB if colours == 3 else Name.DeviceGray
-    if profile and image.mode in ("L", "RGB") and _is_usable(profile, colours):
-        embedded = pikepdf.Stream(pdf, profile)
-        embedded[Name.N] = colours
-        stream[Name.ColorSpace] = Array([Name.ICCBased, pdf.make_indirect(embedded)])
-    return stream
-
-
-def _is_usable(profile: bytes, colours: int) -> bool:
-    """Whether PDF/A-2 accepts the profile for so many colours."""
-    if len(profile) < 128 or profile[36:40] != b"acsp" or profile[8] not in (2, 4):
-        return False
-    space = {1: b"GRAY", 3: b"RGB "}[colours]
-    return profile[12:16] in _PROFILE_CLASSES and profile[16:20] == space
