@@ -3,7 +3,7 @@
 ``python -m carrel_bench.runtime [--model DIR] [--torch-python PYTHON] [--json]`` measures the handwriting network on drawn
 lines: lines per second, peak resident memory, time to load and to the first line, for every runtime, precision and number
 of threads, all taking turns in processes of their own; onnxruntime with its defaults and, given a Python that has torch,
-the same weights in PyTorch, for comparison. The planner's choice is marked.
+the same weights in PyTorch, for comparison. What Carrel selects is marked.
 
 ``--sweep PAGES...`` reads pages under limits from 250 MB to 2 GB with the command itself (``carrel_bench.sweep``); ``--calibrate [--write]`` fits the
 memory model; ``--store-expected`` keeps what the shipped networks make of the built-in lines.
@@ -25,13 +25,14 @@ from pathlib import Path
 from statistics import median
 
 from carrel.backends import Runtime
-from carrel.backends.choose import asked_of
-from carrel.backends.costs import costs
-from carrel.backends.devices import processor_name, versions
+from carrel.backends.costs import Measured, shipped_costs
+from carrel.backends.devices import Found, processor_name, versions
+from carrel.backends.facts import request_of
 from carrel.backends.networks import open_network
-from carrel.backends.plan import MIB, Measured, Plan, plan
 from carrel.backends.probe import network_key, outputs_of, packed
+from carrel.backends.selection import Facts, Selection, select
 from carrel.backends.settings import allowed_cores
+from carrel.budget import MIB
 from carrel.loading import network_models
 from carrel.options import ReadOptions
 from carrel_bench.calibrate import CPU_RUNTIMES, calibrate
@@ -122,7 +123,7 @@ def _figures(case: Case, rounds: Sequence[dict[str, float]]) -> Figures:
 
 
 def chosen_case(figures: Sequence[Figures], model: Path) -> tuple[str, int]:
-    """What the planner takes, given these measurements."""
+    """Return what is selected, given these measurements."""
     known = {str(r): r for r in CPU_RUNTIMES}
     cores = allowed_cores()
     measured = [
@@ -137,8 +138,9 @@ def chosen_case(figures: Sequence[Figures], model: Path) -> tuple[str, int]:
         for f in figures
         if f.name in known and f.threads == cores
     ]
-    got = plan([m.runtime for m in measured], measured, asked_of(ReadOptions(model=model)), costs())
-    return (str(got.runtime), got.threads) if isinstance(got, Plan) else ("", 0)
+    found = [Found(m.runtime.backend, m.runtime.device, "", (m.runtime.precision,)) for m in measured]
+    got = select(request_of(ReadOptions(model=model)), Facts(tuple(found), tuple(measured), shipped_costs()))
+    return (str(got.runtime), got.threads) if isinstance(got, Selection) else ("", 0)
 
 
 def print_table(figures: Sequence[Figures], chosen: tuple[str, int]) -> None:

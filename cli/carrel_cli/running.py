@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from carrel.backends.choose import BACKENDS, DEVICES, PRECISIONS
+from carrel.backends.facts import BACKENDS, DEVICES, PRECISIONS
 from carrel.budget import parse_memory
 
 Command = Callable[..., Any]

@@ -23,13 +23,12 @@ def command() -> None:
 
 def measure() -> None:
     """Try the networks on every runtime that is installed, so that no page waits for that either."""
-    from carrel.backends.choose import asked_of
-    from carrel.backends.probe import survey
+    from carrel.backends.facts import measured_facts, request_of
     from carrel.loading import network_models
     from carrel.options import ReadOptions
 
     click.echo("trying what networks run fastest on ...", err=True)
-    asked = asked_of(ReadOptions())
-    done = survey(network_models(ReadOptions()), asked.cores, fits=lambda runtime: True, thorough=True)
-    tried = len(done.measured)
-    click.echo(f"{tried} ways tried, {sum(bool(m.fault) for m in done.measured)} unfit; see carrel devices", err=True)
+    measured = measured_facts(request_of(ReadOptions()), network_models(ReadOptions())).measured
+    click.echo(
+        f"{len(measured)} ways tried, {sum(bool(m.fault) for m in measured)} unfit; see carrel devices", err=True
+    )

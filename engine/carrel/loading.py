@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from carrel.backends.choose import asked_of, choose, new_budget
+from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.networks import is_plain, open_line_network, open_page_network
-from carrel.backends.plan import Plan
+from carrel.backends.selection import Selection
 from carrel.budget import Budget, Load, page_bytes, process_budget, trim
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.image.source import largest_page
@@ -32,23 +32,23 @@ NGRAMS = "ngram"
 @dataclass(frozen=True)
 class Engines:
     """What a page is read with. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
-    every model as ``name@sha256[:12]``; ``plan`` says on what, and how much at a time, within the ``budget``."""
+    every model as ``name@sha256[:12]``; ``selection`` says on what, and how much at a time, within the ``budget``."""
 
     router: Router
     heatmaps: Heatmaps | None
     models: tuple[str, ...]
-    plan: Plan
+    selection: Selection
     budget: Budget
 
     def threads_for(self, pixels: int) -> int:
         """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
         budget = self.budget
         if budget.limit_bytes is None:
-            return self.plan.threads
+            return self.selection.threads
         if budget.room_bytes() < budget.limit_bytes // 2:
             trim()
         spare = budget.usable_bytes - budget.fixed_bytes - page_bytes(pixels)
-        return max(1, min(self.plan.threads, 1 + int(spare // max(1, self.plan.thread_bytes))))
+        return max(1, min(self.selection.threads, 1 + int(spare // max(1, self.selection.thread_bytes))))
 
 
 def network_models(options: ReadOptions) -> dict[str, Model]:
@@ -82,7 +82,8 @@ def budget_for(options: ReadOptions, given: Budget | None = None) -> Budget:
 def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budget | None = None) -> Engines:
     """Load everything that reading needs, within the budget of this process.
 
-    The plan is for the pages of ``files`` where they are given: each refusal then names the smallest limit that will do.
+    The runtime is selected for the pages of ``files`` where they are given: each refusal then names the smallest limit
+    that will do.
 
     The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
 
@@ -96,35 +97,36 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budge
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
     budget = budget_for(options, budget)
-    asked = asked_of(options, budget, page_px=0)  # whether a page fits is looked at when it comes
-    plan = choose(asked, models, partial(_largest, files, options.max_megapixels))
+    largest = largest_page(files, options.max_megapixels) if files else None
+    request = request_of(options, budget, page=None, largest=largest)  # whether a page fits is looked at when it comes
+    selected = selection_for(request, models)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, plan, budget))
-    if options.writing == "handwritten" or options.model is not None or not is_plain(plan.runtime):
+    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, selected, budget))
+    if options.writing == "handwritten" or options.model is not None or not is_plain(selected.runtime):
         ctc.opened()
     else:  # a damaged model is refused at once, not at the first line
-        handwriting.read_file(handwriting.network_file(plan.runtime.precision))
+        handwriting.read_file(handwriting.network_file(selected.runtime.precision))
         if language is not None:
             language.read_file(NGRAMS)
-    told_apart = open_line_network(writing, plan.runtime, plan.threads, budget, starts_on_cpu=plan.starts_on_cpu)
+    told_apart = open_line_network(
+        writing, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
+    )
     classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
     engines = Engines(
         Router({printed.name: printed, ctc.name: ctc}, classifier.classify, options.writing),
-        open_page_network(segmenter, plan.runtime, budget, starts_on_cpu=plan.starts_on_cpu) if segmenter else None,
+        open_page_network(segmenter, selected.runtime, budget, starts_on_cpu=selected.starts_on_cpu)
+        if segmenter
+        else None,
         tuple(model.identity for model in used),
-        plan,
+        selected,
         budget,
     )
-    beside = budget.own_bytes
-    budget.add_load(engines, Load(plan.own_bytes, plan.fixed_bytes - beside, plan.largest_bytes - beside))
+    beside = request.beside_bytes
+    load = Load(selected.own_bytes, selected.fixed_bytes - beside, selected.most_fixed_bytes - beside)
+    budget.add_load(engines, load)
     return engines
-
-
-def _largest(files: Sequence[Path], max_megapixels: float) -> tuple[int, int] | None:
-    found = largest_page(files, max_megapixels) if files else None
-    return (found.pixels, found.bytes_per_px) if found else None
 
 
 def load_ngrams(model: Model) -> NgramModel:
@@ -132,6 +134,8 @@ def load_ngrams(model: Model) -> NgramModel:
     return parse_ngrams(model.read_file(NGRAMS), model.name)
 
 
-def _open_handwriting(handwriting: Model, language: Model | None, plan: Plan, budget: Budget) -> CtcRecognizer:
-    network = open_line_network(handwriting, plan.runtime, plan.threads, budget, starts_on_cpu=plan.starts_on_cpu)
+def _open_handwriting(handwriting: Model, language: Model | None, selected: Selection, budget: Budget) -> CtcRecognizer:
+    network = open_line_network(
+        handwriting, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
+    )
     return CtcRecognizer(handwriting, network, load_ngrams(language) if language else None)

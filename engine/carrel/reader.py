@@ -64,7 +64,7 @@ class Reader:
     ) -> None:
         self.options = options or ReadOptions()
         self._engines = load_engines(self.options, files, budget)
-        self.threads = self._engines.plan.threads
+        self.threads = self._engines.selection.threads
 
     def read_scan(self, scan: Scan) -> Page:
         """Read one scan: prepare and segment it, crop its lines, recognize them, and put the page together."""

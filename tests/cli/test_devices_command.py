@@ -9,15 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from carrel.backends import CPU, Runtime
+from carrel.backends.costs import Measured, Request
 from carrel.backends.devices import Found
-from carrel.backends.plan import MIB, Asked, Measured, plan
-from carrel.backends.probe import Survey
+from carrel.backends.selection import Facts, select
+from carrel.budget import MIB
 from carrel_cli import devices
 from carrel_cli.main import cli
 
 GPU = Runtime("openvino", "gpu", "fp16")
 BROKEN = Runtime("onnxruntime", "cuda", "fp32")
-DONE = Survey(
+FACTS = Facts(
     (
         Found("onnxruntime", "cpu", "A processor", ("int8",)),
         Found("onnxruntime", "cuda", "A card", ("fp32",)),
@@ -30,30 +31,28 @@ DONE = Survey(
         Measured(BROKEN, fault="wrong results: 12.0 % as expected"),
     ),
 )
-ASKED = Asked(memory_bytes=2000 * MIB, cores=2)
+REQUEST = Request(memory_bytes=2000 * MIB, cores=2)
 
 
 def test_every_device_has_its_line_and_every_loser_its_reason() -> None:
-    chosen = plan([CPU, GPU, BROKEN], DONE.measured, ASKED)
-    text = "\n".join(devices.lines(DONE, chosen, ASKED))
+    text = "\n".join(devices.lines(REQUEST, FACTS, select(REQUEST, FACTS)))
     assert "OpenVINO is not installed" in text
     assert "wrong results: 12.0 %" in text
     assert "times the time for 1,000 lines" in text
-    assert "chosen: onnxruntime cpu int8, 2 lines at a time" in text
+    assert "chosen: onnxruntime cpu int8, the fastest that is right and fits; 2 lines at a time" in text
 
 
 def test_refusal_names_what_will_do() -> None:
-    asked = Asked(memory_bytes=100 * MIB, cores=2)
-    text = "\n".join(devices.lines(DONE, plan([CPU], (), asked), asked))
+    request = Request(memory_bytes=100 * MIB, cores=2)
+    text = "\n".join(devices.lines(request, Facts(), select(request, Facts())))
     assert "--memory" in text
     assert "will do" in text
 
 
 def test_slow_device_that_was_asked_for_is_chosen() -> None:
-    asked = Asked(memory_bytes=2000 * MIB, cores=2, device="gpu")
-    chosen = plan([CPU, GPU, BROKEN], DONE.measured, asked)
-    values = devices.report(DONE, chosen, asked)
-    assert values["plan"]["runtime"] == {"backend": "openvino", "device": "gpu", "precision": "fp16"}
+    request = Request(memory_bytes=2000 * MIB, cores=2, device="gpu")
+    values = devices.report(request, FACTS, select(request, FACTS))
+    assert values["selection"]["runtime"] == {"backend": "openvino", "device": "gpu", "precision": "fp16"}
     assert [m["why_not"] for m in values["measured"]][1] == "chosen"
 
 
@@ -63,9 +62,9 @@ def test_command_without_a_choice_to_make(tmp_path: Path, monkeypatch: pytest.Mo
         cli, ["devices", "--json", "--backend", "onnxruntime", "--memory", "2G", "--threads", "1"]
     )
     values = json.loads(result.output)
-    assert values["plan"]["runtime"] == {"backend": "onnxruntime", "device": "cpu", "precision": "int8"}
-    assert values["plan"]["threads"] == 1
-    assert values["asked"]["memory_bytes"] == 2048 * MIB
+    assert values["selection"]["runtime"] == {"backend": "onnxruntime", "device": "cpu", "precision": "int8"}
+    assert values["selection"]["threads"] == 1
+    assert values["request"]["memory_bytes"] == 2048 * MIB
 
 
 def test_variables_are_followed_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +73,8 @@ def test_variables_are_followed_and_checked(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("CARREL_PRECISION", "fp32")
     monkeypatch.setenv("CARREL_MEMORY", "1G")
     values = json.loads(CliRunner().invoke(cli, ["devices", "--json"]).output)
-    assert values["plan"]["runtime"]["precision"] == "fp32"
-    assert values["asked"]["memory_bytes"] == 1024 * MIB
+    assert values["selection"]["runtime"]["precision"] == "fp32"
+    assert values["request"]["memory_bytes"] == 1024 * MIB
     monkeypatch.setenv("CARREL_DEVICE", "toaster")
     result = CliRunner().invoke(cli, ["devices"])
     assert "device toaster: not one of auto, cpu, gpu, cuda" in str(result.exception)

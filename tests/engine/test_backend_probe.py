@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.backends import CPU, Runtime, Tensors, builtin, probe
+from carrel.backends.costs import Measured
 from carrel.backends.devices import Found
 from carrel.backends.networks import open_network
-from carrel.backends.plan import Measured
 from carrel.backends.probe import Survey, agreement, expected_outputs, measure, outputs_of, packed, try_runtime
 from carrel.loading import network_models
 from carrel.models.folders import Model

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from carrel.backends import CPU, Runtime, Tensors, builtin, fallback
+from carrel.backends.costs import Measured, Request
+from carrel.backends.devices import Found
 from carrel.backends.fallback import Fallback
 from carrel.backends.networks import open_line_network
-from carrel.backends.plan import MIB, Asked, Costs, Measured, Plan, plan
 from carrel.backends.probe import RIGHT
+from carrel.backends.selection import Facts, Selection, select
 from carrel.backends.warming import Warming
-from carrel.budget import Budget
+from carrel.budget import MIB, Budget
 from carrel.models.folders import shipped_model
 
 LINE = {"ink": np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)}
@@ -81,19 +83,20 @@ def test_lines_read_on_the_way_agree() -> None:
     assert all(np.mean(a == b) >= RIGHT for a, b in zip(first, then, strict=True))
 
 
-def planned(load_s: float, **asked: object) -> Plan:
-    measured = [
+def selected(load_s: float, **request: object) -> Selection:
+    measured = (
         Measured(CPU, load_s=0.2, lines_per_s=50, page_s=0.1, threads=2),
         Measured(GPU, load_s=load_s, lines_per_s=500, page_s=0.01, memory_bytes=300 * MIB, threads=2),
-    ]
-    found = plan([CPU, GPU], measured, Asked(**{"memory_bytes": 3000 * MIB, "cores": 2, **asked}), Costs())  # type: ignore[arg-type]
-    assert isinstance(found, Plan) and found.runtime == GPU
-    return found
+    )
+    facts = Facts((Found("openvino", "gpu", "", ("fp16",)),), measured)
+    answer = select(Request(**{"memory_bytes": 3000 * MIB, "cores": 2, **request}), facts)  # type: ignore[arg-type]
+    assert isinstance(answer, Selection) and answer.runtime == GPU
+    return answer
 
 
 def test_it_is_planned_where_it_pays() -> None:
-    assert planned(4.0).starts_on_cpu
-    assert not planned(0.5).starts_on_cpu
-    assert not planned(4.0, device="gpu").starts_on_cpu
-    tight = planned(4.0).foreseen_bytes + 120 * MIB
-    assert not planned(4.0, memory_bytes=tight, threads=2).starts_on_cpu
+    assert selected(4.0).starts_on_cpu
+    assert not selected(0.5).starts_on_cpu
+    assert not selected(4.0, device="gpu").starts_on_cpu
+    tight = selected(4.0).foreseen_bytes + 120 * MIB
+    assert not selected(4.0, memory_bytes=tight, threads=2).starts_on_cpu

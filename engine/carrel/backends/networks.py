@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import CPU, Network, Runtime, Tensors, builtin
+from carrel.backends.costs import SEGMENTER_INT8_SHARE
 from carrel.backends.fallback import Fallback
-from carrel.backends.plan import SEGMENTER_INT8_SHARE
 from carrel.backends.warming import Warming
 from carrel.budget import Budget
 from carrel.models.folders import Model

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from carrel.backends import Network, Runtime, Tensors, builtin
+from carrel.backends.costs import Measured
 from carrel.backends.devices import Found, machine
-from carrel.backends.plan import Measured
 from carrel.backends.settings import private_folder
 from carrel.errors import CarrelError
 from carrel.models.folders import Model

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carrel.backends.choose import asked_of, choose, has_library
+from carrel.backends.facts import has_library, request_of, selection_for
 from carrel.backends.settings import cache_root
+from carrel.budget import PageSize
 from carrel.loading import network_models
 from carrel.options import ReadOptions
 
-PAGE_PX = 25_000_000
+PAGE = PageSize(25_000_000)
 """Workers are planned for pages of this size; larger ones are read where they fit, or refused."""
 BATCH_LINES = 20_000
 """What a batch is taken to hold: loading hardly counts."""
@@ -45,9 +46,9 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
     ModelError
         A model is missing or damaged.
     """
-    asked = asked_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page_px=PAGE_PX)
-    asked = replace(asked, workers=workers or 0, lines=BATCH_LINES, library=has_library(cache_folder()))
-    chosen = choose(asked, network_models(options))
+    request = request_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page=PAGE)
+    request = replace(request, workers=workers or 0, lines=BATCH_LINES, library=has_library(cache_folder()))
+    chosen = selection_for(request, network_models(options))
     decided = replace(
         options,
         backend=chosen.runtime.backend,
