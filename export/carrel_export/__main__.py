@@ -9,6 +9,7 @@ import click
 
 from carrel_export.command import command as export_command
 from carrel_export.handwriting.sizes import SIZES
+from carrel_export.messages import told
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -137,10 +138,11 @@ def publish(
     gate_cer: float,
 ) -> None:
     """Export, quantize, verify and publish a CHECKPOINT."""
+    from carrel.models.manifest import Recognition
     from carrel_export.handwriting.publish import publish as run
 
-    manifest = run([checkpoint, *others], packs, target, name, sources, language, gate_cer / 100)
-    click.echo(f"{target}: {manifest['figures']}, {manifest['calibration']}")
+    model = run([checkpoint, *others], packs, target, name, sources, language, gate_cer / 100)
+    click.echo(f"{target}: {model.manifest.figures}, {model.manifest_as(Recognition).calibration}")
 
 
 @main.command()
@@ -178,30 +180,9 @@ def clean(packs: Path, network: Path, out: Path, split: str) -> None:
     click.echo(counts(found))
 
 
-@main.command()
-@click.argument("packs", type=FOLDER)
-@click.argument("network", type=click.Path(exists=True, path_type=Path))
-@click.option("--distinct", default=8000, show_default=True, help="Lines of the train split to learn from.")
-@click.option("--lines", default=40_000, show_default=True, help="Lines each sequence part sees.")
-@click.option("--held-out", default=600, show_default=True, help="Lines of the val split to read.")
-def sequences(packs: Path, network: Path, distinct: int, lines: int, held_out: int) -> None:
-    """Compare sequence parts of equal cost on the features of the trained NETWORK."""
-    import random
-
-    from carrel_export.handwriting.sequences import compare, table
-    from carrel_export.handwriting.training import load_network
-    from carrel_export.lines import is_plausible, read_packs
-
-    trained, alphabet, _ = load_network(network)
-    samples = [s for s in read_packs(packs, ("train", "val")) if is_plausible(s)]
-    pick = random.Random(1).sample
-    train = pick([s for s in samples if s.split == "train"], distinct)
-    val = pick([s for s in samples if s.split == "val"], held_out)
-    click.echo(table(compare(trained, alphabet, train, val, lines)))
-
-
 main.add_command(export_command)
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,9 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
+from carrel.models.folders import Model
+from carrel.models.publish import publish
 from carrel_export import onnx_export
-from carrel_export.gate import GateError, Measured, Passed, Quantizer, Run, measure, quantize_within_gate
+from carrel_export.gate import GateError, Logits, Measured, Passed, Quantizer, Run, measure, quantize_within_gate
 from carrel_export.handwriting.calibration import calibrate
 from carrel_export.lines import LineSample
 from carrel_export.sources.source import ExportError, Source
@@ -66,8 +65,8 @@ class Order:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def publish_source(source: Source, order: Order, target: Path) -> dict[str, Any]:
-    """Make the model folder ``target``; its manifest.
+def publish_source(source: Source, order: Order, target: Path) -> Model:
+    """Make the model folder ``target``, and return the model.
 
     Raises
     ------
@@ -75,18 +74,16 @@ def publish_source(source: Source, order: Order, target: Path) -> dict[str, Any]
         The order or the lines do not fit the source: everything that was found.
     GateError
         What was made reads worse than the source; nothing was published.
+    ModelError, OutputError
+        The folder cannot be made; see `carrel.models.publish`.
     """
     problems = find_problems(source, order)
     if problems:
         raise ExportError(problems)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
-        part = Path(folder) / target.name
-        part.mkdir()
-        manifest = _build(source, order, part)
-        (part / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        replace_folder(part, target)
-    return manifest
+    with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
+        made = Made(Path(folder))
+        manifest = _build(source, order, made)
+        return publish(target, manifest, made.files, gate=partial(_as_measured, source, order, made.measured))
 
 
 def find_problems(source: Source, order: Order) -> list[str]:
@@ -95,8 +92,8 @@ def find_problems(source: Source, order: Order) -> list[str]:
     problems += [
         f"precision {p!r} is not one of {', '.join(PRECISIONS)}" for p in order.precisions if p not in PRECISIONS
     ]
-    if not order.formats or not order.precisions:
-        problems.append("no format or no precision to make")
+    if "onnx" not in order.formats or not order.precisions:
+        problems.append("no precision, or not the format 'onnx', which Carrel reads; 'openvino' may come with it")
     if not source.alphabet or not any(source.alphabet):
         problems.append("the model has no alphabet")
     if not all(bool(torch.isfinite(p).all()) for p in source.network.parameters()):
@@ -118,29 +115,31 @@ class Made:
     files: dict[str, Path] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     kept_fp32: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
 
     def note(self, role: str, passed: Passed) -> None:
         """Write down how a quantized file reads and what had to stay in floating point for it."""
         self.figures[f"val_cer_greedy_{NAMES[role]}"] = round(passed.measured.cer, 4)
+        self.measured[role] = passed.measured
         if passed.kept:
             sensitivity = {name: round(hurt, 4) for name, hurt in passed.sensitivity}
             self.kept_fp32[role] = {"layers": list(passed.kept), "sensitivity": sensitivity}
 
 
-def _build(source: Source, order: Order, part: Path) -> dict[str, Any]:
-    made = Made(part)
-    fp32 = part / "model.fp32.onnx"
+def _build(source: Source, order: Order, made: Made) -> dict[str, Any]:
+    """Write every file that was ordered, each within the gate; returns the manifest."""
+    fp32 = made.part / "model.fp32.onnx"
     onnx_export.export_fp32(source.network, fp32, source.line_input.height_px)
     wide = _read(source, order, onnx_export.runner(fp32), len(order.reading))
     _check_against(source, order.reading, wide)
-    made.files["onnx-fp32"] = fp32
+    made.files["onnx-fp32"], made.measured["onnx-fp32"] = fp32, wide
     made.figures.update({"val_lines": len(order.reading), "val_cer_greedy_fp32": round(wide.cer, 4)})
     order.say(f"onnx fp32: CER {wide.cer:.2%} on {len(order.reading)} lines")
     read = partial(_read, source, order)
     inks = _calibration_inks(source, order.calibrating) if "int8" in order.precisions else []
     best = wide
     if "onnx" in order.formats and "int8" in order.precisions:
-        target = part / "model.int8.onnx"
+        target = made.part / "model.int8.onnx"
         quantizer = _quantizer("onnx int8", onnx_export, fp32, inks)
         passed = quantize_within_gate(quantizer, target, wide, read, order.gate, order.say)
         made.files["onnx-int8"] = target
@@ -155,7 +154,7 @@ def _build(source: Source, order: Order, part: Path) -> dict[str, Any]:
 
 
 def _keep_what_was_ordered(made: Made, source: Source, order: Order) -> None:
-    if "onnx" not in order.formats or "fp32" not in order.precisions:
+    if "fp32" not in order.precisions:
         made.files.pop("onnx-fp32").unlink()
     if order.with_weights:
         made.files["weights"] = made.part / "weights.safetensors"
@@ -218,16 +217,31 @@ def _check_against(source: Source, samples: Sequence[LineSample], exported: Meas
             raise GateError(f"the exported network differs from the trained one by {worst:.4f} in a logit")
 
 
+def _as_measured(source: Source, order: Order, measured: Mapping[str, Measured], model: Model) -> None:
+    """Refuse to publish a network that does not read, on Carrel's run time, as it read when it passed the gate."""
+    for key, before in measured.items():
+        if model.manifest.files.get(key) is None or model.manifest.files[key].runtime != "onnx":
+            continue
+        network = OrtBackend(model.read_file(key), model.name)
+
+        def run(ink: Ink, network: OrtBackend = network) -> Logits:
+            return network.run({"ink": ink})["logits"][0]
+
+        now = _read(source, order, run, CHECKED_LINES)
+        for one, other in zip(now.logits, before.logits, strict=False):
+            if one.shape != other.shape or float(np.abs(one - other).max()) > LARGEST_DIFFERENCE:
+                raise GateError(f"{key}: reads otherwise now than when it was measured; nothing was published")
+
+
 def _manifest(source: Source, order: Order, made: Made, calibration: Mapping[str, Any]) -> dict[str, Any]:
     line_input = {k: v for k, v in asdict(source.line_input).items() if k != "kind" or v != "ink"}
     return {
-        "format_version": 1,
         "task": "recognition",
         "name": order.name,
         "licence": source.licence,
         "origin": source.origin,
         "input": line_input | {"scaling": WORDS[source.line_input.kind]},
-        "alphabet": source.alphabet,
+        "alphabet": source.alphabet if isinstance(source.alphabet, str) else [s or None for s in source.alphabet],
         "blank": 0,
         "stride_px": source.stride_px,
         **source.facts,
@@ -235,7 +249,6 @@ def _manifest(source: Source, order: Order, made: Made, calibration: Mapping[str
         "figures": made.figures,
         **({"kept_fp32": made.kept_fp32} if made.kept_fp32 else {}),
         **order.facts,
-        "files": {role: _entry(file) for role, file in made.files.items()},
     }
 
 
@@ -244,37 +257,3 @@ def _save_weights(network: torch.nn.Module, file: Path) -> None:
 
     weights = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     save_file({k: v.contiguous() for k, v in weights.items()}, str(file))
-
-
-def _entry(file: Path) -> dict[str, Any]:
-    contents = file.read_bytes()
-    return {"path": file.name, "sha256": hashlib.sha256(contents).hexdigest(), "bytes": len(contents)}
-
-
-def replace_folder(part: Path, target: Path) -> None:
-    """Put a finished folder in the place of ``target``, on the same disk, after everything in it has reached the disk.
-
-    A model's card stays. An interruption leaves the old folder or the new one, at worst under its name with ``.old``.
-    """
-    card = target / "card.md"
-    if card.is_file() and not (part / "card.md").exists():
-        shutil.copy2(card, part / "card.md")
-    for file in part.iterdir():
-        file.chmod(0o644)
-        _flush(file)
-    _flush(part)
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.replace(old)
-    part.replace(target)
-    _flush(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,7 +23,7 @@ def _parts(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.command("export")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True, help="Model folder.")
-@click.option("--format", "formats", default="onnx", show_default=True, callback=_parts, help="onnx, openvino or both.")
+@click.option("--format", "formats", default="onnx", show_default=True, callback=_parts, help="onnx, or onnx,openvino.")
 @click.option("--precision", "precisions", default="fp32,int8", show_default=True, callback=_parts)
 @click.option(
     "--calibration",
@@ -72,9 +72,9 @@ def command(
         gate_cer / 100,
         say=lambda line: click.echo(line, err=True),
     )
-    manifest = publish_source(open_source(checkpoint), order, target)
-    for role, entry in manifest["files"].items():
-        click.echo(f"{role}: {target / entry['path']}, {entry['bytes']:,} bytes")
+    model = publish_source(open_source(checkpoint), order, target)
+    for key, entry in model.manifest.files.items():
+        click.echo(f"{key}: {target / entry.path}, {entry.bytes:,} bytes")
 
 
 def _read_lines(path: Path) -> list[Any]:

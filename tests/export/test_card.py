@@ -8,6 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from carrel.errors import InputError
 from carrel.models.folders import shipped_folder
 from carrel_export.__main__ import main
 
@@ -33,5 +34,5 @@ def test_figures_of_another_model_are_refused(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     figures.write_text('{"other int8": {"sources": {}}}', "utf-8")
     outcome = CliRunner().invoke(main, ["card", str(shipped_folder("handwriting-fast")), str(figures)])
-    assert isinstance(outcome.exception, ValueError)
+    assert isinstance(outcome.exception, InputError)
     assert "holds no figures of handwriting-fast" in str(outcome.exception)

@@ -24,7 +24,7 @@ from carrel.decode.ngram import read_ngrams  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.models.onnx_file import has_external_data  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
-from carrel_export.build import Order, publish_source, replace_folder  # noqa: E402
+from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.command import command  # noqa: E402
 from carrel_export.gate import GateError, Measured, Quantizer, quantize_within_gate  # noqa: E402
 from carrel_export.handwriting.training import greedy  # noqa: E402
@@ -113,14 +113,12 @@ def test_openvino_files_pass_the_same_gate(pack: Path, tmp_path: Path) -> None:
     from carrel_export.openvino_export import runner
 
     source = open_source(SHIPPED)
-    manifest = publish_source(
-        source, dataclasses.replace(_order(pack), formats=("openvino",), gate=0.03), tmp_path / "m"
-    )
-    model = open_model(tmp_path / "m", "recognition")
+    order = dataclasses.replace(_order(pack), formats=("onnx", "openvino"), gate=0.03)
+    model = publish_source(source, order, tmp_path / "m")
     assert model.verify() == ()
     roles = {f"openvino-{precision}{part}" for precision in ("fp32", "int8") for part in ("", "-weights")}
-    assert set(manifest["files"]) == roles
-    assert manifest["files"]["openvino-int8-weights"]["bytes"] < 0.7 * sum(
+    assert set(model.manifest.files) == {*roles, "onnx-fp32", "onnx-int8"}
+    assert model.manifest.files["openvino-int8-weights"].bytes < 0.7 * sum(
         p.numel() * 4 for p in source.network.parameters()
     )
     sample = _samples(pack, "val")[0]
@@ -153,13 +151,15 @@ def test_layer_that_hurts_is_left_in_floating_point(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_named_at_once(pack: Path, tmp_path: Path) -> None:
-    order = dataclasses.replace(_order(pack), formats=("tflite", "onnx"), precisions=("int3",))
+    order = dataclasses.replace(_order(pack), formats=("tflite",), precisions=("int3",))
     source = open_source(SHIPPED)
     broken = Source(source.network, "", source.line_input, 4, "none", "test")
     with pytest.raises(ExportError) as caught:
         publish_source(broken, order, tmp_path / "never")
-    assert len(caught.value.problems) == 3
-    assert all(part in str(caught.value) for part in ("'tflite'", "'int3'", "no alphabet"))
+    assert len(caught.value.problems) == 4
+    assert all(
+        part in str(caught.value) for part in ("'tflite'", "'int3'", "no alphabet", "'onnx', which Carrel reads")
+    )
     assert not (tmp_path / "never").exists()
 
 
@@ -198,21 +198,6 @@ def test_unknown_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"x")
     with pytest.raises(ExportError, match="no checkpoint of Carrel"):
         open_source(tmp_path / "model.pt")
-
-
-def test_folder_is_replaced_whole_and_its_card_kept(tmp_path: Path) -> None:
-    part, target = tmp_path / "part", tmp_path / "model"
-    for folder, names in ((part, ("manifest.json", "new.onnx")), (target, ("manifest.json", "stale.xml", "card.md"))):
-        folder.mkdir()
-        for name in names:
-            (folder / name).write_text(folder.name)
-    replace_folder(part, target)
-    assert {p.name: p.read_text() for p in target.iterdir()} == {
-        "manifest.json": "part",
-        "new.onnx": "part",
-        "card.md": "model",
-    }
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
 
 def test_external_data_of_a_real_onnx_file_is_found(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
 from carrel.decode.ngram import read_ngrams  # noqa: E402
+from carrel.models.manifest import Recognition  # noqa: E402
 from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.handwriting.training import load_network  # noqa: E402
 from carrel_export.lines import read_packs  # noqa: E402
@@ -53,15 +54,16 @@ def test_published_mixture_is_read_back(first: Source, other: Source, tmp_path: 
     language = read_ngrams(MODELS / "language-fr-en" / "ngram.bin")
     order = Order("mixed", train, val, language, gate=0.03, with_weights=True, say=lambda _: None)
     mixed = mixture([first, other])
-    manifest = publish_source(mixed, order, tmp_path / "mixed")
-    assert manifest["parameters"] == 2 * first.facts["parameters"] and len(manifest["networks"]) == 2
+    manifest = publish_source(mixed, order, tmp_path / "mixed").manifest_as(Recognition)
+    assert manifest.parameters == 2 * first.facts["parameters"]
+    assert len(manifest.networks or []) == 2
     again = open_source(tmp_path / "mixed")
     line = first.line_input.of(val[0].gray)
     with torch.inference_mode():
         expected, read = (source.network(torch.from_numpy(line))[0].exp().numpy() for source in (mixed, again))
     assert np.abs(expected - read).max() < 0.02  # weights are kept in half precision
     assert np.abs(expected - np.exp(runner(tmp_path / "mixed" / "model.fp32.onnx")(line))).max() < 1e-3
-    with pytest.raises(ValueError, match="mixes 2 networks"):
+    with pytest.raises(ExportError, match="mixes 2 networks"):
         load_network(tmp_path / "mixed")
 
 

@@ -71,6 +71,7 @@ def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
     from carrel.backends.ort import OrtBackend
     from carrel.decode.ngram import read_ngrams
     from carrel.models.folders import open_model
+    from carrel.models.manifest import Recognition
     from carrel.recognizers.ctc import CtcRecognizer
     from carrel_export.build import Order, publish_source
     from carrel_export.lines import read_packs
@@ -81,11 +82,11 @@ def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
     split = {s: [line for line in lines if line.split == s] for s in ("train", "val")}
     order = Order("small", split["train"], split["val"], language, gate=2.0, say=print)
     source = open_source(tmp_path / "small.safetensors")
-    manifest = publish_source(source, order, tmp_path / "model")
-    assert manifest["input"]["kind"] == "inverted"
-    assert manifest["input"]["height_px"] == 32
-    assert manifest["licence"] == "CC0-1.0"
-    assert manifest["stride_px"] == 4
+    manifest = publish_source(source, order, tmp_path / "model").manifest_as(Recognition)
+    assert manifest.input.kind == "inverted"
+    assert manifest.input.height_px == 32
+    assert manifest.licence == "CC0-1.0"
+    assert manifest.stride_px == 4
     model = open_model(tmp_path / "model", "recognition")
     assert model.verify() == ()
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-fp32"), model.name))

@@ -29,6 +29,7 @@ from carrel_export.handwriting.training import (  # noqa: E402
 )
 from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
+from carrel_export.sources.source import ExportError  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +186,7 @@ def test_a_network_grows_without_reading_otherwise() -> None:
     larger = grown(small, "best")
     assert sum(p.numel() for p in larger.parameters()) > 1.3 * sum(p.numel() for p in small.parameters())
     assert torch.allclose(larger.eval()(ink), small(ink), atol=1e-5)
-    with pytest.raises(ValueError, match="cannot begin"):
+    with pytest.raises(ExportError, match="cannot begin"):
         grown(larger, "fast")
 
 
@@ -222,5 +223,5 @@ def test_a_network_learns_from_a_teacher_without_text() -> None:
 
 def test_a_teacher_of_another_alphabet_is_refused(packs: Path, tmp_path: Path) -> None:
     options = TrainingOptions(teacher=str(ROOT / "models" / "carrel_models" / "handwriting-fast"))
-    with pytest.raises(ValueError, match="another alphabet"):
+    with pytest.raises(ExportError, match="another alphabet"):
         Trainer(tmp_path, packs, options)

@@ -20,16 +20,18 @@ MOST_PROBLEMS = 50
 FileShapes = Mapping[str, tuple[int | str, ...]]
 """Tensors of a network with their axes: a number where the size is fixed, else a word."""
 
-FILES_OF_VERSION_1: dict[str, dict[str, object]] = {
+FILE_KINDS: dict[str, dict[str, object]] = {
     "onnx": {"role": "network", "precision": "fp32", "runtime": "onnx"},
     "onnx-fp32": {"role": "network", "precision": "fp32", "runtime": "onnx"},
     "onnx-int8": {"role": "network", "precision": "int8", "runtime": "onnx"},
     "openvino-fp32": {"role": "network", "precision": "fp32", "runtime": "openvino"},
     "openvino-int8": {"role": "network", "precision": "int8", "runtime": "openvino"},
+    "openvino-fp32-weights": {"role": "other"},
+    "openvino-int8-weights": {"role": "other"},
     "weights": {"role": "weights", "training_only": True},
     "ngram": {"role": "ngram"},
 }
-"""What version 1 said by a file's key alone."""
+"""What files of the usual keys are for; version 1 of the manifest said it by the key alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _upgraded(raw: Mapping[str, object]) -> dict[str, object]:
         return upgraded
     if isinstance(files, dict):
         upgraded["files"] = {
-            key: {**FILES_OF_VERSION_1.get(key, {"role": "other"}), **entry} if isinstance(entry, dict) else entry
+            key: {**FILE_KINDS.get(key, {"role": "other"}), **entry} if isinstance(entry, dict) else entry
             for key, entry in cast(dict[str, object], files).items()
         }
     if isinstance(sources, list):
@@ -118,7 +120,7 @@ def _without(raw: Mapping[str, object], needed: str) -> list[str]:
     if not files:
         return []  # said already
     roles = [(taken(files, str, key, "role"), taken(files, str, key, "runtime")) for key in files]
-    if any(role == needed and runtime in ("onnx", "", None) for role, runtime in roles):
+    if any(role == needed and (runtime == "onnx" or needed == "ngram") for role, runtime in roles):
         return []
     return [f"$.files: none has the role {needed!r}" + (" and is ONNX" if needed == "network" else "")]
 

@@ -36,6 +36,10 @@ STEPS = {"temperature": 0.1, "language_weight": 0.08, "length_bonus": 0.8, "prio
 HALVINGS = 2
 LEAST_PRIOR = 1e-5
 PLATT_STEPS = 400
+MAX_SLOPE, MAX_SHIFT = 40.0, 100.0
+"""What a manifest may hold: the exponent of the confidence stays in the range of a float."""
+MAX_LANGUAGE_WEIGHT, MAX_LENGTH_BONUS, MAX_TEMPERATURE = 10.0, 100.0, 20.0
+"""What a manifest may hold."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def platt(confidences: Sequence[float], right: Sequence[float]) -> tuple[float, 
         weights -= step
         if np.abs(step).max() < 1e-9:
             break
-    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+    slope, shift = np.clip(weights, (-MAX_SLOPE, -MAX_SHIFT), (MAX_SLOPE, MAX_SHIFT))
+    return round(float(slope), 4), round(float(shift), 4)
 
 
 def _shares(errors: NDArray[np.int64], texts: Sequence[str]) -> list[float]:
@@ -136,9 +141,10 @@ def descend(cost: Callable[[Mapping[str, float]], int]) -> dict[str, float]:
 
 def _allowed(settings: Mapping[str, float]) -> bool:
     return (
-        settings["temperature"] > 0.5
-        and settings["length_bonus"] > 0.1
-        and min(settings["language_weight"], settings["prior_weight"]) >= 0
+        0.5 < settings["temperature"] <= MAX_TEMPERATURE
+        and 0.1 < settings["length_bonus"] <= MAX_LENGTH_BONUS
+        and 0 <= settings["language_weight"] <= MAX_LANGUAGE_WEIGHT
+        and settings["prior_weight"] >= 0
     )
 
 

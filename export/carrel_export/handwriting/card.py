@@ -7,45 +7,54 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from carrel.errors import InputError
+from carrel.models.folders import Model, open_model
+from carrel.models.manifest import Recognition
+from carrel.models.publish import CARD
+from carrel.output import write_file
+
 WORST = 3
 
 
 def write_card(folder: Path, figures: Path) -> str:
     """Write ``card.md`` into a model folder from its manifest and the JSON of ``python -m carrel_bench.lines --json``."""
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    measured = json.loads(figures.read_text("utf-8"))
-    rows = {key: value for key, value in measured.items() if key.startswith(f"{manifest['name']} ")}
+    model = open_model(folder, "recognition")
+    manifest = model.manifest_as(Recognition)
+    try:
+        measured: dict[str, Any] = json.loads(figures.read_text("utf-8"))
+        rows = {key: value for key, value in measured.items() if key.startswith(f"{manifest.name} ")}
+        tables = [_figures(manifest.name, rows), _sources(manifest), _weaknesses(rows)] if rows else []
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{figures}: no figures of `carrel_bench.lines --json` ({error!r})") from None
     if not rows:
-        raise ValueError(f"{figures}: holds no figures of {manifest['name']}")
-    card = (
-        "\n\n".join([_head(manifest), _figures(manifest["name"], rows), _sources(manifest), _weaknesses(rows)]) + "\n"
-    )
-    (folder / "card.md").write_text(card, "utf-8")
+        raise InputError(f"{figures}: holds no figures of {manifest.name}; measure it with `carrel_bench.lines --json`")
+    card = "\n\n".join([_head(model, manifest), *tables]) + "\n"
+    write_file(folder / CARD, card.encode())
     return card
 
 
-def _head(manifest: Mapping[str, Any]) -> str:
-    size = manifest["files"]["onnx-int8"]["bytes"] / 1e6
-    return f"""# {manifest["name"]}
+def _head(model: Model, manifest: Recognition) -> str:
+    size = manifest.files[model.network_file("int8")].bytes / 1e6
+    return f"""# {manifest.name}
 
-Reads one line of handwriting, 17th to 21st century, French and English; {manifest["parameters"]:,} parameters, {size:.1f} MB
+Reads one line of handwriting, 17th to 21st century, French and English; {manifest.parameters:,} parameters, {size:.1f} MB
 in int8. {_shape(manifest)} and CTC over
-{len(manifest["alphabet"])} characters; lines {manifest["input"]["height_px"]} px high.
+{len(manifest.alphabet)} characters; lines {manifest.input.height_px} px high.
 
-Licence: {manifest["licence"]} (the strictest of the sources below). Made by `python -m carrel_export train` and `publish`;
+Licence: {manifest.licence} (the strictest of the sources below). Made by `python -m carrel_export train` and `publish`;
 {_weights(manifest)}"""
 
 
-def _shape(manifest: Mapping[str, Any]) -> str:
-    networks = manifest.get("networks") or [manifest["network"]]
-    layers = networks[0]["recurrent_layers"]
+def _shape(manifest: Recognition) -> str:
+    networks = manifest.networks or [manifest.network or {}]
+    layers = networks[0].get("recurrent_layers", "several")
     if len(networks) == 1:
         return f"A small residual network, {layers} bidirectional LSTM layers"
     return f"{len(networks)} small residual networks with {layers} bidirectional LSTM layers each, their probabilities averaged,"
 
 
-def _weights(manifest: Mapping[str, Any]) -> str:
-    if "networks" in manifest:
+def _weights(manifest: Recognition) -> str:
+    if manifest.networks:
         return "`weights.safetensors` holds the weights of all of them; fine-tune a model of one network."
     return "`weights.safetensors` holds the trained weights for fine-tuning."
 
@@ -73,10 +82,10 @@ def _cell(row: Mapping[str, Any]) -> str:
     return f"{100 * row['cer']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _sources(manifest: Mapping[str, Any]) -> str:
+def _sources(manifest: Recognition) -> str:
     lines = ["## Trained on", "", "| source | language | century | licence | cite |", "|---|---|---|---|---|"]
-    for name, source in manifest["training_sources"].items():
-        lines.append(f"| {name} | {source['lang']} | {source['century']} | {source['lic']} | {source['cite']} |")
+    for name, source in manifest.training_sources.items():
+        lines.append(f"| {name} | {source.lang} | {source.century} | {source.lic} | {source.cite} |")
     return "\n".join(lines)
 
 

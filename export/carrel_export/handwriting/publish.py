@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from carrel.decode.ngram import read_ngrams
+from carrel.models.folders import Model
 from carrel_export.build import Order, publish_source
 from carrel_export.lines import read_packs
 from carrel_export.sources.carrel import mixture, read_carrel
+from carrel_export.sources.training_sources import read_sources
 
 
 def publish(
@@ -22,8 +22,8 @@ def publish(
     sources: Path,
     language: Path,
     gate: float = 0.003,
-) -> dict[str, Any]:
-    """Make the model folder ``target`` from a weights file of the training, or a mixture of several; its manifest.
+) -> Model:
+    """Make the model folder ``target`` from a weights file of the training, or a mixture of several.
 
     ``language`` is the n-gram file to search with, ``sources`` the JSON of the licences and citations of ``packs``.
 
@@ -33,8 +33,6 @@ def publish(
         int8 reads worse than fp32 by more than ``gate`` (CER, absolute) on the ``val`` lines.
     """
     samples = list(read_packs(packs, ("train", "val")))
-    listed = json.loads(sources.read_text("utf-8"))
-    used = sorted({s.source for s in samples} & set(listed))
     order = Order(
         name,
         [s for s in samples if s.split == "train"],
@@ -43,6 +41,6 @@ def publish(
         gate=gate,
         with_weights=True,
         say=lambda line: print(line, file=sys.stderr, flush=True),
-        facts={"training_sources": {s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used}},
+        facts={"training_sources": read_sources(sources, {s.source for s in samples})},
     )
     return publish_source(mixture([read_carrel(checkpoint) for checkpoint in checkpoints]), order, target)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing as mp
+import pickle
 import queue
 import sys
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torch.nn import functional
 
+from carrel.models.folders import open_model
+from carrel.models.manifest import Recognition
 from carrel_export.handwriting.augment import augment, to_input
 from carrel_export.handwriting.network import Crnn, Mixture
 from carrel_export.handwriting.sizes import SIZES, STRIDE_PX, CrnnConfig
@@ -44,6 +48,7 @@ from carrel_export.lines import (
 )
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.processes import Processes
+from carrel_export.sources.source import ExportError
 
 
 @dataclass(frozen=True)
@@ -228,7 +233,9 @@ class Trainer:
             return None
         teacher, alphabet, _ = load_network(Path(self.options.teacher))
         if alphabet != self.alphabet:
-            raise ValueError(f"{self.options.teacher}: has another alphabet than the network that shall learn from it")
+            raise ExportError(
+                [f"{self.options.teacher}: has another alphabet than the network that shall learn from it"]
+            )
         return teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _excluded(self) -> set[str]:
@@ -369,10 +376,10 @@ def grown(network: Crnn, size: str) -> Crnn:
     try:
         missing, unknown = larger.load_state_dict(network.state_dict(), strict=False)
     except RuntimeError as error:
-        raise ValueError(f"a network of size {size!r} cannot begin from these weights: {error}") from None
+        raise ExportError([f"a network of size {size!r} cannot begin from these weights: {error}"]) from None
     residual = all(name.startswith(("gated.", "features.")) for name in missing)
     if unknown or not residual:
-        raise ValueError(f"a network of size {size!r} cannot begin from these weights: {[*missing, *unknown]}")
+        raise ExportError([f"a network of size {size!r} cannot begin from these weights: {[*missing, *unknown]}"])
     return larger.train()
 
 
@@ -399,39 +406,55 @@ def load_network(file: Path) -> tuple[Crnn, str, str]:
     """The only network of a checkpoint; see `load_networks`."""
     networks, alphabet, size = load_networks(file)
     if len(networks) > 1:
-        raise ValueError(f"{file}: mixes {len(networks)} networks; begin with one that is not mixed")
+        raise ExportError([f"{file}: mixes {len(networks)} networks; begin with one that is not mixed"])
     return networks[0], alphabet, size
 
 
 def load_networks(file: Path) -> tuple[list[Crnn], str, str]:
-    """The network of a weights file, or those of a model folder with ``weights.safetensors``; their alphabet, the size's
-    name, which mixtures have none of.
+    """Return the network of a weights file, or those of a model folder with ``weights.safetensors``; their alphabet, the
+    size's name, which mixtures have none of. Nothing in the file is executed.
 
     An auxiliary head that the folder of one network lacks is learnt anew.
+
+    Raises
+    ------
+    ExportError
+        No weights are there, or they do not fit the network that is described beside them.
     """
-    if file.is_dir():
-        return _load_folder(file)
+    try:
+        return _load_folder(file) if file.is_dir() else _load_weights(file)
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        pickle.UnpicklingError,
+        msgspec.MsgspecError,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ExportError([f"{file}: no checkpoint of Carrel ({reason})"]) from error
+
+
+def _load_weights(file: Path) -> tuple[list[Crnn], str, str]:
     saved = torch.load(file, weights_only=True, map_location="cpu")
     config = json.loads(saved["config"])
     alphabet, size = config.pop("alphabet"), config.pop("size")
-    network = Crnn(_config(config))
+    network = Crnn(msgspec.convert(config, CrnnConfig))
     network.load_state_dict(saved["weights"])
     return [network.eval()], alphabet, size
 
 
 def _load_folder(folder: Path) -> tuple[list[Crnn], str, str]:
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    mixed = "networks" in manifest
-    networks = [Crnn(_config(entries)) for entries in (manifest["networks"] if mixed else [manifest["network"]])]
-    weights = load_file(folder / manifest["files"]["weights"]["path"])
-    missing, unknown = (Mixture(networks) if mixed else networks[0]).load_state_dict(weights, strict=False)
+    model = open_model(folder, "recognition")
+    manifest = model.manifest_as(Recognition)
+    shapes = manifest.networks or [manifest.network or {}]
+    networks = [Crnn(msgspec.convert(shape, CrnnConfig)) for shape in shapes]
+    whole = Mixture(networks) if manifest.networks else networks[0]
+    missing, unknown = whole.load_state_dict(load(model.read_file("weights")), strict=False)
     if unknown or any(not name.startswith("shortcut.") for name in missing):
-        raise ValueError(f"{folder}: the weights do not fit the manifest's network: {[*missing, *unknown]}")
-    return [network.eval() for network in networks], manifest["alphabet"], "" if mixed else manifest["size"]
-
-
-def _config(entries: dict[str, Any]) -> CrnnConfig:
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()}
-    return CrnnConfig(**values)
+        raise ValueError(f"the weights do not fit the manifest's network: {[*missing, *unknown]}")
+    return [network.eval() for network in networks], "".join(manifest.symbols), manifest.size

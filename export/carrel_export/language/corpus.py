@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.models.folders import Model
+from carrel.models.publish import publish
 from carrel_export.language.ngram import assemble, estimate, grams_of, prune, symbols_of, write_arpa
+from carrel_export.messages import told
+from carrel_export.sources.training_sources import read_sources
 
-FORMAT_VERSION = 1
 FILE_NAME = "ngram.bin"
 LICENCE = "CC-BY-SA-4.0"
 """One source is share-alike, the others ask to be named."""
@@ -39,26 +43,23 @@ def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
     return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
 
 
-def manifest_of(
-    model: NgramModel, content: bytes, sources: dict[str, dict[str, str]], figures: dict[str, float]
-) -> str:
-    """The model folder's ``manifest.json``."""
-    manifest = {
-        "format_version": FORMAT_VERSION,
+def manifest_of(model: NgramModel, sources: dict[str, dict[str, str]], figures: dict[str, float]) -> dict[str, Any]:
+    """Return the model folder's manifest, but for its files."""
+    return {
         "task": "language",
         "name": "language-fr-en",
-        "languages": sorted({source["lang"] for source in sources.values()}),
+        "languages": sorted({source["lang"] for source in sources.values() if source.get("lang")}),
         "alphabet": model.symbols,
         "order": model.order,
         "licence": LICENCE,
-        "files": {"ngram": {"path": FILE_NAME, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}},
-        "training_sources": [
-            {"name": name, "licence": source["lic"], "cite": source["cite"], "url": source["url"]}
-            for name, source in sorted(sources.items())
-        ],
+        "training_sources": sources,
         "figures": figures,
     }
-    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+
+
+def readable(model: Model) -> None:
+    """Refuse n-grams that the run time does not read."""
+    parse_ngrams(model.read_file("ngram"), model.name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,11 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "perplexity_val": round(perplexity(model, held_out), 4),
         **{f"perplexity_val_{name}": round(perplexity(model, texts), 4) for name, texts in val.items()},
     }
-    described = json.loads(options.sources.read_text("utf-8"))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / FILE_NAME).write_bytes(content)
-    manifest = manifest_of(model, content, {name: described[name] for name in train}, figures)
-    (options.out / "manifest.json").write_text(manifest, "utf-8")
+    manifest = manifest_of(model, read_sources(options.sources, list(train)), figures)
+    with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
+        file = Path(folder) / FILE_NAME
+        file.write_bytes(content)
+        publish(options.out, manifest, {"ngram": file}, gate=readable)
     if options.arpa:
         with options.arpa.open("w", encoding="utf-8") as target:
             write_arpa(levels, symbols, target)
@@ -97,4 +98,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from carrel.backends.ort import OrtBackend
+from carrel.models.folders import Model
+from carrel.models.publish import publish as publish_model
+from carrel_export.gate import GateError
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input
+from carrel_export.messages import told
 from carrel_export.optimizer import cosine_rate
+from carrel_export.sources.training_sources import read_sources
 from carrel_export.writing.faces import TYPEWRITER, print_faces, script_faces
 from carrel_export.writing.lines import MIXED, WritingLine, read_writing_lines
 from carrel_export.writing.network import HEIGHT_PX, STRIDE_PX, WithProbability, WritingNetwork
 from carrel_export.writing.render import render_lines
 
 Floats = NDArray[np.float64]
+LARGEST_DIFFERENCE = 1e-4
+"""Most that a probability of the exported network may differ from the trained one's."""
 HELD_OUT = ("ebgaramond", "open-sans", "courier-prime", "kristi", "femkeklaver")
 """Font families that only measure."""
 
@@ -196,17 +204,15 @@ def export(network: WritingNetwork, target: Path) -> None:
         )
 
 
-def check_export(network: WritingNetwork, file: Path, lines: Sequence[WritingLine]) -> None:
-    """Refuse a file that differs from the network."""
-    from carrel_export.onnx_export import session
-
-    run = session(file)
+def check_export(network: WritingNetwork, lines: Sequence[WritingLine], model: Model) -> None:
+    """Refuse a model that differs from the network."""
+    exported = OrtBackend(model.read_file("onnx"), model.name)
     for line in lines:
         ink = line_input(line.gray)
         with torch.inference_mode():
             expected = float(torch.sigmoid(network(torch.from_numpy(ink))))
-        if abs(expected - float(run.run(None, {"ink": ink})[0][0])) > 1e-4:
-            raise RuntimeError("the exported network differs from the trained one")
+        if abs(expected - float(exported.run({"ink": ink})["handwritten"][0])) > LARGEST_DIFFERENCE:
+            raise GateError("the exported network differs from the trained one")
 
 
 def publish(
@@ -217,18 +223,15 @@ def publish(
     sources: Path,
     used: Sequence[str],
     samples: Sequence[WritingLine],
-) -> None:
-    """Write the model folder: network, manifest, card."""
-    listed = json.loads(sources.read_text("utf-8"))
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target) as folder:
-        part = Path(folder) / "writing.onnx"
-        export(network, part)
-        check_export(network, part, samples)
-        contents = part.read_bytes()
-        part.replace(target / "writing.onnx")
+) -> Model:
+    """Make the model folder: network, manifest, card.
+
+    Raises
+    ------
+    GateError
+        The exported network differs from the trained one; nothing was published.
+    """
     manifest = {
-        "format_version": 1,
         "task": "writing",
         "name": "writing",
         "licence": "CC-BY-SA-4.0",
@@ -247,15 +250,13 @@ def publish(
             "fitted_on": "val",
         },
         "figures": {"val": val, "test": test},
-        "training_sources": {
-            s: {k: listed[s][k] for k in ("cite", "lic", "lang", "century")} for s in used if s in listed
-        },
-        "files": {
-            "onnx": {"path": "writing.onnx", "sha256": hashlib.sha256(contents).hexdigest(), "bytes": len(contents)}
-        },
+        "training_sources": read_sources(sources, used),
     }
-    (target / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    (target / "card.md").write_text(card(manifest), "utf-8")
+    with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
+        file = Path(folder) / "writing.onnx"
+        export(network, file)
+        gate = partial(check_export, network, samples)
+        return publish_model(target, manifest, {"onnx": file}, gate=gate, card=card(manifest))
 
 
 def card(manifest: dict[str, Any]) -> str:
@@ -356,4 +357,5 @@ def read_texts(packs: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()
