@@ -134,7 +134,9 @@ def _read_file(reader: Reader, entry: _Input, name: str, target: Target) -> Iter
     file = entry.path
     count = count_pages(file)
     pages: list[Page] = []
-    for index, scan in enumerate(open_scans(file, reader.options.max_megapixels, budget=reader.budget)):
+    for index, scan in enumerate(
+        open_scans(file, reader.options.max_megapixels, budget=reader.budget, own_text=reader.options.own_text)
+    ):
         scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))  # noqa: PLW2901
         page = reader.read_scan(scan)
         stem = page_name(name, index, count)
@@ -144,7 +146,7 @@ def _read_file(reader: Reader, entry: _Input, name: str, target: Target) -> Iter
         yield page, stem
     if target.folder is not None and PDF in target.formats:
         contents = file.read_bytes()
-        document = FORMATS[PDF].write_document([(page, contents) for page in pages])
+        document = FORMATS[PDF].write_document([(page, contents) for page in pages], reader.options)
         write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document.data)
         for note in document.notes:
             click.echo(f"{name}{FORMATS[PDF].suffix}: {note}", err=True)

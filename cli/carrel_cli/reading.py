@@ -30,10 +30,16 @@ _READING_OPTIONS = (
     click.option("--deskew/--no-deskew", default=_DEFAULTS.deskew, show_default=True, help="Deskew the page to find lines."),
     click.option("--binarize", is_flag=True, default=_DEFAULTS.binarize, help="Read in black and white; gray is better on most scans."),
     click.option("--max-megapixels", type=click.FloatRange(min=0.01), default=_DEFAULTS.max_megapixels, show_default=True, help="Larger pages are refused."),
+    click.option("--skip-text", "own_text", flag_value="keep", default=True, help="Of a PDF, keep real text as the page's text; read only what is scanned.  [default]"),
+    click.option("--redo-text", "own_text", flag_value="redo", help="Of a PDF, keep real text, and read pictures beside it, too."),
+    click.option("--force-text", "own_text", flag_value="force", help="Of a PDF, read real text anew as if it were scanned; pages become pictures."),
+    click.option("--keep-rotation", is_flag=True, default=_DEFAULTS.keep_rotation, help="In a PDF, leave pages that lie on their side or head."),
     *RUNNING_OPTIONS,
 )  # fmt: skip
+_SAME_NAMES = ("writing", "language_model", "flatten", "deskew", "binarize", "own_text", "keep_rotation")
 READING_NAMES = (
     "lang", "writing", "model", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
+    "own_text", "keep_rotation",
     "memory", "device", "threads", "precision", "backend",
 )  # fmt: skip
 
@@ -66,7 +72,7 @@ def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
     UsageError
         The memory is no amount of memory.
     """
-    same = {name: values[name] for name in ("writing", "language_model", "flatten", "deskew", "binarize")}
+    same = {name: values[name] for name in _SAME_NAMES}
     return ReadOptions(
         languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part),
         model=folder_of(values["model"]).resolve() if values["model"] else None,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+OwnText = Literal["keep", "redo", "force"]
+"""What is done about text that a PDF's page itself shows: it is the page's text, and only scans are read; it is that and
+pictures beside it are read too; or it is read anew from the drawn page, like everything else."""
 REVIEW_BELOW = 0.8
 """Confidence under which a line is to be reviewed, where nobody says otherwise."""
 
@@ -30,6 +33,10 @@ class ReadOptions:
         Flatten the illumination and deskew the page before lines are looked for; `carrel eval --steps` measures what each is worth.
     binarize
         Turn the page black and white before lines are cut out (Sauvola); gray reads better on most scans.
+    own_text
+        Text that a PDF's page itself holds: see `OwnText`. Invisible text is always replaced.
+    keep_rotation
+        Leave a page that was read from its side or head as it lies in a PDF, instead of showing it upright.
     line_timeout_s
         A printed line that Tesseract has not read by then is refused.
     language_model
@@ -49,6 +56,8 @@ class ReadOptions:
     flatten: bool = True
     deskew: bool = True
     binarize: bool = False
+    own_text: OwnText = "keep"
+    keep_rotation: bool = False
     line_timeout_s: float = 5.0
     language_model: bool = True
     memory_bytes: int | None = None

@@ -121,7 +121,9 @@ class Reader:
         InputError
             The file cannot be read as an image or PDF; the message says why.
         """
-        for scan in open_scans(Path(path), self.options.max_megapixels, budget=self.budget):
+        for scan in open_scans(
+            Path(path), self.options.max_megapixels, budget=self.budget, own_text=self.options.own_text
+        ):
             yield self.read_scan(scan)
 
     def read(self, path: Path | str) -> Page:

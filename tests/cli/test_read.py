@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pikepdf
 import pytest
 from PIL import Image
 
@@ -21,6 +22,7 @@ from carrel.image.overlay import REFUSED
 from carrel.options import REVIEW_BELOW
 from carrel_cli.main import cli, main
 from carrel_cli.reading import READING_NAMES
+from drawn_pdfs import add_page, drawn, rendered, saved_pdf, text_of, words_at
 
 PAGES = Path(__file__).parents[1] / "pages"
 
@@ -86,8 +88,6 @@ def test_threads_do_not_change_the_result(capfdbinary: pytest.CaptureFixture[byt
 
 
 def _password_pdf() -> bytes:
-    import pikepdf
-
     pdf = pikepdf.new()
     pdf.add_blank_page()
     out = io.BytesIO()
@@ -280,3 +280,31 @@ def test_commands_that_read_take_the_same_options_with_the_same_defaults() -> No
     assert all(others == defaults[0] for others in defaults)
     review = [p.default for c in found.values() if c for p in c.params if p.name == "review_below"]
     assert review == [REVIEW_BELOW] * 4
+
+
+def test_text_of_a_pdf_is_kept_unless_asked(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    """Born digital: its own text to the letter, and the same page; ``--force-text`` reads what it shows."""
+    pdf = pikepdf.new()
+    add_page(pdf, None, words_at(20, 60, "O0O1lI1 Größe", 18))
+    (tmp_path / "bill.pdf").write_bytes(saved_pdf(pdf))
+    code, out, err = run(capfdbinary, tmp_path / "bill.pdf", "-f", "text,pdf", "-o", tmp_path / "out", "--lang", "eng")
+    assert (code, out) == (0, ""), err
+    assert (tmp_path / "out" / "bill.txt").read_text() == "O0O1lI1 Größe\n"
+    result = (tmp_path / "out" / "bill.pdf").read_bytes()
+    assert text_of(result) == "O0O1lI1 Größe"
+    assert np.array_equal(rendered(result), rendered((tmp_path / "bill.pdf").read_bytes()))
+    assert "plain PDF, not PDF/A" in err
+    code, out, err = run(capfdbinary, tmp_path / "bill.pdf", "--force-text", "--lang", "eng", "--writing", "printed")
+    assert code == 0 and out.strip() and "ß" not in out
+
+
+def test_pages_on_their_side_stand_up(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    page = drawn("The keeper of the", "harbour wrote of", "seven old boats", size=(700, 330))
+    page.rotate(90, expand=True).save(tmp_path / "lying.png", dpi=(200, 200))
+    for option, expected in (([], 90), (["--keep-rotation"], 0)):
+        arguments = [tmp_path / "lying.png", "-f", "pdf", "-o", tmp_path, "--writing", "printed", *option]
+        code, _, err = run(capfdbinary, *arguments)
+        assert code == 0, err
+        with pikepdf.open(tmp_path / "lying.pdf") as pdf:
+            assert int(pdf.pages[0].obj.get("/Rotate", 0)) == expected
+    assert "harbour" in text_of((tmp_path / "lying.pdf").read_bytes())

@@ -15,10 +15,11 @@ import pytest
 from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf, Stream
 from PIL import Image
 
-from carrel.formats import WrittenDocument
+from carrel.formats import FORMATS, WrittenDocument
 from carrel.formats.pdf.document import write_document
 from carrel.formats.write.interchange import interchange
 from carrel.image.source import Scan, open_scans
+from carrel.options import ReadOptions
 from carrel.page import Page, Source
 from drawn_pdfs import (
     SIZE_POINTS,
@@ -347,5 +348,27 @@ def test_page_on_its_side_stands_upright(quarters: int, tmp_path: Path) -> None:
         page = replace(page, provenance=replace(page.provenance, skew_degrees=90.0 * quarters + 0.4))
         page = replace(page, source=Source("in", 0))
         shown = rendered(write_document([(page, data)]).data)
-        left = rendered(write_document([(page, data)], keep_rotation=True).data)
+        left = rendered(write_document([(page, data)], ReadOptions(keep_rotation=True)).data)
         assert np.array_equal(shown, np.rot90(left, quarters))
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_text_that_is_read_anew_becomes_a_picture(rotation: int, tmp_path: Path) -> None:
+    pdf = Pdf.new()
+    add_page(pdf, None, words_at(10, 60, "Real text", 24), CropBox=Array([0, 20, 200, 100]), Rotate=rotation)
+    before = saved_pdf(pdf)
+    (scan,) = scans_of(before, tmp_path, "force")
+    data = write_document([(page_for(scan, "anew"), before)], ReadOptions(own_text="force")).data
+    assert text_of(data) == "anew"
+    difference = np.abs(rendered(before).astype(int) - rendered(data))
+    assert difference.mean() < 2 and rendered(before).shape == rendered(data).shape
+
+
+def test_one_page_of_several_is_written_alone(tmp_path: Path) -> None:
+    before = made(navigated)
+    scan = scans_of(before, tmp_path)[1]
+    data = FORMATS["pdf"].write(page_for(scan), before)
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        assert len(pdf.pages) == 1
+    assert np.array_equal(rendered(data), rendered(before, 1))
+    assert text_of(data) == "Harbour of Ostend"

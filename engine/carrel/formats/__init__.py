@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from carrel.options import ReadOptions
 from carrel.page import Page
 
 
@@ -38,8 +39,8 @@ class Format:
     multi_page: bool = False
     """Whether the pages of one scan's file go into one file."""
 
-    def write(self, page: Page, scan: bytes = b"") -> bytes:
-        """Write one page; ``scan`` is the scan's file where the format needs it.
+    def write(self, page: Page, scan: bytes = b"", options: ReadOptions | None = None) -> bytes:
+        """Write one page; ``scan`` is the scan's file where the format needs it, ``options`` those it was read with.
 
         Raises
         ------
@@ -49,11 +50,13 @@ class Format:
             The scan cannot be decoded, or is not the page's.
         """
         write = import_module(f"carrel.formats.{self.module}").write
-        return write(page, scan) if self.needs_scan else write(page)
+        return write(page, scan, options) if self.needs_scan else write(page)
 
-    def write_document(self, pages: Sequence[tuple[Page, bytes]]) -> WrittenDocument:
+    def write_document(
+        self, pages: Sequence[tuple[Page, bytes]], options: ReadOptions | None = None
+    ) -> WrittenDocument:
         """Write several pages, each with its scan's file, as one file of a format with ``multi_page``."""
-        return import_module(f"carrel.formats.{self.module}").write_document(pages)
+        return import_module(f"carrel.formats.{self.module}").write_document(pages, options)
 
 
 _ALL = (

@@ -32,7 +32,7 @@ UNREADABLE_SUFFIXES = (
     *(".heic", ".heif", ".hif", ".avif", ".jxl", ".djvu", ".djv", ".psd", ".xcf", ".eps", ".ps", ".svg"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".jb2", ".jbig2", ".jxr", ".wdp"),
 )
-"""Names of scans that Carrel cannot read: in a folder they are refused by name, not passed over."""
+"""Names of scans that Carrel cannot read: in a folder they are refused by name, not skipped."""
 SCAN_SUFFIXES = (*PICTURE_SUFFIXES, ".pdf", *UNREADABLE_SUFFIXES)
 """Names of scans in a folder, in lower case. What a file really is, its content tells."""
 
@@ -54,18 +54,18 @@ _FOREIGN = (
 
 
 def foreign_kind(head: bytes) -> str:
-    """What a file is that is no scan Carrel reads, by its first 64 bytes; "" where that is not known."""
+    """Tell what a file is that is no scan Carrel reads, by its first 64 bytes; "" where that is not known."""
     return next((name for at, marks, name in _FOREIGN if head[at:].startswith(marks)), "")
 
 
 def shown(path: Path) -> str:
-    """The path as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
+    """Return the path as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
     return "".join(escaped)
 
 
 def refusal(path: Path, page_index: int | None, what: str, remedy: str) -> InputError:
-    """One clear line: where, what, and what to do. ``page_index`` counts from 0, the message from 1."""
+    """Return one clear line: where, what, and what to do. ``page_index`` counts from 0, the message from 1."""
     where = shown(path) if page_index is None else f"{shown(path)}, page {page_index + 1}"
     return InputError(f"{where}: {what}; {remedy}")
 

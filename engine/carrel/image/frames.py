@@ -43,7 +43,7 @@ def open_picture(stream: BinaryIO) -> Image.Image:
 
 
 def frames(image: Image.Image) -> Iterator[int]:
-    """Seek from page to page of a TIFF, past thumbnails and masks; other files have one page."""
+    """Go from page to page of a TIFF, past thumbnails and masks; other files have one page."""
     if image.format != "TIFF":
         yield 0
         return
@@ -71,12 +71,12 @@ def _tag(image: Image.Image, number: int) -> int:
 
 
 def is_unsigned(image: Image.Image) -> bool:
-    """Whether deep pixels of a TIFF are unsigned, which Pillow's mode ``I`` does not tell."""
+    """Tell whether deep pixels of a TIFF are unsigned, which Pillow's mode ``I`` does not tell."""
     return image.format == "TIFF" and _tag(image, _SAMPLE_FORMAT) in (0, 1)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8, that is still to be undone. Pillow turns a TIFF while it decodes; damaged metadata
+    """Return the EXIF orientation, 1 to 8, that is still to be undone. Pillow turns a TIFF while it decodes; damaged metadata
     counts as upright."""
     if image.format == "TIFF":
         return 1
@@ -88,7 +88,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def resolution_of(image: Image.Image) -> tuple[float, float] | None:
-    """Dots per inch across and down the upright page, where the file's can be true; equal where they nearly are.
+    """Return dots per inch across and down the upright page, where the file's can be true; equal where they nearly are.
 
     They can be if they are no camera's filler and the page is not larger than A1.
     """
@@ -108,7 +108,7 @@ def resolution_of(image: Image.Image) -> tuple[float, float] | None:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height in px of the page as it is read: upright, with pixels as wide as high."""
+    """Return width and height in px of the page as it is read: upright, with pixels as wide as high."""
     width, height = image.size if orientation_of(image) <= 4 else (image.height, image.width)
     across, down = resolution_of(image) or (1.0, 1.0)
     finest = max(across, down)
@@ -117,8 +117,8 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 @contextmanager
 def undisturbed() -> Generator[None]:
-    """Without Pillow's warnings about metadata, and without its own fixed number of pixels: the caller's is checked
-    before anything is decoded. Both are global, so the first thread in sets them and the last one out restores them."""
+    """Disable Pillow's warnings about metadata, and lift its own fixed number of pixels: the caller's is checked before
+    anything is decoded. Both are global, so the first thread in sets them and the last one out restores them."""
     global _inside, _restore  # noqa: PLW0603
     with _inside_lock:
         if not _inside:

@@ -33,11 +33,11 @@ def gray_pixels(image: Image.Image) -> NDArray[np.uint8]:
     # a JPEG hands over its luma directly, a quarter of the memory
     image.draft("L", None)
     image.load()
-    return np.ascontiguousarray(turned(_gray(image), orientation_of(image)))
+    return np.ascontiguousarray(upright(_gray(image), orientation_of(image)))
 
 
 def decoded_bytes_per_px(image: Image.Image) -> int:
-    """What Pillow will take for each pixel of an opened image, before it is gray."""
+    """Return what Pillow will take for each pixel of an opened image, before it is gray."""
     if image.format in _DECODER_BYTES:
         return _DECODER_BYTES[image.format]
     if image.format in ("JPEG", "MPO"):  # decoded to luma; a progressive one is held whole, in coefficients
@@ -107,8 +107,8 @@ def _on_white(image: Image.Image) -> NDArray[np.uint8]:
     return gray
 
 
-def turned(gray: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo an EXIF orientation, 1 to 8: a view of stored pixels ``(h, w)`` as they are to be seen."""
+def upright(gray: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Rotate or mirror back what an EXIF orientation, 1 to 8, says: a view of stored pixels ``(h, w)`` as they are to be seen."""
     if orientation >= 5:
         gray = gray.T
     flip_rows = orientation in (3, 4, 7, 8)

@@ -45,7 +45,7 @@ class JpegHeader(NamedTuple):
 
     @property
     def fits_pdf(self) -> bool:
-        """Whether PDF's DCTDecode knows it: baseline, extended or progressive, Huffman coded, 8 bits."""
+        """True where PDF's DCTDecode knows it: baseline, extended or progressive, Huffman coded, 8 bits."""
         known = self.coding in (_BASELINE, _EXTENDED, _PROGRESSIVE)
         return known and self.precision == 8 and len(self.components) in (1, 3, 4)
 
@@ -55,14 +55,14 @@ class JpegHeader(NamedTuple):
 
     @property
     def is_rgb(self) -> bool:
-        """Whether three components are red, green and blue rather than luma and chroma, as libjpeg tells it."""
+        """True where three components are red, green and blue rather than luma and chroma, as libjpeg tells it."""
         if len(self.components) != 3 or self.jfif:
             return False
         return self.transform == 0 if self.transform is not None else bytes(self.components) == b"RGB"
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The segments of the first picture in ``data``, past coded pixels; ends where there is no marker any more."""
+    """Return the segments of the first picture in ``data``, past coded pixels; ends where there is no marker any more."""
     at = 2 if data[:2] == b"\xff\xd8" else len(data)
     while at + 4 <= len(data) or data[at : at + 2] == END:
         if data[at] != 0xFF:
@@ -83,7 +83,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
-    """Coding of the first picture in ``data``; None where it has none that can be told."""
+    """Return the coding of the first picture in ``data``; None where it has none that can be told."""
     frame, jfif, transform, interval, refined, whole, end = b"", False, None, 0, False, False, len(data)
     coding = 0
     for marker, _, segment_end, contents in segments(data):

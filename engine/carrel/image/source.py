@@ -27,11 +27,12 @@ from carrel.image.frames import (
     undisturbed,
     upright_size,
 )
-from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release, turned
+from carrel.image.gray import decoded_bytes_per_px, gray_pixels, release, upright
 from carrel.image.jpeg import END, jpeg_header
 from carrel.image.pdf.opened import PdfRefusedError, close_pdf, open_pdf
-from carrel.image.pdf.render import BYTES_PER_PX, OwnText, pixels_of, render
+from carrel.image.pdf.render import BYTES_PER_PX, pixels_of, render
 from carrel.image.polarity import positive
+from carrel.options import OwnText
 from carrel.page import Region, Source
 
 SHORTEST_SIDE_PX = 16
@@ -88,7 +89,7 @@ def open_scans(
     max_megapixels
         Pages above this many million pixels are refused before they are decoded.
     first
-        Pages before this one, counted from 0, are passed over undecoded.
+        Pages before this one, counted from 0, are skipped undecoded.
     budget
         Pages that do not fit into it are refused before they are decoded.
     own_text
@@ -132,7 +133,7 @@ def count_pages(path: Path) -> int:
 
 
 def largest_page(files: Iterable[Path], max_megapixels: float) -> PageSize | None:
-    """The page of all files that takes most memory, by their headers; None where no file has a page that can be read."""
+    """Return the page of all files that takes most memory, by their headers; None where no file has a page that can be read."""
     sizes: list[PageSize] = []
     for path in files:
         with suppress(InputError), open_regular(path) as stream, _refusing(path, None):
@@ -211,7 +212,7 @@ def _decoded(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8]:
         header = jpeg_header(data)
         ended = open_picture(io.BytesIO(data + END))
         gray = gray_pixels(ended)
-        stored = turned(gray, _UNTURNED.get(orientation_of(ended), orientation_of(ended)))
+        stored = upright(gray, _UNTURNED.get(orientation_of(ended), orientation_of(ended)))
         lacking = int((stored == _UNDECODED).all(axis=1)[::-1].argmin())
         if header is None or lacking > _MOST_MISSING * len(stored) or (header.is_progressive and not header.refined):
             raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from carrel.formats import FORMATS
 from carrel.image.overlay import OVERLAY, draw_overlay
 from carrel.image.source import Scan
+from carrel.options import ReadOptions
 from carrel.page import Page, needs_review
 from carrel.reader import Reader
 from carrel.workers.messages import PageRead, Work
@@ -27,17 +28,19 @@ class PagesReader:
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
         page = self._reader.read_scan(scan)
         to_review = sum(needs_review(line, self._review_below) for line in page.lines)
-        files = written(page, formats, contents)
+        files = written(page, formats, contents, self._reader.options)
         if OVERLAY in formats:
             files[OVERLAY] = draw_overlay(page, scan.gray, self._review_below)
         return PageRead(files, len(page.lines), len(page.refused), to_review)
 
 
-def written(page: Page, formats: tuple[str, ...], contents: Callable[[], bytes]) -> dict[str, bytes]:
+def written(
+    page: Page, formats: tuple[str, ...], contents: Callable[[], bytes], options: ReadOptions | None = None
+) -> dict[str, bytes]:
     """Return the page in each format but the overlay; ``contents`` gives the bytes of its file to those that hold it."""
     known = [FORMATS[name] for name in formats if name in FORMATS]
     scan = contents() if any(form.needs_scan for form in known) else b""
-    return {form.name: form.write(page, scan) for form in known}
+    return {form.name: form.write(page, scan, options) for form in known}
 
 
 def open_pages(work: Work) -> PagesReader:

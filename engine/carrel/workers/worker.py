@@ -201,8 +201,14 @@ def _pages(descriptor: int, most_pages: int) -> int:
 def _scan(task: ReadPage, descriptor: int, desk: _Desk) -> Scan:
     from carrel.image.source import open_scans
 
-    most = (task.options or desk.work.options).max_megapixels
-    scans: Iterable[Scan] = open_scans(_path(descriptor), most, first=task.page_index, budget=desk.budget)
+    options = task.options or desk.work.options
+    scans: Iterable[Scan] = open_scans(
+        _path(descriptor),
+        options.max_megapixels,
+        first=task.page_index,
+        budget=desk.budget,
+        own_text=options.own_text,
+    )
     for scan in scans:
         return replace(scan, source=replace(scan.source, file_name=task.file.path.name))
     raise InputError("the page is not in the file; scan it again")

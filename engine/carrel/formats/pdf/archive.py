@@ -17,7 +17,7 @@ _PROFILE_DATE = slice(24, 36)
 
 
 def archived(pdf: Pdf, changed: str) -> WrittenDocument:
-    """``pdf``, changed at a time in ISO 8601, as PDF/A-2b, checked, or as it is with the reason."""
+    """Return ``pdf``, changed at a time in ISO 8601, as PDF/A-2b, checked, or as it is with the reason."""
     buffer = io.BytesIO()
     pdf.save(buffer, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True, encryption=False)
     with pikepdf.open(io.BytesIO(buffer.getvalue())) as copy:

@@ -20,11 +20,14 @@ from carrel.formats import WrittenDocument
 from carrel.formats.languages import document_language
 from carrel.formats.pdf.archive import archived
 from carrel.formats.pdf.hidden import HiddenText
-from carrel.formats.pdf.image import UPRIGHT, add_picture
+from carrel.formats.pdf.image import UPRIGHT, add_picture, lossless
 from carrel.formats.pdf.layer import Layers, sheet_of
 from carrel.formats.pdf.structure import Structure
 from carrel.formats.write.interchange import interchange
+from carrel.image.pdf.opened import close_pdf, open_pdf
+from carrel.image.pdf.render import draw_in_color
 from carrel.image.pdf.text import RECOGNIZER
+from carrel.options import ReadOptions
 from carrel.page import Page
 
 _POINTS_PER_INCH = 72.0
@@ -35,23 +38,27 @@ _PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
 _log = logging.getLogger(__name__)
 
 
-def write(page: Page, scan: bytes) -> bytes:
-    """``page`` on its ``scan`` as a searchable PDF: the same bytes for the same input. See `write_document`."""
-    document = write_document([(page, scan)])
+def write(page: Page, scan: bytes, options: ReadOptions | None = None) -> bytes:
+    """Write ``page`` on its ``scan`` as a searchable PDF of one page: the same bytes for the same input.
+
+    See `write_document`.
+    """
+    document = _written([(page, scan)], options or ReadOptions(), whole=False)
     for note in document.notes:
         _log.warning("%s: %s", page.source.file_name, note)
     return document.data
 
 
-def write_document(pages: Sequence[tuple[Page, bytes]], *, keep_rotation: bool = False) -> WrittenDocument:
-    """Several pages with the files that they were read from as one document.
+def write_document(pages: Sequence[tuple[Page, bytes]], options: ReadOptions | None = None) -> WrittenDocument:
+    """Write several pages, with the files that they were read from, as one document.
 
     Parameters
     ----------
     pages
         In order. Pages of one PDF stay where they are in it, with all its other pages.
-    keep_rotation
-        Leave a page that was read from its side or head as it lies, instead of showing it upright.
+    options
+        Those that the pages were read with: ``own_text`` and ``keep_rotation`` matter. Pages whose text was read anew
+        from what they show become pictures, or they would hold it twice.
 
     Raises
     ------
@@ -62,10 +69,16 @@ def write_document(pages: Sequence[tuple[Page, bytes]], *, keep_rotation: bool =
     """
     if not pages:
         raise OutputError("a PDF without pages")
+    return _written(pages, options or ReadOptions(), whole=True)
+
+
+def _written(pages: Sequence[tuple[Page, bytes]], options: ReadOptions, *, whole: bool) -> WrittenDocument:
+    """``whole``: with all pages of a PDF that they are from."""
     first, scan = pages[0]
     own = _is_pdf(scan) and all(other is scan or other == scan for _, other in pages)
+    own = own and (whole or _count_pages(scan, first) == 1)
     with _opened(scan, first) if own else Pdf.new() as pdf:
-        _Builder(pdf, own, keep_rotation).build(pages)
+        _Builder(pdf, own, options).build(pages)
         if Name.Lang not in pdf.Root:
             pdf.Root[Name.Lang] = pikepdf.String(document_language(first.provenance.languages))
         if not own:
@@ -75,6 +88,11 @@ def write_document(pages: Sequence[tuple[Page, bytes]], *, keep_rotation: bool =
 
 def _is_pdf(scan: bytes) -> bool:
     return b"%PDF-" in scan[:_PDF_MARK_WITHIN]
+
+
+def _count_pages(scan: bytes, page: Page) -> int:
+    with _opened(scan, page) as pdf:
+        return len(pdf.pages)
 
 
 def _opened(scan: bytes, page: Page) -> Pdf:
@@ -87,8 +105,8 @@ def _opened(scan: bytes, page: Page) -> Pdf:
 class _Builder:
     """Lays the pages of a document on their sheets."""
 
-    def __init__(self, pdf: Pdf, own: bool, keep_rotation: bool) -> None:
-        self._pdf, self._own, self._keep_rotation = pdf, own, keep_rotation
+    def __init__(self, pdf: Pdf, own: bool, options: ReadOptions) -> None:
+        self._pdf, self._own, self._options = pdf, own, options
         self._layers, self._structure, self._hidden = Layers(pdf), Structure(), HiddenText()
 
     def build(self, pages: Sequence[tuple[Page, bytes]]) -> None:
@@ -101,7 +119,7 @@ class _Builder:
             operators = self._layers.operators(page, sheet_of(sheet), marks)
             sheet.contents_add(operators, prepend=True)
             self._layers.add_font(sheet.obj)
-            if not self._keep_rotation:
+            if not self._options.keep_rotation:
                 _stand_upright(sheet, page)
         self._layers.finish()
         if tagged:
@@ -117,7 +135,10 @@ class _Builder:
             with _opened(scan, page) as source:
                 self._pdf.pages.append(_page_of(source, page))
             sheet = self._pdf.pages[-1]
-        self._hidden.remove(sheet)
+        if self._options.own_text == "force":
+            _become_picture(self._pdf, sheet, page, scan)
+        else:
+            self._hidden.remove(sheet)
         return sheet
 
 
@@ -159,6 +180,25 @@ def _picture_sheet(pdf: Pdf, page: Page, scan: bytes) -> pikepdf.Page:
     return pdf.pages[-1]
 
 
+def _become_picture(pdf: Pdf, sheet: pikepdf.Page, page: Page, scan: bytes) -> None:
+    """Show a picture of a PDF's page in place of its contents; annotations and forms stay as they are."""
+    document = open_pdf(io.BytesIO(scan))
+    try:
+        image = draw_in_color(document, page.source.page_index, (page.width_px, page.height_px))
+    finally:
+        close_pdf(document)
+    shown = sheet_of(sheet)
+    left, bottom, right, top = shown.box
+    sides = (top - bottom, right - left) if shown.rotation % 180 else (right - left, top - bottom)
+    place = [
+        f"{' '.join(f'{value:.4f}' for value in matrix)} cm"
+        for matrix in (shown.matrix, (sides[0], 0, 0, sides[1], 0, 0))
+    ]
+    contents = "\n".join(["/Artifact BMC", "q", *place, "/Im0 Do", "Q", "EMC"]).encode() + b"\n"
+    sheet.obj[Name.Contents] = pdf.make_indirect(pikepdf.Stream(pdf, contents))
+    sheet.obj[Name.Resources] = Dictionary(XObject=Dictionary(Im0=pdf.make_indirect(lossless(pdf, image))))
+
+
 def _points_per_px(page: Page) -> float:
     """Size of a pixel on the page; a page beyond the largest or smallest that PDF/A allows is scaled."""
     natural = _POINTS_PER_INCH / (page.dpi or _DEFAULT_DPI)
@@ -168,9 +208,9 @@ def _points_per_px(page: Page) -> float:
 
 def _stand_upright(sheet: pikepdf.Page, page: Page) -> None:
     """Turn a page by the right angles that it had to be turned by to be read."""
-    quarters = round(page.provenance.skew_degrees / 90) % 4  # counterclockwise
-    if quarters:
-        sheet.obj[Name.Rotate] = (sheet_of(sheet).rotation - 90 * quarters) % 360
+    degrees = round(page.provenance.skew_degrees / 90) * 90 % 360  # counterclockwise
+    if degrees:
+        sheet.obj[Name.Rotate] = (sheet_of(sheet).rotation - degrees) % 360
 
 
 def _drop_orphaned_tags(pdf: Pdf) -> bool:

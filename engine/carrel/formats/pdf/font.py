@@ -24,7 +24,7 @@ _ENTRIES_PER_BLOCK = 100  # at most, by the CMap specification
 
 
 def clusters(text: str) -> list[str]:
-    """``text`` cut into letters with the marks, joiners and selectors that belong to them."""
+    """Return ``text`` cut into letters with the marks, joiners and selectors that belong to them."""
     found: list[str] = []
     for character in text:
         joins = unicodedata.category(character) in ("Mn", "Me", "Mc") or character in _JOINERS
@@ -42,7 +42,7 @@ class Codes:
         self._codes: dict[str, int] = {}
 
     def encode(self, cluster: str) -> str:
-        """The code of ``cluster`` as four hexadecimal digits."""
+        """Return the code of ``cluster`` as four hexadecimal digits."""
         if cluster not in self._codes and len(self._codes) >= 0xFFFE:
             cluster = "\ufffd" if "\ufffd" in self._codes else next(iter(self._codes))
         return f"{self._codes.setdefault(cluster, len(self._codes) + 1):04X}"
@@ -51,7 +51,7 @@ class Codes:
         return len(self._codes)
 
     def unicode_map(self) -> bytes:
-        """The ToUnicode CMap."""
+        """Return the ToUnicode CMap."""
         entries = [f"<{code:04X}> <{_utf16(cluster)}>" for cluster, code in self._codes.items()]
         blocks = [entries[start : start + _ENTRIES_PER_BLOCK] for start in range(0, len(entries), _ENTRIES_PER_BLOCK)]
         lines = [
@@ -76,7 +76,7 @@ def _utf16(text: str) -> str:
 
 
 def font_dictionary(pdf: Pdf, codes: Codes) -> Dictionary:
-    """The font as a Type 0 font of ``pdf`` that shows the clusters of ``codes``."""
+    """Return the font as a Type 0 font of ``pdf`` that shows the clusters of ``codes``."""
     program = pikepdf.Stream(pdf, true_type())
     program[Name.Length1] = len(true_type())
     descriptor = Dictionary(
@@ -112,7 +112,7 @@ def font_dictionary(pdf: Pdf, codes: Codes) -> Dictionary:
 
 
 def true_type() -> bytes:
-    """A TrueType font with the tables that a PDF reader wants: glyph 0 is empty, glyph 1 a box."""
+    """Return a TrueType font with the tables that a PDF reader wants: glyph 0 is empty, glyph 1 a box."""
     advance, ascent, descent = (round(part * _EM) for part in (ADVANCE_EM, ASCENT_EM, DESCENT_EM))
     box = _box_glyph(0, -descent, advance, ascent)
     tables = {

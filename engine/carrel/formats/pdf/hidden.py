@@ -23,7 +23,7 @@ _Instruction = ContentStreamInstruction | pikepdf.ContentStreamInlineImage
 
 
 class HiddenText:
-    """Takes invisible text out of pages; forms that several pages share are looked at once."""
+    """Invisible text of the pages of a document, to be taken out; forms that several pages share are looked at once."""
 
     def __init__(self) -> None:
         self._seen: set[tuple[int, int]] = set()
@@ -59,7 +59,7 @@ class HiddenText:
 
 
 def without_hidden_text(instructions: Sequence[_Instruction]) -> list[_Instruction]:
-    """``instructions`` without text objects all of whose text is invisible, and without tags that then hold nothing."""
+    """Return ``instructions`` without text objects all of whose text is invisible, and without tags that then hold nothing."""
     kept: list[_Instruction] = []
     for block, hidden in _text_objects(instructions):
         kept += [item for item in block if not (hidden and str(item.operator) in _SHOWS)]

@@ -1,6 +1,6 @@
 """The picture of a page inside the PDF: the file's own bytes where PDF can hold them, else the smallest lossless form.
 
-JPEG (an MPO's first, a TIFF's in strips), JPEG 2000 and PNG rows are taken as they are; black and white becomes CCITT G4
+JPEG (an MPO's first, a TIFF's in strips), JPEG 2000 and PNG rows are taken as they are; one bit a pixel becomes CCITT G4
 or stays in PNG rows, whichever is smaller; gray and palettes stay what they are. Only what PDF/A cannot hold is changed:
 transparency goes onto white, CMYK that is no JPEG and Lab become RGB.
 """
@@ -46,7 +46,7 @@ class Picture(NamedTuple):
 
 
 def add_picture(pdf: Pdf, page: Page, scan: bytes) -> Picture:
-    """The scan of ``page``, a picture's file, as an image of ``pdf``.
+    """Add the scan of ``page``, a picture's file, as an image of ``pdf``.
 
     Raises
     ------
@@ -91,7 +91,12 @@ def _stream(pdf: Pdf, image: Image.Image, scan: bytes) -> pikepdf.Stream:
         own = png_image(pdf, image, scan)
     if own is not None and image.mode != "1":
         return own
-    return shorter([*([own] if own is not None else []), *_recoded(pdf, image)])
+    return shorter([*([own] if own is not None else []), lossless(pdf, image)])
+
+
+def lossless(pdf: Pdf, image: Image.Image) -> pikepdf.Stream:
+    """Return the pixels of ``image`` in the shortest form that loses none."""
+    return shorter(_recoded(pdf, image))
 
 
 def _recoded(pdf: Pdf, image: Image.Image) -> list[pikepdf.Stream]:
@@ -119,7 +124,9 @@ def _opaque(image: Image.Image) -> Image.Image:
         return ImageChops.invert(image).convert("RGB")
     if image.mode in ("1", "L", "RGB", "P", "I;16"):
         return image.copy()
-    return image.convert("I;16" if image.mode.startswith("I") else "RGB")
+    if image.mode.startswith("I;16"):  # of the other byte order
+        return Image.fromarray(np.asarray(image).astype(np.uint16))
+    return image.convert("RGB")
 
 
 def _simplest(image: Image.Image) -> Image.Image:
@@ -131,7 +138,7 @@ def _simplest(image: Image.Image) -> Image.Image:
 
 
 def _fax(pdf: Pdf, image: Image.Image) -> pikepdf.Stream:
-    """Black and white as one strip of CCITT group 4."""
+    """One bit a pixel as one strip of CCITT group 4."""
     buffer = io.BytesIO()
     image.save(buffer, "TIFF", compression="group4", tiffinfo={278: image.height})
     data = buffer.getvalue()

@@ -20,7 +20,7 @@ _BLOCK_PX = 8
 
 
 def jpeg_image(pdf: Pdf, image: Image.Image, data: bytes) -> pikepdf.Stream | None:
-    """The first JPEG in ``data``, opened as ``image``; None where its coding is none of PDF's."""
+    """Return the first JPEG in ``data``, opened as ``image``; None where its coding is none of PDF's."""
     header = jpeg_header(data)
     if header is None or not header.fits_pdf or image.mode not in ("L", "RGB", "CMYK"):
         return None
@@ -38,7 +38,7 @@ def _parameters(rgb: bool) -> Dictionary | None:
 
 
 def tiff_jpeg(pdf: Pdf, image: Image.Image, scan: bytes) -> pikepdf.Stream | None:
-    """The JPEG strips of a TIFF's page, still to be decoded, as one image; None where they cannot be joined."""
+    """Return the JPEG strips of a TIFF's page, still to be decoded, as one image; None where they cannot be joined."""
     tags = getattr(image, "tag_v2", {})
     if tags.get(259) != _JPEG_COMPRESSION or tags.get(284, 1) != 1 or 273 not in tags or tags.get(338):
         return None
@@ -57,7 +57,7 @@ def tiff_jpeg(pdf: Pdf, image: Image.Image, scan: bytes) -> pikepdf.Stream | Non
 
 
 def join_strips(tables: bytes, strips: list[bytes], size: tuple[int, int]) -> bytes | None:
-    """One JPEG of ``size`` (width, height) px from strips that share ``tables``.
+    """Return one JPEG of ``size`` (width, height) px from strips that share ``tables``.
 
     Strips of whole blocks become the stretches between restart marks of one scan, as the standard allows: each starts
     anew. None where they are coded in another way or differ in more than height.

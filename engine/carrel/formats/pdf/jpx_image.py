@@ -20,7 +20,7 @@ _PLAIN_SPACES = {"RGB": _SRGB, "L": _GRAY}
 
 
 def jpx_image(pdf: Pdf, image: Image.Image, data: bytes) -> pikepdf.Stream | None:
-    """The JPEG 2000 file ``data``, opened as ``image``; None where it is not plain gray or sRGB of 8 bits."""
+    """Return the JPEG 2000 file ``data``, opened as ``image``, as it is; None where it is not plain gray or sRGB of 8 bits."""
     if image.mode not in _PLAIN_SPACES or image.has_transparency_data:
         return None
     if data.startswith(_CODESTREAM):
@@ -43,7 +43,7 @@ def _is_plain(data: bytes, mode: str) -> bool:
 
 
 def is_archivable(data: bytes) -> bool:
-    """Whether PDF/A-2 takes the JPEG 2000 file: 1, 3 or 4 channels of one depth, colors named in a way it allows (ISO
+    """Tell whether PDF/A-2 takes the JPEG 2000 file: 1, 3 or 4 channels of one depth, colors named in a way it allows (ISO
     19005-2, 6.2.8.3)."""
     boxes = dict(_boxes(data))
     head = list(_boxes(boxes.get(b"jp2h", b"")))

@@ -16,7 +16,7 @@ _FONT = "CarrelText"
 
 
 class Sheet(NamedTuple):
-    """What the reader saw of a sheet of paper: lower left and upper right corner in the sheet's own units, and the
+    """The part of a sheet that is shown: lower left and upper right corner in the sheet's own units, and the
     clockwise turn in degrees that it is shown with, 0, 90, 180 or 270."""
 
     box: tuple[float, float, float, float]
@@ -41,7 +41,7 @@ class Sheet(NamedTuple):
 
 
 def sheet_of(page: pikepdf.Page) -> Sheet:
-    """The part of an existing page that is shown, as PDFium takes it: the CropBox within the MediaBox."""
+    """Return the part of an existing page that is shown, as PDFium takes it: the CropBox within the MediaBox."""
     media, crop = _box(page.mediabox), _box(page.cropbox)
     shown = (*map(max, media[:2], crop[:2]), *map(min, media[2:], crop[2:]))
     box = shown if shown[2] > shown[0] and shown[3] > shown[1] else media
@@ -73,7 +73,7 @@ class Layers:
         self._font = pdf.make_indirect(Dictionary(Type=Name.Font))
 
     def operators(self, page: Page, sheet: Sheet, marks: Sequence[int] | None) -> bytes:
-        """What writes the text of ``page`` unseen; each line tagged with one of ``marks``, if any."""
+        """Return what writes the text of ``page`` unseen; each line tagged with one of ``marks``, if any."""
         scale = sheet.width / page.width_px
         operators = ["q", " ".join(f"{value:.4f}" for value in sheet.matrix) + " cm", "BT", "3 Tr"]
         lines = list(text_operators(page, scale, self._codes))

@@ -15,7 +15,7 @@ _RGB, _PALETTE = 2, 3  # color types
 
 
 def png_image(pdf: Pdf, image: Image.Image, data: bytes) -> pikepdf.Stream:
-    """The rows of ``data``, a PNG that is neither interlaced nor transparent, opened as ``image``."""
+    """Return the rows of ``data``, a PNG that is neither interlaced nor transparent, opened as ``image``."""
     chunks = _chunks(data)
     _, _, depth, kind = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
     parameters = Dictionary(Predictor=15, Colors=3 if kind == _RGB else 1, BitsPerComponent=depth, Columns=image.width)

@@ -1,4 +1,4 @@
-"""Where the words of a line go as invisible text: apart from each other, in order, level where that still meets the ink.
+"""Places of the words of a line as invisible text: apart from each other, in order, level where that still meets the ink.
 
 Readers put text together again from places alone. PDFium sorts what stands on one height by x, poppler wants gaps of
 0.15 em between words and letters of one word on one height to 0.5 pt; so words neither overlap nor touch, and only
@@ -47,7 +47,7 @@ class PlacedLine(NamedTuple):
 
 
 def place_line(line: Line, size_px: float) -> PlacedLine:
-    """The words of ``line`` in type of ``size_px``, or smaller where words are too close to leave gaps otherwise."""
+    """Place the words of ``line`` in type of ``size_px``, or smaller where words are too close to leave gaps otherwise."""
     steep = is_steep(line.baseline)
     ranges = [
         (float(w.box.top), float(w.box.bottom)) if steep else (float(w.box.left), float(w.box.right))
@@ -58,14 +58,14 @@ def place_line(line: Line, size_px: float) -> PlacedLine:
     size_px = max(min([size_px, *(gap / GAP_EM for gap in gaps)]), SMALLEST_PX)
     spans = [_span(word.text, line, steep, *reach) for word, reach in zip(line.words, ranges, strict=True)]
     runs: list[Run] = []
-    for word, (start, end) in zip(line.words, _levelled(spans, steep, size_px), strict=True):
+    for word, (start, end) in zip(line.words, _deskewed(spans, steep, size_px), strict=True):
         runs.append(Run(clusters(word.text), start, end))
         runs.append(Run([_space_after(word.text)], end, _beyond(start, end, GAP_EM * size_px)))
     return PlacedLine(runs if steep else [_left_to_right(run) for run in runs], size_px)
 
 
 def with_gap(line: PlacedLine, following: PlacedLine) -> tuple[PlacedLine, PlacedLine]:
-    """Two lines; where the second begins just behind the first's end, as cells of a table do, with a gap between them."""
+    """Return two lines; where the second begins just behind the first's end, as cells of a table do, with a gap between them."""
     last, first = line.runs[-2], following.runs[0]
     gap = first.start[0] - last.end[0]
     beside = abs(first.start[1] - last.end[1]) < line.size_px and last.start[0] < first.end[0]
@@ -117,7 +117,7 @@ def _span(text: str, line: Line, steep: bool, low: float, high: float) -> tuple[
     return (end, start) if backwards else (start, end)
 
 
-def _levelled(spans: list[_Span], steep: bool, size_px: float) -> list[_Span]:
+def _deskewed(spans: list[_Span], steep: bool, size_px: float) -> list[_Span]:
     """``spans`` made level where they fall little, and moved towards one height where that makes one line of them.
 
     No letter moves by more than ``_OFF_EM``.
@@ -163,7 +163,7 @@ def _left_to_right(run: Run) -> Run:
 
 
 def ends(baseline: Points) -> tuple[_Point, _Point]:
-    """First and last point of ``baseline``; for a closed one those of its width."""
+    """Return the first and last point of ``baseline``; for a closed one those of its width."""
     start, end = baseline[0], baseline[-1]
     if start != end:
         return start, end
@@ -172,7 +172,7 @@ def ends(baseline: Points) -> tuple[_Point, _Point]:
 
 
 def is_steep(baseline: Points) -> bool:
-    """Whether a line runs rather up or down than across."""
+    """Tell whether a line runs rather up or down than across."""
     (x0, y0), (x1, y1) = ends(baseline)
     return abs(y1 - y0) > abs(x1 - x0)
 

@@ -22,7 +22,7 @@ def image_stream(
     depth: int = 8,
     size: tuple[int, int] | None = None,
 ) -> pikepdf.Stream:
-    """An image object of ``data``, gray, RGB or CMYK as ``image`` is, of its stored size."""
+    """Return an image object of ``data``, gray, RGB or CMYK as ``image`` is, of its stored size."""
     stream = pikepdf.Stream(pdf, b"")
     if parameters is None:
         stream.write(data, filter=filter_name)
@@ -49,5 +49,5 @@ def _is_usable(profile: bytes, colors: int) -> bool:
 
 
 def shorter(streams: Sequence[pikepdf.Stream]) -> pikepdf.Stream:
-    """The one of ``streams`` that takes fewest bytes."""
+    """Return the one of ``streams`` that takes fewest bytes."""
     return min(streams, key=lambda stream: len(stream.read_raw_bytes()))

@@ -11,7 +11,7 @@ _KINDS = {"MarginTextZone": Name.Note, "TitlePageZone": Name.Sect, "TableZone": 
 
 
 class Structure:
-    """Collects the tags of a document's pages and writes them as one tree."""
+    """The tags of a document's pages, which become one tree."""
 
     def __init__(self) -> None:
         self._pages: list[tuple[pikepdf.Object, list[tuple[Region, list[int]]]]] = []

@@ -17,7 +17,7 @@ _ALIKE = (0.6, 1.6)  # heights that share one size of type, as parts of the regi
 
 
 def placed_lines(page: Page) -> list[PlacedLine]:
-    """The lines of ``page`` that have words, as they are to be written."""
+    """Return the lines of ``page`` that have words, as they are to be written."""
     placed: list[PlacedLine] = []
     for region in page.regions:
         lines = [line for line in region.lines if line.words]
@@ -68,7 +68,7 @@ class _Row:
             self._letters.sort()
 
     def divider(self, line: PlacedLine, height_px: int) -> Run | None:
-        """A space away from the row and from ``line`` where they would mix: it ends the row."""
+        """Return a space away from the row and from ``line`` where they would mix: it ends the row."""
         first = _letter(line.runs[0], line.size_px)
         if not self._letters or not first.on_row_of(self._letters[-1]):
             return None
@@ -86,7 +86,7 @@ def _letter(run: Run, size_px: float) -> _Letter:
 
 
 def text_operators(page: Page, points_per_px: float, codes: Codes) -> Iterator[list[str]]:
-    """For each line of ``page`` that has words the PDF operators that show it unseen; to stand between BT and ET."""
+    """Return for each line of ``page`` that has words the PDF operators that show it unseen; to stand between BT and ET."""
     row = _Row()
     for line in placed_lines(page):
         divider = row.divider(line, page.height_px)

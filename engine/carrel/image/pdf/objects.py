@@ -1,4 +1,4 @@
-"""What a page of a PDF is made of: pictures with their resolution and place, and text."""
+"""Parts of a PDF's page: pictures with their resolution and place, and text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PlacedPicture(NamedTuple):
 
 
 def pictures(page: Any) -> Iterator[PlacedPicture]:
-    """The pictures of a page that have a size, those in forms too."""
+    """Return the pictures of a page that have a size, those in forms too."""
     from pypdfium2 import raw
 
     kinds = [raw.FPDF_PAGEOBJ_IMAGE]
@@ -57,7 +57,7 @@ def _matrix(item: Any) -> tuple[float, float, float, float]:
 
 
 def texts(page: Any) -> list[Any]:
-    """The text objects of a page that are not invisible by their own mode."""
+    """Return the text objects of a page that are not invisible by their own mode."""
     from pypdfium2 import raw
 
     kinds = [raw.FPDF_PAGEOBJ_TEXT]

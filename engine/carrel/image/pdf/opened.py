@@ -12,7 +12,7 @@ PDFIUM_LOCK = threading.RLock()  # PDFium is not made for threads
 
 
 class PdfRefusedError(Exception):
-    """What is wrong, and what to do about it."""
+    """A PDF or page that cannot be read: what is wrong, and what to do about it."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -52,7 +52,7 @@ def close_pdf(document: Any) -> None:
 
 @contextmanager
 def opened_page(document: Any, page_index: int, *, flat: bool = True) -> Generator[Any]:
-    """A page, closed afterwards; ``flat`` draws filled forms and annotations into it, in memory alone.
+    """Open a page, closed afterwards; ``flat`` draws filled forms and annotations into it, in memory alone.
 
     Raises
     ------

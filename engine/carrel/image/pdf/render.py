@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from carrel.image.pdf.objects import hide, pictures, texts
 from carrel.image.pdf.opened import PdfRefusedError, opened_page
 from carrel.image.pdf.text import visible_regions
+from carrel.options import OwnText
 from carrel.page import Box, Region
 
 POINTS_PER_INCH = 72.0
 DEFAULT_DPI = 300.0
 BYTES_PER_PX = 6
 """PDFium's memory for each pixel of a page: the scan in color, decoded, and the page in gray."""
-OwnText = Literal["keep", "redo", "force"]
-"""What is done about text that a page shows and that is no picture: it is the page's text; it is that and pictures are
-read, too; or it is read anew from the drawn page like everything else."""
-
 _LOWEST_DPI, _HIGHEST_DPI = 100.0, 1200.0
 _PAGE_SHARE = 0.5  # pictures that cover this much of the page are the scan
 _SMALL_SHARE = 0.02  # pictures below this share of the page say nothing about its resolution
@@ -75,6 +73,22 @@ def render(
     return PdfPage(bare, round(dpi, 3), regions, own_text == "keep" and bool(regions) and (large or not scanned))
 
 
+def draw_in_color(document: Any, page_index: int, size: tuple[int, int]) -> Image.Image:
+    """Draw one page, without annotations and forms, as RGB of ``size`` (width, height) px.
+
+    Raises
+    ------
+    PdfRefusedError
+        The page is damaged.
+    """
+    with opened_page(document, page_index, flat=False) as page:
+        scale = max(size[0] / page.get_width(), size[1] / page.get_height())
+        bitmap = page.render(scale=scale * _JUST_BELOW, may_draw_forms=False, draw_annots=False)
+        image = bitmap.to_pil().convert("RGB")
+        bitmap.close()
+    return image if image.size == size else image.resize(size)
+
+
 def _drawn(page: Any, dpi: float) -> NDArray[np.uint8]:
     bitmap = page.render(scale=dpi / POINTS_PER_INCH * _JUST_BELOW, grayscale=True, may_draw_forms=False)
     pixels = bitmap.to_numpy()
@@ -89,7 +103,7 @@ def _share(regions: Sequence[Region], page_px: int) -> float:
 
 
 def pixels_of(document: Any, page_index: int, max_px: int) -> int:
-    """How many pixels `render` would make of a page, 0 where it would refuse."""
+    """Return how many pixels `render` would make of a page, 0 where it would refuse."""
     with suppress(PdfRefusedError), opened_page(document, page_index, flat=False) as page:
         return _pixels(page, _resolution(page, max_px)[0])
     return 0

@@ -34,7 +34,7 @@ class _Letter(NamedTuple):
 
 
 def visible_regions(page: Any, shown: NDArray[np.uint8], bare: NDArray[np.uint8]) -> tuple[Region, ...]:
-    """The text that is to be seen on a page.
+    """Return the text that is to be seen on a page.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def visible_regions(page: Any, shown: NDArray[np.uint8], bare: NDArray[np.uint8]
 
 
 def merged(read: Sequence[Region], own: Sequence[Region]) -> tuple[Region, ...]:
-    """Regions that were read and those that the file holds: each of the latter before the first that begins below it."""
+    """Merge regions that were read and those that the file holds: each of the latter before the first that begins below it."""
     regions = list(read)
     for region in own:
         bottom = max(y for _, y in region.polygon)
