@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from carrel.review import training_lines
+from carrel.review.training_lines import LineRow
 
 WORDS = [
     "the",
@@ -39,14 +40,10 @@ def draw_line(text: str, height_px: int = 64) -> Image.Image:
 def write_pack(file: Path, train: int, val: int, seed: int = 0) -> Path:
     """A line pack with so many lines of either split."""
     rng = np.random.default_rng(seed)
-    rows: list[dict[str, str]] = []
-    with zipfile.ZipFile(file, "w") as archive:
-        for i in range(train + val):
-            text = " ".join(rng.choice(WORDS, rng.integers(2, 5)))
-            data = io.BytesIO()
-            draw_line(text).save(data, "PNG")
-            archive.writestr(f"{i}.png", data.getvalue())
-            split = "val" if i >= train else "train"
-            rows.append({"image": f"{i}.png", "text": text, "page": str(i // 8), "split": split})
-        archive.writestr("lines.jsonl", "\n".join(map(json.dumps, rows)))
+    lines: list[tuple[LineRow, NDArray[np.uint8]]] = []
+    for i in range(train + val):
+        text = " ".join(rng.choice(WORDS, rng.integers(2, 5)))
+        row = LineRow(f"{i:04d}.png", text, str(i // 8), "val" if i >= train else "train", text)
+        lines.append((row, np.asarray(draw_line(text))))
+    training_lines.write_pack(file, lines)
     return file

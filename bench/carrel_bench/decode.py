@@ -13,11 +13,9 @@ over rounds of peer time by Carrel time. The flatter logits are the same ones ti
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import statistics
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, redirect_stdout
 from importlib import resources
@@ -28,9 +26,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from carrel.decode.ngram import read_ngrams
+from carrel.review.training_lines import pack_files, read_packs
 from carrel_bench.decode_language import truncated, write_arpa
 from carrel_bench.decode_worker import LOGITS, PROBABILITIES
 from carrel_bench.peers import PeerError, Worker, machine, peer_python
@@ -161,7 +159,7 @@ def shipped_logits(packs: Path, count: int, file: Path) -> None:
 
     model = shipped_model("handwriting-fast", "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
-    turns = zip_longest(*(_crops(pack, count) for pack in sorted(packs.glob("*.zip"))))
+    turns = zip_longest(*(_crops(packs, pack.stem, count) for pack in pack_files(packs)))
     crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
     lines = [recognizer.logits_of(crop) for crop in crops]
     frames = np.array([len(line) for line in lines])
@@ -176,13 +174,9 @@ def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:
         return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
 
 
-def _crops(pack: Path, count: int) -> Iterator[NDArray[np.uint8]]:
-    """The first lines of a pack's test split."""
-    with zipfile.ZipFile(pack) as archive:
-        rows = [json.loads(row) for row in archive.read("lines.jsonl").decode("utf-8").splitlines()]
-        for name in [row["image"] for row in rows if row["split"] == "test"][:count]:
-            with Image.open(io.BytesIO(archive.read(name))) as image:
-                yield np.asarray(image.convert("L"))
+def _crops(packs: Path, source: str, count: int) -> Iterator[NDArray[np.uint8]]:
+    """The first lines of a source's test split."""
+    return (sample.gray for sample in islice(read_packs(packs, ("test",), (source,)), count))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,18 +8,15 @@ bootstrap over pages.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
@@ -27,6 +24,7 @@ from carrel.evaluate import character_errors, word_errors
 from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
 from carrel.models.folders import Model, model_folders, open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel.review.training_lines import read_packs
 
 RESAMPLES = 1000
 
@@ -55,14 +53,8 @@ class Counted:
 
 def read_lines(folder: Path, split: str, sources: Sequence[str] | None = None) -> Iterator[TrueLine]:
     """The lines of a split, pack by pack."""
-    for pack in sorted(folder.glob("*.zip")):
-        if sources and pack.stem not in sources:
-            continue
-        with zipfile.ZipFile(pack) as archive:
-            for row in map(json.loads, archive.read("lines.jsonl").decode("utf-8").splitlines()):
-                if row["split"] == split:
-                    with Image.open(io.BytesIO(archive.read(row["image"]))) as image:
-                        yield TrueLine(pack.stem, row["page"], row["text"], np.asarray(image.convert("L")))
+    for sample in read_packs(folder, (split,), sources):
+        yield TrueLine(sample.source, sample.page, sample.text, sample.gray)
 
 
 def handwriting_folders() -> list[Path]:

@@ -167,9 +167,9 @@ def card(folder: Path, figures: Path) -> None:
 @click.option("--split", default="train", show_default=True)
 def clean(packs: Path, network: Path, out: Path, split: str) -> None:
     """List the lines of PACKS whose text the trained NETWORK (weights file or model folder) contradicts beyond doubt."""
+    from carrel.review.training_lines import read_packs
     from carrel_export.handwriting.cleaning import counts, verdicts
     from carrel_export.handwriting.training import load_network
-    from carrel_export.lines import read_packs
 
     trained, alphabet, _ = load_network(network)
     samples = list(read_packs(packs, (split,)))

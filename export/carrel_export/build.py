@@ -18,10 +18,10 @@ from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
 from carrel.models.folders import Model
 from carrel.models.publish import publish
+from carrel.review.training_lines import LineSample
 from carrel_export import onnx_export
 from carrel_export.gate import GateError, Logits, Measured, Passed, Quantizer, Run, measure, quantize_within_gate
 from carrel_export.handwriting.calibration import calibrate
-from carrel_export.lines import LineSample
 from carrel_export.sources.source import ExportError, Source
 
 Ink = NDArray[np.float32]

@@ -78,7 +78,7 @@ def command(
 
 
 def _read_lines(path: Path) -> list[Any]:
-    from carrel_export.lines import read_packs
+    from carrel.review.training_lines import read_packs
 
     folder, sources = (path.parent, [path.stem]) if path.is_file() else (path, None)
     try:

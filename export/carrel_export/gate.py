@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from carrel.image.ink import LineInput
+from carrel.review.training_lines import LineSample
 from carrel_export.handwriting.training import greedy
-from carrel_export.lines import LineSample
 from carrel_export.sources.source import ExportError
 
 Logits = NDArray[np.float32]

@@ -1,24 +1,16 @@
-"""Line packs: reading, cleaning, the alphabet, and batches grouped by width.
-
-A pack is ``<source>.zip`` with ``lines.jsonl`` (one object a line: ``image``, ``text``, ``page``, ``split``) and the
-gray line images it names, ink dark, straightened along the baseline.
-"""
+"""Lines of packs for training: which are plausible, the alphabet, and batches grouped by width."""
 
 from __future__ import annotations
 
-import io
 import itertools
-import json
 import unicodedata
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from carrel.review.training_lines import LineSample
 
 WIDTH_STEP_PX = 64
 BATCH_SIZES = (8, 12, 16, 20, 24, 32, 40, 48, 64)
@@ -30,33 +22,6 @@ KEEP = (
     "@£§°½«»€ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŒÆßàâãäçèéêëìîïòôöùûüÿœæ"
 )
 """Characters every alphabet holds, whether or not the training text shows them."""
-
-
-@dataclass(frozen=True)
-class LineSample:
-    """One line image with its transcription. ``gray`` is uint8 ``(height, width)``, ink dark."""
-
-    source: str
-    name: str
-    page: str
-    split: str
-    text: str
-    gray: NDArray[np.uint8]
-
-
-def read_packs(folder: Path, splits: Sequence[str], sources: Sequence[str] | None = None) -> Iterator[LineSample]:
-    """Yield the lines of the given splits from every ``*.zip`` in ``folder``, in a fixed order."""
-    packs = sorted(p for p in folder.glob("*.zip") if sources is None or p.stem in sources)
-    if not packs:
-        raise FileNotFoundError(f"no line packs (*.zip) in {folder}; give the folder that holds them")
-    for pack in packs:
-        with zipfile.ZipFile(pack) as archive:
-            for row in map(json.loads, archive.read("lines.jsonl").decode("utf-8").splitlines()):
-                if row["split"] not in splits:
-                    continue
-                with Image.open(io.BytesIO(archive.read(row["image"]))) as image:
-                    gray = np.asarray(image.convert("L"))
-                yield LineSample(pack.stem, row["image"], row["page"], row["split"], row["text"], gray)
 
 
 def alphabet_of(texts: Sequence[str], min_count: int = 10) -> str:

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
+from carrel.review.training_lines import LineSample  # noqa: E402
 from carrel_export.handwriting.cleaning import Verdict, cost_of, counts, verdict_of  # noqa: E402
-from carrel_export.lines import LineSample  # noqa: E402
 
 ALPHABET = "abcdefgh"
 

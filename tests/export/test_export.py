@@ -24,11 +24,11 @@ from carrel.decode.ngram import read_ngrams  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.models.onnx_file import has_external_data  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
+from carrel.review.training_lines import LineSample, read_packs  # noqa: E402
 from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.command import command  # noqa: E402
 from carrel_export.gate import GateError, Measured, Quantizer, quantize_within_gate  # noqa: E402
 from carrel_export.handwriting.training import greedy  # noqa: E402
-from carrel_export.lines import LineSample, read_packs  # noqa: E402
 from carrel_export.sources.source import ExportError, Source, open_source  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 

@@ -14,9 +14,9 @@ pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
 from carrel.decode.ngram import read_ngrams  # noqa: E402
 from carrel.models.manifest import Recognition  # noqa: E402
+from carrel.review.training_lines import read_packs  # noqa: E402
 from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.handwriting.training import load_network  # noqa: E402
-from carrel_export.lines import read_packs  # noqa: E402
 from carrel_export.onnx_export import runner  # noqa: E402
 from carrel_export.sources.carrel import mixture  # noqa: E402
 from carrel_export.sources.source import ExportError, Source, open_source  # noqa: E402

@@ -73,8 +73,8 @@ def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
     from carrel.models.folders import open_model
     from carrel.models.manifest import Recognition
     from carrel.recognizers.ctc import CtcRecognizer
+    from carrel.review.training_lines import read_packs
     from carrel_export.build import Order, publish_source
-    from carrel_export.lines import read_packs
 
     _save(vgsl, tmp_path / "small.safetensors", license="CC0-1.0")
     lines = list(read_packs(write_pack(tmp_path / "drawn.zip", 4, 4).parent, ("train", "val")))

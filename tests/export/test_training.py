@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
+from carrel.review.training_lines import read_packs  # noqa: E402
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
 from carrel_export.handwriting.network import Crnn  # noqa: E402
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
@@ -27,7 +28,7 @@ from carrel_export.handwriting.training import (  # noqa: E402
     grown,
     with_alphabet,
 )
-from carrel_export.lines import batches, collate, encode, read_packs  # noqa: E402
+from carrel_export.lines import batches, collate, encode  # noqa: E402
 from carrel_export.optimizer import MuonAdamW  # noqa: E402
 from carrel_export.sources.source import ExportError  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402

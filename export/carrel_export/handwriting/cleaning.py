@@ -14,10 +14,11 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from torch.nn import functional
 
+from carrel.review.training_lines import LineSample
 from carrel_export.handwriting.augment import to_input
 from carrel_export.handwriting.network import Crnn
 from carrel_export.handwriting.training import greedy, in_batches
-from carrel_export.lines import LineSample, encode, frames_needed
+from carrel_export.lines import encode, frames_needed
 
 MIN_CONTRADICTION = 2.0
 """Nats for each character of the longer text by which the reading is likelier than the transcription."""

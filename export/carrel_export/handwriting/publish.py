@@ -8,8 +8,8 @@ from pathlib import Path
 
 from carrel.decode.ngram import read_ngrams
 from carrel.models.folders import Model
+from carrel.review.training_lines import read_packs
 from carrel_export.build import Order, publish_source
-from carrel_export.lines import read_packs
 from carrel_export.sources.carrel import mixture, read_carrel
 from carrel_export.sources.training_sources import read_sources
 

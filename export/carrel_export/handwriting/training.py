@@ -33,18 +33,17 @@ from torch.nn import functional
 
 from carrel.models.folders import open_model
 from carrel.models.manifest import Recognition
+from carrel.review.training_lines import LineSample, read_packs
 from carrel_export.handwriting.augment import augment, to_input
 from carrel_export.handwriting.network import Crnn, Mixture
 from carrel_export.handwriting.sizes import SIZES, STRIDE_PX, CrnnConfig
 from carrel_export.lines import (
-    LineSample,
     alphabet_of,
     batches,
     collate,
     encode,
     frames_needed,
     is_plausible,
-    read_packs,
 )
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.processes import Processes

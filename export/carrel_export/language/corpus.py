@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.models.folders import Model
 from carrel.models.publish import publish
+from carrel.review.training_lines import read_texts
 from carrel_export.language.ngram import assemble, estimate, grams_of, prune, symbols_of, write_arpa
 from carrel_export.messages import told
 from carrel_export.sources.training_sources import read_sources
@@ -21,20 +21,6 @@ from carrel_export.sources.training_sources import read_sources
 FILE_NAME = "ngram.bin"
 LICENCE = "CC-BY-SA-4.0"
 """One source is share-alike, the others ask to be named."""
-
-
-def read_texts(packs: Path, split: str) -> dict[str, list[str]]:
-    """Transcriptions of one split, by source; images are not looked at."""
-    texts: dict[str, list[str]] = {}
-    for pack in sorted(packs.glob("*.zip")):
-        with zipfile.ZipFile(pack) as archive:
-            rows = map(json.loads, archive.read("lines.jsonl").decode("utf-8").splitlines())
-            lines = [row["text"] for row in rows if row["split"] == split and row["text"].strip()]
-        if lines:
-            texts[pack.stem] = lines
-    if not texts:
-        raise FileNotFoundError(f"no transcriptions of split {split!r} in the line packs (*.zip) of {packs}")
-    return texts
 
 
 def perplexity(model: NgramModel, texts: Sequence[str]) -> float:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel_export.lines import read_packs
+from carrel.review.training_lines import read_packs
 
 MIXED = ("stanford", "tapus", "lectaurep", "mariages")
 """Sources whose lines are labelled one by one; all others are handwritten."""

@@ -346,14 +346,9 @@ def main() -> None:
 
 def read_texts(packs: Path) -> list[str]:
     """Texts of the training lines."""
-    import zipfile
+    from carrel.review.training_lines import read_texts as texts_of
 
-    texts: list[str] = []
-    for pack in sorted(packs.glob("*.zip")):
-        with zipfile.ZipFile(pack) as archive:
-            rows = (json.loads(line) for line in archive.read("lines.jsonl").decode("utf-8").splitlines())
-            texts += [row["text"] for row in rows if row["split"] == "train" and len(row["text"]) > 2]
-    return texts
+    return [text for texts in texts_of(packs, "train").values() for text in texts if len(text) > 2]
 
 
 if __name__ == "__main__":
