@@ -13,7 +13,7 @@ import click
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
-from carrel_cli.documents import document_files, find_scan, load_document
+from carrel_cli.documents import document_files, load_document
 from carrel_cli.reading import reading_options
 
 if TYPE_CHECKING:
@@ -147,15 +147,19 @@ def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
 
 def _pictures(pairs: Pairs, images: Path | None) -> LinePicture:
     """Finds a line's picture among the scans, by the hypothesis's polygon, else the truth's."""
+    from PIL import Image
+
     from carrel.evaluate.pictures import cut_line, data_uri
+    from carrel.review.scans import find_scan
 
     documents = {truth.name: (truth, hypothesis) for truth, hypothesis in pairs}
 
     @lru_cache(maxsize=2)
     def scan(name: str):
         truth, hypothesis = documents[name]
-        size = truth.size_px or hypothesis.size_px
-        return find_scan(images, name, (truth.image, hypothesis.image), size) if images and size else None
+        size, index = truth.size_px or hypothesis.size_px, max(truth.page_index, hypothesis.page_index)
+        found = find_scan(images, name, (truth.image, hypothesis.image), size, index) if images and size else None
+        return Image.fromarray(found.gray) if found else None
 
     def picture(line: LineScore) -> str | None:
         image = scan(line.document)

@@ -12,6 +12,7 @@ import carrel
 from carrel.errors import CarrelError
 
 OWN_COMMANDS = {
+    "apply": "carrel_cli.apply",
     "batch": "carrel_cli.batch",
     "check": "carrel_cli.check",
     "devices": "carrel_cli.devices",

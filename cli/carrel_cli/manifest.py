@@ -15,17 +15,16 @@ from carrel_cli.documents import document_files
 @click.option("--label", help="Title of the whole.  [default: the folder's name]")
 @click.option("--base-url", help="Where the files will be found; with it, manifest.json for IIIF is written too.")
 def command(folder: Path, label: str | None, base_url: str | None) -> None:
-    """Write mets.xml, and with --base-url a IIIF manifest.json, for the pages in FOLDER.
+    """Write mets.xml, and with --base-url a IIIF manifest.json, for the pages in FOLDER and its subfolders.
 
     Pages are the JSON, ALTO or PAGE files there, in the order of their names, numbers as numbers. Images are named as
-    the pages name their scans; ALTO and PDF files of the same names are linked.
+    the pages name their scans, in the subfolder of the page; ALTO and PDF files of the same names are linked.
     """
     from carrel.formats import FORMATS, read_page
     from carrel.formats.write.collection import Entry, natural_key, write_iiif, write_mets
     from carrel.output import write_file
 
     files = {name: path for name, path in document_files(folder).items() if path.suffix in (".json", ".xml")}
-    files.pop("mets", None)
     if not files:
         raise InputError(f"{folder}: no pages in JSON, ALTO or PAGE")
     entries: list[Entry] = []
@@ -35,7 +34,8 @@ def command(folder: Path, label: str | None, base_url: str | None) -> None:
             name + FORMATS[kind].suffix if (folder / (name + FORMATS[kind].suffix)).exists() else ""
             for kind in ("alto", "pdf")
         ]
-        entries.append(Entry(page, Path(page.source.file_name).name, *others))
+        image = (Path(name).parent / Path(page.source.file_name).name).as_posix()
+        entries.append(Entry(page, image, *others))
     title = label or folder.resolve().name
     write_file(folder / "mets.xml", write_mets(entries, title))
     if base_url:

@@ -1,34 +1,25 @@
-"""Which lines a person sees first, and corrections on their way back."""
+"""Which lines a person sees first, and corrections matched with them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from PIL import Image
 
-from carrel.errors import UsageError
+from carrel.errors import InputError
 from carrel.evaluate import Evaluation, from_page, from_text, score_document
 from carrel.evaluate.coverage import coverage, share_removed
 from carrel.evaluate.report import as_data, as_html, as_table
-from carrel.formats import FORMATS
-from carrel.page import Alternative, Box, Page, Word, needs_review
-from carrel.review.queue import (
-    corrections,
-    disagreements,
-    expected_errors,
-    from_worksheet,
-    recurring,
-    tasks_of,
-    worksheet,
-    worst_first,
-)
-from carrel_cli.review import command
-from oracle_formats import page_of, sample_page
+from carrel.identity import with_ids
+from carrel.page import Alternative, Correction, Page, needs_review
+from carrel.review import spreadsheet, worksheet
+from carrel.review.corrections import ReadBack, Who, compare_pages, compare_text, with_changes
+from carrel.review.queue import disagreements, recurring, states, tasks_of, worst_first
+from oracle_formats import page_of
+
+ANN = Who("Ann", "2026-01-31T12:00:00Z")
 
 
 def read_page() -> Page:
@@ -37,42 +28,145 @@ def read_page() -> Page:
     confidences = (0.99, 0.4, 0.0, 0.6)
     lines = [replace(line, confidence=value) for line, value in zip(page.lines, confidences, strict=True)]
     lines[3] = replace(lines[3], alternatives=(Alternative("a man", 0.5, "ctc"),))
-    return replace(page, regions=(replace(page.regions[0], lines=tuple(lines)),))
+    return replace(page, regions=with_ids((replace(page.regions[0], lines=tuple(lines)),)))
 
 
-def test_the_least_sure_come_first() -> None:
-    tasks = tasks_of("d", read_page())
-    assert [task.identity for task in worst_first(tasks, 0.8)] == ["d#r0l2", "d#r0l1", "d#r0l3"]
+def made(back: ReadBack) -> list[tuple[str, str, str]]:
+    """Line, text and state of every change."""
+    return [(change.line.id, change.correction.text, change.correction.state) for change in back.changes]
+
+
+def test_most_expected_errors_come_first_and_seen_lines_are_out() -> None:
+    page = read_page()
+    tasks = tasks_of("d", page)
+    assert [task.line.id for task in worst_first(tasks, 0.8)] == ["r0l2", "r0l1", "r0l3"]
+    assert [round(task.expected_errors, 2) for task in tasks] == [0.11, 4.2, float("inf"), 2.4]
     assert [needs_review(task.line, 0.5) for task in tasks] == [False, True, True, False]
-    words = (Word("a", Box(0, 0, 1, 1), 0.9), Word("b", Box(0, 0, 1, 1), 0.25))
-    assert expected_errors(replace(tasks[0].line, words=words)) == pytest.approx(0.85)
-    assert [round(task.expected_errors, 2) for task in tasks] == [0.01, 0.6, 1.0, 0.4]
-    assert disagreements(read_page().lines) == {("rn", "m"): 1}
+    assert disagreements(page.lines) == {("rn", "m"): 1}
+    seen = with_changes(page, compare_text("d", page, from_text("d", "all is well\nthe cat\na rnan"), ANN).changes)
+    assert [task.line.id for task in worst_first(tasks_of("d", seen), 0.8)] == ["r0l2", "r0l3"]
+    assert states([seen]) == {"corrected": 1} and not needs_review(seen.lines[1], 1.0)
+
+
+def edited(rows: str) -> ReadBack:
+    page = read_page()
+    return worksheet.changes_of(worksheet.rows_of_text(rows), {"a/d#1": page}, ANN)
 
 
 def test_worksheet_there_and_back() -> None:
-    tasks = tasks_of("d#1", read_page())
-    text = worksheet(worst_first(tasks, 0.8))
-    assert text.splitlines()[1:] == ["d#1#r0l2\t0.00\t", "d#1#r0l1\t0.40\tthc cat", "d#1#r0l3\t0.60\ta rnan"]
-    edited = text.replace("thc", "the").replace("d#1#r0l3\t0.60\ta rnan\n", "") + "other#r0l0\t0.1\tx\nnonsense\n"
-    (made,) = from_worksheet(edited, tasks)
-    assert (made.text, made.task.identity, made.changed) == ("the cat", "d#1#r0l1", True)
-    assert recurring([made]) == {("e", "c"): 1}
+    text = worksheet.as_text(worst_first(tasks_of("a/d#1", read_page()), 0.8))
+    assert text.splitlines()[2:] == ["a/d#1#r0l2\tall\t\t", "a/d#1#r0l1\t4.2\t\tthc cat", "a/d#1#r0l3\t2.4\t\ta rnan"]
+    assert edited(text) == ReadBack((), ())  # what nobody touched says nothing
+    back = edited(text.replace("thc", "the").replace("2.4\t\t", "2.4\tOK\t").replace("all\t\t", "all\tnone\t"))
+    assert made(back) == [("r0l2", "", "confirmed"), ("r0l1", "the cat", "corrected"), ("r0l3", "a rnan", "confirmed")]
+    assert all(change.correction.by == "Ann" and change.correction.at == ANN.at for change in back.changes)
+    assert recurring(back.changes) == {("e", "c"): 1}
+    assert made(edited("a/d#1#r0l1\t0.40\tthe cat\n")) == [("r0l1", "the cat", "corrected")]  # three columns, as before
+    assert made(edited("a/d#1#r0l0\t1\tnone\tall is well\n")) == [("r0l0", "", "corrected")]
 
 
-def test_corrections_find_their_lines() -> None:
+def test_rows_that_fit_nothing_are_named() -> None:
+    back = edited("nosuch#r0l9\t1\t\ttext\nnonsense\na/d#1#r0l1\t1\tmaybe\tthe cat\na/d#1#r0l7\t1\t\tx\n")
+    assert not back.changes
+    assert back.unplaced == (
+        "row 1: no line 'nosuch#r0l9'",
+        "row 2: no line 'nonsense'",
+        "row 3: state 'maybe' is neither ok nor none",
+        "row 4: no line 'a/d#1#r0l7'",
+    )
+
+
+def test_an_empty_worksheet_is_one() -> None:
+    assert worksheet.is_worksheet(worksheet.as_text([])) and edited(worksheet.as_text([])) == ReadBack((), ())
+    assert not worksheet.is_worksheet("all is well\nthe cat")
+
+
+def test_spreadsheet_there_and_back(tmp_path: Path) -> None:
+    import openpyxl
+    from PIL import Image
+
+    page = page_of("=1+1", "thc cat", "")
+    page = replace(page, regions=with_ids(page.regions))
+    data = spreadsheet.as_spreadsheet(tasks_of("d", page), lambda task: Image.new("L", (300, 60), 200))
+    assert spreadsheet.is_spreadsheet(data)
+    book = openpyxl.load_workbook(tmp_path / "s.xlsx" if (tmp_path / "s.xlsx").write_bytes(data) else "")
+    sheet = book.active
+    assert len(sheet._images) == 3 and sheet["D3"].value == "=1+1" and sheet["D3"].data_type == "s"
+    assert worksheet.changes_of(spreadsheet.rows_of_spreadsheet(data), {"d": page}, ANN) == ReadBack((), ())
+    sheet["D4"], sheet["C3"], sheet["D5"] = "the cat", "ok", 1896
+    sheet["A9"], sheet["D9"] = "d#r9", "x"
+    book.save(tmp_path / "s.xlsx")
+    rows = spreadsheet.rows_of_spreadsheet((tmp_path / "s.xlsx").read_bytes())
+    back = worksheet.changes_of(rows, {"d": page}, ANN)
+    assert made(back) == [
+        ("r0l0", "=1+1", "confirmed"),
+        ("r0l1", "the cat", "corrected"),
+        ("r0l2", "1896", "corrected"),
+    ]
+    assert back.unplaced == ("row 9: no line 'd#r9'",)
+    with pytest.raises(InputError, match="no spreadsheet"):
+        list(spreadsheet.rows_of_spreadsheet(data[:-900]))
+
+
+def test_pages_are_matched_by_id_then_place_then_text() -> None:
     page = read_page()
-    moved = from_page("d", page_of("a new line", "all is well", "the cat"))
-    assert [(made.task.number, made.text) for made in corrections("d", page, moved)] == [
-        (0, "a new line"),  # stands where the first line stood
-        (1, "all is well"),
-        (2, "the cat"),
+    by_place = compare_pages("d", page, page_of("a new line", "all is well", "the cat"), ANN)
+    assert made(by_place) == [
+        ("r0l0", "a new line", "corrected"),  # stands where the first line stood
+        ("r0l1", "all is well", "corrected"),
+        ("r0l2", "the cat", "corrected"),
     ]
-    by_text = corrections("d", page, from_text("d", "the cat\nsomething else entirely\na man"))
-    assert [(made.task.number, made.text, made.changed) for made in by_text] == [
-        (1, "the cat", True),
-        (3, "a man", True),
+    lines = tuple(reversed(page.lines))
+    moved = [
+        replace(line, text=f"{line.text}!", baseline=((60, 700 + n), (940, 700 + n))) for n, line in enumerate(lines)
     ]
+    elsewhere = replace(page, width_px=500, regions=(replace(page.regions[0], lines=tuple(moved)),))
+    assert [line for line, _, _ in made(compare_pages("d", page, elsewhere, ANN))] == ["r0l3", "r0l2", "r0l1", "r0l0"]
+    by_text = compare_text("d", page, from_text("d", "the cat\nsomething else entirely\na man"), ANN)
+    assert made(by_text) == [("r0l1", "the cat", "corrected"), ("r0l3", "a man", "corrected")]
+    assert by_text.unplaced == ("d: something else entirely",)
+
+
+def test_an_id_at_another_place_is_another_line() -> None:
+    page = read_page()
+    swapped = [replace(line, id=f"r0l{3 - n}") for n, line in enumerate(page.lines)]
+    swapped[1] = replace(swapped[1], text="the cat")
+    other = replace(page, regions=(replace(page.regions[0], lines=tuple(swapped)),))
+    assert made(compare_pages("d", page, other, ANN)) == [("r0l1", "the cat", "corrected")]
+
+
+def test_a_line_rewritten_between_others_is_found_in_text() -> None:
+    page = replace(read_page(), regions=with_ids(page_of("all is well", "qqqq", "a man").regions))
+    back = compare_text("d", page, from_text("d", "all is well\nthe cat sat\na man"), ANN)
+    assert made(back) == [("r0l1", "the cat sat", "corrected")] and not back.unplaced
+
+
+def test_a_line_cut_in_two_is_joined() -> None:
+    page = replace(read_page(), regions=with_ids(page_of("thc cat sat down").regions))
+    (line,) = page.lines
+    halves = [
+        replace(line, text=text, baseline=((a, 70), (b, 70)), polygon=((a, 30), (b, 30), (b, 85), (a, 85)), id=name)
+        for text, a, b, name in (("the cat", 60, 480, "r0l0"), ("sat down", 500, 940, "new"))
+    ]
+    other = replace(page, regions=(replace(page.regions[0], lines=tuple(halves)),))
+    assert made(compare_pages("d", page, other, ANN)) == [("r0l0", "the cat sat down", "corrected")]
+
+
+def test_taking_back_twice_changes_nothing() -> None:
+    page = read_page()
+    other = page_of("all is well", "the cat", "new", "a man")
+    first = compare_pages("d", page, other, ANN)
+    assert compare_pages("d", with_changes(page, first.changes), other, Who("Bob", "later")).changes == ()
+    back = compare_pages("d", with_changes(page, first.changes), page_of("all is well", "thc cat"), ANN)
+    assert made(back) == [("r0l1", "thc cat", "confirmed")]  # put back to what was read
+
+
+def test_confirmations_of_a_page_come_along_with_who_and_when() -> None:
+    page = read_page()
+    told = Correction("thc cat", "Bob", "2026-02-01T00:00:00Z", "confirmed")
+    lines = (page.lines[0], replace(page.lines[1], correction=told), *page.lines[2:])
+    other = replace(page, regions=(replace(page.regions[0], lines=lines),))
+    assert [change.correction for change in compare_pages("d", page, other, ANN).changes] == [told]
 
 
 def test_coverage_of_review() -> None:
@@ -90,43 +184,3 @@ def test_evaluation_tells_the_coverage() -> None:
     assert told["documents"][0]["lines"][1]["confidence"] == 0.4
     assert "of lines with most errors expected hold" in as_table(evaluation, [])
     assert "<svg" in as_html(evaluation, [], lambda line: None, 5)
-
-
-def test_command(tmp_path: Path) -> None:
-    page, scan = sample_page("letter")
-    unsure = [
-        replace(line, text=line.text.replace("e", "c").replace("E", "C"), confidence=0.5) for line in page.lines[:2]
-    ]
-    region = replace(page.regions[0], lines=(*unsure, *page.lines[2:]))
-    pages, fixed, kept = tmp_path / "pages", tmp_path / "fixed", tmp_path / "kept"
-    pages.mkdir()
-    fixed.mkdir()
-    (pages / "letter.json").write_bytes(FORMATS["json"].write(replace(page, regions=(region,))))
-    (tmp_path / "letter.jpg").write_bytes(scan)
-    (fixed / "letter.page.xml").write_bytes(FORMATS["page"].write(page))
-    sheet, html = tmp_path / "sheet.txt", tmp_path / "review.html"
-    runner = CliRunner()
-    first = runner.invoke(
-        command, [str(pages), "--worksheet", str(sheet), "--html", str(html), "--images", str(tmp_path)]
-    )
-    assert first.exit_code == 0, first.output
-    assert f"2 of {len(page.lines)} lines to look at, 1 pages" in first.stdout
-    assert html.read_text("utf-8").count("data:image/jpeg") == 2
-    again = runner.invoke(command, [str(pages), "--corrected", str(sheet)])
-    assert "0 of 2 lines corrected, 0 of" in again.stdout
-    options = ["--corrected", str(fixed), "--keep", str(kept), "--images", str(tmp_path)]
-    runner.invoke(command, [str(pages), *options])
-    last = runner.invoke(command, [str(pages), *options])  # keeping twice keeps once
-    assert last.exit_code == 0, last.output
-    assert f"2 of {len(page.lines)} lines corrected" in last.stdout
-    rows = [json.loads(row) for row in (kept / "lines.jsonl").read_text("utf-8").splitlines()]
-    assert {row["text"] for row in rows} == {line.text for line in page.lines} and len(rows) == len(page.lines)
-    row = next(row for row in rows if row["image"] == "letter-r0l0.png")
-    assert (row["text"], row["read"]) == (page.lines[0].text, unsure[0].text)
-    with Image.open(kept / row["image"]) as picture:
-        assert all(0 <= x < picture.width and 0 <= y < picture.height for x, y in row["baseline"])
-
-
-def test_keep_needs_pictures(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, [str(tmp_path), "--keep", str(tmp_path / "kept")])
-    assert isinstance(result.exception, UsageError)

@@ -28,6 +28,7 @@ class Document:
     lines: tuple[TextLine, ...]
     size_px: tuple[int, int] | None = None
     image: str = ""
+    page_index: int = 0
 
     @property
     def text(self) -> str:
@@ -38,7 +39,7 @@ class Document:
 def from_page(name: str, page: Page) -> Document:
     """The lines of ``page``."""
     lines = tuple(_text_line(line) for line in page.lines)
-    return Document(name, lines, (page.width_px, page.height_px), page.source.file_name)
+    return Document(name, lines, (page.width_px, page.height_px), page.source.file_name, page.source.page_index)
 
 
 def _text_line(line: Line) -> TextLine:

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
 from carrel.page import Box, Points
 
 _MARGIN_PX = 6
 _HIGHEST_PX = 160
 _FADED = 150  # how light what is not the line's becomes, 0 to 255
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "JPEG2000")
-
-
-def open_scan(path: Path, size_px: tuple[int, int]) -> Image.Image | None:
-    """The scan, upright, if it has that many pixels; None otherwise."""
-    try:
-        image = Image.open(path, formats=_FORMATS)
-        if image.size not in (size_px, size_px[::-1]):
-            return None
-        upright = ImageOps.exif_transpose(image)
-    except Exception:  # decoders raise nearly anything
-        return None
-    return upright.convert("RGB") if upright.size == size_px else None
 
 
 def crop_line(scan: Image.Image, polygon: Points) -> tuple[Image.Image, tuple[int, int]]:
-    """The box around ``polygon`` with a margin, and where its left upper corner is in the scan."""
+    """Cut out the box around ``polygon`` with a margin, with the place of its left upper corner in the scan."""
     box = Box.around(polygon)
     left, top = max(box.left - _MARGIN_PX, 0), max(box.top - _MARGIN_PX, 0)
     right, bottom = min(box.right + _MARGIN_PX, scan.width), min(box.bottom + _MARGIN_PX, scan.height)
@@ -37,16 +23,16 @@ def crop_line(scan: Image.Image, polygon: Points) -> tuple[Image.Image, tuple[in
 
 
 def cut_line(scan: Image.Image, polygon: Points) -> Image.Image:
-    """The same, with what lies outside the polygon faded."""
+    """Cut out the same, with what lies outside the polygon faded."""
     crop, (left, top) = crop_line(scan, polygon)
     mask = Image.new("L", crop.size, _FADED)
     ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in polygon], fill=0)
-    crop.paste("white", mask=mask)
+    crop.paste(255 if crop.mode == "L" else "white", mask=mask)
     return crop
 
 
 def data_uri(picture: Image.Image) -> str:
-    """``picture`` as a JPEG inside the document, at most 160 px high."""
+    """Write ``picture`` as a JPEG inside the document, at most 160 px high."""
     if picture.height > _HIGHEST_PX:
         picture = picture.resize((max(picture.width * _HIGHEST_PX // picture.height, 1), _HIGHEST_PX))
     buffer = io.BytesIO()

@@ -28,13 +28,13 @@ def read(source: str | Path | bytes) -> Page:
         raise InputError(f"{path.name}: {error}") from error
 
 
-def load(path: Path) -> bytes:
-    """The bytes of a regular file of at most 64 MiB; raises InputError otherwise."""
+def load(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file of at most ``most_bytes``; raises InputError otherwise."""
     try:
         if not path.is_file():
             raise InputError("no such file")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"larger than {MAX_BYTES} bytes")
+        if path.stat().st_size > most_bytes:
+            raise InputError(f"larger than {most_bytes} bytes")
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
