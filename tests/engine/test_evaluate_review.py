@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_spreadsheet_there_and_back(tmp_path: Path) -> None:
     data = spreadsheet.as_spreadsheet(tasks_of("d", page), lambda task: Image.new("L", (300, 60), 200))
     assert spreadsheet.is_spreadsheet(data)
     book = openpyxl.load_workbook(tmp_path / "s.xlsx" if (tmp_path / "s.xlsx").write_bytes(data) else "")
-    sheet = book.active
+    sheet: Any = book.active
     assert len(sheet._images) == 3 and sheet["D3"].value == "=1+1" and sheet["D3"].data_type == "s"
     assert worksheet.changes_of(spreadsheet.rows_of_spreadsheet(data), {"d": page}, ANN) == ReadBack((), ())
     sheet["D4"], sheet["C3"], sheet["D5"] = "the cat", "ok", 1896

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pypdfium2
@@ -92,7 +93,7 @@ def spreadsheet(place: Path, name: str) -> Path:
     file = place / "ws.xlsx"
     run(place, "--worksheet", str(file), "--images", str(place / "in"))
     book = openpyxl.load_workbook(file)
-    sheet = book.active
+    sheet: Any = book.active
     assert len(sheet._images) == 3  # every page of the TIFF has its picture
     for cell in sheet["A"]:
         if str(cell.value).startswith(f"{name}#"):
@@ -203,7 +204,7 @@ def test_one_pdf_of_several_pages_is_written_anew(place: Path) -> None:
     names = ["deed-0001", "deed-0002"]
     scan = (place / "in/1902/deed.tif").read_bytes()
     made = FORMATS["pdf"].write_document([(read_page(out / f"{name}.json"), scan) for name in names])
-    (out / "deed.pdf").write_bytes(made)
+    (out / "deed.pdf").write_bytes(made.data)
     for name in names:
         (out / f"{name}.pdf").unlink()
     run(place, "--corrected", str(document("text")(place, "1902/deed-0002")))

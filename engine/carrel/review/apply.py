@@ -122,7 +122,7 @@ def _write_pdf(pages: Sequence[Page], path: Path) -> Applied:
         for index, page in enumerate(pages)
     ]
     try:
-        made = FORMATS["pdf"].write_document(placed)
+        made = FORMATS["pdf"].write_document(placed).data
     except CarrelError as error:
         return Applied(left=(f"{path}: {error}; left as it is",))
     if made == contents:
