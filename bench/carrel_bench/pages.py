@@ -29,7 +29,7 @@ import numpy as np
 
 import carrel
 from carrel.evaluate import character_errors, word_errors
-from carrel.image.crop import cut_line
+from carrel.image.crop import crop_line
 from carrel.image.source import open_scans
 from carrel.loading import load_engines
 from carrel.recognizers.routing import Router
@@ -95,7 +95,7 @@ def run_tesseract(image: Path, languages: str) -> tuple[str, float]:
 def read_true_lines(router: Router, image: Path, lines: Sequence[TrueLine]) -> str:
     """Text of the lines of the ground truth, in its order."""
     gray = next(iter(open_scans(image, carrel.ReadOptions().max_megapixels))).gray
-    crops = [cut_line(gray, li.baseline.astype(np.float32), li.polygon.astype(np.float32)).gray for li in lines]
+    crops = [crop_line(gray, li.baseline.astype(np.float32), li.polygon.astype(np.float32)).gray for li in lines]
     return " ".join(reading.recognition.text for reading in router.read(crops))
 
 

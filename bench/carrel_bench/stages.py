@@ -43,7 +43,7 @@ def places(reader: Any) -> dict[str, tuple[Any, str]]:
         "prepare": (reader, "prepare"),
         "find lines": (reader, "segment_page"),
         "ink left over": (reader, "uncovered_ink"),
-        "cut lines": (reader, "cut_line"),
+        "crop lines": (reader, "crop_line"),
         "print or hand": (Router, "_distributions"),
         "Tesseract": (Tesseract, "read"),
         "network": (CtcRecognizer, "logits_of"),

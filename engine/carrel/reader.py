@@ -12,7 +12,7 @@ import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget
 from carrel.errors import InputError
-from carrel.image.crop import Crop, cut_line
+from carrel.image.crop import Crop, crop_line
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
@@ -99,7 +99,7 @@ class Reader:
 
     def _recognize(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
         source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
-        crops = [cut_line(source, line.baseline, line.polygon) for line in lines]
+        crops = [crop_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)
         return crops, self._engines.router.read([crop.gray for crop in crops], Spread(threads))
 

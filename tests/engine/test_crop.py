@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.crop import evenly_lit, extend, straighten
+from carrel.image.crop import even_light, extend, straighten
 
 
 def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -76,7 +76,7 @@ def test_a_shadow_over_the_end_of_a_line_is_taken_away() -> None:
     shade = np.linspace(1.0, 0.55, 800)
     inside = np.ones(line.shape, bool)
     inside[:6] = False
-    even = evenly_lit((line * shade).astype(np.uint8), inside)
+    even = even_light((line * shade).astype(np.uint8), inside)
     paper, ink = even[8, 20:780], even[20, 10:790:12]
     assert int(paper.max()) - int(paper.min()) < 15
     assert int(ink.max()) - int(ink.min()) < 15
@@ -88,6 +88,6 @@ def test_even_light_and_a_black_bar_stay_as_they_are() -> None:
     line = np.full((40, 800), 220, np.uint8)
     line[10:30, 10:400:12] = 60
     line[:, 500:700] = 10
-    even = evenly_lit(line, np.ones(line.shape, bool))
+    even = even_light(line, np.ones(line.shape, bool))
     assert np.array_equal(even[:, :480], line[:, :480])
     assert even[:, 520:680].max() < 40

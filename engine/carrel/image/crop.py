@@ -1,4 +1,4 @@
-"""Cutting a line out of the page: straightened along its baseline, its neighbours masked away."""
+"""Line crops: straightened along the baseline, neighbours masked away, evenly lit."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ Curve = NDArray[np.float32]
 SAMPLE_STEP_PX = 8.0
 PAPER_SHARE = 0.8
 """Share of a line's pixels that are no brighter than its paper."""
-LEAST_INSIDE = 0.1
-EVEN = 0.03
-"""Paper that differs by less along a line, as a share of its brightness, is left as it is."""
-MOST_LIGHT = 2.0
-"""Places that are brighter or darker than this, against the line's usual paper, are no paper."""
+MIN_INSIDE_SHARE = 0.1
+"""Share of a square piece of a line, below which its paper is not measured."""
+MIN_UNEVEN_SHARE = 0.03
+"""Share of its brightness by which paper must differ along a line to be evened."""
+MAX_LIGHT_RATIO = 2.0
+"""Ratio to the line's usual paper beyond which a place is no paper."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Crop:
     normal: Curve
 
     def page_points(self, left: ArrayLike, right: ArrayLike) -> Curve:
-        """Corners on the page, ``(..., 4, 2)``, of the columns from ``left`` to ``right``, ``(...)``, at full height."""
+        """Return the corners on the page, ``(..., 4, 2)``, of the columns from ``left`` to ``right``, ``(...)``, at full height."""
         last = len(self.ruler) - 1
         a, b = (np.clip(np.rint(x), 0, last).astype(np.int64) for x in (left, right))
         up, down = np.float32(-self.baseline_row), np.float32(self.gray.shape[0] - self.baseline_row)
@@ -47,7 +48,7 @@ class Crop:
 
 
 def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
-    """Points each ``step`` px of arc length along a smoothed curve, and their unit normals pointing down."""
+    """Return points each ``step`` px of arc length along a smoothed curve, and their unit normals pointing down."""
     steps = np.hypot(*np.diff(curve, axis=0).T)
     curve = curve[np.concatenate(([True], steps > 1e-3))]
     length = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(curve, axis=0).T))))
@@ -63,7 +64,7 @@ def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
 
 
 def _extent(polygon: Curve, points: Curve, normals: Curve) -> tuple[float, float]:
-    """How far the polygon reaches above and below the curve, in px."""
+    """Return how far the polygon reaches above and below the curve, in px."""
     across, down = (polygon[:, None, i] - points[None, :, i] for i in (0, 1))
     nearest = np.argmin(across * across + down * down, axis=1)
     rows = ((polygon - points[nearest]) * normals[nearest]).sum(-1)
@@ -109,11 +110,11 @@ def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     cv2.fillPoly(mask, [np.rint(polygon - (x0, y0)).astype(np.int32)], 255)
     line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
-    return Crop(evenly_lit(line, kept >= 128), baseline_row, ruler, normal)
+    return Crop(even_light(line, kept >= 128), baseline_row, ruler, normal)
 
 
-def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
-    """A line whose paper is equally bright from end to end, and that colour outside.
+def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
+    """Make the paper of a line equally bright from end to end, and outside the line, too.
 
     A shadow over one end would hide the letters there from a threshold for the whole line.
 
@@ -129,22 +130,22 @@ def evenly_lit(line: Gray, inside: NDArray[np.bool_]) -> Gray:
     mask = inside.view(np.uint8)
     lefts = range(0, width, height)
     for left, count in zip(lefts, np.add.reduceat(inside.sum(axis=0), lefts), strict=True):
-        if count > LEAST_INSIDE * height * height:
+        if count > MIN_INSIDE_SHARE * height * height:
             part = slice(left, left + height)
             papers.append((left + 0.5 * height, float(gray_levels(line[:, part], (PAPER_SHARE,), mask[:, part])[0])))
     if not papers:
         papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
     at, levels = np.array(papers).T
     paper = median(levels)
-    if np.ptp(levels) > EVEN * paper:
-        levels = np.clip(levels, paper / MOST_LIGHT, paper * MOST_LIGHT)
+    if np.ptp(levels) > MIN_UNEVEN_SHARE * paper:
+        levels = np.clip(levels, paper / MAX_LIGHT_RATIO, paper * MAX_LIGHT_RATIO)
         light = np.interp(np.arange(width), at, levels).astype(np.float32)
         line = np.minimum(line * (np.float32(paper) / np.maximum(light, 1)), 255.0).astype(np.uint8)
     return np.where(inside, line, np.uint8(paper))
 
 
-def cut_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
-    """`straighten` with the baseline lengthened to the ends of the polygon."""
+def crop_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
+    """Crop a line: `straighten` it with the baseline lengthened to the ends of the polygon."""
     return straighten(gray, extend(baseline, polygon), polygon)
 
 
