@@ -12,7 +12,15 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
+from carrel.errors import (
+    CancelledError,
+    CarrelError,
+    InputError,
+    ModelError,
+    OutputError,
+    PageTimeoutError,
+    UsageError,
+)
 from carrel.options import ReadOptions
 from carrel.page import Alternative, Box, Character, Correction, Line, Page, Provenance, Region, Source, Word, Writing
 
@@ -29,6 +37,7 @@ __all__ = [
     "Alternative",
     "Box",
     "Budget",
+    "CancelledError",
     "CarrelError",
     "Character",
     "Correction",
@@ -37,6 +46,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "Page",
+    "PageTimeoutError",
     "Provenance",
     "ReadOptions",
     "Reader",

@@ -5,8 +5,10 @@
     CarrelError                 1   anything else
     +-- UsageError              2   options that cannot be met
     +-- InputError              3   a page that cannot be read
+    |   +-- PageTimeoutError    3   a page that took too long
     +-- ModelError              4   a model, language or tessdata missing or damaged
     +-- OutputError             5   results that cannot be written
+    +-- CancelledError          1   a page that its caller stopped
 
 A message says what happened, where, and what to do about it.
 """
@@ -42,3 +44,11 @@ class OutputError(CarrelError):
     """A result that cannot be written."""
 
     exit_code = 5
+
+
+class PageTimeoutError(InputError):
+    """A page that took longer than its time limit."""
+
+
+class CancelledError(CarrelError):
+    """A page that its caller stopped."""

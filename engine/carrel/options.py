@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from carrel.errors import UsageError
+
 OwnText = Literal["keep", "redo", "force"]
 """What is done about text that a PDF's page itself shows: it is the page's text, and only scans are read; it is that and
 pictures beside it are read too; or it is read anew from the drawn page, like everything else."""
+
 REVIEW_BELOW = 0.8
 """Confidence under which a line is to be reviewed, where nobody says otherwise."""
 
@@ -32,13 +35,15 @@ class ReadOptions:
     flatten, deskew
         Flatten the illumination and deskew the page before lines are looked for; `carrel eval --steps` measures what each is worth.
     binarize
-        Turn the page black and white before lines are cut out (Sauvola); gray reads better on most scans.
+        Binarize the page (Sauvola) before lines are cropped; gray reads better on most scans.
     own_text
         Text that a PDF's page itself holds: see `OwnText`. Invisible text is always replaced.
     keep_rotation
         Leave a page that was read from its side or head as it lies in a PDF, instead of showing it upright.
     line_timeout_s
         A printed line that Tesseract has not read by then is refused.
+    page_timeout_s
+        A page that has not been read by then is refused, None for no limit; looked at between stages and lines.
     language_model
         Search handwriting with the character model of French and English that ships with Carrel.
     memory_bytes
@@ -59,8 +64,33 @@ class ReadOptions:
     own_text: OwnText = "keep"
     keep_rotation: bool = False
     line_timeout_s: float = 5.0
+    page_timeout_s: float | None = None
     language_model: bool = True
     memory_bytes: int | None = None
     backend: str = "auto"
     device: str = "auto"
     precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse values of the wrong kind or range.
+
+        Raises
+        ------
+        UsageError
+            The message names the parameter.
+        """
+        given: object = self.languages
+        if (
+            not isinstance(given, tuple)
+            or not given
+            or not all(isinstance(code, str) and code for code in self.languages)
+        ):
+            raise UsageError(f"languages: expected a tuple of codes such as ('eng', 'fra'), got {given!r}")
+        if self.threads < 0:
+            raise UsageError(f"threads: expected 0 (as many as the machine allows) or more, got {self.threads}")
+        for name in ("max_megapixels", "line_timeout_s", "page_timeout_s", "memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name}: expected more than 0, got {value}")
+        if self.writing not in ("auto", "printed", "handwritten"):
+            raise UsageError(f"writing: expected 'auto', 'printed' or 'handwritten', got {self.writing!r}")

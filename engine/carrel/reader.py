@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget
-from carrel.errors import InputError
+from carrel.errors import InputError, UsageError
 from carrel.image.crop import Crop, crop_line
+from carrel.image.inputs import Scannable, path_or_stream
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
-from carrel.loading import load_engines
+from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import find_orientation
 from carrel.page import Page, Provenance
+from carrel.progress import Watch
 from carrel.recognizers.routing import languages_of
 from carrel.recognizers.spread import Spread
 from carrel.recognizers.types import Reading
@@ -41,6 +44,9 @@ class _Segmented:
 
 class Reader:
     """Reads pages; holds the recognizers, so that one reader serves many pages.
+
+    One reader may be used by several threads at once: each page has its own callbacks and time limit, and one that is
+    refused or cancelled leaves the others as they are. ``with`` closes it.
 
     Parameters
     ----------
@@ -63,33 +69,37 @@ class Reader:
         self, options: ReadOptions | None = None, files: Sequence[Path] = (), budget: Budget | None = None
     ) -> None:
         self.options = options or ReadOptions()
-        self._engines = load_engines(self.options, files, budget)
+        self._open: Engines | None = load_engines(self.options, files, budget)
         self.threads = self._engines.selection.threads
 
-    def read_scan(self, scan: Scan) -> Page:
+    def read_scan(self, scan: Scan, watch: Watch | None = None) -> Page:
         """Read one scan: prepare and segment it, crop its lines, recognize them, and put the page together."""
+        watch = watch or Watch(timeout_s=self.options.page_timeout_s)
         height_px, width_px = scan.gray.shape
         if scan.is_read:
             provenance = self._provenance(0.0, ())
             return Page(width_px, height_px, scan.dpi, scan.regions, scan.source, provenance)
-        found = self._segment(scan, 0)
-        crops, readings = self._recognize(scan, found.lines)
-        degrees = self._orientation(scan, found, readings)
+        found = self._segment(scan, 0, watch)
+        crops, readings = self._recognize(scan, found.lines, watch)
+        degrees = self._orientation(scan, found, readings, watch)
         if degrees:
-            found = self._segment(scan, degrees)
-            crops, readings = self._recognize(scan, found.lines)
+            found = self._segment(scan, degrees, watch)
+            crops, readings = self._recognize(scan, found.lines, watch)
+        watch.begin("assemble")
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
         regions = merged(regions, scan.regions)
         provenance = self._provenance(found.skew_degrees, readings)
         return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink)
 
-    def _segment(self, scan: Scan, degrees: int) -> _Segmented:
+    def _segment(self, scan: Scan, degrees: int, watch: Watch) -> _Segmented:
         """Find the lines of a page that is rotated counterclockwise by its orientation.
 
         They are found on the prepared page but cropped from the scan: flattening and rotating cost detail.
         """
+        watch.begin("prepare")
         gray, rotation = rotate(scan.gray, degrees)
         prepared = prepare(gray, flatten=self.options.flatten, deskew=self.options.deskew)
+        watch.begin("segment")
         page = PageInk(prepared.gray)
         found = segment_page(page, scan.dpi, self._engines.heatmaps)
         uncovered = round(uncovered_ink(page, found), 4)
@@ -97,47 +107,91 @@ class Reader:
         regions = tuple(region.on_scan(geometry) for region in found)
         return _Segmented(regions, prepared.skew_degrees + degrees, uncovered)
 
-    def _recognize(self, scan: Scan, lines: Sequence[FoundLine]) -> tuple[list[Crop], list[Reading]]:
+    def _recognize(self, scan: Scan, lines: Sequence[FoundLine], watch: Watch) -> tuple[list[Crop], list[Reading]]:
+        watch.begin("recognize")
         source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
         crops = [crop_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)
-        return crops, self._engines.router.read([crop.gray for crop in crops], Spread(threads))
+        return crops, self._engines.router.read([crop.gray for crop in crops], Spread(threads, watch.check))
 
-    def _orientation(self, scan: Scan, found: _Segmented, readings: Sequence[Reading]) -> int:
+    def _orientation(self, scan: Scan, found: _Segmented, readings: Sequence[Reading], watch: Watch) -> int:
         if found.uncovered_ink == 0 and not found.lines:  # nothing to read
             return 0
         return find_orientation(
             found.regions,
             readings,
-            read=lambda lines: self._recognize(scan, lines)[1],
-            segment=lambda degrees: self._segment(scan, degrees).regions,
+            read=lambda lines: self._recognize(scan, lines, watch)[1],
+            segment=lambda degrees: self._segment(scan, degrees, watch).regions,
         )
 
-    def pages(self, path: Path | str) -> Iterator[Page]:
-        """The pages of a file, one after the other.
+    def pages(
+        self,
+        source: Scannable,
+        *,
+        progress: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[Page]:
+        """Read the pages of a file, one after the other.
+
+        Parameters
+        ----------
+        source
+            A path, bytes, a binary file, a PIL image, or an array of uint8 ``(h, w)``, ``(h, w, 3)`` or ``(h, w, 4)``.
+        progress, cancelled
+            See `carrel.progress.Watch`.
 
         Raises
         ------
         InputError
-            The file cannot be read as an image or PDF; the message says why.
+            The file cannot be read as an image or PDF, or a page takes longer than ``page_timeout_s``.
+        CancelledError
+            ``cancelled`` returned True.
+        UsageError
+            ``source`` is of another kind, or this reader is closed.
         """
-        for scan in open_scans(
-            Path(path), self.options.max_megapixels, budget=self.budget, own_text=self.options.own_text
-        ):
-            yield self.read_scan(scan)
+        opened = open_scans(
+            path_or_stream(source), self.options.max_megapixels, budget=self.budget, own_text=self.options.own_text
+        )
+        for scan in opened:
+            yield self.read_scan(scan, Watch(progress, cancelled, self.options.page_timeout_s))
 
-    def read(self, path: Path | str) -> Page:
-        """The page of a file that holds one page; `pages` reads files with several.
+    def read(
+        self,
+        source: Scannable,
+        *,
+        progress: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Page:
+        """Read a file that holds one page; `pages` reads files with several, and says what is raised.
 
         Raises
         ------
         InputError
-            The file cannot be read, or holds more than one page.
+            The file holds more than one page, too.
         """
-        count = count_pages(Path(path))
+        opened = path_or_stream(source)
+        count = count_pages(opened)
         if count != 1:
-            raise InputError(f"{path}: holds {count} pages; read them with carrel.Reader().pages(path)")
-        return next(self.pages(path))
+            name = opened if isinstance(opened, Path) else "source"
+            raise InputError(f"{name}: holds {count} pages; read them with carrel.Reader().pages")
+        return next(self.pages(opened, progress=progress, cancelled=cancelled))
+
+    def close(self) -> None:
+        """Give up models and recognizers; pages that are being read are finished, further ones are refused."""
+        self._open = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _engines(self) -> Engines:
+        engines = self._open
+        if engines is None:
+            raise UsageError("this reader is closed; make another with carrel.Reader()")
+        return engines
 
     @property
     def budget(self) -> Budget:
@@ -161,6 +215,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(fixed) if fixed.isdecimal() else None))
 
 
-def read(path: Path | str, options: ReadOptions | None = None) -> Page:
+def read(source: Scannable, options: ReadOptions | None = None) -> Page:
     """Read a file that holds one page; see `Reader.read`."""
-    return Reader(options, [Path(path)]).read(path)
+    files = [Path(source)] if isinstance(source, str | Path) else []
+    return Reader(options, files).read(source)

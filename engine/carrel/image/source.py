@@ -35,6 +35,8 @@ from carrel.image.polarity import positive
 from carrel.options import OwnText
 from carrel.page import Region, Source
 
+UNNAMED = "unnamed"
+"""The file name of pages that do not come from a file."""
 SHORTEST_SIDE_PX = 16
 LONGEST_SIDE_PX = 32_000
 """Beyond this a page is refused: OpenCV counts pixels of a row in 16 bits."""
@@ -73,7 +75,7 @@ class Scan:
 
 
 def open_scans(
-    path: Path,
+    source: Path | BinaryIO,
     max_megapixels: float,
     *,
     first: int = 0,
@@ -84,7 +86,8 @@ def open_scans(
 
     Parameters
     ----------
-    path
+    source
+        A path, or a stream that can be sought, read from its start:
         PNG, JPEG, TIFF (with any number of pages), WebP, JPEG 2000, BMP, GIF, PNM or PDF, told by content, not by name.
     max_megapixels
         Pages above this many million pixels are refused before they are decoded.
@@ -106,14 +109,14 @@ def open_scans(
         At the first page that cannot be read; pages before it have been handed out.
     """
     max_px = int(max_megapixels * 1e6)
-    with open_regular(path) as stream:
+    with _opened_source(source) as (path, stream):
         if _is_pdf(stream):
             yield from _pdf_scans(path, stream, max_px, first, budget or Budget(), own_text)
         else:
             yield from _image_scans(path, stream, max_px, first, budget or Budget())
 
 
-def count_pages(path: Path) -> int:
+def count_pages(source: Path | BinaryIO) -> int:
     """Number of pages that ``open_scans`` will hand out, without decoding any.
 
     Raises
@@ -121,7 +124,7 @@ def count_pages(path: Path) -> int:
     InputError
         The file cannot be opened or is not of a known kind.
     """
-    with open_regular(path) as stream:
+    with _opened_source(source) as (path, stream):
         if not _is_pdf(stream):
             with _refusing(path, None), _opened(path, stream) as image:
                 return sum(1 for _ in frames(image))
@@ -130,6 +133,18 @@ def count_pages(path: Path) -> int:
             pages = len(document)
             close_pdf(document)
             return pages
+
+
+@contextmanager
+def _opened_source(source: Path | BinaryIO) -> Generator[tuple[Path, BinaryIO]]:
+    """Open a path; rewind a stream, which stays open. Yields its name as a path, too."""
+    if isinstance(source, Path):
+        with open_regular(source) as stream:
+            yield source, stream
+        return
+    source.seek(0)
+    name: object = getattr(source, "name", None)
+    yield Path(name if isinstance(name, str) else UNNAMED), source
 
 
 def largest_page(files: Iterable[Path], max_megapixels: float) -> PageSize | None:
