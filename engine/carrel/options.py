@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from carrel.errors import UsageError
 
@@ -33,7 +33,7 @@ class ReadOptions:
     max_megapixels
         Pages above this are refused before they are decoded.
     flatten, deskew
-        Flatten the illumination and deskew the page before lines are looked for; `carrel eval --steps` measures what each is worth.
+        Flatten the illumination and deskew the page before it is segmented; `carrel eval --steps` measures what each is worth.
     binarize
         Binarize the page (Sauvola) before lines are cropped; gray reads better on most scans.
     own_text
@@ -79,12 +79,8 @@ class ReadOptions:
         UsageError
             The message names the parameter.
         """
-        given: object = self.languages
-        if (
-            not isinstance(given, tuple)
-            or not given
-            or not all(isinstance(code, str) and code for code in self.languages)
-        ):
+        given: Any = self.languages
+        if not isinstance(given, tuple) or not given or not all(_is_code(code) for code in self.languages):
             raise UsageError(f"languages: expected a tuple of codes such as ('eng', 'fra'), got {given!r}")
         if self.threads < 0:
             raise UsageError(f"threads: expected 0 (as many as the machine allows) or more, got {self.threads}")
@@ -94,3 +90,7 @@ class ReadOptions:
                 raise UsageError(f"{name}: expected more than 0, got {value}")
         if self.writing not in ("auto", "printed", "handwritten"):
             raise UsageError(f"writing: expected 'auto', 'printed' or 'handwritten', got {self.writing!r}")
+
+
+def _is_code(code: Any) -> bool:
+    return isinstance(code, str) and bool(code)

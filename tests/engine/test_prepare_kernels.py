@@ -120,4 +120,4 @@ def test_a_page_is_flattened_alike_with_and_without_kernels(monkeypatch: pytest.
     for ready in (True, False):
         monkeypatch.setattr(native, "is_ready", lambda ready=ready: ready)
         pages.append(prepare.flatten_illumination(gray))
-    assert np.array_equal(*pages)
+    assert np.array_equal(pages[0], pages[1])
