@@ -33,7 +33,8 @@ class ReadOptions:
     max_megapixels
         Pages above this are refused before they are decoded.
     flatten, deskew
-        Flatten the illumination and deskew the page before it is segmented; `carrel eval --steps` measures what each is worth.
+        Flatten the illumination and deskew the page before it is segmented; `carrel eval --steps` measures what each is
+        worth.
     binarize
         Binarize the page (Sauvola) before lines are cropped; gray reads better on most scans.
     own_text

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.image.polarity import is_negative, positive
+import carrel
+from carrel.evaluate import character_errors
+from carrel.image.polarity import is_negative, negative_regions, positive
 from carrel.image.source import open_scans
 
 Gray = NDArray[np.uint8]
@@ -67,3 +69,37 @@ def test_single_words_on_film_are_seen() -> None:
     cv2.putText(film, "Inventaire 1892", (120, 400), cv2.FONT_HERSHEY_DUPLEX, 2.0, (200,), 4)
     assert is_negative(film)
     assert not is_negative(255 - film)
+
+
+PARTS = {
+    "lower half": (slice(1200, None), slice(None)),
+    "box": (slice(700, 1500), slice(200, 1500)),
+    "left half": (slice(None), slice(0, 900)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("part", PARTS)
+def test_dark_parts_with_light_writing_become_the_page(name: str, part: str) -> None:
+    gray = page(name)
+    mixed = gray.copy()
+    mixed[PARTS[part]] = 255 - mixed[PARTS[part]]
+    assert (np.abs(mixed.astype(int) - gray) > 60).mean() > 0.2
+    assert (np.abs(positive(mixed).astype(int) - gray) > 60).mean() <= 0.011  # the edge of the part
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_tables_and_photographs_have_no_negative_regions(name: str) -> None:
+    gray = page(name)
+    assert negative_regions(gray) == []
+    height, width = (side // 4 for side in gray.shape)
+    assert negative_regions(np.pad(gray, [(height, height), (width, width)], constant_values=20)) == []
+    gray[300:900, 300:1100] = np.clip(np.random.default_rng(1).normal(60, 30, (600, 800)), 0, 255)
+    assert negative_regions(gray) == []
+
+
+def test_light_lines_on_a_dark_part_are_read() -> None:
+    gray = page("letter")
+    expected = carrel.read(gray).text
+    gray[1240:] = 255 - gray[1240:]
+    assert character_errors(expected, carrel.read(gray).text) < 0.05 * len(expected)
