@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from carrel.image import prepare
-from carrel.kernels import native
 from carrel.kernels import prepare as kernels
 from oracle import flattened, sauvola_threshold
 
@@ -104,20 +102,3 @@ def test_threads_change_nothing(threads: int) -> None:
 def test_no_thread_is_no_number_of_threads() -> None:
     with pytest.raises(ValueError, match="at least one thread"):
         kernels.sauvola(np.zeros((4, 4), np.uint8), 3, threads=0)
-
-
-@quick
-@given(grays, gains, st.integers(1, 9))
-def test_flattening_without_a_compiler_gives_the_same_pixels(
-    gray: NDArray[np.uint8], gain: NDArray[np.float32], cell: int
-) -> None:
-    assert np.array_equal(prepare._multiplied(gray, gain, cell), kernels.flatten(gray, gain, cell))  # pyright: ignore[reportPrivateUsage]
-
-
-def test_a_page_is_flattened_alike_with_and_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    gray = np.random.default_rng(7).integers(60, 250, (700, 500), np.uint8)
-    pages: list[NDArray[np.uint8]] = []
-    for ready in (True, False):
-        monkeypatch.setattr(native, "is_ready", lambda ready=ready: ready)
-        pages.append(prepare.flatten_illumination(gray))
-    assert np.array_equal(pages[0], pages[1])

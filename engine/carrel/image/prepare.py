@@ -26,7 +26,7 @@ _ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
 _SMOOTHING_CELLS = 9
 _STEPS_PER_LEVEL = 64  # of a gray level while smoothing; twice 255 of them fit into 16 bits with a sign
 _MIN_PAPER_SHARE = 0.4  # of the page's usual background; what is darker is no paper
-_STRIP_ROWS = 16
+_STRIP_CELLS = 32
 _SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
 _STRIP_PX = 8
 _MIN_PEAK_RATIO = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
@@ -96,21 +96,10 @@ def rotate(gray: NDArray[np.uint8], degrees: int) -> tuple[NDArray[np.uint8], Ge
 
 
 def flatten_illumination(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Divide by the background, so that paper is near 255 everywhere; uint8, (h, w) in and out.
-
-    The compiled kernel divides where it can be called without a compiler; the same steps in numpy elsewhere, to the same
-    pixels.
-    """
-    from carrel.kernels.native import is_ready
-
+    """Divide by the background, so that paper is near 255 everywhere; uint8, (h, w) in and out."""
     gray = _checked(gray)
     background, cell_px = background_of(gray)
-    gain = np.float32(255) / background.astype(np.float32)
-    if is_ready():
-        from carrel.kernels import prepare as kernels
-
-        return kernels.flatten(gray, gain, cell_px)
-    return _multiplied(gray, gain, cell_px)
+    return _divided(gray, background, cell_px)
 
 
 def background_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -231,30 +220,22 @@ def _filled(envelope: NDArray[np.uint8], shows: NDArray[np.bool_], usual: float)
     return np.where(shows, envelope, np.rint(around)).astype(np.uint8)
 
 
-def _multiplied(gray: NDArray[np.uint8], gain: NDArray[np.float32], cell_px: int) -> NDArray[np.uint8]:
-    """Multiply by a gain, linear between the middles of cells, as `carrel.kernels.prepare.flatten`; a strip of rows at a
-    time stays in the cache."""
+def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int) -> NDArray[np.uint8]:
+    """Divide by the paper, linear between the middles of cells; a strip of rows at a time stays in the cache."""
+    import cv2
+
     height, width = gray.shape
-    left, right, across = _neighbours(np.arange(width), cell_px, gain.shape[1])
-    upper, lower, down = _neighbours(np.arange(height), cell_px, gain.shape[0])
-    wide = gain[:, left] + across * (gain[:, right] - gain[:, left])  # (rows of cells, w)
+    below = -(-height // cell_px) - paper.shape[0] + 1
+    right = -(-width // cell_px) - paper.shape[1]
+    paper = np.asarray(cv2.copyMakeBorder(paper, 1, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     flat = np.empty_like(gray)
-    for first in range(0, height, _STRIP_ROWS):
-        rows = slice(first, first + _STRIP_ROWS)
-        above = wide[upper[rows]]
-        lit = gray[rows] * (above + down[rows, None] * (wide[lower[rows]] - above))
-        lit += np.float32(0.5)
-        flat[rows] = np.minimum(lit, np.float32(255), out=lit)
+    for first in range(0, paper.shape[0] - 2, _STRIP_CELLS):
+        cells = paper[first : first + _STRIP_CELLS + 2]
+        wide = cv2.resize(cells, None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
+        rows = slice(first * cell_px, min((first + _STRIP_CELLS) * cell_px, height))
+        near = wide[cell_px : cell_px + rows.stop - rows.start, :width]
+        cv2.divide(gray[rows], near, flat[rows], scale=255.0)
     return flat
-
-
-def _neighbours(
-    px: NDArray[np.int64], cell_px: int, cells: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return for each px the cells whose middles lie before and after it, and how far it is on the way."""
-    place = (px + 0.5) / cell_px - 0.5
-    first = np.clip(np.floor(place).astype(np.int64), 0, cells - 1)
-    return first, np.minimum(first + 1, cells - 1), np.clip(place - first, 0.0, 1.0).astype(np.float32)
 
 
 def _ink_strips(small: NDArray[np.uint8]) -> NDArray[np.float32]:

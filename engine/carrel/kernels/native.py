@@ -38,23 +38,13 @@ LIBRARY, DIGEST = "kernels.so", "kernels.sha256"
 @cache
 def kernel(name: str) -> Kernel:
     """A kernel, ready to be called with numbers and addresses; it checks nothing and lets other threads run."""
-    library = _library()
+    folder = kernel_folder()
+    library = open_library(folder) if folder else None
     if library is not None:
         return library[name]
     from carrel.kernels.compiled import compile_entry
 
     return compile_entry(name)
-
-
-def is_ready() -> bool:
-    """Return whether kernels can be called without importing numba first."""
-    return "numba" in sys.modules or _library() is not None
-
-
-@cache
-def _library() -> dict[str, Kernel] | None:
-    folder = kernel_folder()
-    return open_library(folder) if folder else None
 
 
 def open_library(folder: Path) -> dict[str, Kernel] | None:
