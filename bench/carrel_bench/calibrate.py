@@ -100,8 +100,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 def measure_language() -> dict[str, float]:
     """The language model and its search; with the compiler where no library of kernels was built."""
     from carrel.backends.networks import open_network
-    from carrel.loading import LANGUAGE_MODEL, load_ngrams, network_models
-    from carrel.models.folders import shipped_model
+    from carrel.loading import network_models, shipped_ngrams
     from carrel.options import ReadOptions
     from carrel.recognizers.ctc import CtcRecognizer
 
@@ -111,7 +110,7 @@ def measure_language() -> dict[str, float]:
     logits = [network.run({"ink": line})["logits"][0] for line in builtin.lines()]
 
     def work() -> object:
-        recognizer = CtcRecognizer(model, network, load_ngrams(shipped_model(LANGUAGE_MODEL, "language")))
+        recognizer = CtcRecognizer(model, network, shipped_ngrams())
         for each in logits:
             recognizer.decode(each)
         return recognizer

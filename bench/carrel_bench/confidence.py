@@ -22,7 +22,7 @@ from carrel.backends.ort import OrtBackend
 from carrel.evaluate import character_errors
 from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
 from carrel.evaluate.distance import align
-from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
+from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
 from carrel.models.folders import open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel_bench.lines import TrueLine, read_lines
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     task = "recognition"
     model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
-    language = load_ngrams(shipped_model(LANGUAGE_MODEL, "language"))
+    language = shipped_ngrams()
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name), language)
     judged = [judge(recognizer, line) for line in lines]
     overall = worth_of(judged)

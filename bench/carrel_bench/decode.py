@@ -18,7 +18,6 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, redirect_stdout
-from importlib import resources
 from itertools import islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.ngram import read_ngrams
+from carrel.loading import shipped_ngrams
 from carrel.review.training_lines import pack_files, read_packs
 from carrel_bench.decode_language import truncated, write_arpa
 from carrel_bench.decode_worker import LOGITS, PROBABILITIES
@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 parser.error("give --data or --logits")
             shipped_logits(options.data, options.lines, logits)
         ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
-        model = truncated(read_ngrams(options.ngrams or _shipped_ngrams()), KENLM_ORDER)
+        model = truncated(read_ngrams(options.ngrams) if options.ngrams else shipped_ngrams(), KENLM_ORDER)
         ngrams.write_bytes(model.to_bytes())
         write_arpa(model, arpa, SPACE)
         workers = open_workers(stack, logits, ngrams, arpa, options.peers)
@@ -215,10 +215,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.out.write_text(
             json.dumps({"machine": machine(), "packages": PACKAGES, "rows": rows}, indent=1), "utf-8"
         )
-
-
-def _shipped_ngrams() -> Path:
-    return Path(str(resources.files("carrel_models"))) / "language-fr-en" / "ngram.bin"
 
 
 if __name__ == "__main__":

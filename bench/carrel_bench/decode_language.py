@@ -8,45 +8,52 @@ from pathlib import Path
 import numpy as np
 
 from carrel.decode.ngram import LINE_END, NgramModel
+from carrel.kernels.records import CODES, LINK, LINK_BITS, SYMBOLS_AT_ONCE
 
 Row = tuple[str, float, float]
 
 
 def n_grams_of(model: NgramModel) -> list[list[Row]]:
-    """All n-grams with score and back-off weight (log10), by order. In text and line end, ``"\\n"`` is both."""
+    """Return all n-grams with score and back-off weight (log10), by order. In text and line end, ``"\\n"`` is both."""
     strings = {0: ""}
     backoffs = {"": 0.0}
-    first = [*model.states["first"].tolist(), len(model.arcs)]
+    first = _first_arcs(model)
+    of_states = model.backoffs[model.states["shorter"] >> LINK_BITS].tolist()
+    scores, following = model.scores[model.arcs >> LINK_BITS].tolist(), (model.arcs & LINK).tolist()
     levels: list[list[tuple[str, float]]] = [[] for _ in range(model.order)]
-    for state in range(len(model.states)):
+    for state in range(len(first) - 1):
         context = strings[state]
-        backoffs[context] = float(model.states["backoff"][state])
+        backoffs[context] = of_states[state]
         for arc in range(first[state], first[state + 1]):
             gram = context + model.symbols[model.arc_symbols[arc]]
-            levels[len(gram) - 1].append((gram, float(model.arcs["score"][arc])))
+            levels[len(gram) - 1].append((gram, scores[arc]))
             # shorter contexts come first, so a state is first met from the context that it extends
-            strings.setdefault(int(model.arcs["next"][arc]), gram)
+            strings.setdefault(following[arc], gram)
     return [[(gram, score, backoffs.get(gram, 0.0)) for gram, score in level] for level in levels]
 
 
+def _first_arcs(model: NgramModel) -> list[int]:
+    return (model.states["first"] & LINK).tolist()
+
+
 def truncated(model: NgramModel, order: int) -> NgramModel:
-    """The model without its n-grams above ``order``: a sound model still, since each order backs off to lower ones."""
+    """Return the model without its n-grams above ``order``: a sound model still, as each order backs off to lower ones."""
     if model.order <= order:
         return model
-    first = [*model.states["first"].tolist(), len(model.arcs)]
+    first, following, shorter = _first_arcs(model), model.arcs & LINK, model.states["shorter"] & LINK
     lengths = {0: 0}
-    for state in range(len(model.states)):
-        for following in model.arcs["next"][first[state] : first[state + 1]].tolist():
-            lengths.setdefault(following, lengths[state] + 1)
+    for state in range(len(first) - 1):
+        for after in following[first[state] : first[state + 1]].tolist():
+            lengths.setdefault(after, lengths[state] + 1)
     states = sum(length < order for length in lengths.values())  # shorter contexts come first
-    kept = np.arange(len(model.states))
-    for state in range(states, len(model.states)):
-        kept[state] = kept[model.states["shorter"][state]]
-    arcs = model.arcs[: first[states]].copy()
-    arcs["next"] = kept[arcs["next"]]
-    return replace(
-        model, order=order, states=model.states[:states], arcs=arcs, arc_symbols=model.arc_symbols[: first[states]]
-    )
+    kept = np.arange(len(first) - 1, dtype=np.uint32)
+    for state in range(states, len(kept)):
+        kept[state] = kept[shorter[state]]
+    arcs = kept[following[: first[states]]] | (model.arcs[: first[states]] & ~np.uint32(LINK))
+    fewer = model.states[: states + 1].copy()
+    fewer["first"][-1], fewer["bound"] = first[states], CODES - 1
+    symbols = model.arc_symbols[: first[states] + SYMBOLS_AT_ONCE]
+    return replace(model, order=order, states=fewer, arcs=arcs, arc_symbols=symbols)
 
 
 def write_arpa(model: NgramModel, file: Path, space: str) -> None:

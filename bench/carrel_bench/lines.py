@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
 from carrel.evaluate import character_errors, word_errors
-from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_ngrams
-from carrel.models.folders import Model, model_folders, open_model, shipped_model
+from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.models.folders import Model, model_folders, open_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import read_packs
 
@@ -133,8 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not lines:
         print(f"carrel_bench.lines: no {options.split} lines in {options.data}", file=sys.stderr)
         return 3
-    language_model = shipped_model(LANGUAGE_MODEL, "language")
-    language = load_ngrams(language_model)
+    language = shipped_ngrams()
     folders = options.model or handwriting_folders()
     report: dict[str, object] = {}
     for model in (open_model(folder, "recognition") for folder in folders):

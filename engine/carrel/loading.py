@@ -23,7 +23,7 @@ from carrel.recognizers.routing import Router
 from carrel.recognizers.writing import WritingClassifier
 
 HANDWRITING_MODEL = "handwriting-fast"
-LANGUAGE_MODEL = "language-fr-en"
+LANGUAGE_MODEL = "language-fr-en-de"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
 NGRAMS = "ngram"
@@ -131,7 +131,12 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budge
 
 def load_ngrams(model: Model) -> NgramModel:
     """The n-grams of a ``language`` model."""
-    return parse_ngrams(model.read_file(NGRAMS), model.name)
+    return parse_ngrams(model.map_file(NGRAMS), model.name)
+
+
+def shipped_ngrams() -> NgramModel:
+    """Return the n-grams that handwriting is read with."""
+    return load_ngrams(shipped_model(LANGUAGE_MODEL, "language"))
 
 
 def _open_handwriting(handwriting: Model, language: Model | None, selected: Selection, budget: Budget) -> CtcRecognizer:

@@ -13,7 +13,6 @@ from carrel.errors import InputError, UsageError
 
 NEEDED = ("torch", "onnx", "onnxruntime", "rapidfuzz", "safetensors")
 NEEDED_FOR_OPENVINO = ("openvino", "nncf")
-LANGUAGE_MODEL = "language-fr-en"
 
 
 def _parts(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
@@ -35,7 +34,7 @@ def _parts(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 )
 @click.option("--gate-cer", default=0.3, show_default=True, help="Most that a file may lose, in points of CER.")
 @click.option("--name", help="Name of the model.  [default: that of the folder]")
-@click.option("--language", type=click.Path(path_type=Path), help="n-gram file to search with.  [default: fr, en]")
+@click.option("--language", type=click.Path(path_type=Path), help="n-gram file to search with.  [default: fr, en, de]")
 def command(
     checkpoint: Path,
     target: Path,
@@ -56,17 +55,16 @@ def command(
     if not checkpoint.exists():
         raise InputError(f"{checkpoint}: no such checkpoint")
     from carrel.decode.ngram import read_ngrams
-    from carrel.models.folders import shipped_folder, shipped_model
+    from carrel.loading import shipped_ngrams
     from carrel_export.build import Order, publish_source
     from carrel_export.sources.source import open_source
 
-    shipped_model(LANGUAGE_MODEL, "language").read_file("ngram")
     samples = _read_lines(lines)
     order = Order(
         name or target.name,
         [s for s in samples if s.split == "train"],
         [s for s in samples if s.split == "val"],
-        read_ngrams(language or shipped_folder(LANGUAGE_MODEL) / "ngram.bin"),
+        read_ngrams(language) if language else shipped_ngrams(),
         formats,
         precisions,
         gate_cer / 100,

@@ -10,12 +10,12 @@ import pytest
 
 from carrel.backends import Tensors
 from carrel.errors import ModelError
-from carrel.loading import load_ngrams
+from carrel.loading import shipped_ngrams
 from carrel.models.folders import open_model, shipped_folder, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
 
-LANGUAGE = load_ngrams(shipped_model("language-fr-en", "language"))
+LANGUAGE = shipped_ngrams()
 
 
 class Nothing:

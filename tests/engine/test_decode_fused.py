@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.decode.beam import beam_search, beam_search_lines
-from carrel.decode.lexicon import Lexicon
+from carrel.decode.lexicon import entry_lexicon
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
 from carrel_bench import ctc_reference as oracle
-from carrel_export.language.ngram import build
+from carrel_export.language.pack import build
 
 ALPHABET = "abc"
 LINES = ["ab", "abc", "cab", "ac", "aab", "acab", "bca", "abab"] * 3 + ["ccb"]
@@ -33,15 +33,15 @@ def factors_of(model: NgramModel, alphabet: str) -> tuple[oracle.Factor, oracle.
     def states(prefix: oracle.Text) -> int:
         state = model.start
         for label in prefix:
-            state = model._step(state, numbers.get(alphabet[label - 1], -1))[1]  # pyright: ignore[reportPrivateUsage]
+            state = model.step(state, numbers.get(alphabet[label - 1], -1))[1]
         return state
 
     def factor(prefix: oracle.Text, label: int) -> float:
-        score = model._step(states(prefix), numbers.get(alphabet[label - 1], -1))[0]  # pyright: ignore[reportPrivateUsage]
+        score = model.step(states(prefix), numbers.get(alphabet[label - 1], -1))[0]
         return BONUS * 10.0 ** (WEIGHT * score)
 
     def end(text: oracle.Text) -> float:
-        return BONUS * 10.0 ** (WEIGHT * model._step(states(text), numbers["\n"])[0])  # pyright: ignore[reportPrivateUsage]
+        return BONUS * 10.0 ** (WEIGHT * model.step(states(text), numbers["\n"])[0])
 
     return factor, end
 
@@ -75,7 +75,7 @@ def test_language_model_finds_what_a_dictionary_search_finds(width: int) -> None
     rng = np.random.default_rng(width)
     alphabet = "abcdefghij é"  # the model does not know é
     words = ["".join(rng.choice(list("abcdefghij"), rng.integers(2, 6))) for _ in range(60)]
-    model = build([" ".join(rng.choice(words, 4)) for _ in range(200)], order=5, threshold=0.3)
+    model = build([" ".join(rng.choice(words, 4)) for _ in range(200)], order=5, ngrams=300)
     factor, end = factors_of(model, alphabet)
     options = DecodeOptions(beam_width=width, language_weight=WEIGHT, length_bonus=BONUS)
     lines = [flat_logits(rng, 40, len(alphabet) + 1) for _ in range(6)]
@@ -125,7 +125,7 @@ def test_a_lexicon_of_whole_lines(penalty: float) -> None:
         # leaving the list costs the penalty once; so does ending inside an entry; the empty line is free
         return 1.0 if text in allowed or not text else penalty
 
-    lexicon = Lexicon(entries, ALPHABET)
+    lexicon = entry_lexicon(entries, ALPHABET)
     options = DecodeOptions(beam_width=1000, candidate_threshold=0.0, lexicon_penalty=penalty)
     for _ in range(150):
         logits = small_logits(rng)
@@ -138,7 +138,7 @@ def test_a_lexicon_of_whole_lines(penalty: float) -> None:
 def test_a_lexicon_of_words_pays_once_a_word() -> None:
     rng = np.random.default_rng(12)
     alphabet, penalty = "ab ", 0.2
-    lexicon = Lexicon(["a", "ab"], alphabet, separators=" ")
+    lexicon = entry_lexicon(["a", "ab"], alphabet, separators=" ")
 
     def end(text: oracle.Text) -> float:
         words = "".join(alphabet[c - 1] for c in text).split(" ")
@@ -155,7 +155,7 @@ def test_a_lexicon_of_words_pays_once_a_word() -> None:
 def test_a_hard_lexicon_that_allows_nothing_gives_an_empty_reading_without_confidence() -> None:
     logits = np.full((3, 4), -20.0, np.float32)
     logits[:, 1] = 20.0
-    (reading,) = beam_search(logits, DecodeOptions(lexicon_penalty=0.0), lexicon=Lexicon(["bc"], ALPHABET))
+    (reading,) = beam_search(logits, DecodeOptions(lexicon_penalty=0.0), lexicon=entry_lexicon(["bc"], ALPHABET))
     assert (reading.classes, reading.log_score, reading.confidence) == ((), -math.inf, 0.0)
 
 
@@ -164,9 +164,9 @@ def test_refuses_what_does_not_fit(model: NgramModel) -> None:
     with pytest.raises(UsageError, match="language model is bound to 4 classes"):
         beam_search(logits, language=Language(model, ALPHABET))
     with pytest.raises(UsageError, match="lexicon is bound to 4 classes"):
-        beam_search(logits, lexicon=Lexicon(["a"], ALPHABET))
+        beam_search(logits, lexicon=entry_lexicon(["a"], ALPHABET))
     with pytest.raises(UsageError, match="no entry of the lexicon"):
-        Lexicon(["xyz", ""], ALPHABET)
+        entry_lexicon(["xyz", ""], ALPHABET)
     with pytest.raises(UsageError, match="blank is class 9"):
         Language(model, ALPHABET, blank=9)
 
@@ -174,7 +174,7 @@ def test_refuses_what_does_not_fit(model: NgramModel) -> None:
 def test_every_symbol_of_a_large_alphabet_is_found() -> None:
     rng = np.random.default_rng(6)
     alphabet = "".join(map(chr, range(33, 123)))  # more than are looked through at once
-    model = build(["".join(rng.choice(list(alphabet), 40)) for _ in range(300)], order=3, threshold=0.0)
+    model = build(["".join(rng.choice(list(alphabet), 40)) for _ in range(300)], order=3)
     language, options = Language(model, alphabet), DecodeOptions(language_weight=1.0)
     for _ in range(20):
         text = rng.permutation(90)[:40]

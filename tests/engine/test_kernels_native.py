@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.decode.beam import NOTHING_ALLOWED, Search
-from carrel.decode.lexicon import Lexicon
+from carrel.decode.lexicon import entry_lexicon
 from carrel.decode.ngram import Language
 from carrel.decode.options import DecodeOptions
 from carrel.kernels.build import LINKERS, build_library, warm
@@ -22,7 +22,7 @@ from carrel.kernels.compiled import compile_entry
 from carrel.kernels.native import DIGEST, ENTRIES, LIBRARY, Kernel, kernel_folder, open_library, private_folder
 from carrel.kernels.records import address_of
 from carrel_bench.ctc_reference import softmax
-from carrel_export.language.ngram import build
+from carrel_export.language.pack import build
 
 PAGE = Path(__file__).parents[1] / "pages" / "letter.jpg"
 READ_A_PAGE = f"""
@@ -82,8 +82,8 @@ def test_search_gives_the_same_bits(both: dict[str, tuple[Kernel, Kernel]], fuse
     rng = np.random.default_rng(seed)
     alphabet = "abcdefghijklmnopqrstuvwxyz éè"
     words = ["".join(rng.choice(list(alphabet[:26]), 4)) for _ in range(40)]
-    model = build([" ".join(rng.choice(words, 4)) for _ in range(60)], order=4, threshold=0.3)
-    language, lexicon = Language(model, alphabet), Lexicon(words, alphabet, separators=" ")
+    model = build([" ".join(rng.choice(words, 4)) for _ in range(60)], order=4, ngrams=300)
+    language, lexicon = Language(model, alphabet), entry_lexicon(words, alphabet, separators=" ")
     options = DecodeOptions(beam_width=width, alternatives=min(3, width), temperature=float(rng.uniform(0.5, 2.0)))
     search = Search(options, language if fused else None, lexicon if fused else None, 0, len(alphabet) + 1)
     lines = [random_logits(rng, len(alphabet) + 1) for _ in range(20)]

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from carrel.errors import ModelError
+from carrel.loading import LANGUAGE_MODEL
 from carrel.models.folders import model_folders, open_model, shipped_folder
 from carrel_cli.main import cli
 
@@ -265,7 +266,7 @@ def test_version_1_is_still_read(name: str, tmp_path: Path) -> None:
     for entry in old["files"].values():
         for field in ("role", "precision", "runtime", "training_only"):
             entry.pop(field, None)
-    if name == "language-fr-en":
+    if name == LANGUAGE_MODEL:
         sources = [{"name": key, "licence": e["lic"], "cite": e["cite"]} for key, e in old["training_sources"].items()]
         old["training_sources"] = sources
     (tmp_path / "manifest.json").write_text(json.dumps(old), "utf-8")

@@ -6,20 +6,21 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.arrays import Memory, memory_for
 from carrel.decode.checks import check_shape, check_shares, check_values
-from carrel.decode.lexicon import Lexicon, Trie
-from carrel.decode.ngram import Factors, Language
+from carrel.decode.lexicon import Lexicon, no_lexicon
+from carrel.decode.ngram import Language, no_language
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.errors import UsageError
+from carrel.kernels import records
 from carrel.kernels.native import Kernel, kernel
-from carrel.kernels.records import ARC, BROKEN, SETTINGS, STATE, address_of
+from carrel.kernels.records import BROKEN, SETTINGS, address_of, addresses_record, sides_record
 
 Readings = tuple[Decoded, ...]
 LINES_AT_ONCE, ROOM = 64, 8192
@@ -139,20 +140,10 @@ class Search:
         classes: int,
         normalized: bool = False,
     ) -> None:
-        factors = language.factors(options.language_weight, options.length_bonus) if language else _no_factors(classes)
-        trie = lexicon.trie if lexicon else _NO_TRIE
+        model, words = language or no_language(classes), lexicon or no_lexicon(classes)
         self.shape = (options.beam_width, classes, options.alternatives)
-        self.arrays = {  # kept as long as their addresses
-            "states": factors.states,
-            "arcs": factors.arcs,
-            "arc_symbols": factors.arc_symbols,
-            "language_symbols": factors.numbers,
-            "trie_first": trie.first,
-            "trie_ends": trie.ends,
-            "trie_symbols": trie.symbols,
-            "trie_next": trie.next,
-            "lexicon_symbols": lexicon.symbols if lexicon else factors.numbers,
-        }
+        self.language = model.arrays(options.language_weight, options.length_bonus)  # kept as long as their addresses
+        self.lexicon = words.arrays()
         numbers = {
             "classes": classes,
             "blank": blank,
@@ -161,27 +152,40 @@ class Search:
             "use_language": language is not None,
             "use_lexicon": lexicon is not None,
             "normalized": normalized,
-            "first_context": factors.start,
+            "first_context": model.start,
+            "first_node": words.start,
+            "open_ends": words.open_ends,
             "threshold": options.candidate_threshold,
             "beam_threshold": options.beam_threshold,
             "scale": math.log2(math.e) / options.temperature,
-            "unknown": factors.unknown,
+            "unknown": model.unknown(options.language_weight, options.length_bonus),
             "penalty": options.lexicon_penalty,
-            "states": len(factors.states),
-            "arcs": len(factors.arcs),
-            "trie_states": len(trie.ends),
-            "trie_arcs": len(trie.symbols),
         }
-        addresses = {f"at_{name}": address_of(array) for name, array in self.arrays.items()}
+        sides = {
+            "classes": classes,
+            "labels": classes + 1,
+            "states": len(self.language["states"]),
+            "arcs": len(self.language["arcs"]),
+            "lexicon_nodes": len(self.lexicon["nodes"]),
+            "lexicon_arcs": len(self.lexicon["arc_nodes"]),
+        }
+        self.parts = (
+            sides_record(sides),
+            addresses_record(records.Language, self.language),
+            addresses_record(records.Lexicon, self.lexicon),
+        )
+        addresses = zip(("at_sizes", "at_language", "at_lexicon"), map(address_of, self.parts), strict=True)
         self.record = np.zeros(1, SETTINGS)
-        for name, value in {**numbers, **addresses}.items():
+        for name, value in {**numbers, **dict(addresses)}.items():
             self.record[name] = value
         self.address = address_of(self.record)
 
-    def read(self, lines: Sequence[NDArray[np.float32]], read_lines: Kernel | None = None) -> list[Readings]:
+    def read(
+        self, lines: Sequence[NDArray[np.float32]], read_lines: Kernel | None = None, memory: Memory | None = None
+    ) -> list[Readings]:
         """Read lines, as many in a call of the kernel as there is room for."""
         read_lines = read_lines or kernel("read_lines")
-        memory = _memory(*self.shape, max(map(len, lines)))
+        memory = memory or _memory(*self.shape, max(map(len, lines)))
         found: list[Readings] = []
         for part in _parts(lines, memory.lines, memory.room // self.shape[2]):
             rows = [np.ascontiguousarray(line) for line in part]
@@ -227,15 +231,6 @@ def _memory(width: int, classes: int, alternatives: int, frames: int) -> Memory:
     made = memory_for(width, classes, alternatives, longest, LINES_AT_ONCE, max(ROOM, longest * alternatives))
     _thread.held = (key, made)
     return made
-
-
-@cache
-def _no_factors(classes: int) -> Factors:
-    nothing = np.zeros(classes + 1, np.int32)
-    return Factors(np.zeros(2, STATE), np.zeros(1, ARC), np.zeros(1, np.uint8), nothing, 0, 1.0)
-
-
-_NO_TRIE = Trie(np.zeros(2, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
 
 
 def _readings(memory: Memory, lines: int, alternatives: int) -> list[Readings]:

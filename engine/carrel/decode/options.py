@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from carrel.errors import UsageError
+
+RANGES: dict[str, tuple[float, float]] = {
+    "beam_width": (1, 1000),
+    "alternatives": (1, 1000),
+    "candidate_threshold": (0.0, 0.999),
+    "beam_threshold": (0.0, 0.999),
+    "temperature": (0.05, 20.0),
+    "language_weight": (0.0, 10.0),
+    "length_bonus": (0.1, 100.0),
+    "lexicon_penalty": (0.0, 1.0),
+    "threads": (1, 1024),
+}
+"""Least and most that a search takes: far beyond what was ever of use, far within what its arithmetic bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +31,25 @@ class DecodeOptions:
     alternatives
         Readings to return, 1 to ``beam_width``.
     candidate_threshold
-        Classes with a smaller share of their frame, in [0, 1), are not tried; the best one always is.
+        Classes with a smaller share of their frame, in [0, 0.999], are not tried; the best one always is.
     beam_threshold
-        Readings with less than this part of the best one's mass, in [0, 1), are dropped.
+        Readings with less than this part of the best one's mass, in [0, 0.999], are dropped.
     temperature
-        Logits are divided by it, above 0.
+        Logits are divided by it, 0.05 to 20.
     language_weight
-        Power to which the language model's probabilities are raised, at least 0.
+        Power to which the language model's probabilities are raised, 0 to 10.
     length_bonus
-        Factor for each character, above 0, where there is a language model: it makes up for the model's dislike of
+        Factor for each character, 0.1 to 100, where there is a language model: it makes up for the model's dislike of
         long lines.
     lexicon_penalty
         Factor for a word that the lexicon does not hold, in [0, 1]; 0 allows nothing else.
     threads
-        Threads over the lines of a batch, at least 1.
+        Threads over the lines of a batch, 1 to 1024.
 
     Raises
     ------
     UsageError
-        A value outside its range.
+        A value outside its range, see `RANGES`.
     """
 
     beam_width: int = 10
@@ -51,17 +63,11 @@ class DecodeOptions:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        ranges = {
-            "beam_width": 1 <= self.beam_width <= 1000,
-            "alternatives": 1 <= self.alternatives <= self.beam_width,
-            "candidate_threshold": 0.0 <= self.candidate_threshold < 1.0,
-            "beam_threshold": 0.0 <= self.beam_threshold < 1.0,
-            "temperature": self.temperature > 0.0 and math.isfinite(self.temperature),
-            "language_weight": self.language_weight >= 0.0 and math.isfinite(self.language_weight),
-            "length_bonus": self.length_bonus > 0.0 and math.isfinite(self.length_bonus),
-            "lexicon_penalty": 0.0 <= self.lexicon_penalty <= 1.0,
-            "threads": self.threads >= 1,
-        }
-        for name, holds in ranges.items():
-            if not holds:
-                raise UsageError(f"{name} is {getattr(self, name)}, outside its range; see carrel.decode.DecodeOptions")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:  # so is NaN
+                raise UsageError(f"{name} is {value}, outside its range of {least:g} to {most:g}")
+        if self.alternatives > self.beam_width:
+            raise UsageError(
+                f"alternatives is {self.alternatives}, outside its range of 1 to beam_width {self.beam_width}"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
@@ -16,8 +16,10 @@ from numba.core import cgutils, config
 from numba.core.registry import cpu_target
 from numba.core.typing.ctypes_utils import from_ctypes
 from numba.np import arrayobj
+from numba.np.numpy_support import from_dtype
 
 from carrel.kernels.native import ENTRIES, Kernel, kernel_folder
+from carrel.kernels.records import SIDES, Table, tables_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,18 +48,49 @@ def array_at(_context: Any, address: Any, shape: Any, dtype: Any) -> Any:
     array = types.Array(dtype.dtype, shape.count, "C")
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        item = context.get_data_type(dtype.dtype)
-        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(item))
-        sides = cgutils.unpack_tuple(builder, arguments[1], shape.count)
-        strides = [itemsize]
-        for side in reversed(sides[1:]):
-            strides.insert(0, builder.mul(strides[0], side))
-        made = arrayobj.make_array(array)(context, builder)
-        data = builder.inttoptr(arguments[0], item.as_pointer())
-        arrayobj.populate_array(made, data, sides, strides, itemsize, meminfo=None)
-        return made._getvalue()
+        shape = cgutils.unpack_tuple(builder, arguments[1], array.ndim)
+        return _array_of(context, builder, array, arguments[0], shape)
 
     return array(types.int64, shape, dtype), generate
+
+
+@extending.intrinsic
+def arrays_at(_context: Any, addresses: Any, sizes: Any, kind: Any) -> Any:
+    """The C-ordered arrays of a list such as `carrel.kernels.records.Workspace`, as one.
+
+    At ``addresses`` lie their addresses, int64 in the list's order; at ``sizes`` the sizes of `SIDES`.
+    """
+    tables = tables_of(kind.instance_class)
+    arrays = [types.Array(from_dtype(table.dtype), len(table.sides), "C") for table in tables]
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = context.get_value_type(types.int64)
+        at, sides = (builder.inttoptr(argument, word.as_pointer()) for argument in arguments[:2])
+
+        def item(memory: Any, place: int) -> Any:
+            return builder.load(builder.gep(memory, [word(place)]))
+
+        def made(place: int, table: Table, array: Any) -> Any:
+            shape = [word(side) if isinstance(side, int) else item(sides, SIDES.index(side)) for side in table.sides]
+            return _array_of(context, builder, array, item(at, place), shape)
+
+        parts = [made(place, table, array) for place, (table, array) in enumerate(zip(tables, arrays, strict=True))]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    return types.NamedTuple(arrays, kind.instance_class)(types.int64, types.int64, kind), generate
+
+
+def _array_of(context: Any, builder: Any, array: Any, address: Any, shape: Sequence[Any]) -> Any:
+    """The array of a type at an address."""
+    item = context.get_data_type(array.dtype)
+    itemsize = context.get_constant(types.intp, context.get_abi_sizeof(item))
+    strides = [itemsize]
+    for side in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], side))
+    made = arrayobj.make_array(array)(context, builder)
+    data = builder.inttoptr(address, item.as_pointer())
+    arrayobj.populate_array(made, data, shape, strides, itemsize, meminfo=None)
+    return made._getvalue()
 
 
 def compile_entry(name: str) -> Kernel:

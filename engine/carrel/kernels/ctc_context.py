@@ -1,85 +1,102 @@
-"""Language model and lexicon as automata: one step per character, compiled, unchecked.
+"""Language model and lexicon as automata: one step per character. Compiled; what lies in their files is never trusted.
 
 A language model is a set of states (the contexts seen in training, the empty one first) whose arcs are the n-grams. An
-arc that a state lacks is looked for in the state of the next shorter context, at the price of a back-off factor.
-A lexicon is a trie; the root is state 0, `OUTSIDE` is where a word ends up that the trie does not hold.
+arc that a state lacks is looked for in the state of the next shorter context, at the price of a back-off factor. Both
+lie in memory as in the model's file, which may be anything: so states and arcs that are not there are not followed, and
+back-offs lead to earlier states only.
+
+A lexicon is an automaton of words; the root is node 0. `OUTSIDE` is where a word ends up that it does not hold,
+`HYPHENED` the place after a part of a word and a hyphen.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
-from carrel.kernels.records import SEPARATOR
+from carrel.kernels.records import (
+    HYPHEN,
+    HYPHENED,
+    LINK,
+    LINK_BITS,
+    NODE_END,
+    OUTSIDE,
+    SEPARATOR,
+    Language,
+    Lexicon,
+)
 from carrel.kernels.vectors import find_symbol
 
-OUTSIDE = -1
+LEAST_FACTOR, MOST_FACTOR = 1e-30, 1e30
+"""Of a character, whatever the language model says: the search rescales its masses once a frame."""
 
 
-class Language(NamedTuple):
-    """A language model as the search reads it; ``symbols`` maps classes to symbols, -1 for unknown ones."""
-
-    states: NDArray[np.void]
-    arcs: NDArray[np.void]
-    arc_symbols: NDArray[np.uint8]
-    symbols: NDArray[np.int32]
-
-
-class Trie(NamedTuple):
-    """A lexicon as the search reads it: arcs of state s are ``first[s]:first[s + 1]``, sorted by symbol."""
-
-    first: NDArray[np.int32]
-    arc_symbols: NDArray[np.int32]
-    arc_next: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    symbols: NDArray[np.int32]
+@inner
+def within_factors(factor: float) -> float:
+    """A factor, or the nearest that the search can bear; of NaN the least."""
+    return min(factor, MOST_FACTOR) if factor > LEAST_FACTOR else LEAST_FACTOR
 
 
 @inner
 def language_step(language: Language, state: int, label: int, unknown: float) -> tuple[float, int]:
     """Factor of class ``label`` in a state, and the next state. Unknown classes cost ``unknown`` and forget the context."""
-    symbol = language.symbols[label]
+    symbol = np.int64(language.symbols[label])
     if symbol < 0:
-        return unknown, 0
-    bit = np.uint64(1) << np.uint64(symbol & 63)
+        return within_factors(unknown), 0
+    bit = np.int64(1) << (LINK_BITS + (symbol & 7))
     factor = 1.0
     while True:
-        record = language.states[state]
-        if record.filter & bit:  # type: ignore[attr-defined]
-            end = np.int64(language.states[state + 1].first)  # type: ignore[attr-defined]
-            arc = find_symbol(language.arc_symbols, np.int64(record.first), end, symbol)  # type: ignore[attr-defined]
+        record: Any = language.states[state]
+        word = np.int64(record.first)
+        if word & bit:
+            following: Any = language.states[state + 1]
+            end = min(np.int64(following.first) & LINK, np.int64(len(language.arcs)))
+            arc = find_symbol(language.arc_symbols, word & LINK, end, symbol)
             if arc >= 0:
-                return factor * language.arcs[arc].factor, np.int64(language.arcs[arc].next)  # type: ignore[attr-defined]
+                word = np.int64(language.arcs[arc])
+                after = word & LINK
+                factor *= language.scores[word >> LINK_BITS]
+                return within_factors(factor), after if after < len(language.states) - 1 else np.int64(0)  # type: ignore[return-value]
         if state == 0:
-            return factor * unknown, 0
-        factor *= record.backoff  # type: ignore[attr-defined]
-        state = np.int64(record.shorter)  # type: ignore[attr-defined]
+            return within_factors(factor * unknown), 0
+        word = np.int64(record.shorter)
+        factor *= language.backoffs[word >> LINK_BITS]
+        state = word & LINK if word & LINK < state else np.int64(0)  # type: ignore[assignment]
 
 
 @inner
-def trie_step(trie: Trie, state: int, label: int, penalty: float) -> tuple[float, int]:
-    """Factor of class ``label`` in a trie state, and the next state; leaving the trie costs ``penalty``, once a word."""
-    symbol = trie.symbols[label]
-    if symbol == SEPARATOR:
-        return trie_end(trie, state, penalty), 0
-    if state == OUTSIDE:
-        return 1.0, OUTSIDE
-    first, end = trie.first[state], trie.first[state + 1]
+def word_step(lexicon: Lexicon, node: int, label: int, penalty: float) -> tuple[float, int]:
+    """Factor of class ``label`` in a lexicon's node, and the next node; leaving the lexicon costs ``penalty``, once a
+    word."""
+    symbol = np.int64(lexicon.symbols[label])
+    factor = 1.0
+    if node == HYPHENED:  # the line goes on behind the hyphen
+        factor, node = penalty, 0
+    if symbol == HYPHEN and node > 0 and not lexicon.nodes[node] & NODE_END:
+        return factor, HYPHENED
+    if symbol <= SEPARATOR:  # both end words
+        return factor * word_end(lexicon, node, penalty), 0
+    if node == OUTSIDE:
+        return factor, OUTSIDE
+    first = np.int64(lexicon.nodes[node]) & (NODE_END - 1)
+    end = min(np.int64(lexicon.nodes[node + 1]) & (NODE_END - 1), np.int64(len(lexicon.arc_nodes)))
+    after = end
     while first < end:
         middle = (first + end) >> 1
-        if trie.arc_symbols[middle] < symbol:
+        if lexicon.arc_symbols[middle] < symbol:
             first = middle + 1
         else:
             end = middle
-    if first < trie.first[state + 1] and trie.arc_symbols[first] == symbol:
-        return 1.0, np.int64(trie.arc_next[first])  # type: ignore[return-value]
-    return penalty, OUTSIDE
+    if first < after and lexicon.arc_symbols[first] == symbol:
+        found = np.int64(lexicon.arc_nodes[first])
+        if found < len(lexicon.nodes) - 1:
+            return factor, found  # type: ignore[return-value]
+    return factor * penalty, OUTSIDE
 
 
 @inner
-def trie_end(trie: Trie, state: int, penalty: float) -> float:
+def word_end(lexicon: Lexicon, node: int, penalty: float) -> float:
     """Factor of ending the word here: ``penalty`` inside an entry; between words and after a whole one nothing."""
-    return penalty if state > 0 and not trie.ends[state] else 1.0
+    return penalty if node > 0 and not lexicon.nodes[node] & NODE_END else 1.0

@@ -12,10 +12,18 @@ from carrel.kernels.vectors import LIMIT, copy_of, lowest_bit, powers_of, reachi
 LOG2_E = 1.4426950408889634
 SMALL, LARGE = 2.0**-20, 2.0**60
 """Sums of powers, between which a row's offset was good enough."""
+LEAST_SCALE, MOST_SCALE = 2.0**-20, 2.0**20
+"""Of logits, by the temperature."""
 NEAR = 6
 """A sum of powers between 2 ** -`NEAR` and 2 ** `NEAR` is near enough to 1 to keep the offset."""
 TINY = 2.0 ** (1 - LIMIT)
 """More than what stands for nothing."""
+
+
+@inner
+def within_scales(scale: float) -> float:
+    """A scale of logits, or the nearest that keeps what stands behind a row of them the least; of NaN the least."""
+    return min(scale, MOST_SCALE) if scale > LEAST_SCALE else LEAST_SCALE
 
 
 @inner

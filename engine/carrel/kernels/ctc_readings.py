@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.compiled import array_at, inner
-from carrel.kernels.ctc_context import Language, Trie, language_step, trie_end
-from carrel.kernels.ctc_frames import LOG2_E
+from carrel.kernels.compiled import array_at, arrays_at, inner
+from carrel.kernels.ctc_context import language_step, word_end
+from carrel.kernels.ctc_frames import LOG2_E, within_scales
 from carrel.kernels.ctc_search import (
     CONTEXT,
     LABEL,
@@ -22,10 +22,21 @@ from carrel.kernels.ctc_search import (
     TOTAL,
     WORD,
     Rules,
-    Workspace,
     search_line,
 )
-from carrel.kernels.records import ARC, BROKEN, LINE, MEMO, MEMO_BITS, MEMORY, NONE, PADDING, READING, SETTINGS, STATE
+from carrel.kernels.records import (
+    BROKEN,
+    HYPHENED,
+    LINE,
+    MEMO_BITS,
+    MEMORY,
+    NONE,
+    SETTINGS,
+    Language,
+    Lexicon,
+    Results,
+    Workspace,
+)
 
 # rows of `characters`
 LABELS, STARTS, ENDS = range(3)
@@ -34,7 +45,9 @@ MOST_CALLS = 1 << 19
 
 
 @inner
-def close_line(work: Workspace, rules: Rules, language: Language, trie: Trie, occupied: int, end_label: int) -> float:
+def close_line(
+    work: Workspace, rules: Rules, language: Language, lexicon: Lexicon, occupied: int, end_label: int
+) -> float:
     """Multiply the factors of ending the line into ``masses[NEXT_TOTAL]``. Returns the sum of these."""
     total = 0.0
     for s in range(occupied):
@@ -43,10 +56,16 @@ def close_line(work: Workspace, rules: Rules, language: Language, trie: Trie, oc
         if rules.use_language and end_label >= 0:
             mass *= language_step(language, np.int64(work.nodes[node, CONTEXT]), end_label, rules.unknown)[0]
         if rules.use_lexicon:
-            mass *= trie_end(trie, np.int64(work.nodes[node, WORD]), rules.penalty)
+            mass *= last_word_end(lexicon, rules, np.int64(work.nodes[node, WORD]))
         work.masses[NEXT_TOTAL, s] = mass
         total += mass
     return total
+
+
+@inner
+def last_word_end(lexicon: Lexicon, rules: Rules, node: int) -> float:
+    """`word_end` at the line's end, where a word may go on in the next line."""
+    return 1.0 if rules.open_ends or node == HYPHENED else word_end(lexicon, node, rules.penalty)
 
 
 @inner
@@ -186,8 +205,9 @@ def read_line(
     logits: NDArray[np.float32],
     rules: Rules,
     language: Language,
-    trie: Trie,
+    lexicon: Lexicon,
     first_context: int,
+    first_node: int,
     work: Workspace,
     readings: NDArray[np.void],
     characters: NDArray[np.int32],
@@ -196,12 +216,12 @@ def read_line(
 ) -> int:
     """The best ``len(readings)`` readings of a line. Their characters go behind the ``used`` ones; returns how many are
     used then."""
-    occupied, log_scale = search_line(logits, rules, language, trie, first_context, work)
+    occupied, log_scale = search_line(logits, rules, language, lexicon, first_context, first_node, work)
     for reading in readings:
         reading.length = BROKEN if occupied < 0 else NONE  # type: ignore[attr-defined]
     if occupied < 0:
         return used
-    close_line(work, rules, language, trie, occupied, logits.shape[1])
+    close_line(work, rules, language, lexicon, occupied, logits.shape[1])
     for s in range(occupied):
         work.masses[TOTAL, s] = work.masses[NEXT_TOTAL, s]
         work.nodes[work.slots[NODE, s], SLOT] = -1
@@ -222,78 +242,51 @@ def read_line(
 
 
 @inner
-def begin_call(memory: Any) -> None:
+def begin_call(memory: Any, work: Workspace) -> int:
     """Number the call: steps that the memo holds may be those of another language model, and carry an older number."""
     memory.calls += 1
     if memory.calls == MOST_CALLS:
         memory.calls = 1
-        memo = array_at(memory.at_memo, (1 << MEMO_BITS,), MEMO)
         for place in range(1 << MEMO_BITS):
-            memo[place].key = 0  # type: ignore[attr-defined]
+            work.memo[place].key = 0  # type: ignore[attr-defined]
+    return np.int64(memory.calls << 44)  # type: ignore[return-value]
 
 
 def read_lines(at_settings: int, at_memory: int, at_lines: int, count: int) -> None:
     """Read ``count`` lines; at the addresses lie `SETTINGS`, `MEMORY` and records `LINE`."""
     s = array_at(at_settings, (1,), SETTINGS)[0]
     m = array_at(at_memory, (1,), MEMORY)[0]
-    begin_call(m)
+    language = arrays_at(s.at_language, s.at_sizes, Language)
+    lexicon = arrays_at(s.at_lexicon, s.at_sizes, Lexicon)
+    work = arrays_at(m.at_workspace, m.at_sizes, Workspace)
+    results = arrays_at(m.at_results, m.at_sizes, Results)
     rules = Rules(
         s.blank,
         s.width,
         s.threshold,
         s.beam_threshold,
-        s.scale,
+        within_scales(s.scale),
         s.use_language != 0,
         s.unknown,
         s.use_lexicon != 0,
         s.penalty,
+        s.open_ends != 0,
         s.normalized != 0,
+        begin_call(m, work),
     )
-    language = Language(
-        array_at(s.at_states, (s.states,), STATE),
-        array_at(s.at_arcs, (s.arcs,), ARC),
-        array_at(s.at_arc_symbols, (s.arcs,), np.uint8),
-        array_at(s.at_language_symbols, (s.classes + 1,), np.int32),
-    )
-    trie = Trie(
-        array_at(s.at_trie_first, (s.trie_states + 1,), np.int32),
-        array_at(s.at_trie_symbols, (s.trie_arcs,), np.int32),
-        array_at(s.at_trie_next, (s.trie_arcs,), np.int32),
-        array_at(s.at_trie_ends, (s.trie_states,), np.int32),
-        array_at(s.at_lexicon_symbols, (s.classes + 1,), np.int32),
-    )
-    pairs = s.width * s.classes
-    nodes = 1 + s.width * m.longest
-    padded = (s.classes + PADDING - 1) // PADDING * PADDING
-    work = Workspace(
-        array_at(m.at_nodes, (nodes, 7), np.int32),
-        array_at(m.at_factors, (nodes,), np.float64),
-        array_at(m.at_marks, (2 * nodes, 2), np.int32),
-        array_at(m.at_masses, (8, s.width), np.float64),
-        array_at(m.at_slots, (4, s.width), np.int32),
-        array_at(m.at_pool, (s.width + pairs + PADDING,), np.float64),
-        array_at(m.at_extensions, (pairs,), np.float64),
-        array_at(m.at_origins, (8, pairs), np.int32),
-        array_at(m.at_taken, (pairs,), np.uint8),
-        array_at(m.at_probabilities, (s.classes,), np.float64),
-        array_at(m.at_candidates, (s.classes,), np.int32),
-        array_at(m.at_tries, (s.classes,), np.int32),
-        array_at(m.at_try_chances, (s.classes,), np.float64),
-        array_at(m.at_powers, (padded,), np.float32),
-        array_at(m.at_levels, (3,), np.float64),
-        array_at(m.at_levels, (3,), np.int64),
-        array_at(m.at_frames, (3, m.longest), np.float64),
-        array_at(m.at_memo, (1 << MEMO_BITS,), MEMO),
-        np.int64(m.calls << 44),
-        array_at(m.at_chances, (2, m.longest), np.float64),
-    )
-    readings = array_at(m.at_readings, (count, s.alternatives), READING)
-    characters = array_at(m.at_characters, (3, m.room), np.int32)
-    probabilities = array_at(m.at_certainties, (m.room,), np.float64)
     lines = array_at(at_lines, (count,), LINE)
     used = np.int64(0)
     for n in range(count):
-        logits = array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32)
         used = read_line(
-            logits, rules, language, trie, s.first_context, work, readings[n], characters, probabilities, used
+            array_at(lines[n].rows, (lines[n].frames, s.classes), np.float32),
+            rules,
+            language,
+            lexicon,
+            s.first_context,
+            s.first_node,
+            work,
+            results.readings[n],
+            results.characters,
+            results.certainties,
+            used,
         )

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.kernels.compiled import inner
-from carrel.kernels.ctc_context import Language, Trie, language_step, trie_step
+from carrel.kernels.ctc_context import language_step, within_factors, word_step
 from carrel.kernels.ctc_frames import candidates_of, candidates_of_shares, next_offset
-from carrel.kernels.records import BROKEN, MEMO_BITS, PADDING
+from carrel.kernels.records import BROKEN, LINK, MEMO_BITS, PADDING, Language, Lexicon, Workspace
 from carrel.kernels.vectors import count_reaching, lowest_bit, prefetch, reaching_bits
 
 # columns of `nodes`
@@ -31,13 +31,15 @@ NODE, MARK, NEXT_MARK, FREE = range(4)
 FROM, BY, TO_CONTEXT, TO_WORD, TO_NODE, TO_MARK, PAIR, KEPT = range(8)
 MANY = 8
 """New prefixes, after which it is worth a look at how many masses are larger than the least so far."""
+BOUND_MARGIN = 1.0 + 1e-6
+"""Bounds are of scores that were rounded, and steps are remembered in single precision."""
 TINY = 2.0**-1022
-SMALLEST = 1e-60
-"""Masses are rescaled when the best falls under this."""
+SMALLEST, LARGEST = 1e-60, 1e60
+"""Masses are rescaled when the best is outside: a frame changes it by less than what double precision has room for."""
 
 
 class Rules(NamedTuple):
-    """What the search is asked to do; the fields of `carrel.decode.DecodeOptions` in the kernel's terms."""
+    """What the search is asked to do: `SETTINGS` in the kernel's terms."""
 
     blank: int
     width: int
@@ -48,46 +50,19 @@ class Rules(NamedTuple):
     unknown: float
     use_lexicon: bool
     penalty: float
+    open_ends: bool
     normalized: bool  # probabilities, no logits
-
-
-class Workspace(NamedTuple):
-    """Scratch memory of one thread; see `carrel.decode.arrays` for the sizes."""
-
-    nodes: NDArray[np.int32]  # (nodes, 7)
-    factors: NDArray[np.float64]  # (nodes,)
-    marks: NDArray[np.int32]  # (marks, 2): frame, mark before
-    masses: NDArray[np.float64]  # (8, width), and `PADDING` more
-    slots: NDArray[np.int32]  # (4, width)
-    pool: NDArray[
-        np.float64
-    ]  # (width + width * classes + `PADDING`,): masses after the frame, of stays, then of extensions
-    extensions: NDArray[np.float64]  # (width * classes,): factor
-    origins: NDArray[np.int32]  # (8, width * classes)
-    taken: NDArray[np.uint8]  # (width * classes,)
-    probabilities: NDArray[np.float64]  # (classes,)
-    candidates: NDArray[np.int32]  # (classes,)
-    tries: NDArray[np.int32]  # (classes,)
-    try_chances: NDArray[np.float64]  # (classes,): their probabilities
-    powers: NDArray[np.float32]  # (classes, padded to a multiple of `PADDING`)
-    levels: NDArray[np.float64]  # (3,)
-    level_bits: NDArray[np.int64]  # the same memory
-    frames: NDArray[np.float64]  # (3, frames): offset, inverse sum of powers, probability of the blank
-    memo: NDArray[np.void]  # (2 ** MEMO_BITS,) MEMO
-    memo_key: np.int64  # the call's part of the keys in it
-    chances: NDArray[np.float64]  # (2, frames): of a reading's characters, share in the span and support in the beam
+    memo_key: int  # the call's part of the keys in the memo
 
 
 @inner
-def language_step_again(
-    work: Workspace, language: Language, state: int, label: int, unknown: float
-) -> tuple[float, int]:
+def language_step_again(work: Workspace, rules: Rules, language: Language, state: int, label: int) -> tuple[float, int]:
     """`language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
-    key = work.memo_key | np.int64(state << 20 | label)
+    key = rules.memo_key | np.int64(state << 20 | label)
     place = np.int64(np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - MEMO_BITS))
     record: Any = work.memo[place]
     if record.key != key:
-        factor, after = language_step(language, state, label, unknown)
+        factor, after = language_step(language, state, label, rules.unknown)
         record.key, record.factor, record.next = key, factor, after
         prefetch(language.states, np.int64(after))
     return record.factor, np.int64(record.next)  # type: ignore[return-value]
@@ -95,14 +70,14 @@ def language_step_again(
 
 @inner
 def step(
-    work: Workspace, rules: Rules, language: Language, trie: Trie, context: int, word: int, label: int
+    work: Workspace, rules: Rules, language: Language, lexicon: Lexicon, context: int, word: int, label: int
 ) -> tuple[float, int, int]:
     """Factor of a character after a prefix, and the prefix's states after it."""
     factor = 1.0
     if rules.use_language:
-        factor, context = language_step_again(work, language, context, label, rules.unknown)
+        factor, context = language_step_again(work, rules, language, context, label)
     if rules.use_lexicon:
-        word_factor, word = trie_step(trie, word, label, rules.penalty)
+        word_factor, word = word_step(lexicon, word, label, rules.penalty)
         factor *= word_factor
     return factor, context, word
 
@@ -188,7 +163,7 @@ def level_of_best(work: Workspace, count: int, width: int, low: float, high: flo
 
     Bisection on the bits of positive doubles, which are ordered as their values are.
     """
-    levels, bits = work.levels, work.level_bits
+    levels, bits = work.levels, work.levels.view(np.int64)
     levels[0], levels[1] = low, high
     bits[1] += 1
     while bits[1] - bits[0] > 1:
@@ -208,7 +183,7 @@ def extend(
     work: Workspace,
     rules: Rules,
     language: Language,
-    trie: Trie,
+    lexicon: Lexicon,
     occupied: int,
     count: int,
     cut: float,
@@ -237,7 +212,7 @@ def extend(
                 some &= some - 1
                 if s >= occupied:
                     break
-                mass = extend_slot(work, rules, language, trie, s, k, cut, occupied + extensions, extensions)
+                mass = extend_slot(work, rules, language, lexicon, s, k, cut, occupied + extensions, extensions)
                 if mass >= cut and mass > 0.0:
                     extensions += 1
                     best = max(best, mass)
@@ -249,7 +224,7 @@ def extend_slot(
     work: Workspace,
     rules: Rules,
     language: Language,
-    trie: Trie,
+    lexicon: Lexicon,
     s: int,
     k: int,
     cut: float,
@@ -269,7 +244,7 @@ def extend_slot(
         if mass * work.masses[CEILING, s] < cut or mass == 0.0:
             return 0.0
         context, word = np.int64(work.nodes[node, CONTEXT]), np.int64(work.nodes[node, WORD])
-        factor, context, word = step(work, rules, language, trie, context, word, label)
+        factor, context, word = step(work, rules, language, lexicon, context, word, label)
         mass *= factor
         work.origins[TO_CONTEXT, e], work.origins[TO_WORD, e] = context, word
     work.pool[place] = mass
@@ -374,9 +349,11 @@ def settle(
         if free > 0:
             free -= 1
             s = slots[FREE, free]
-        else:
+        elif occupied < rules.width:
             s = occupied
             occupied += 1
+        else:
+            break  # whatever the masses were, there is no slot beyond the last
         parent, label = np.int64(origins[TO_NODE, k]), np.int64(origins[BY, e])
         node = child_of(work, parent, label, nodes)
         if node == nodes:
@@ -401,9 +378,10 @@ def ceiling_of(rules: Rules, language: Language, context: int) -> float:
     if not rules.use_language:
         return 1.0
     record: Any = language.states[context]
-    prefetch(language.arc_symbols, np.int64(record.first))
-    prefetch(language.arcs, np.int64(record.first))
-    return np.float64(record.bound)
+    first = np.int64(record.first) & LINK
+    prefetch(language.arc_symbols, first)
+    prefetch(language.arcs, first)
+    return max(within_factors(language.scores[record.bound]), within_factors(rules.unknown)) * BOUND_MARGIN
 
 
 @inner
@@ -430,7 +408,7 @@ def advance(
     work: Workspace,
     rules: Rules,
     language: Language,
-    trie: Trie,
+    lexicon: Lexicon,
     count: int,
     occupied: int,
     nodes: int,
@@ -443,7 +421,7 @@ def advance(
     cut = max(cut, best * rules.beam_threshold)
     # the margin is for rounding: division and multiplication must not disagree about the very best
     tries = choose_tries(work, rules.blank, count, cut / widest * (1.0 - 1e-9) if widest > 0.0 else np.inf)
-    extensions, best, cut = extend(work, rules, language, trie, occupied, tries, cut, widest, best)
+    extensions, best, cut = extend(work, rules, language, lexicon, occupied, tries, cut, widest, best)
     for pair in range(pairs):
         work.taken[work.origins[PAIR, pair]] = 0
     level = max(best * rules.beam_threshold, cut, TINY)
@@ -493,14 +471,20 @@ def start(work: Workspace) -> None:
 
 @inner
 def search_line(
-    logits: NDArray[np.float32], rules: Rules, language: Language, trie: Trie, first_context: int, work: Workspace
+    logits: NDArray[np.float32],
+    rules: Rules,
+    language: Language,
+    lexicon: Lexicon,
+    first_context: int,
+    first_node: int,
+    work: Workspace,
 ) -> tuple[int, float]:
     """Search one line ``(t, c)``. Returns the number of occupied slots and the logarithm their masses are scaled by.
 
     At a frame that no network should give, the search ends with `BROKEN` and the number of the frame.
     """
     start(work)
-    work.nodes[0, CONTEXT] = first_context
+    work.nodes[0, CONTEXT], work.nodes[0, WORD] = first_context, first_node
     work.masses[CEILING, 0] = ceiling_of(rules, language, first_context)
     bits = logits.view(np.int32)
     occupied, nodes, marks = np.int64(1), np.int64(1), np.int64(0)  # literals would compile everything below twice
@@ -539,8 +523,8 @@ def search_line(
                 by_blanks = 1.0
         else:
             after_blank = False
-            occupied, nodes, marks, best = advance(work, rules, language, trie, count, occupied, nodes, marks, t)
-            if best < SMALLEST and best > 0.0:
+            occupied, nodes, marks, best = advance(work, rules, language, lexicon, count, occupied, nodes, marks, t)
+            if not SMALLEST <= best <= LARGEST and best > 0.0:
                 rescale(work, occupied, 1.0 / best)
                 log_scale += math.log(best)
         for k in range(count):

@@ -1,23 +1,36 @@
-"""Layouts of memory that kernels and their callers share; numpy alone."""
+"""Layouts of memory that kernels and their callers share; numpy alone.
+
+The arrays of the search are listed once, as fields of `Workspace`, `Results`, `Language` and `Lexicon`: each field's
+annotation says its type and its sides, by the names of `SIDES` or as numbers. `tables_of` reads the list for those who
+make the arrays; the kernel takes them over by the same list, as addresses in its order.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ctypes import addressof, c_char
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-STATE = np.dtype([("filter", "<u8"), ("first", "<u4"), ("shorter", "<u4"), ("backoff", "<f4"), ("bound", "<f4")])
-"""A context of a language model. ``filter`` has bit ``symbol % 64`` set for each arc, ``first`` is the first arc (the
-last one is before the next state's first), ``shorter`` the state to fall back on, ``backoff`` the factor of doing so,
-``bound`` the largest factor any symbol can have here."""
+STATE = np.dtype([("first", "<u4"), ("shorter", "<u4"), ("bound", "u1")])
+"""A context of a language model, two words of `LINK_BITS` and 8 bits and a byte. ``first``: the first arc (the last one is
+before the next state's first), and a bit ``symbol % 8`` for each arc. ``shorter``: the state to fall back on, and the
+code of the back-off weight of doing so. ``bound``: the code of a score that no symbol exceeds here."""
+LINK_BITS = 24
+LINK = (1 << LINK_BITS) - 1
+CODES = 256
 
-ARC = np.dtype([("factor", "<f4"), ("next", "<u4")])
-"""An n-gram: the factor of its last symbol after its context, and the state after it."""
-
-SEPARATOR = -2
-"""Trie symbol of a class that ends a word."""
+SEPARATOR, HYPHEN = -2, -3
+"""Symbols of a lexicon for classes that end a word; after a part of a word and a hyphen, the line may end."""
+OUTSIDE, HYPHENED = -1, -2
+"""Nodes of a lexicon: where a word ends up that it does not hold; after a part of a word and a hyphen."""
+NODE_END = 1 << 31
+"""Bit of a lexicon's node at which an entry ends; the others are its first arc."""
 
 LINE = np.dtype([("rows", "<i8"), ("frames", "<i8")])
 """A line of logits: the address of its float32 ``(frames, classes)``, and how many frames there are."""
@@ -39,6 +52,126 @@ PADDING = 64
 """Powers are compared so many at a time: a row of them is padded to a multiple of this."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The shape of an array: names of `SIDES` or numbers. ``spare`` items more may be read behind it."""
+
+    sides: tuple[str | int, ...]
+    spare: int = 0
+    dtype: np.dtype[Any] | None = None  # of records, which no annotation of numpy's can say
+
+
+SIDES = (
+    "width",  # prefixes in the beam
+    "classes",
+    "labels",  # classes and the line's end
+    "padded",  # classes, up to a multiple of `PADDING`
+    "pairs",  # prefixes times classes
+    "pool",  # prefixes and pairs
+    "nodes",  # of the trie of prefixes: a frame adds at most ``width``, and twice as many marks
+    "marks",
+    "longest",  # frames of a line
+    "lines",
+    "alternatives",
+    "room",  # characters of all readings of a call
+    "states",  # of a language model, and one
+    "arcs",
+    "lexicon_nodes",  # and one
+    "lexicon_arcs",
+)
+
+
+class Workspace(NamedTuple):
+    """Scratch memory of one thread. Columns and rows are named in `carrel.kernels.ctc_search`."""
+
+    nodes: Annotated[NDArray[np.int32], Sides(("nodes", 7))]
+    factors: Annotated[NDArray[np.float64], Sides(("nodes",))]
+    marks: Annotated[NDArray[np.int32], Sides(("marks", 2))]  # frame, mark before
+    masses: Annotated[NDArray[np.float64], Sides((8, "width"), PADDING)]
+    slots: Annotated[NDArray[np.int32], Sides((4, "width"))]
+    pool: Annotated[NDArray[np.float64], Sides(("pool",), PADDING)]  # masses after the frame: of stays, of extensions
+    extensions: Annotated[NDArray[np.float64], Sides(("pairs",))]  # factor
+    origins: Annotated[NDArray[np.int32], Sides((8, "pairs"))]
+    taken: Annotated[NDArray[np.uint8], Sides(("pairs",))]
+    probabilities: Annotated[NDArray[np.float64], Sides(("classes",))]
+    candidates: Annotated[NDArray[np.int32], Sides(("classes",))]
+    tries: Annotated[NDArray[np.int32], Sides(("classes",))]
+    try_chances: Annotated[NDArray[np.float64], Sides(("classes",))]  # their probabilities
+    powers: Annotated[NDArray[np.float32], Sides(("padded",))]
+    levels: Annotated[NDArray[np.float64], Sides((3,))]
+    frames: Annotated[NDArray[np.float64], Sides((3, "longest"))]  # offset, inverse sum of powers, share of the blank
+    chances: Annotated[NDArray[np.float64], Sides((2, "longest"))]  # of characters: share in the span, in the beam
+    memo: Annotated[NDArray[np.void], Sides((1 << MEMO_BITS,), dtype=MEMO)]
+
+
+class Results(NamedTuple):
+    """What the search writes; the characters of the readings follow one another."""
+
+    readings: Annotated[NDArray[np.void], Sides(("lines", "alternatives"), dtype=READING)]
+    characters: Annotated[NDArray[np.int32], Sides((3, "room"))]  # classes, first frames, frames after the last
+    certainties: Annotated[NDArray[np.float64], Sides(("room",))]
+
+
+class Language(NamedTuple):
+    """A language model as the search reads it, as it lies in its file but for the first three."""
+
+    symbols: Annotated[NDArray[np.int32], Sides(("labels",))]  # of each class; -1 unknown
+    scores: Annotated[NDArray[np.float64], Sides((CODES,))]  # factors of the codes of scores, and of back-off weights
+    backoffs: Annotated[NDArray[np.float64], Sides((CODES,))]
+    states: Annotated[NDArray[np.void], Sides(("states",), dtype=STATE)]
+    arcs: Annotated[NDArray[np.uint32], Sides(("arcs",))]  # n-grams: state after it, and 8 bits of its score's code
+    arc_symbols: Annotated[NDArray[np.uint8], Sides(("arcs",), SYMBOLS_AT_ONCE)]
+
+
+class Lexicon(NamedTuple):
+    """A lexicon as the search reads it: nodes are prefixes of entries, some of them the same as their endings are."""
+
+    symbols: Annotated[NDArray[np.int32], Sides(("labels",))]  # of each class; -1 unknown, `SEPARATOR`, `HYPHEN`
+    nodes: Annotated[NDArray[np.uint32], Sides(("lexicon_nodes",))]  # first arc, and `NODE_END`
+    arc_symbols: Annotated[NDArray[np.uint16], Sides(("lexicon_arcs",))]  # ascending within a node
+    arc_nodes: Annotated[NDArray[np.uint32], Sides(("lexicon_arcs",))]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One array of a list: its type and `Sides`."""
+
+    name: str
+    dtype: np.dtype[Any]
+    sides: tuple[str | int, ...]
+    spare: int
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Its shape, where the sides have these sizes."""
+        return tuple(side if isinstance(side, int) else sizes[side] for side in self.sides)
+
+    def items(self, sizes: Mapping[str, int]) -> int:
+        """How many items of memory it needs."""
+        return prod(self.shape(sizes)) + self.spare
+
+
+@cache
+def tables_of(kind: type[Any]) -> tuple[Table, ...]:
+    """Return the arrays of a list such as `Workspace`, in its order."""
+    return tuple(_table(name, hint) for name, hint in get_type_hints(kind, include_extras=True).items())
+
+
+def _table(name: str, hint: Any) -> Table:
+    array, sides = get_args(hint)
+    dtype = sides.dtype or np.dtype(get_args(get_args(array)[1])[0])
+    return Table(name, dtype, sides.sides, sides.spare)
+
+
+def sides_record(sizes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the sizes in the order of `SIDES`, 0 for those that are not given."""
+    return np.array([sizes.get(side, 0) for side in SIDES], np.int64)
+
+
+def addresses_record(kind: type[Any], arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Return the addresses of the arrays of a list in its order; whoever uses them keeps the arrays."""
+    return np.array([address_of(arrays[table.name]) for table in tables_of(kind)], np.int64)
+
+
 def _numbers(*names: str) -> list[tuple[str, str]]:
     return [(name, "<i8") for name in names]
 
@@ -46,55 +179,16 @@ def _numbers(*names: str) -> list[tuple[str, str]]:
 SETTINGS = np.dtype(
     [
         *_numbers("classes", "blank", "width", "alternatives", "use_language", "use_lexicon", "first_context"),
-        *_numbers("normalized"),
+        *_numbers("first_node", "open_ends", "normalized"),
         *[(name, "<f8") for name in ("threshold", "beam_threshold", "scale", "unknown", "penalty")],
-        *_numbers("states", "arcs", "trie_states", "trie_arcs"),
-        *_numbers(
-            "at_states",  # STATE, one more than there are
-            "at_arcs",  # ARC
-            "at_arc_symbols",  # uint8
-            "at_language_symbols",  # int32, (classes + 1,)
-            "at_trie_first",  # int32, (trie_states + 1,)
-            "at_trie_ends",  # int32
-            "at_trie_symbols",  # int32
-            "at_trie_next",  # int32
-            "at_lexicon_symbols",  # int32, (classes + 1,)
-        ),
+        *_numbers("at_sizes", "at_language", "at_lexicon"),
     ]
 )
-"""What ``read_lines`` is asked to do: `carrel.decode.DecodeOptions`, a language model, a lexicon."""
+"""What ``read_lines`` is asked to do: `carrel.decode.DecodeOptions`, and the addresses of sizes by `SIDES` and of the
+addresses of `Language` and `Lexicon`."""
 
-MEMORY = np.dtype(
-    _numbers(
-        "longest",  # frames of a line
-        "room",  # characters of all readings of a call
-        "calls",  # so far
-        # scratch memory, see `carrel.decode.arrays`
-        "at_nodes",
-        "at_factors",
-        "at_marks",
-        "at_masses",
-        "at_slots",
-        "at_pool",
-        "at_extensions",
-        "at_origins",
-        "at_taken",
-        "at_probabilities",
-        "at_candidates",
-        "at_tries",
-        "at_try_chances",
-        "at_powers",
-        "at_levels",
-        "at_frames",
-        "at_memo",
-        "at_chances",
-        # results: the characters of the readings follow one another
-        "at_readings",  # READING, (lines, alternatives)
-        "at_characters",  # int32, (3, room): classes, first frames, frames after the last
-        "at_certainties",  # float64, (room,)
-    )
-)
-"""What ``read_lines`` works in and writes into."""
+MEMORY = np.dtype(_numbers("calls", "at_sizes", "at_workspace", "at_results"))
+"""What ``read_lines`` works in and writes into: the number of calls so far, and addresses as in `SETTINGS`."""
 
 
 def address_of(array: NDArray[np.generic]) -> int:

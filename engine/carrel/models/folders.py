@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -85,23 +87,35 @@ class Model:
             The manifest names no such file, or the file is missing, outside the folder, cut off or altered, or it is an
             ONNX file that keeps tensors in another file, or whose network takes or gives other tensors than it should.
         """
-        files = self.manifest.files
-        if key not in files:
-            raise ModelError(f"{self.folder}: the model has no {key!r} file (it has: {', '.join(sorted(files))})")
-        entry = files[key]
-        path = self.folder.joinpath(entry.path).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise ModelError(f"{self.folder}: the manifest names a file outside the folder: {entry.path}")
+        path, entry = self._place_of(key)
         contents = _read(path)
-        if len(contents) != entry.bytes:
-            raise ModelError(
-                f"{path}: the model file is damaged ({len(contents):,} bytes, not {entry.bytes:,}); install it again"
-            )
-        if hashlib.sha256(contents).hexdigest() != entry.sha256:
-            raise ModelError(f"{path}: the model file is damaged (its SHA-256 is not the manifest's); install it again")
+        _check_contents(path, entry, contents)
         if entry.runtime == "onnx" or path.suffix == ".onnx":
             self._check_onnx(path, contents, entry)
         return contents
+
+    def map_file(self, key: str) -> mmap.mmap:
+        """Return a file mapped into memory instead of read, after its size and SHA-256 were checked.
+
+        Raises
+        ------
+        ModelError
+            As `read_file`.
+        """
+        path, entry = self._place_of(key)
+        contents = _map(path)
+        _check_contents(path, entry, contents)
+        return contents
+
+    def _place_of(self, key: str) -> tuple[Path, FileEntry]:
+        """Path of a file, and what the manifest says of it."""
+        files = self.manifest.files
+        if key not in files:
+            raise ModelError(f"{self.folder}: the model has no {key!r} file (it has: {', '.join(sorted(files))})")
+        path = self.folder.joinpath(files[key].path).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise ModelError(f"{self.folder}: the manifest names a file outside the folder: {files[key].path}")
+        return path, files[key]
 
     def verify(self) -> tuple[ModelError, ...]:
         """Read every file; the errors found, none if the model is whole. Files for training alone may be absent."""
@@ -163,6 +177,28 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
+
+
+def _map(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            if not S_ISREG(state.st_mode) or not 0 < state.st_size <= MAX_FILE_BYTES:
+                raise ModelError(
+                    f"{path}: no file, empty, or larger than {MAX_FILE_BYTES // 2**20} MiB; install it again"
+                )
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
+
+
+def _check_contents(path: Path, entry: FileEntry, contents: bytes | mmap.mmap) -> None:
+    if len(contents) != entry.bytes:
+        raise ModelError(
+            f"{path}: the model file is damaged ({len(contents):,} bytes, not {entry.bytes:,}); install it again"
+        )
+    if hashlib.sha256(contents).hexdigest() != entry.sha256:
+        raise ModelError(f"{path}: the model file is damaged (its SHA-256 is not the manifest's); install it again")
 
 
 def open_model(folder: Path, task: str | None = None) -> Model:

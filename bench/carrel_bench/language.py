@@ -1,0 +1,174 @@
+"""Language models on lines of handwriting: CER and perplexity per source, settings fitted or as the network's manifest says.
+
+``python -m carrel_bench.language --data DIR [--split val] [--model DIR] [--ngrams FILE]... [--fit]``: DIR holds line
+packs. The network runs once (``--logits FILE.npz`` keeps what it gave for the next run); every n-gram file then reads the
+same logits. ``--fit`` looks for the language weight and the length bonus with the lowest CER on every third line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.backends.ort import OrtBackend
+from carrel.decode.beam import beam_search_lines
+from carrel.decode.ngram import Language, NgramModel, read_ngrams
+from carrel.decode.options import DecodeOptions
+from carrel.evaluate import character_errors
+from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.models.folders import Model, open_model, shipped_model
+from carrel.models.manifest import Recognition
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel_bench.lines import read_lines
+
+FITTED_ON = 3
+"""Every so many lines are looked at by the fit."""
+STEPS = {"language_weight": 0.08, "length_bonus": 0.8}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Lines as the network gave them: logits with the class bias added, texts and sources."""
+
+    logits: list[NDArray[np.float32]]
+    texts: list[str]
+    sources: list[str]
+    alphabet: Sequence[str]
+    options: DecodeOptions
+
+    def some(self, kept: Sequence[int]) -> Heard:
+        """Some of the lines, by number."""
+        parts = ([rows[i] for i in kept] for rows in (self.logits, self.texts, self.sources))
+        logits, texts, sources = parts
+        return replace(self, logits=logits, texts=texts, sources=sources)
+
+
+def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
+    """Return the network's output on a split, from the file ``kept`` if it is there, else left there."""
+    if kept is not None and kept.exists():
+        with np.load(kept, allow_pickle=False) as saved:
+            logits = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
+            texts, sources = saved["texts"].tolist(), saved["sources"].tolist()
+    else:
+        recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
+        lines = list(read_lines(data, split))
+        logits = [recognizer.logits_of(line.gray) for line in lines]
+        texts, sources = [line.text for line in lines], [line.source for line in lines]
+        if kept is not None:
+            frames = np.array([*map(len, logits)])
+            np.savez(kept, logits=np.concatenate(logits), frames=frames, texts=texts, sources=sources)
+    manifest = model.manifest_as(Recognition)
+    search = manifest.calibration.search
+    bias = np.array(search.class_bias or [0.0], np.float32)
+    options = DecodeOptions(
+        beam_width=search.beam_width,
+        beam_threshold=search.beam_threshold,
+        temperature=search.temperature,
+        language_weight=search.language_weight,
+        length_bonus=search.length_bonus,
+    )
+    return Heard([line + bias for line in logits], texts, sources, manifest.symbols, options)
+
+
+def read_texts(heard: Heard, language: Language, options: DecodeOptions) -> list[str]:
+    """Return the text of every line."""
+    found = beam_search_lines(heard.logits, None, options, language)
+    return ["".join(heard.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
+
+
+def errors_of(heard: Heard, language: Language, options: DecodeOptions) -> NDArray[np.int64]:
+    """Return the character errors of every line."""
+    texts = read_texts(heard, language, options)
+    return np.array([character_errors(true, read) for true, read in zip(heard.texts, texts, strict=True)])
+
+
+def fit(heard: Heard, language: Language) -> DecodeOptions:
+    """Return the options with the lowest CER, each of `STEPS` moved in turn while that helps, then by half of it."""
+    best = heard.options
+    lowest = int(errors_of(heard, language, best).sum())
+    for part in (1.0, 0.5):
+        moved = True
+        while moved:
+            moved = False
+            for name, step in STEPS.items():
+                for sign in (part, -part):
+                    tried = replace(best, **{name: round(getattr(best, name) + sign * step, 3)})
+                    errors = int(errors_of(heard, language, tried).sum())
+                    if errors < lowest:
+                        best, lowest, moved = tried, errors, True
+    return best
+
+
+def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
+    """Return the perplexity per character, line ends counted as characters."""
+    score = sum(map(model.score, texts))
+    return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
+
+
+def measure(heard: Heard, model: NgramModel, fitted: bool) -> Row:
+    """Return CER and perplexity per source and over all, settings, and milliseconds of search a line."""
+    language = Language(model, "".join(c if len(c) == 1 else "\0" for c in heard.alphabet))
+    options = fit(heard.some(range(0, len(heard.texts), FITTED_ON)), language) if fitted else heard.options
+    began = time.process_time()
+    errors = errors_of(heard, language, options)
+    spent = time.process_time() - began
+    row: Row = {
+        "ngrams": len(model.arcs),
+        "language_weight": options.language_weight,
+        "length_bonus": options.length_bonus,
+        "ms_per_line": round(1e3 * spent / len(errors), 2),
+        "sources": {},
+    }
+    for source in [*sorted(set(heard.sources)), "overall"]:
+        lines = [i for i, name in enumerate(heard.sources) if source in (name, "overall")]
+        texts = [heard.texts[i] for i in lines]
+        cer = errors[lines].sum() / sum(map(len, texts))
+        row["sources"][source] = {"cer": round(float(cer), 5), "perplexity": round(perplexity(model, texts), 3)}
+    return row
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a table per n-gram file, or one JSON object."""
+    parser = argparse.ArgumentParser(prog="carrel_bench.language", description="Language models on line images.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of line packs (*.zip)")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--source", action="append", help="only this source; may be repeated")
+    parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
+    parser.add_argument("--logits", type=Path, help="file that keeps the network's output for the next run")
+    parser.add_argument("--ngrams", type=Path, action="append", help="n-gram file; may be repeated (default: shipped)")
+    parser.add_argument("--fit", action="store_true", help="fit language weight and length bonus")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    task = "recognition"
+    model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
+    heard = hear(model, options.data, options.split, options.logits)
+    if options.source:
+        heard = heard.some([i for i, source in enumerate(heard.sources) if source in options.source])
+    report: dict[str, Row] = {}
+    for file in options.ngrams or [None]:
+        row = measure(heard, read_ngrams(file) if file else shipped_ngrams(), options.fit)
+        report[str(file or "shipped")] = row
+        if not options.json:
+            print(
+                f"\n{file or 'shipped'}: {row['ngrams']:,} n-grams, language weight {row['language_weight']:g}, "
+                f"length bonus {row['length_bonus']:g}, {row['ms_per_line']} ms a line"
+            )
+            for source, found in row["sources"].items():
+                print(f"  {source:12s} CER {found['cer']:7.2%}  perplexity {found['perplexity']:.2f}", flush=True)
+    if options.json:
+        print(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
