@@ -103,6 +103,11 @@ class Measure:
         text = f"{width_px} x {height_px} {hashlib.sha256(scan.gray.tobytes()).hexdigest()}\n".encode()
         return PageRead(dict.fromkeys(formats, text), 3, 1, 2)
 
+    def write(
+        self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /
+    ) -> dict[str, bytes]:
+        return {name: scan().gray.tobytes() if name == "overlay" else stored for name in formats}
+
 
 def measure_pages(work: Work) -> Measure:
     return Measure()

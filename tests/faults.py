@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from batch_pages import ENTRY, expected, fork_worker, write_page
 
-CALLS = ("openat", "write", "fsync", "fdatasync", "rename", "pwrite64", "unlink", "mkdir")
+CALLS = ("openat", "write", "fsync", "fdatasync", "renameat", "pwrite64", "unlink", "mkdirat")
 """System calls of a page's cycle at which a batch can be killed."""
 _ATTACHED = re.compile(r"Process \d+ attached")
 
@@ -56,7 +56,8 @@ class Scene:
         try:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-            rows = db.execute("SELECT name FROM pages WHERE state='done'") if "pages" in tables else ()
+            done_pages = "SELECT name FROM pages JOIN files USING(sha256) WHERE pages.state='done'"
+            rows = db.execute(done_pages) if "pages" in tables else ()
             done = {str(name) for (name,) in rows}
         finally:
             db.close()
@@ -83,7 +84,7 @@ def run_batch(source: str, output: str) -> str:
     try:
         folders = Folders.of(Path(output))
         with Batch(root, folders, Settings(entry=ENTRY), cache=root.parent, launch=fork_worker) as batch:
-            batch.journal.add_files(find_files(root).files)
+            batch.add(find_files(root))
             while not batch.finished:
                 batch.step()
     except CarrelError as error:
@@ -167,8 +168,12 @@ def points_of_page_cycle(log: Path, count: int) -> list[tuple[str, int]]:
         seen[call] += 1
         points.append((call, seen[call]))
     first = next(i for i, (call, _) in enumerate(points) if call == "fdatasync")  # from the first commit on
-    step = (len(points) - first) / count
-    return [points[first + int(step * i)] for i in range(count)]
+    every, rarer = points[first:], [point for point in points[first:] if point[0] not in ("pwrite64", "openat")]
+    return [*_spread(every, count // 2), *_spread(rarer, count - count // 2)]
+
+
+def _spread(points: Sequence[tuple[str, int]], count: int) -> list[tuple[str, int]]:
+    return [points[int(len(points) * i / count)] for i in range(count)]
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import click
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, find_files
 from carrel.batch.journal import Journal
-from carrel.batch.status import read_heartbeat, summary
-from carrel.errors import InputError, UsageError
+from carrel.batch.status import read_heartbeat, reconciliation, summary
+from carrel.errors import CarrelError, InputError, UsageError
 from carrel.image.files import shown
 from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
 
@@ -44,12 +44,12 @@ def read_batch(source: Path, output: Path, options: dict[str, Any], *, quiet: bo
     progress = Progress(quiet=quiet)
     batch = make_batch(source, output, options, log=progress.log)
     found = find_files(source.resolve(), batch.folders.output, every=options["every_file"])
-    if not found.files:
+    if not found.files and not (found.unreadable and source.is_dir()):
         raise InputError(f"{shown(source)}: no scans there that can be read; {_passed_over(found)}")
     with batch, stop_on_signals(batch) as signals:
         if options["retry"]:
             batch.journal.retry_failed()
-        batch.journal.add_files(found.files)
+        batch.add(found)
         told = False
         while not batch.finished:
             batch.step()
@@ -57,14 +57,18 @@ def read_batch(source: Path, output: Path, options: dict[str, Any], *, quiet: bo
             if signals and not told:
                 told = True
                 progress.log("finishing the pages at work; Ctrl-C again abandons them")
-        counts = batch.counts()
+        counts, done = batch.counts(), batch.journal.reconciled()
     progress.clear()
     if not quiet:
-        click.echo(f"carrel: {summary(counts)}; {_passed_over(found)}", err=True)
+        click.echo(f"carrel: {summary(counts)}; {reconciliation(done)}; {_passed_over(found)}", err=True)
         if counts.failed and not signals:
             click.echo(f"carrel: what failed and why: carrel batch --status {shown(output)} --list", err=True)
     if signals:
         return 130
+    if not done.adds_up or done.found < len(found.files):
+        raise CarrelError(
+            f"{len(found.files)} files were found, and {done} is what the journal knows; please report this"
+        )
     return InputError.exit_code if counts.failed else 0
 
 
@@ -81,6 +85,7 @@ def show_status(folders: Folders, *, names: bool) -> None:
     journal = Journal(folders.journal, readonly=True)
     try:
         counts, failures = journal.counts(), journal.failures() if names else []
+        equal = list(journal.duplicates()) if names else []
     finally:
         journal.close()
     status = read_heartbeat(folders)
@@ -92,10 +97,9 @@ def show_status(folders: Folders, *, names: bool) -> None:
     for path, page_index, state, reason in failures:
         page = "" if page_index is None else f", page {page_index + 1}"
         click.echo(f"{state}: {shown(path)}{page}: {reason}")
+    for path, first in equal:
+        click.echo(f"equal: {shown(path)} to {shown(first)}; read once, each has its results")
 
 
 def _passed_over(found: Found) -> str:
-    parts = [f"{found.others:,} other files left alone"]
-    if found.unreadable:
-        parts.append(f"{len(found.unreadable):,} folders could not be looked into")
-    return ", ".join(parts)
+    return f"{found.others:,} other files passed over"

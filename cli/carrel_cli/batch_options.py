@@ -35,6 +35,8 @@ _OPTIONS = (
     click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
     click.option("--max-file", type=click.IntRange(min=1), default=2048, show_default=True, metavar="MIB", help="Larger files are refused."),
     click.option("--state", type=click.Path(path_type=Path), help="Private folder for journal and spool.  [default: OUT/.carrel]"),
+    click.option("--reread", is_flag=True, help="Read again what was read under other settings or by other models, but pages whose results were changed since."),
+    click.option("--rebuild", is_flag=True, help="Put a damaged journal aside and take over results that are there."),
     click.option("--every-file", is_flag=True, help="Also try files whose names do not end like a scan's."),
     click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
     click.option("--pages-with", "entry", default=READ_PAGES, hidden=True, metavar="MODULE:FUNCTION"),
@@ -80,6 +82,8 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
         workers=plan.workers,
         limits=limits,
         show_stderr=options["log_text"],
+        reread=options["reread"],
+        rebuild=options["rebuild"],
         **more,
     )
 

@@ -8,8 +8,9 @@ import click
 
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
-from carrel.batch.purge import NO_PROMISE, expire, purge
-from carrel.errors import InputError, OutputError
+from carrel.batch.purge import NO_PROMISE, expire, purge, require_batch
+from carrel.batch.status import told_jump
+from carrel.errors import OutputError
 from carrel.image.files import shown
 
 
@@ -22,28 +23,32 @@ from carrel.image.files import shown
     metavar="DAYS",
     help="Only results finished longer ago; journal and scans stay.",
 )
+@click.option("--changed", is_flag=True, help="Also results that were changed since they were written.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(output: Path, state: Path | None, older_than: float | None, yes: bool) -> None:
+def command(output: Path, state: Path | None, older_than: float | None, changed: bool, yes: bool) -> None:
     """Delete the results in OUT, their journal, and everything else that Carrel wrote there.
 
     Says what was deleted, what is left, and what deleting cannot promise. Scans are never touched.
     """
     folders = Folders.of(output, state)
-    if not folders.journal.exists():
-        raise InputError(f"{shown(output)}: no batch has been there")
+    require_batch(folders)
     if not yes:
         click.confirm(f"Delete what Carrel wrote in {shown(output)}?", abort=True, err=True)
     if older_than is not None:
         with folders.locked():
             journal = Journal(folders.journal)
             try:
-                purged = expire(folders, journal, older_than)
+                purged = expire(folders, journal, older_than, trust_clock=True)
             finally:
                 journal.close()
     else:
-        purged = purge(folders)
+        purged = purge(folders, changed=changed)
     size = f"{purged.size_bytes / 1024:,.0f} KiB"
     click.echo(f"deleted: {purged.results:,} files of results, {purged.state_files:,} of journal and spool, {size}")
+    if purged.jump:
+        click.echo(told_jump(*purged.jump))
+    if purged.changed:
+        click.echo(f"kept: {len(purged.changed):,} results that were changed since Carrel wrote them")
     if purged.left:
         click.echo(f"left: {len(purged.left):,} files that Carrel did not write")
     click.echo(NO_PROMISE)

@@ -11,7 +11,7 @@ import click
 
 from carrel.batch.purge import expire
 from carrel.batch.run import Batch
-from carrel.batch.status import summary
+from carrel.batch.status import summary, told_jump
 from carrel.batch.watch import Watcher, WatchOptions
 from carrel.errors import InputError, UsageError
 from carrel.image.files import shown
@@ -94,7 +94,9 @@ def _watch(batch: Batch, watcher: Watcher, progress: Progress, retain_days: floa
         progress.show(batch)
         if retain_days is not None and time.monotonic() >= next_expiry:
             next_expiry = time.monotonic() + RETENTION_EVERY_S
-            expire(batch.folders, batch.journal, retain_days)
+            purged = expire(batch.folders, batch.journal, retain_days)
+            if purged.jump:
+                progress.log(told_jump(*purged.jump))
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

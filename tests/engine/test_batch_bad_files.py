@@ -84,7 +84,7 @@ def test_each_gives_text_or_a_refusal(folder: Path) -> None:
     settings = Settings(ReadOptions(max_megapixels=30), entry="batch_pages:measure_any_pages")
     folders, limits = Folders.of(folder / "out"), Limits(LONGEST_S, LONGEST_S / 2, MEMORY_BYTES)
     with Batch(source, folders, settings, cache=folder, limits=limits, launch=fork_worker, log=log.append) as batch:
-        batch.journal.add_files(find_files(source, every=True).files)
+        batch.add(find_files(source, every=True))
         while not batch.finished:
             batch.step()
         counts, failures = batch.counts(), batch.journal.failures()

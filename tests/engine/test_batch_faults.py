@@ -82,7 +82,7 @@ def test_killed_at_any_point_of_the_page_cycle(striker: Striker, scene: Scene, t
     [
         ("fsync", "EIO", 1),
         ("fsync", "EIO", 4),
-        ("rename", "EROFS", 2),
+        ("renameat", "EROFS", 2),
         ("fdatasync", "EIO", 7),
         ("pwrite64", "EIO", 40),
     ],
@@ -90,7 +90,7 @@ def test_killed_at_any_point_of_the_page_cycle(striker: Striker, scene: Scene, t
 def test_disk_that_fails(striker: Striker, scene: Scene, call: str, error: str, when: int) -> None:
     trace = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"]
     outcome = striker.run(scene, trace)
-    assert outcome.startswith("OutputError: ") or (outcome == "finished" and call == "rename"), outcome
+    assert outcome.startswith("OutputError: ") or (outcome == "finished" and call == "renameat"), outcome
     scene.check_cut_off()
     assert striker.run(scene) == "finished"
     scene.check_complete()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.batch.intake import find_files, natural
-from carrel.batch.journal import MOST_LOST_RUNS, Journal, PageKey, name_key
-from carrel.batch.names import LONGEST_BYTES, document_folder, page_names
+from carrel.batch.journal import MOST_LOST_RUNS, Journal, QueuedPage, Reconciled, name_key
+from carrel.batch.names import LONGEST_BYTES, candidates, document_folder
+from carrel.batch.results import SUFFIXES, Move, PageKey, Written
 from carrel.batch.settings import Settings
+from carrel.batch.watch import DOCUMENT_FILE
 from carrel.errors import OutputError
 from carrel.options import ReadOptions
 from carrel.workers.files import SeenFile
@@ -27,28 +31,50 @@ FILE = SeenFile(Path("/in/one.tif"), 10, 20)
 @pytest.fixture
 def journal(tmp_path: Path):
     opened = Journal(tmp_path / "journal.sqlite")
+    opened.begin_run()
+    opened.use_settings("s", ("text",))
     yield opened
     opened.close()
 
 
-def open_file(journal: Journal, file: SeenFile, sha256: str, pages: int = 1, settings: str = "s") -> None:
+def open_file(journal: Journal, file: SeenFile, sha256: str, pages: int = 1) -> None:
     journal.add_files([file])
     assert journal.take_file() == file
-    journal.opened(file, sha256, settings, page_names(file.path, "", sha256, pages))
+    assert journal.opened(file, sha256, pages, lambda number: candidates(file.path, "", number))
+
+
+def read_page(journal: Journal, page: QueuedPage | None) -> list[str]:
+    """Settle a page; the paths of its results."""
+    assert page is not None
+    written = [Written(delivery, "digest") for delivery in journal.deliveries(page.key, page.formats)]
+    if page.stored is None:
+        journal.page_done(page.key, b"{}", (5, 1, 2), written)
+    else:
+        journal.page_written(page.key, written)
+    return [w.delivery.path for w in written]
+
+
+def paths_of(journal: Journal) -> list[str]:
+    return [path for page in iter(journal.take_page, None) for path in read_page(journal, page)]
 
 
 def test_pages_are_taken_once_and_in_order(journal: Journal) -> None:
     open_file(journal, FILE, A, pages=2)
-    taken = [journal.take_page("s") for _ in range(3)]
-    assert [(page.key.page_index, page.name) for page in taken if page] == [(0, "one-0001"), (1, "one-0002")]
-    assert journal.take_page("other settings") is None
+    taken = [journal.take_page() for _ in range(3)]
+    assert [page and page.key for page in taken] == [PageKey(A, 0), PageKey(A, 1), None]
 
 
-def test_file_of_the_same_content_is_a_duplicate(journal: Journal) -> None:
+def test_equal_files_are_read_once_and_each_has_its_results(journal: Journal) -> None:
     open_file(journal, FILE, A)
     open_file(journal, SeenFile(Path("/in/copy.tif"), 10, 21), A)
-    counts = journal.counts("s")
+    counts = journal.counts()
     assert (counts.queued, counts.duplicates, counts.files) == (1, 1, 2)
+    assert paths_of(journal) == ["one.txt", "copy.txt"]
+    open_file(journal, SeenFile(Path("/in/late.tif"), 10, 22), A)
+    page = journal.take_page()
+    assert page is not None and page.stored == b"{}", "a page that was read is written from what is stored"
+    assert "late.txt" in read_page(journal, page)
+    assert list(journal.duplicates()) == [(Path(f"/in/{name}.tif"), FILE.path) for name in ("copy", "late")]
 
 
 def test_files_that_were_seen_are_not_opened_again_until_they_change(journal: Journal) -> None:
@@ -59,96 +85,215 @@ def test_files_that_were_seen_are_not_opened_again_until_they_change(journal: Jo
     assert journal.take_file() == SeenFile(FILE.path, 10, 99)
 
 
+@pytest.mark.parametrize("sha256", [A, B], ids=["touched", "scanned again"])
+def test_stopped_within_a_file_that_changes_then(journal: Journal, sha256: str) -> None:
+    open_file(journal, FILE, A, pages=12)
+    for _ in range(2):
+        read_page(journal, journal.take_page())
+    open_file(journal, SeenFile(FILE.path, 10, 99), sha256, pages=12)
+    for move in journal.to_set_aside():
+        journal.set_aside(move.path, f"{move.path}.~1~", moved=True)
+    assert len(paths_of(journal)) == (10 if sha256 == A else 12)
+    assert not journal.unfinished
+    journal.check()
+    assert journal.reconciled() == Reconciled(1, read=1)
+
+
+def test_replaced_scan_takes_the_name_and_its_old_result_is_set_aside(journal: Journal) -> None:
+    open_file(journal, FILE, A)
+    assert paths_of(journal) == ["one.txt"]
+    open_file(journal, SeenFile(FILE.path, 11, 99), B)
+    assert journal.to_set_aside() == [Move("one.txt", None)]
+    journal.set_aside("one.txt", "one.txt.~1~", moved=False)
+    assert journal.to_set_aside() == [Move("one.txt", "one.txt.~1~")], "a run that is cut off here goes on"
+    journal.set_aside("one.txt", "one.txt.~1~", moved=True)
+    assert journal.to_set_aside() == []
+    assert paths_of(journal) == ["one.txt"]
+    assert [path for path, _ in journal.results()] == ["one.txt", "one.txt.~1~"]
+
+
+def test_another_file_of_a_name_whose_original_has_left_gets_its_own(journal: Journal) -> None:
+    open_file(journal, FILE, A)
+    assert paths_of(journal) == ["one.txt"]
+    journal.settle_file(FILE, departed=True)
+    open_file(journal, SeenFile(FILE.path, 11, 99), B)
+    assert journal.to_set_aside() == []
+    assert paths_of(journal) == ["one.tif.txt"]
+    assert [original.name for original in journal.finished_files()] == ["one.tif"]
+
+
 def test_names_that_would_overwrite_each_other_are_told_apart(journal: Journal) -> None:
     for number, (name, sha256) in enumerate((("Page.tif", A), ("page.png", B), ("PAGE.PNG", "c" * 64))):
         open_file(journal, SeenFile(Path("/in", name), 1, number), sha256)
-    names = [page.name for page in iter(lambda: journal.take_page("s"), None)]
-    assert names == ["Page", "page.png", f"PAGE-{'c' * 16}"]
+    assert paths_of(journal) == ["Page.txt", "page.png.txt", "PAGE-2.txt"]
 
 
 def test_name_of_a_single_page_that_equals_a_page_of_another_file(journal: Journal) -> None:
     open_file(journal, FILE, A, pages=2)
     open_file(journal, SeenFile(Path("/in/one-0002.png"), 1, 1), B)
-    names = [page.name for page in iter(lambda: journal.take_page("s"), None)]
-    assert names == ["one-0001", "one-0002", "one-0002.png"]
+    assert paths_of(journal) == ["one-0001.txt", "one-0002.txt", "one-0002.png.txt"]
+
+
+def test_no_suffix_ends_another() -> None:
+    """Then different names never give the same path."""
+    assert not [(a, b) for a in SUFFIXES.values() for b in SUFFIXES.values() if a != b and a.endswith(b)]
+    assert not any(DOCUMENT_FILE.endswith(suffix) for suffix in SUFFIXES.values())
 
 
 def test_failing_page_is_tried_once_more_and_last(journal: Journal) -> None:
     open_file(journal, FILE, A, pages=2)
-    first = journal.take_page("s")
+    first = journal.take_page()
     assert first is not None
     journal.page_failed(first.key, "ended by SIGSEGV")
-    second, again = journal.take_page("s"), journal.take_page("s")
+    second, again = journal.take_page(), journal.take_page()
     assert second is not None and second.key.page_index == 1
     assert again is not None and again.key == first.key
     journal.page_failed(again.key, "ended by SIGSEGV")
-    assert journal.take_page("s") is None
-    assert journal.counts("s").quarantined == 1
-    assert journal.failures("s") == [(FILE.path, 0, "quarantined", "ended by SIGSEGV")]
+    assert journal.take_page() is None
+    assert journal.counts().quarantined == 1
+    assert journal.failures() == [(FILE.path, 0, "quarantined", "ended by SIGSEGV")]
+    assert journal.reconciled().waiting == 1
+    read_page(journal, second)
+    assert journal.reconciled() == Reconciled(1, put_aside=1)
     journal.retry_failed()
-    assert journal.take_page("s") is not None
+    assert journal.take_page() is not None
 
 
 def test_lost_runs_queue_again_what_was_running(tmp_path: Path) -> None:
     for run in range(MOST_LOST_RUNS):
         journal = Journal(tmp_path / "journal.sqlite")  # as after a power cut: never closed cleanly
-        names = journal.recover()
+        journal.begin_run()
         if run == 0:
+            journal.use_settings("s", ("text",))
             open_file(journal, FILE, A, pages=2)
-        else:
-            assert names == ["one-0001"]
-        page = journal.take_page("s")
+        page = journal.take_page()
         assert page is not None and page.key.page_index == 0
+        assert [d.lost for d in journal.deliveries(page.key, page.formats)] == [run > 0]
         if run == 0:
-            journal.page_done(PageKey(A, 1, "s"), 1, 0, 0)
+            read_page(journal, journal.take_page())
         journal.close()
     journal = Journal(tmp_path / "journal.sqlite")
-    journal.recover()
-    assert (journal.counts("s").quarantined, journal.counts("s").done) == (1, 1)
+    journal.begin_run()
+    assert (journal.counts().quarantined, journal.counts().done) == (1, 1)
     journal.close()
 
 
-def test_other_settings_read_everything_again(journal: Journal) -> None:
-    journal.use_settings("s")
+def test_other_settings_read_nothing_again_until_asked(journal: Journal) -> None:
     open_file(journal, FILE, A)
-    page = journal.take_page("s")
-    assert page is not None
-    journal.page_done(page.key, 5, 1, 2)
-    assert journal.use_settings("s") == 0
-    assert journal.use_settings("t") == 1
-    again = journal.take_page("t")
-    assert again is not None and again.name == page.name
+    read_page(journal, journal.take_page())
+    assert journal.use_settings("s", ("text",)) == 0
+    assert journal.use_settings("t", ("text",)) == 1
+    assert not journal.unfinished
+    assert journal.reread([PageKey(A, 0)]) == 0
+    assert journal.reread() == 1
+    again = journal.take_page()
+    assert again is not None and again.stored is None
     assert journal.counts().running == 1
-    assert journal.counts("s").done == 1
+    assert [d.digest for d in journal.deliveries(again.key, again.formats)] == ["digest"]
 
 
-def test_file_that_went_away_is_as_if_never_seen(journal: Journal) -> None:
+def test_more_formats_and_lost_results_are_written_from_what_is_stored(journal: Journal) -> None:
     open_file(journal, FILE, A)
-    page = journal.take_page("s")
+    read_page(journal, journal.take_page())
+    journal.use_settings("s", ("text", "alto"))
+    assert journal.queue_missing() == 1
+    page = journal.take_page()
+    assert page is not None and (page.stored, page.formats) == (b"{}", ("alto",))
+    assert read_page(journal, page) == ["one.alto.xml"]
+    assert journal.forget_lost(lambda path: path != "one.txt") == 1
+    assert journal.queue_missing() == 1
+    assert paths_of(journal) == ["one.txt"]
+
+
+def test_file_that_went_away_is_counted_and_comes_back(journal: Journal) -> None:
+    open_file(journal, FILE, A)
+    page = journal.take_page()
     assert page is not None
-    journal.forget(page.file)
-    assert journal.counts("s").files == journal.counts("s").queued == journal.counts("s").running == 0
+    journal.file_gone(page.file)
+    journal.release_page(page.key)
+    journal.check()
+    counts = journal.counts()
+    assert (counts.gone, counts.queued, counts.running, counts.failed) == (1, 0, 0, 1)
+    assert journal.reconciled() == Reconciled(1, gone=1)
+    assert journal.failures()[0][2] == "gone"
     open_file(journal, FILE, A)
-    assert journal.take_page("s") is not None
+    assert journal.take_page() is not None
 
 
 def test_page_whose_file_went_away_is_read_from_its_copy(journal: Journal) -> None:
     copy = SeenFile(Path("/in/copy.tif"), 10, 21)
     open_file(journal, FILE, A)
     open_file(journal, copy, A)
-    page = journal.take_page("s")
+    page = journal.take_page()
     assert page is not None
-    journal.forget(page.file)
-    again = journal.take_page("s")
+    journal.file_gone(page.file)
+    journal.release_page(page.key)
+    again = journal.take_page()
     assert again is not None and again.file == copy
+
+
+def test_folders_that_cannot_be_looked_into_are_counted(journal: Journal) -> None:
+    journal.add_files([FILE], [Path("/in/closed")])
+    assert (journal.counts().unreadable, journal.counts().failed) == (1, 1)
+    assert journal.failures()[0][:3] == (Path("/in/closed"), None, "unreadable")
+    journal.begin_run()
+    assert journal.counts().unreadable == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("UPDATE files SET state='gone'", "no file holds"),
+        ("DELETE FROM pages WHERE page_index=1", "lacks pages"),
+        ("DELETE FROM names", "has no name"),
+        ("UPDATE pages SET state='done'", "has no reading"),
+    ],
+)
+def test_damaged_journal_names_the_way_out(journal: Journal, damage: str, says: str) -> None:
+    open_file(journal, FILE, A, pages=2)
+    journal.check()
+    journal._db.execute(damage)  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(OutputError, match=f"{says}.*--rebuild"):
+        journal.check()
+
+
+DAY_S = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "old"),
+    [
+        ([24.0] * 31, 30, True),
+        ([24.0] * 29, 30, False),
+        ([24.0 * 365 * 25], 30, False),  # a clock without a battery, set right
+        ([24.0 * 365 * 25, 24.0], 30, False),
+        ([-24.0 * 365, 24.0 * 365], 30, False),
+        ([24.0 * 365], 0.01, False),
+        ([1.0] * 3, 0.05, True),
+    ],
+)
+def test_age_is_what_was_seen_of_the_time(
+    journal: Journal, hours: list[float], days: float, old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1e9
+    monkeypatch.setattr(time, "time", lambda: now)
+    journal.tick()
+    open_file(journal, FILE, A)
+    read_page(journal, journal.take_page())
+    jumps = 0
+    for step in (0.0, *hours):
+        now += step * 3600
+        jumps += journal.tick() is not None
+    assert (len(journal.older_than(days * DAY_S)) > 0) is old
+    assert (jumps > 0) is (max(map(abs, hours)) > 24 * 7)
 
 
 def test_paths_that_are_no_text(journal: Journal) -> None:
     path = Path(os.fsdecode(b"/in/\xff\n\xe2\x80\xaegpj.png"))
     open_file(journal, SeenFile(path, 1, 1), A)
-    page = journal.take_page("s")
+    page = journal.take_page()
     assert page is not None and page.file.path == path
-    assert page.name.isprintable()
+    assert all(name.isprintable() for name in read_page(journal, page))
 
 
 def test_journal_is_private_and_flushed(journal: Journal, tmp_path: Path) -> None:
@@ -159,7 +304,7 @@ def test_journal_is_private_and_flushed(journal: Journal, tmp_path: Path) -> Non
 
 def test_damaged_journal_and_one_of_another_version(tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(os.urandom(8192))
-    with pytest.raises(OutputError, match="noise: the journal cannot be used"):
+    with pytest.raises(OutputError, match=r"noise: the journal is damaged.*--rebuild"):
         Journal(tmp_path / "noise")
     Journal(tmp_path / "later").close()
     with sqlite3.connect(tmp_path / "later") as db:
@@ -170,16 +315,17 @@ def test_damaged_journal_and_one_of_another_version(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=250), min_size=1, max_size=3))
-def test_names_are_printable_and_short_and_the_last_is_unique(parts: list[str]) -> None:
+def test_names_are_printable_and_short_and_never_end(parts: list[str]) -> None:
     parts = [part for part in parts if part not in (".", "..")] or ["x"]
     path = Path("/in", *parts)
-    candidates = page_names(path, document_folder(path, Path("/in")), A, 2)
-    for names in candidates:
+    seen: set[str] = set()
+    for names in islice(candidates(path, document_folder(path, Path("/in")), 2), 5):
         for name in names:
             assert name.isprintable()
             assert all(len(part.encode()) <= LONGEST_BYTES + 24 and part not in (".", "..") for part in name.split("/"))
             assert not name.startswith("/")
-    assert all(A in name for name in candidates[-1])
+        seen |= set(names)
+    assert len(seen) >= 12
 
 
 def test_names_that_a_disk_may_take_for_one() -> None:
@@ -191,9 +337,9 @@ def test_settings_travel_and_what_changes_results_changes_the_key() -> None:
     begin = Begin(settings.work, 7, (Path(os.fsdecode(b"/m\xff")),), ())
     assert decode_to_worker(encode(begin)) == begin
     key = settings.key("model@1")
-    assert key == Settings(ReadOptions(("deu",), threads=7), ("alto", "text")).key("model@1")
+    assert key == Settings(ReadOptions(("deu",), threads=7), ("text",)).key("model@1")
     assert key != settings.key("model@2")
-    assert key != Settings(ReadOptions(("deu",)), ("text",)).key("model@1")
+    assert key != Settings(ReadOptions(("fra",))).key("model@1")
 
 
 def test_documents_by_folder_and_by_name() -> None:
@@ -201,6 +347,7 @@ def test_documents_by_folder_and_by_name() -> None:
     paths = [Path("/in", name) for name in ("deed_001.tif", "box/deed_2.tif", "box/deed.tif")]
     assert [document_folder(path, Path("/in"), group) for path in paths] == ["deed", "box/deed", "box"]
     assert [document_folder(path, Path("/in")) for path in paths] == ["", "box", "box"]
+    assert document_folder(Path("/in/_2.png"), Path("/in"), re.compile("(x)?_[0-9]+")) == ""
 
 
 def test_natural_order() -> None:

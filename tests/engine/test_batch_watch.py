@@ -49,6 +49,10 @@ def go_on(watcher: Watcher, until: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline, "nothing happens"
 
 
+def pages_of(document: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in document.read_text("utf-8").splitlines()]
+
+
 def texts(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): p.read_text("utf-8") for p in folder.rglob("*.txt")}
 
@@ -74,11 +78,10 @@ def test_slow_copies_bad_files_and_strange_ones(watch: Watch, tmp_path: Path) ->
     assert batch.counts().refused_files == 1, "the slow file was taken too early"
     assert {p.name for p in (tmp_path / "refused").iterdir()} == {"bad.png", "fails.png"}
     assert (tmp_path / "done" / "box" / "b.png").exists()
-    assert json.loads((tmp_path / "out/box/document.json").read_text("utf-8")) == {
-        "pages": [{"name": "b", "state": "done"}]
-    }
-    write_page(source / "box" / "b.png", 2)  # dropped again: known, not read again, moved all the same
-    go_on(watcher, (tmp_path / "done" / "box" / "b-2.png").exists)
+    assert pages_of(tmp_path / "out/box/document.jsonl") == [{"name": "b", "state": "done"}]
+    write_page(source / "box" / "b.png", 2)  # dropped again: not read again, moved and written under another name
+    go_on(watcher, (tmp_path / "done" / "box" / "b.png.png").exists)
+    assert texts(tmp_path / "out") == {"slow.txt": expected(1), "box/b.txt": expected(2), "box/b.png.txt": expected(2)}
     assert batch.counts().done == 2
 
 
@@ -92,11 +95,10 @@ def test_marker_groups_and_deleted_originals(watch: Watch, tmp_path: Path) -> No
     go_on(watcher, lambda: time.monotonic() > until)
     assert texts(tmp_path / "out") == {}
     (source / "ready").write_bytes(b"")
-    document = tmp_path / "out" / "deed" / "document.json"
+    document = tmp_path / "out" / "deed" / "document.jsonl"
     go_on(watcher, document.exists)
     assert texts(tmp_path / "out") == {f"deed/deed_00{number}.txt": expected(number) for number in (1, 2)}
-    pages = json.loads(document.read_text("utf-8"))["pages"]
-    assert pages == [{"name": f"deed_00{number}", "state": "done"} for number in (1, 2)]
+    assert pages_of(document) == [{"name": f"deed_00{number}", "state": "done"} for number in (1, 2)]
     go_on(watcher, lambda: not (source / "deed_002.png").exists())
     assert {p.name for p in source.iterdir()} == {"bad_1.png", "ready"}, "what was not read is never deleted"
 
@@ -104,11 +106,11 @@ def test_marker_groups_and_deleted_originals(watch: Watch, tmp_path: Path) -> No
 def test_expiry_and_purge(watch: Watch, tmp_path: Path) -> None:
     batch, watcher = watch(quiet_s=0.0)
     write_page(tmp_path / "in" / "box" / "a.png", 1)
-    go_on(watcher, (tmp_path / "out/box/document.json").exists)
+    go_on(watcher, (tmp_path / "out/box/document.jsonl").exists)
     with pytest.raises(UsageError, match="another carrel"):
         purge(batch.folders)
     assert expire(batch.folders, batch.journal, 1).results == 0
-    assert expire(batch.folders, batch.journal, -1).results == 1
+    assert expire(batch.folders, batch.journal, -1).results == 2
     assert texts(tmp_path / "out") == {}
     until = time.monotonic() + 0.5
     go_on(watcher, lambda: time.monotonic() > until)
@@ -116,7 +118,7 @@ def test_expiry_and_purge(watch: Watch, tmp_path: Path) -> None:
     batch.__exit__()
     (tmp_path / "out/box/mine.txt").write_text("not Carrel's", "utf-8")
     purged = purge(batch.folders)
-    assert (purged.results, purged.failed) == (1, [])
+    assert (purged.results, purged.failed) == (0, [])
     assert purged.left == [(tmp_path / "out/box/mine.txt").resolve()]
     assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == ["box", "mine.txt"]
     assert (tmp_path / "in" / "box" / "a.png").exists()

@@ -23,7 +23,7 @@ class Found:
 
 
 def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False) -> Found:
-    """All scans below ``root``, or ``root`` itself where it is a file.
+    """Find all scans below ``root``, or ``root`` itself where it is a file.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:
-    """Sorts ``page2`` before ``page10``."""
+    """Return a key that sorts ``page2`` before ``page10``."""
     return [(False, int(digits), "") if digits else (True, 0, text) for digits, text in _PARTS.findall(name)]
 
 
@@ -74,20 +74,25 @@ def _sort_in(entry: os.DirEntry[str], found: Found, *, every: bool) -> None:
         found.others += 1
 
 
+def seen_now(path: Path) -> SeenFile | None:
+    """Return the regular file that stands at ``path`` now; None where none does."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return seen(path, status) if stat.S_ISREG(status.st_mode) else None
+
+
 def _visible(entry: os.DirEntry[str]) -> bool:
     return not entry.name.startswith(".")
 
 
 def _one_file(path: Path, found: Found) -> Found:
-    try:
-        status = path.lstat()
-    except OSError:
+    file = seen_now(path)
+    if file is None:
         found.unreadable.append(path)
-        return found
-    if stat.S_ISREG(status.st_mode):
-        found.files.append(seen(path, status))
     else:
-        found.unreadable.append(path)
+        found.files.append(file)
     return found
 
 
@@ -100,7 +105,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Every file and folder below ``root``, folders after what they hold; links are named, never followed."""
+    """Find every file and folder below ``root``, folders after what they hold; links are named, never followed."""
     try:
         entries = list(os.scandir(root))
     except OSError:

@@ -1,75 +1,59 @@
 """The journal of a batch: which files were seen, which pages they hold, and how far each page has come.
 
-SQLite with a write-ahead log that is flushed at every commit: without that flush, a power cut takes back commits that
-were already acknowledged. The journal holds paths, digests, counts and reasons, never text.
+A page belongs to the digest of its file: equal files share their pages, a file with new content has new ones, and pages
+that no file holds any more are retired. The journal keeps each page as it was read, so that other formats, lost results
+and results of equal files are written without reading again.
 """
 
 from __future__ import annotations
 
-import errno
+import json
 import os
-import sqlite3
+import unicodedata
+import zlib
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from carrel.errors import OutputError
+from carrel.batch.results import PageKey, Results, Written, page_stem
 from carrel.workers.files import SeenFile
 
-FORMAT_VERSION = 1
 MOST_ATTEMPTS = 2
 """A page that took its worker down this often is quarantined."""
 MOST_LOST_RUNS = 5
 """A page that was being read each time when the whole machine went down this often is quarantined too."""
-
-_LOG_PAGES = 100
-"""Of 4 KiB in the write-ahead log, before it is written back: keeps it small on small disks."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files(
-  path BLOB PRIMARY KEY, bytes INTEGER NOT NULL, changed_ns INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK(state IN ('queued', 'running', 'opened', 'refused', 'quarantined')),
-  attempts INTEGER NOT NULL DEFAULT 0, lost_runs INTEGER NOT NULL DEFAULT 0,
-  sha256 TEXT, reason TEXT, settled INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS files_by_content ON files(sha256);
-CREATE INDEX IF NOT EXISTS files_by_state ON files(state, lost_runs, attempts);
-CREATE TABLE IF NOT EXISTS pages(
-  sha256 TEXT NOT NULL, page_index INTEGER NOT NULL, settings TEXT NOT NULL, name TEXT NOT NULL,
-  state TEXT NOT NULL CHECK(state IN ('queued', 'running', 'done', 'refused', 'quarantined')),
-  attempts INTEGER NOT NULL DEFAULT 0, lost_runs INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, lines INTEGER, unread INTEGER, review INTEGER, finished TEXT, kept INTEGER NOT NULL DEFAULT 1,
-  PRIMARY KEY(sha256, page_index, settings));
-CREATE INDEX IF NOT EXISTS pages_by_state ON pages(settings, state, lost_runs, attempts);
-CREATE TABLE IF NOT EXISTS names(name_key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, page_index INTEGER NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class PageKey:
-    """A page by the digest of its file, its place in it (from 0), and the settings it is read under."""
-
-    sha256: str
-    page_index: int
-    settings: str
+Candidates = Callable[[int], Iterable[Sequence[str]]]
+KEPT, DEPARTED = 1, 2  # what became of an original; 0: nothing yet
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedPage:
-    """A page to be read: the file it is in, and the name of its results without suffix."""
+    """A page to be read, or, where it was ``stored`` as JSON, to be written out; the file it is in; the formats."""
 
     key: PageKey
     file: SeenFile
-    name: str
+    formats: tuple[str, ...]
+    stored: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file that nothing more will be done with: the name of its results, and its digest, where it has them, and
+    whether every page was read."""
+
+    file: SeenFile
+    name: str | None
+    sha256: str | None
+    all_read: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far the batch has come. ``waiting_files`` have not been opened; ``duplicates`` are files whose content was
-    there before under another path; ``review`` counts pages with a doubtful or unread line."""
+    """How far the batch has come. ``waiting_files`` have not been opened; ``duplicates`` are files whose content another
+    file has too; ``review`` counts pages with a doubtful or unread line; ``gone`` files went away or changed before they
+    were read; ``unreadable`` folders could not be looked into."""
 
     queued: int = 0
     running: int = 0
@@ -82,151 +66,241 @@ class Counts:
     files: int = 0
     waiting_files: int = 0
     refused_files: int = 0
+    gone: int = 0
+    unreadable: int = 0
     duplicates: int = 0
 
     @property
     def failed(self) -> int:
-        """Pages and files that gave no results."""
-        return self.refused + self.quarantined + self.refused_files
+        """Pages, files and folders that gave no results."""
+        return self.refused + self.quarantined + self.refused_files + self.gone + self.unreadable
 
 
-class Journal:
-    """The journal in ``path``, made if need be. One process writes at a time; others may look with ``readonly``.
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of the files that one run found; they add up to ``found``. Files with some pages refused or put aside
+    count as such."""
 
-    Raises
-    ------
-    OutputError
-        It cannot be opened, or is of another version; also from every method, when it cannot be written. The cause
-        is an ``OSError`` with ENOSPC where the disk is full.
-    """
+    found: int
+    read: int = 0
+    refused: int = 0
+    put_aside: int = 0
+    gone: int = 0
+    waiting: int = 0
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
-        self.path = path
-        mode = "ro" if readonly else "rwc"
-        with self._translated():
-            uri = f"file:{_quoted(path)}?mode={mode}"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
-            if not readonly:
-                path.chmod(0o600)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.execute("PRAGMA secure_delete=ON")
-                self._db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-                self._prepare()
+    @property
+    def adds_up(self) -> bool:
+        return self.found == self.read + self.refused + self.put_aside + self.gone + self.waiting
 
-    def close(self) -> None:
-        self._db.close()
 
-    def recover(self) -> list[str]:
-        """Queue again what was running when the last run ended; returns the names whose results may be half written.
+class Journal(Results):
+    """Files and pages, beside the results that `carrel.batch.results.Results` keeps."""
+
+    def begin_run(self) -> None:
+        """Start a run: queue again what was running when the last one ended, and forget folders that could not be read.
 
         A page that was running in many lost runs is quarantined: it may be what takes the machine down.
         """
         with self._commit():
-            names = [name for (name,) in self._db.execute("SELECT name FROM pages WHERE state='running'")]
+            self._db.execute("DELETE FROM files WHERE state='unreadable'")
             for table in ("files", "pages"):
                 self._db.execute(
                     f"UPDATE {table} SET lost_runs=lost_runs+1, state=CASE WHEN lost_runs+1>=? THEN 'quarantined'"
                     " ELSE 'queued' END, reason=CASE WHEN lost_runs+1>=? THEN ? END WHERE state='running'",
                     (MOST_LOST_RUNS, MOST_LOST_RUNS, f"was being read in {MOST_LOST_RUNS} runs that were cut off"),
                 )
-        return names
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('run', ?)", (str(self.run + 1),))
 
-    def add_files(self, files: Iterable[SeenFile]) -> None:
-        """Queue files that are new or have changed since they were opened."""
-        rows = [(os.fsencode(f.path), f.size_bytes, f.changed_ns) for f in files]
+    @property
+    def run(self) -> int:
+        """The number of this run, from 1."""
+        return int(self.meta("run") or 0)
+
+    def add_files(self, files: Iterable[SeenFile], unreadable: Iterable[Path] = ()) -> None:
+        """Queue files that are new or have changed since they were opened, and note folders that could not be read."""
+        run = self.run
         with self._commit():
-            self._db.executemany(
-                "INSERT INTO files(path, bytes, changed_ns, state) VALUES(?, ?, ?, 'queued') ON CONFLICT(path) DO UPDATE"
-                " SET bytes=excluded.bytes, changed_ns=excluded.changed_ns, state='queued', attempts=0, lost_runs=0,"
-                " sha256=NULL, reason=NULL, settled=0"
-                " WHERE files.bytes<>excluded.bytes OR files.changed_ns<>excluded.changed_ns",
-                rows,
+            for file in files:
+                self._add(file, run)
+            for folder in unreadable:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO files(path, bytes, changed_ns, state, reason, run) VALUES(?, 0, 0,"
+                    " 'unreadable', 'cannot be looked into; change its permissions', ?)",
+                    (os.fsencode(folder), run),
+                )
+
+    def _add(self, file: SeenFile, run: int) -> None:
+        path = os.fsencode(file.path)
+        row = self._one(f"SELECT id, bytes, changed_ns, state, settled FROM files WHERE path=? AND {_NOW}", (path,))
+        same = row is not None and (row[1], row[2]) == (file.size_bytes, file.changed_ns)
+        if row is not None and same and row[3] != "gone":
+            self._db.execute("UPDATE files SET run=? WHERE id=?", (run, row[0]))
+        elif row is not None and row[4] != DEPARTED:
+            self._db.execute(
+                "UPDATE files SET bytes=?, changed_ns=?, run=?, state='queued', attempts=0, lost_runs=0, reason=NULL,"
+                " settled=0 WHERE id=?",
+                (file.size_bytes, file.changed_ns, run, row[0]),
+            )
+        else:
+            if row is not None:  # it was moved or deleted after it was read: this is another file of that name
+                self._db.execute("UPDATE files SET state='left' WHERE id=?", (row[0],))
+            self._db.execute(
+                "INSERT INTO files(path, bytes, changed_ns, state, run) VALUES(?, ?, ?, 'queued', ?)",
+                (path, file.size_bytes, file.changed_ns, run),
             )
 
-    def use_settings(self, settings: str) -> int:
-        """From now on pages are read under these settings; queues the pages of all opened files that were not yet.
+    def use_settings(self, settings: str, formats: Sequence[str]) -> int:
+        """From now on pages are read under these settings and written in these formats.
 
-        Returns how many pages that were read under other settings are queued by it.
+        Pages that are read stay so; returns how many of them were read under other settings.
         """
         with self._commit():
-            cursor = self._db.execute(
-                "INSERT OR IGNORE INTO pages(sha256, page_index, settings, name, state)"
-                " SELECT sha256, page_index, ?, min(name), 'queued' FROM pages"
-                " WHERE sha256 IN (SELECT sha256 FROM files WHERE state='opened') GROUP BY sha256, page_index",
-                (settings,),
+            for key, value in (("settings", settings), ("formats", json.dumps(formats))):
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, value))
+        return self._one(f"SELECT count(*) FROM pages WHERE state='done' AND settings<>? AND {_HELD}", (settings,))[0]
+
+    def queue_missing(self) -> int:
+        """Queue read pages that lack a result in one of the formats, to be written from what is stored."""
+        with self._commit():
+            return self._db.execute(f"UPDATE pages SET state='queued' WHERE state='done' AND {_LACKS}").rowcount
+
+    def reread(self, but: Iterable[PageKey] = ()) -> int:
+        """Queue all pages that were read under other settings to be read again, but some; returns how many."""
+        spared = {(key.sha256, key.page_index) for key in but}
+        settings = self.meta("settings")
+        with self._commit():
+            rows = self._all(
+                f"SELECT sha256, page_index FROM pages WHERE state='done' AND settings<>? AND {_HELD}", (settings,)
             )
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES('settings', ?)", (settings,))
-        return cursor.rowcount
+            again = [row for row in rows if row not in spared]
+            self._db.executemany("DELETE FROM readings WHERE sha256=? AND page_index=?", again)
+            self._db.executemany("UPDATE pages SET state='queued' WHERE sha256=? AND page_index=?", again)
+        return len(again)
 
     def take_file(self) -> SeenFile | None:
         """The next file to open, marked as running; files that failed before come last."""
         with self._commit():
             row = self._one(
-                "SELECT path, bytes, changed_ns FROM files WHERE state='queued'"
-                " ORDER BY lost_runs, attempts, rowid LIMIT 1"
+                "SELECT id, path, bytes, changed_ns FROM files WHERE state='queued'"
+                " ORDER BY lost_runs, attempts, id LIMIT 1"
             )
             if row is None:
                 return None
-            self._db.execute("UPDATE files SET state='running' WHERE path=?", (row[0],))
-        return _seen(*row)
+            self._db.execute("UPDATE files SET state='running' WHERE id=?", (row[0],))
+        return _seen(*row[1:])
 
-    def opened(self, file: SeenFile, sha256: str, settings: str, names: Sequence[Sequence[str]]) -> None:
-        """A file was opened: queue its pages, unless a file of the same content was there before.
+    def opened(self, file: SeenFile, sha256: str, pages: int, candidates: Candidates) -> bool:
+        """A file was opened: it holds the pages of this digest, and gets a name.
 
-        ``names`` are candidates for the pages' names, a list of all pages' names each; the first that is free is taken.
+        ``candidates`` gives names for the results of so many pages, each a list: that of the document, then those of its
+        pages. The first list of which all are free is taken. A file whose content was replaced keeps its name; its old results are then
+        those of a file of state ``replaced``, and to be set aside. Returns whether the file is still what was opened.
         """
         with self._commit():
-            self._db.execute("UPDATE files SET state='opened', sha256=? WHERE path=?", (sha256, os.fsencode(file.path)))
-            chosen = self._names(sha256, names)
+            row = self._running(file)
+            if row is None:
+                return False
+            number, before, name = row
+            self._db.execute("INSERT OR IGNORE INTO contents VALUES(?, ?)", (sha256, pages))
+            pages = self._one("SELECT pages FROM contents WHERE sha256=?", (sha256,))[0]
+            if before not in (None, sha256):
+                number = self._replace(number, file)
+            self._db.execute(
+                "UPDATE files SET state='opened', sha256=?, name=? WHERE id=?",
+                (sha256, name if before == sha256 else self._name(number, candidates(pages)), number),
+            )
             self._db.executemany(
-                "INSERT OR IGNORE INTO pages(sha256, page_index, settings, name, state) VALUES(?, ?, ?, ?, 'queued')",
-                [(sha256, index, settings, name) for index, name in enumerate(chosen)],
+                "INSERT INTO pages(sha256, page_index, state) VALUES(?, ?, 'queued') ON CONFLICT(sha256, page_index)"
+                " DO UPDATE SET state='queued' WHERE state='retired'",
+                [(sha256, index) for index in range(pages)],
             )
+            self._db.execute(f"UPDATE pages SET state='queued' WHERE sha256=? AND state='done' AND {_LACKS}", (sha256,))
+            self._retire(before)
+        return True
 
-    def take_page(self, settings: str) -> QueuedPage | None:
-        """The next page to read, marked as running; pages that failed before come last."""
+    def take_page(self) -> QueuedPage | None:
+        """The next page to read or to write, marked as running; pages that failed before come last."""
         with self._commit():
-            row = self._one(
-                "SELECT sha256, page_index, name, path, bytes, changed_ns FROM pages JOIN files USING(sha256)"
-                " WHERE pages.settings=? AND pages.state='queued' AND files.state='opened'"
-                " ORDER BY pages.lost_runs, pages.attempts, pages.rowid LIMIT 1",
-                (settings,),
-            )
+            row = self._one("SELECT sha256, page_index FROM takeable ORDER BY lost_runs, attempts, row LIMIT 1")
             if row is None:
                 return None
-            key = PageKey(row[0], row[1], settings)
+            key = PageKey(*row)
+            file = self._one(
+                "SELECT path, bytes, changed_ns FROM files WHERE sha256=? AND state='opened' ORDER BY settled, id",
+                (key.sha256,),
+            )
+            stored = self.stored(key)
+            formats = self._formats(key, lacking=stored is not None)
             self._set_page(key, "state='running'")
-        return QueuedPage(key, _seen(*row[3:]), row[2])
+        return QueuedPage(key, _seen(*file), formats, stored)
 
-    def unfinished(self, settings: str) -> bool:
-        """Is there a file to open or a page to read?"""
+    def stored(self, key: PageKey) -> bytes | None:
+        """Return the JSON of a page as it was read, None where it was not, or has been deleted."""
+        row = self._one("SELECT page FROM readings WHERE sha256=? AND page_index=?", (key.sha256, key.page_index))
+        return None if row is None else zlib.decompress(row[0])
+
+    def _formats(self, key: PageKey, *, lacking: bool) -> tuple[str, ...]:
+        """Those that a page lacks; or those asked for and those that it has already, which a new reading replaces."""
+        asked: list[str] = json.loads(self.meta("formats") or "[]")
+        rows = self._all(
+            "SELECT files.id, results.format FROM files LEFT JOIN results ON results.file=files.id AND page_index=?"
+            " WHERE sha256=? AND state='opened'",
+            (key.page_index, key.sha256),
+        )
+        there = set(rows)
+        if lacking:
+            return tuple(f for f in asked if any((number, f) not in there for number, _ in rows))
+        return tuple(dict.fromkeys([*asked, *sorted(f for _, f in there if f)]))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is a file to open or a page to read."""
         files = "SELECT 1 FROM files WHERE state IN ('queued', 'running')"
-        pages = "SELECT 1 FROM pages WHERE settings=? AND state IN ('queued', 'running')"
-        return bool(self._one(f"SELECT EXISTS({files}) OR EXISTS({pages})", (settings,))[0])
+        pages = "SELECT 1 FROM pages WHERE state='running'"
+        return bool(self._one(f"SELECT EXISTS({files}) OR EXISTS({pages}) OR EXISTS(SELECT 1 FROM takeable)")[0])
 
-    def queued_pages(self, settings: str) -> int:
-        return int(self._one("SELECT count(*) FROM pages WHERE settings=? AND state='queued'", (settings,))[0])
+    def takeable_pages(self, most: int) -> int:
+        """How many pages `take_page` would give, counted up to ``most``."""
+        return int(self._one("SELECT count(*) FROM (SELECT 1 FROM takeable LIMIT ?)", (most,))[0])
 
-    def page_done(self, key: PageKey, lines: int, unread: int, review: int) -> None:
-        """Results are on the disk."""
+    def page_done(
+        self, key: PageKey, reading: bytes, counts: tuple[int, int, int], written: Sequence[Written] = ()
+    ) -> None:
+        """A page was read, and its results are on the disk; ``counts`` of lines, unread ones, and ones to review."""
         with self._commit():
-            self._set_page(
+            if not self._set_page(
                 key,
-                "state='done', kept=1, reason=NULL, lines=?, unread=?, review=?, finished=?",
-                lines,
-                unread,
-                review,
-                datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "state='done', reason=NULL, lines=?, unread=?, review=?, settings=?",
+                *counts,
+                self.meta("settings"),
+            ):
+                return
+            self._record(written)
+            self._db.execute(
+                "INSERT OR REPLACE INTO readings VALUES(?, ?, ?)",
+                (key.sha256, key.page_index, zlib.compress(reading, 6)),
             )
 
+    def page_written(self, key: PageKey, written: Sequence[Written] = ()) -> None:
+        """Results that a read page lacked are on the disk, or cannot be made."""
+        with self._commit():
+            if self._set_page(key, "state='done', reason=NULL"):
+                self._record(written)
+
+    def take_over(self, key: PageKey, written: Sequence[Written]) -> None:
+        """Count a page as read whose results were found on the disk."""
+        with self._commit():
+            if self._set_page(key, "state='done', settings='taken over'"):
+                self._record(written)
+
     def page_refused(self, key: PageKey, reason: str) -> None:
+        """A page is at fault, for good."""
         with self._commit():
             self._set_page(key, "state='refused', reason=?", reason)
 
-    def file_refused(self, file: SeenFile, reason: str, sha256: str | None) -> None:
-        with self._commit():
-            self._set_file(file, "state='refused', reason=?, sha256=?", reason, sha256)
+    def file_refused(self, file: SeenFile, reason: str) -> None:
+        """A file is at fault, for good."""
+        self._close_file(file, "state='refused', reason=?", reason)
 
     def page_failed(self, key: PageKey, reason: str) -> None:
         """Its worker died over it, or took too long: one more attempt, then quarantine."""
@@ -234,68 +308,59 @@ class Journal:
             self._set_page(key, _FAILED, MOST_ATTEMPTS, reason)
 
     def file_failed(self, file: SeenFile, reason: str) -> None:
+        """Its worker died over it, or took too long: one more attempt, then quarantine."""
+        self._close_file(file, _FAILED, MOST_ATTEMPTS, reason)
+
+    def file_gone(self, file: SeenFile) -> None:
+        """A file went away before its pages were read; pages that no other file holds are retired."""
         with self._commit():
-            self._set_file(file, _FAILED, MOST_ATTEMPTS, reason)
+            row = self._one(
+                f"SELECT id, sha256 FROM files WHERE path=? AND bytes=? AND changed_ns=? AND {_NOW}", _key(file)
+            )
+            if row is None:
+                return
+            self._db.execute(
+                "UPDATE files SET state='gone', reason='went away or changed while it waited; scan it again' WHERE id=?",
+                (row[0],),
+            )
+            self._retire(row[1])
 
     def release_page(self, key: PageKey) -> None:
         """Queue a page again that was not read through no fault of its own."""
         with self._commit():
             self._set_page(key, "state='queued'")
+            self._retire(key.sha256)
 
     def release_file(self, file: SeenFile) -> None:
-        with self._commit():
-            self._set_file(file, "state='queued'")
+        """Queue a file again that was not opened through no fault of its own."""
+        self._close_file(file, "state='queued'")
 
-    def forget(self, file: SeenFile) -> None:
-        """The file went away or changed before its pages were read: as if it had never been seen."""
-        with self._commit():
-            row = self._one("SELECT sha256 FROM files WHERE path=?", (os.fsencode(file.path),))
-            self._db.execute("DELETE FROM files WHERE path=?", (os.fsencode(file.path),))
-            if row and row[0] and not self._one("SELECT 1 FROM files WHERE sha256=?", (row[0],)):
-                self._db.execute("DELETE FROM pages WHERE sha256=? AND state IN ('queued', 'running')", (row[0],))
-            elif row and row[0]:
-                self._db.execute("UPDATE pages SET state='queued' WHERE sha256=? AND state='running'", (row[0],))
-
-    def finished_files(self, settings: str) -> list[tuple[SeenFile, bool]]:
-        """Files that nothing more will be done with and whose originals have not been dealt with; True where every page
-        was read."""
+    def finished_files(self) -> list[Original]:
+        """Return files that nothing more will be done with and that have not been dealt with."""
         rows = self._all(
-            "SELECT path, bytes, changed_ns, state='opened' AND NOT EXISTS (SELECT 1 FROM pages WHERE"
-            " pages.sha256=files.sha256 AND settings=? AND pages.state<>'done') FROM files WHERE settled=0"
-            " AND state NOT IN ('queued', 'running') AND NOT EXISTS (SELECT 1 FROM pages WHERE"
-            " pages.sha256=files.sha256 AND settings=? AND pages.state IN ('queued', 'running'))",
-            (settings, settings),
+            "SELECT path, bytes, changed_ns, name, sha256, state='opened' AND NOT EXISTS (SELECT 1 FROM pages WHERE"
+            " pages.sha256=files.sha256 AND pages.state<>'done') FROM files WHERE settled=0"
+            " AND state IN ('opened', 'refused', 'quarantined') AND NOT EXISTS (SELECT 1 FROM pages WHERE"
+            " pages.sha256=files.sha256 AND files.state='opened' AND pages.state IN ('queued', 'running'))"
         )
-        return [(_seen(*row[:3]), bool(row[3])) for row in rows]
+        return [Original(_seen(*row[:3]), row[3], row[4], bool(row[5])) for row in rows]
 
-    def settle_file(self, file: SeenFile) -> None:
-        """The original was kept, moved or deleted, as it should."""
+    def settle_file(self, file: SeenFile, *, departed: bool) -> None:
+        """The original was kept, or ``departed``: moved or deleted."""
         with self._commit():
-            self._set_file(file, "settled=1")
+            self._db.execute(
+                f"UPDATE files SET settled=? WHERE path=? AND bytes=? AND changed_ns=? AND {_NOW}",
+                (DEPARTED if departed else KEPT, *_key(file)),
+            )
 
-    def pages_below(self, folder: str, settings: str) -> list[tuple[str, str]]:
-        """Names and states of the pages whose names lie directly in ``folder``."""
-        rows = self._all("SELECT name, state FROM pages WHERE settings=? ORDER BY name", (settings,))
-        return [(name, state) for name, state in rows if name.rpartition("/")[0] == folder]
-
-    def names(self) -> list[str]:
-        """Names of all pages that were ever queued."""
-        return [name for (name,) in self._all("SELECT DISTINCT name FROM pages")]
-
-    def results(self, finished_before: str | None = None) -> list[str]:
-        """Names of pages whose results may be there; only of those that were finished before a time as in
-        ``2026-01-31T12:00:00Z``, if one is given.
-        """
+    def pages_below(self, folder: str) -> list[tuple[str, str]]:
+        """Return names and states of the pages whose results lie directly in ``folder``."""
         rows = self._all(
-            "SELECT DISTINCT name FROM pages WHERE kept=1 AND (? IS NULL OR finished<?)",
-            (finished_before, finished_before),
+            "SELECT name, page_index, contents.pages, pages.state FROM files JOIN contents USING(sha256)"
+            " JOIN pages USING(sha256) WHERE files.state='opened' ORDER BY name, page_index"
         )
-        return [name for (name,) in rows]
-
-    def results_deleted(self, names: Iterable[str]) -> None:
-        """Remember pages as done whose results are gone: they are not read again."""
-        with self._commit():
-            self._db.executemany("UPDATE pages SET kept=0 WHERE name=?", [(name,) for name in names])
+        below = [row for row in rows if row[0].rpartition("/")[0] == folder]
+        return [(page_stem(name, index, pages), state) for name, index, pages, state in below]
 
     def retry_failed(self) -> None:
         """Queue again what was refused or quarantined."""
@@ -305,125 +370,144 @@ class Journal:
                     f"UPDATE {table} SET state='queued', attempts=0, lost_runs=0, reason=NULL"
                     " WHERE state IN ('refused', 'quarantined')"
                 )
+            self._retire_all()
 
-    def counts(self, settings: str | None = None) -> Counts:
-        """Counts of the pages read under ``settings``, by default those of the last run, and of all files."""
-        key = settings or self.meta("settings") or ""
+    def counts(self) -> Counts:
+        """Return counts of all files, and of the pages that they hold."""
         states: Counter[str] = Counter(
-            dict(self._all("SELECT state, count(*) FROM pages WHERE settings=? GROUP BY state", (key,)))
+            dict(self._all(f"SELECT state, count(*) FROM pages WHERE {_HELD} GROUP BY state"))
         )
-        files: Counter[str] = Counter(dict(self._all("SELECT state, count(*) FROM files GROUP BY state")))
+        files: Counter[str] = Counter(dict(self._all(f"SELECT state, count(*) FROM files WHERE {_NOW} GROUP BY state")))
         contents = self._one("SELECT count(sha256), count(DISTINCT sha256) FROM files WHERE state='opened'")
         sums = self._one(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(unread), 0), coalesce(sum(review > 0), 0)"
-            " FROM pages WHERE settings=? AND state='done'",
-            (key,),
+            f" FROM pages WHERE state='done' AND {_HELD}"
         )
         return Counts(
             **{state: states[state] for state in ("queued", "running", "done", "refused", "quarantined")},
             lines=sums[0],
             unread_lines=sums[1],
             review=sums[2],
-            files=files.total(),
+            files=files.total() - files["unreadable"],
             waiting_files=files["queued"] + files["running"],
             refused_files=files["refused"] + files["quarantined"],
+            gone=files["gone"],
+            unreadable=files["unreadable"],
             duplicates=contents[0] - contents[1],
         )
 
-    def failures(self, settings: str | None = None) -> list[tuple[Path, int | None, str, str]]:
-        """What gave no results: path, page (from 0, None for a whole file), state and reason."""
-        key = settings or self.meta("settings") or ""
+    def reconciled(self) -> Reconciled:
+        """Return what became of each file that this run found."""
         rows = self._all(
-            "SELECT path, NULL, state, reason FROM files WHERE state IN ('refused', 'quarantined') UNION ALL"
-            " SELECT min(path), page_index, pages.state, pages.reason FROM pages JOIN files USING(sha256)"
-            " WHERE pages.settings=? AND pages.state IN ('refused', 'quarantined') GROUP BY sha256, page_index"
-            " ORDER BY 1, 2",
-            (key,),
+            "SELECT kind, count(*) FROM (SELECT CASE"
+            " WHEN files.state IN ('queued', 'running') THEN 'waiting'"
+            " WHEN files.state='quarantined' THEN 'put_aside'"
+            " WHEN files.state IN ('refused', 'gone') THEN files.state"
+            " WHEN max(pages.state IN ('queued', 'running')) THEN 'waiting'"
+            " WHEN max(pages.state='quarantined') THEN 'put_aside'"
+            " WHEN max(pages.state='refused') THEN 'refused' WHEN min(pages.state='done') THEN 'read' ELSE 'lost' END AS kind"
+            " FROM files LEFT JOIN pages ON files.state='opened' AND pages.sha256=files.sha256"
+            f" WHERE run=? AND files.{_NOW} AND files.state<>'unreadable' GROUP BY files.id) GROUP BY kind",
+            (self.run,),
+        )
+        kinds = dict(rows)
+        found = sum(kinds.values())
+        kinds.pop("lost", None)
+        return Reconciled(found, **kinds)
+
+    def failures(self) -> list[tuple[Path, int | None, str, str]]:
+        """Return what gave no results: path, page (from 0, None for a whole file or folder), state and reason."""
+        rows = self._all(
+            "SELECT path, NULL, state, reason FROM files WHERE state IN ('refused', 'quarantined', 'gone', 'unreadable')"
+            " UNION ALL SELECT min(path), page_index, pages.state, pages.reason FROM pages JOIN files USING(sha256)"
+            " WHERE files.state='opened' AND pages.state IN ('refused', 'quarantined') GROUP BY sha256, page_index"
+            " ORDER BY 1, 2"
         )
         return [(Path(os.fsdecode(path)), index, state, reason or "") for path, index, state, reason in rows]
 
-    def meta(self, key: str) -> str | None:
-        row = self._one("SELECT value FROM meta WHERE key=?", (key,))
-        return None if row is None else row[0]
+    def duplicates(self) -> Iterator[tuple[Path, Path]]:
+        """Find files that have the content of another: path of the one, and of the first with that content."""
+        rows = self._all(
+            "SELECT path, (SELECT path FROM files AS f WHERE f.sha256=files.sha256 AND f.state='opened' ORDER BY id LIMIT 1)"
+            " AS first FROM files WHERE state='opened' AND path<>first ORDER BY path"
+        )
+        return ((Path(os.fsdecode(path)), Path(os.fsdecode(first))) for path, first in rows)
 
-    def _prepare(self) -> None:
-        with self._commit():
-            self._db.execute("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-            row = self._one("SELECT value FROM meta WHERE key='version'")
-            if row is not None and row[0] != str(FORMAT_VERSION):
-                raise OutputError(f"{self.path}: a journal of another version of Carrel; choose another folder with -o")
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES('version', ?)", (str(FORMAT_VERSION),))
-
-    def _names(self, sha256: str, candidates: Sequence[Sequence[str]]) -> Sequence[str]:
-        for names in candidates:
-            keys = [name_key(name) for name in names]
-            owners = (self._one("SELECT sha256 FROM names WHERE name_key=?", (key,)) for key in keys)
-            if all(owner is None or owner[0] == sha256 for owner in owners):
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO names VALUES(?, ?, ?)", [(k, sha256, i) for i, k in enumerate(keys)]
-                )
-                return names
-        raise AssertionError("the last candidate names hold the digest of the file: they are its own")
-
-    def _set_page(self, key: PageKey, assignments: str, *values: Any) -> None:
-        self._db.execute(
-            f"UPDATE pages SET {assignments} WHERE sha256=? AND page_index=? AND settings=?",
-            (*values, key.sha256, key.page_index, key.settings),
+    def _running(self, file: SeenFile) -> Any:
+        return self._one(
+            "SELECT id, sha256, name FROM files WHERE path=? AND bytes=? AND changed_ns=? AND state='running'",
+            _key(file),
         )
 
-    def _set_file(self, file: SeenFile, assignments: str, *values: Any) -> None:
-        self._db.execute(f"UPDATE files SET {assignments} WHERE path=?", (*values, os.fsencode(file.path)))
+    def _replace(self, number: int, file: SeenFile) -> int:
+        """Make history of a file whose content is no more; returns the number of the one that takes its place."""
+        run = self.run
+        self._db.execute("UPDATE files SET state='replaced' WHERE id=?", (number,))
+        cursor = self._db.execute(
+            "INSERT INTO files(path, bytes, changed_ns, state, run) VALUES(?, ?, ?, 'running', ?)", (*_key(file), run)
+        )
+        new = int(cursor.lastrowid or 0)
+        self._db.execute("UPDATE names SET file=? WHERE file=?", (new, number))
+        return new
 
-    def _one(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        with self._translated():
-            return self._db.execute(statement, values).fetchone()
+    def _name(self, number: int, candidates: Iterable[Sequence[str]]) -> str:
+        for names in candidates:
+            keys = {name_key(name): None for name in names}
+            owners = [self._one("SELECT file FROM names WHERE name_key=?", (key,)) for key in keys]
+            if all(owner is None or owner[0] == number for owner in owners):
+                self._db.executemany("INSERT OR IGNORE INTO names VALUES(?, ?)", [(key, number) for key in keys])
+                return names[0]
+        raise AssertionError("candidates for names never end")
 
-    def _all(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._translated():
-            return self._db.execute(statement, values).fetchall()
+    def _retire(self, sha256: str | None) -> None:
+        """Retire what waits of a content that no file holds; what ran when its file went is another file's to read."""
+        if sha256 is None:
+            return
+        self._db.execute(
+            "UPDATE pages SET state='retired' WHERE sha256=? AND state IN ('queued', 'running') AND NOT EXISTS ("
+            " SELECT 1 FROM files WHERE files.sha256=pages.sha256 AND files.state IN ('opened', 'queued', 'running'))",
+            (sha256,),
+        )
 
-    @contextmanager
-    def _commit(self) -> Generator[None]:
-        """One transaction: all of it is on the disk afterwards, or none."""
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def _retire_all(self) -> None:
+        for (sha256,) in self._all("SELECT DISTINCT sha256 FROM pages WHERE state IN ('queued', 'running')"):
+            self._retire(sha256)
 
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            number = errno.ENOSPC if code == sqlite3.SQLITE_FULL else errno.EIO
-            raise OutputError(f"{self.path}: the journal cannot be used ({error})") from OSError(number, str(error))
-        except OSError as error:
-            raise OutputError(f"{self.path}: the journal cannot be used ({error.strerror})") from error
+    def _set_page(self, key: PageKey, assignments: str, *values: Any) -> bool:
+        """Change a page that runs; one that was retired meanwhile stays so."""
+        cursor = self._db.execute(
+            f"UPDATE pages SET {assignments} WHERE sha256=? AND page_index=? AND state<>'retired'",
+            (*values, key.sha256, key.page_index),
+        )
+        return cursor.rowcount > 0
+
+    def _close_file(self, file: SeenFile, assignments: str, *values: Any) -> None:
+        """Change a file that runs, if it is still what was opened; pages of an older content of it are retired."""
+        with self._commit():
+            row = self._running(file)
+            if row is not None:
+                self._db.execute(f"UPDATE files SET {assignments} WHERE id=?", (*values, row[0]))
+                self._retire(row[1])
 
 
+_NOW = "state NOT IN ('replaced', 'left')"
+_HELD = "EXISTS (SELECT 1 FROM files WHERE files.sha256=pages.sha256 AND files.state='opened')"
+_LACKS = (
+    "EXISTS (SELECT 1 FROM files, json_each((SELECT value FROM meta WHERE key='formats')) AS asked"
+    " WHERE files.sha256=pages.sha256 AND files.state='opened' AND NOT EXISTS (SELECT 1 FROM results"
+    " WHERE results.file=files.id AND results.page_index=pages.page_index AND results.format=asked.value))"
+)
 _FAILED = "attempts=attempts+1, state=CASE WHEN attempts+1>=? THEN 'quarantined' ELSE 'queued' END, reason=?"
 
 
 def name_key(name: str) -> str:
-    """Names with the same key may be one file on some disk: case and composition of letters do not count."""
-    import unicodedata
-
+    """Return what is the same for names that may be one file on some disk: case and composition do not count."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _key(file: SeenFile) -> tuple[bytes, int, int]:
+    return os.fsencode(file.path), file.size_bytes, file.changed_ns
 
 
 def _seen(path: bytes, size_bytes: int, changed_ns: int) -> SeenFile:
     return SeenFile(Path(os.fsdecode(path)), size_bytes, changed_ns)
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote_from_bytes
-
-    return quote_from_bytes(os.fsencode(path))

@@ -96,8 +96,9 @@ def _kept(folders: Folders | None) -> list[str]:
     state = str(folders.state) if folders else "OUT/.carrel"
     lines = [
         f"results: {output}; kept until deleted, or for the days given with --retain",
-        f"journal: {state}/journal.sqlite; paths, digests, counts, reasons, no text; until carrel purge",
-        f"spool: {state}/spool, for you alone (0700); emptied when a batch starts and ends",
+        f"journal: {state}/journal.sqlite, for you alone; paths, digests, counts, reasons, and every page as it was read; until"
+        " carrel purge, pages until their results expire",
+        f"spool: {state}/spool-*, for you alone (0700); deleted when a batch starts and ends",
         f"heartbeat: {state}/status.json; counts only",
         f"compiled code: {cache_folder()}; nothing of any page",
         f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",

@@ -1,39 +1,51 @@
-"""Deleting what Carrel wrote, and being honest about what deleting means."""
+"""Deleting what Carrel wrote, and being honest about what deleting means.
+
+Only what the journal names is deleted, through no link, and only while it is what Carrel wrote.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from carrel.batch.folders import SUFFIXES, Folders
+from carrel.batch.folders import Folders
 from carrel.batch.intake import walk
 from carrel.batch.journal import Journal
-from carrel.batch.watch import DOCUMENT_FILE
 from carrel.errors import InputError, OutputError
+from carrel.output import folder_below
 
 NO_PROMISE = (
     "Deleted files may survive on the disk: flash memory (SSD, SD card, USB stick) keeps old blocks, and file systems, "
     "snapshots and backups keep copies. Only a disk encrypted from the start, whose key is destroyed, makes sure."
 )
+DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
 class Purged:
-    """How much was deleted; ``left`` are files in the output folder that Carrel did not write or could not delete."""
+    """How much was deleted; ``changed`` results are no longer what Carrel wrote and stay; ``left`` are files in the
+    output folder that Carrel did not write or could not delete; ``jump`` are two times that cannot both be right."""
 
     results: int = 0
     state_files: int = 0
     size_bytes: int = 0
+    changed: list[str] = field(default_factory=list[str])
     left: list[Path] = field(default_factory=list[Path])
     failed: list[Path] = field(default_factory=list[Path])
+    jump: tuple[float, float] | None = None
 
 
-def purge(folders: Folders) -> Purged:
+def purge(folders: Folders, *, changed: bool = False) -> Purged:
     """Delete all results, the journal, the spool and the heartbeat. The scans are not touched.
+
+    Parameters
+    ----------
+    changed
+        Also delete results that were changed since Carrel wrote them.
 
     Raises
     ------
@@ -42,27 +54,22 @@ def purge(folders: Folders) -> Purged:
     UsageError
         One is at work there.
     """
-    if not folders.journal.exists():
-        raise InputError(f"{folders.output}: no batch has been there")
+    require_batch(folders)
     purged = Purged()
     with folders.locked():
         journal = Journal(folders.journal)
         try:
-            names = journal.names()
+            if journal.meta("state") != folders.identity:
+                raise InputError(f"{folders.state}: holds the journal of another folder; nothing was deleted")
+            results, places = journal.results(), journal.folders()
         finally:
             journal.close()
-        purged.results = _delete_results(folders, names, purged)
-        documents = {(folders.output / name).parent / DOCUMENT_FILE for name in names} - {
-            folders.output / DOCUMENT_FILE
-        }
-        purged.results += sum(_delete(path, purged) for path in documents)
-        _remove_empty({path.parent for path in documents}, folders.output)
-        for path in walk(folders.state):
-            if path.is_dir() and not path.is_symlink():
-                with suppress(OSError):
-                    path.rmdir()
-            else:
-                purged.state_files += _delete(path, purged)
+        _delete(folders, [(path, None if changed else digest) for path, digest in results], purged)
+        folders.sweep({"", *places})
+        _remove_empty(folders, places)
+        purged.state_files += folders.clear_spools()
+        for path in folders.state_files():
+            purged.state_files += _unlink(path, purged)
     with suppress(OSError):
         folders.state.rmdir()
     _flush(folders.output)
@@ -70,46 +77,77 @@ def purge(folders: Folders) -> Purged:
     return purged
 
 
-def expire(folders: Folders, journal: Journal, days: float) -> Purged:
-    """Delete results of pages that were finished more than ``days`` ago. They stay done: nothing is read again."""
-    before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    purged = Purged()
-    names = journal.results(before)
-    purged.results = _delete_results(folders, names, purged)
-    journal.results_deleted(name for name in names if not any(folders.result(name, f).exists() for f in SUFFIXES))
+def require_batch(folders: Folders) -> None:
+    """Make sure that a batch has been there.
+
+    Raises
+    ------
+    InputError
+        None has.
+    """
+    if not folders.journal.exists() or folders.identity is None:
+        raise InputError(f"{folders.output}: no batch has been there")
+
+
+def expire(folders: Folders, journal: Journal, days: float, *, trust_clock: bool = False) -> Purged:
+    """Delete results that were finished more than ``days`` ago. Their pages stay done: nothing is read again.
+
+    How long that is, the journal's ticks tell, so that a clock that jumps deletes nothing; ``trust_clock`` believes it.
+    """
+    purged = Purged(jump=journal.tick())
+    age_s, now = days * DAY_S, time.time()
+    candidates = journal.finished_before(now - age_s) if trust_clock else journal.older_than(age_s)
+    old = [(path, digest) for path, digest in candidates if now - _changed_s(folders.output / path, now) >= age_s]
+    journal.expire(_delete(folders, old, purged))
     return purged
 
 
-def _delete_results(folders: Folders, names: Iterable[str], purged: Purged) -> int:
-    count = 0
-    for name in names:
-        for format_name in SUFFIXES:
-            path = folders.result(name, format_name)
-            count += _delete(path, purged) + _delete(path.with_name(f"{path.name}.part"), purged)
-    return count
-
-
-def _delete(path: Path, purged: Purged) -> int:
+def _changed_s(path: Path, default: float) -> float:
     try:
-        size_bytes = path.lstat().st_size
+        return path.lstat().st_mtime
+    except OSError:
+        return default if path.parent.is_dir() else 0.0
+
+
+def _delete(folders: Folders, results: Iterable[tuple[str, str | None]], purged: Purged) -> list[str]:
+    """Delete results; returns the paths of those that are not there any more."""
+    gone: list[str] = []
+    for path, digest in results:
+        try:
+            size_bytes = folders.remove(path, digest)
+        except OSError:
+            purged.failed.append(folders.output / path)
+            continue
+        if size_bytes is None:
+            purged.changed.append(path)
+            continue
+        gone.append(path)
+        purged.size_bytes += size_bytes
+        purged.results += size_bytes > 0
+    return gone
+
+
+def _unlink(path: Path, purged: Purged) -> int:
+    try:
+        purged.size_bytes += path.lstat().st_size
         path.unlink()
     except FileNotFoundError:
         return 0
     except OSError:
         purged.failed.append(path)
         return 0
-    purged.size_bytes += size_bytes
     return 1
 
 
-def _remove_empty(folders: Iterable[Path], root: Path) -> None:
-    for folder in sorted(folders, key=lambda f: len(f.parts), reverse=True):
-        while folder != root and folder.is_relative_to(root):
-            try:
-                folder.rmdir()
-            except OSError:  # not empty, or gone
-                break
-            folder = folder.parent  # noqa: PLW2901
+def _remove_empty(folders: Folders, places: Iterable[str]) -> None:
+    """Remove the folders of results that are empty now, from the innermost out."""
+    below = {
+        "/".join(place.split("/")[:depth]) for place in places if place for depth in range(1, place.count("/") + 2)
+    }
+    for place in sorted(below, key=lambda place: place.count("/"), reverse=True):
+        above, _, name = place.rpartition("/")
+        with suppress(OSError), folder_below(folders.output, above) as descriptor:
+            os.rmdir(name, dir_fd=descriptor)
 
 
 def _flush(folder: Path) -> None:

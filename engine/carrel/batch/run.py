@@ -9,23 +9,40 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Self
 
 from carrel.batch.folders import Folders
+from carrel.batch.intake import Found, seen_now
 from carrel.batch.journal import Counts, Journal, QueuedPage
-from carrel.batch.names import document_folder, page_names
+from carrel.batch.names import candidates, document_folder
+from carrel.batch.results import SUFFIXES, PageKey, Written
 from carrel.batch.settings import Settings
-from carrel.batch.status import HEARTBEAT_S, Pace, write_heartbeat
+from carrel.batch.status import HEARTBEAT_S, Pace, told_jump, write_heartbeat
 from carrel.errors import OutputError
 from carrel.workers.files import SeenFile
 from carrel.workers.launch import Launch, Places
-from carrel.workers.messages import Failed, Gone, Opened, OpenFile, PageRead, ReadPage, Refused
+from carrel.workers.messages import (
+    Failed,
+    Gone,
+    Opened,
+    OpenFile,
+    Outcome,
+    PageRead,
+    ReadPage,
+    Refused,
+    WritePage,
+    WrittenOut,
+)
 from carrel.workers.pool import Answer, Limits, LocalPool
 
 TRY_AGAIN_S = 5.0
+TICK_S = 3600.0
+READING = "json"
+"""The format in which the journal keeps a page."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Log = Callable[[str], None]
@@ -50,6 +67,10 @@ class Batch:
         Tells which files belong to one document, see `carrel.batch.names.document_folder`.
     launch
         Starts a worker; by default a new Python.
+    reread
+        Read again what was read under other settings or by other models, but pages of which a result was changed since.
+    rebuild
+        Put the journal aside, and take over results that are there under the names that they would get.
 
     Raises
     ------
@@ -73,6 +94,8 @@ class Batch:
         show_stderr: bool = False,
         launch: Launch | None = None,
         group: re.Pattern[str] | None = None,
+        reread: bool = False,
+        rebuild: bool = False,
     ) -> None:
         self.root, self.folders, self.settings = root, folders, settings
         self.pace = Pace()
@@ -80,27 +103,57 @@ class Batch:
         self.doing = "starting"
         self.log, self._wait_for_disk = log, wait_for_disk
         self._workers, self._group = workers, group
+        self._reread, self._rebuild = reread, rebuild
+        self._cache, self._limits, self._show_stderr, self._launch = cache, limits, show_stderr, launch
         self._key: str | None = None
-        self._beat = 0.0
-        model = settings.options.model
-        places = Places(folders.spool, cache, (model.resolve(),) if model else ())
-        self.pool = LocalPool(workers, settings.work, places, limits, show_stderr=show_stderr, launch=launch)
+        self._beat = self._ticked = 0.0
         self._at_work: dict[str, SeenFile | QueuedPage] = {}
+        self._numbers = count(1)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self.folders.make()
         with ExitStack() as stack:
             stack.enter_context(self.folders.locked())
+            if self._rebuild:
+                self.folders.put_journal_aside()
             self.journal = Journal(self.folders.journal)
             stack.callback(self.journal.close)
-            self.folders.sweep(self.journal.recover())
+            self._begin()
+            spool = self.folders.make_spool()
+            model = self.settings.options.model
+            places = Places(spool, self._cache, (model.resolve(),) if model else ())
+            self.pool = LocalPool(
+                self._workers,
+                self.settings.work,
+                places,
+                self._limits,
+                show_stderr=self._show_stderr,
+                launch=self._launch,
+            )
             stack.callback(self._end)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
+
+    def _begin(self) -> None:
+        """Make sure that the journal holds together, and finish what the last run could not."""
+        identity = self.folders.identity or ""
+        if self.journal.meta("state") not in (None, identity):
+            raise OutputError(f"{self.folders.state}: holds the journal of another folder; choose another with --state")
+        self.journal.set_meta("state", identity)
+        self.journal.check()
+        self.journal.begin_run()
+        self.folders.clear_spools()
+        self.folders.sweep({"", *self.journal.folders()})
+        self._set_aside()
+        self._tick()
+
+    def add(self, found: Found) -> None:
+        """Queue what was found in the input folder."""
+        self.journal.add_files(found.files, found.unreadable)
 
     def step(self, timeout_s: float = 0.5) -> None:
         """Hand out tasks and settle what has been answered; waits at most about ``timeout_s``."""
@@ -110,6 +163,7 @@ class Batch:
         for answer in self.pool.wait(timeout_s):
             self._settle(answer)
         self._learn_settings()
+        self._tick()
         self.doing = ("stopping" if self.stopping else "reading") if self.pool.busy else "idle"
         self.heartbeat()
 
@@ -118,7 +172,7 @@ class Batch:
         """Nothing runs, and nothing is left that could."""
         if self.pool.busy or self.stopping:
             return not self.pool.busy
-        return self._key is not None and not self.journal.unfinished(self._key)
+        return self._key is not None and not self.journal.unfinished
 
     @property
     def key(self) -> str | None:
@@ -126,89 +180,183 @@ class Batch:
         return self._key
 
     def document(self, path: Path) -> str:
-        """The folder of a file's results."""
+        """Return the folder of a file's results."""
         return document_folder(path, self.root, self._group)
 
     def counts(self) -> Counts:
-        return self.journal.counts(self._key)
+        """Return how far the batch has come."""
+        return self.journal.counts()
 
     def heartbeat(self, *, now: bool = False) -> None:
+        """Write the heartbeat, if it is time."""
         if now or time.monotonic() - self._beat > HEARTBEAT_S:
             self._beat = time.monotonic()
             write_heartbeat(self.folders, self.doing, self.counts(), self.pace)
+
+    def _tick(self) -> None:
+        if not self._ticked or time.monotonic() - self._ticked > TICK_S:
+            self._ticked = time.monotonic()
+            jump = self.journal.tick()
+            if jump is not None:
+                self.log(told_jump(*jump))
 
     def _learn_settings(self) -> None:
         if self._key is not None or self.pool.identity is None:
             return
         key = self.settings.key(self.pool.identity)
-        again: list[int] = []
-        if self.patiently(lambda: again.append(self.journal.use_settings(key))):
+        if self.patiently(lambda: self._use(key)):
             self._key = key
-        if any(again):
-            self.log(f"settings or models have changed: {again[0]:,} pages are read again")
+
+    def _use(self, key: str) -> None:
+        others = self.journal.use_settings(key, self.settings.formats)
+        if others and self._reread:
+            changed = self.journal.changed(self.folders.digest)
+            again = self.journal.reread(changed)
+            self.log(f"{again:,} pages are read again under other settings or by other models")
+            if again < others:
+                self.log(f"{others - again:,} pages stay as they are: their results were changed since")
+        elif others:
+            self.log(
+                f"{others:,} pages were read under other settings or by other models and stay; --reread reads them again"
+            )
+        self.journal.forget_lost(self.folders.is_there)
+        missing = self.journal.queue_missing()
+        if missing:
+            self.log(f"{missing:,} pages lack a result: it is written from what was read")
 
     def _hand_out(self) -> None:
         while self._key is not None and self.pool.idle:
-            task = self._next_task(self._key)
+            task = self._next_task()
             if task is None:
                 return
             self._submit(task)
 
     def _submit(self, task: SeenFile | QueuedPage) -> None:
-        name = f"{time.monotonic_ns()}-{len(self._at_work)}"
+        name = str(next(self._numbers))
         self._at_work[name] = task
-        if isinstance(task, QueuedPage):
-            self.pool.submit(ReadPage(name, task.file, task.key.page_index, self.settings.formats))
-        else:
+        if isinstance(task, SeenFile):
             self.pool.submit(OpenFile(name, task))
+        elif task.stored is None:
+            formats = tuple(dict.fromkeys([*task.formats, READING]))
+            self.pool.submit(ReadPage(name, task.file, task.key.page_index, formats))
+        else:
+            self.pool.submit(WritePage(name, task.file, task.key.page_index, task.stored, task.formats))
 
-    def _next_task(self, key: str) -> SeenFile | QueuedPage | None:
+    def _next_task(self) -> SeenFile | QueuedPage | None:
         """A page, or a file to open where few pages wait: so files are opened no earlier than needed, and workers
         never wait for one."""
-        if self.journal.queued_pages(key) < 2 * self._workers:
-            return self.journal.take_file() or self.journal.take_page(key)
-        return self.journal.take_page(key)
+        enough = 2 * self._workers
+        if self.journal.takeable_pages(enough) < enough:
+            return self.journal.take_file() or self.journal.take_page()
+        return self.journal.take_page()
 
     def _settle(self, answer: Answer) -> None:
         task = self._at_work.pop(answer.task.id)
         if isinstance(task, QueuedPage):
-            self._settle_page(task, answer)
+            self._settle_page(task, answer.outcome)
         else:
-            self._settle_file(task, answer)
+            self._settle_file(task, answer.outcome)
 
-    def _settle_page(self, page: QueuedPage, answer: Answer) -> None:
+    def _settle_page(self, page: QueuedPage, outcome: Outcome) -> None:
         key = page.key
-        match answer.outcome:
+        match outcome:
             case PageRead(files, lines, unread, review):
-                if self.patiently(lambda: self.folders.write_results(page.name, files)):
-                    self.patiently(lambda: self.journal.page_done(key, lines, unread, review))
+                counts, reading = (lines, unread, review), files[READING]
+                if self.patiently(lambda: self.journal.page_done(key, reading, counts, self._deliver(page, files))):
                     self.pace.page()
-            case Refused(reason):
+            case WrittenOut(files):
+                self.patiently(lambda: self.journal.page_written(key, self._deliver(page, files)))
+            case Refused(reason) if page.stored is None:
                 self.patiently(lambda: self.journal.page_refused(key, reason))
-                self.log(f"{_shown(page)}: refused: {reason}")
-            case Gone():
-                self.patiently(lambda: self.journal.forget(page.file))
-                self.log(f"{_shown(page)}: the file went away or changed while it waited")
+                self.log(f"{_shown(key)}: refused: {reason}")
+            case Gone() if page.stored is None:
+                self.patiently(lambda: self._gone(page.file, key))
+            case Gone() | Refused():
+                self.patiently(lambda: self.journal.page_written(key))
+                self.log(f"{_shown(key)}: {', '.join(page.formats)} cannot be made: the scan is not there any more")
             case Failed(reason):
                 self.patiently(lambda: self.journal.page_failed(key, reason))
-                self.log(f"{_shown(page)}: failed: {reason}")
+                self.log(f"{_shown(key)}: failed: {reason}")
             case Opened():
                 raise AssertionError("the pool matches answers to tasks")
 
-    def _settle_file(self, file: SeenFile, answer: Answer) -> None:
-        match answer.outcome:
-            case Opened(sha256, pages) if self._key is not None and pages <= self.settings.most_pages:
-                names, key = page_names(file.path, self.document(file.path), sha256, pages), self._key
-                self.patiently(lambda: self.journal.opened(file, sha256, key, names))
-            case Refused(reason, sha256):
-                self.patiently(lambda: self.journal.file_refused(file, reason, sha256))
+    def _deliver(self, page: QueuedPage, files: dict[str, bytes]) -> list[Written]:
+        """Write a page's results for every file that holds it."""
+        written: list[Written] = []
+        for delivery in self.journal.deliveries(page.key, page.formats):
+            if page.stored is not None and self.journal.wrote(delivery.path):
+                continue  # an equal file has it already
+            put = self.folders.put(delivery.path, files[delivery.format], delivery.digest, lost=delivery.lost)
+            if put.digest is None:
+                self.log(f"{_shown(page.key)}: {delivery.format} was changed since it was written, and stays as it is")
+            else:
+                written.append(Written(delivery, put.digest))
+            if put.aside:
+                self.log(f"{_shown(page.key)}: a file that Carrel did not write was set aside (.~1~)")
+        return written
+
+    def _settle_file(self, file: SeenFile, outcome: Outcome) -> None:
+        match outcome:
+            case Opened(sha256, pages) if pages <= self.settings.most_pages:
+                self.patiently(lambda: self._opened(file, sha256, pages))
+            case Refused(reason):
+                self.patiently(lambda: self.journal.file_refused(file, reason))
                 self.log(f"a file was refused: {reason}")
             case Gone():
-                self.patiently(lambda: self.journal.forget(file))
-            case outcome:
+                self.patiently(lambda: self._gone(file))
+            case _:
                 reason = outcome.reason if isinstance(outcome, Failed) else "sent an unreadable answer"
                 self.patiently(lambda: self.journal.file_failed(file, reason))
                 self.log(f"a file could not be opened: {reason}")
+
+    def _opened(self, file: SeenFile, sha256: str, pages: int) -> None:
+        def names(number: int) -> Iterator[Sequence[str]]:
+            return filter(self._are_free, candidates(file.path, self.document(file.path), number))
+
+        if self.journal.opened(file, sha256, pages, names):
+            self._set_aside()
+            if self._rebuild:
+                self._take_over(file, sha256, pages)
+
+    def _are_free(self, names: Sequence[str]) -> bool:
+        """Whether nothing that Carrel did not write stands where these results would go."""
+        paths = [name + SUFFIXES[form] for name in (names[1:] or names) for form in self.settings.formats]
+        return self._rebuild or not any(self.folders.is_there(p) and not self.journal.wrote(p) for p in paths)
+
+    def _take_over(self, file: SeenFile, sha256: str, pages: int) -> None:
+        """Count pages as read whose results are all there and newer than the file."""
+        for index in range(pages):
+            key = PageKey(sha256, index)
+            there = [
+                (d, self.folders.newer(d.path, file.changed_ns))
+                for d in self.journal.deliveries(key, self.settings.formats)
+            ]
+            if all(digest for _, digest in there):
+                self.journal.take_over(key, [Written(delivery, digest or "") for delivery, digest in there])
+
+    def _set_aside(self) -> None:
+        """Make way for the results of files whose content was replaced."""
+        moves = self.journal.to_set_aside()
+        for move in moves:
+            target = move.target or self.folders.free_aside(move.path)
+            if move.target is None:
+                self.journal.set_aside(move.path, target, moved=False)
+            self.folders.move_aside(move.path, target)
+            self.journal.set_aside(move.path, target, moved=True)
+        if moves:
+            self.log(f"a scan was replaced: its {len(moves):,} old results were set aside (.~1~)")
+
+    def _gone(self, file: SeenFile, key: PageKey | None = None) -> None:
+        """A file is not what it was: what stands there now is queued."""
+        self.journal.file_gone(file)
+        if key is not None:
+            self.journal.release_page(key)
+        now = seen_now(file.path)
+        if now is None:
+            self.log("a file went away while it waited")
+        else:
+            self.journal.add_files([now])
+            self.log("a file changed while it waited: it is read as it is now")
 
     def patiently(self, write: Callable[[], None]) -> bool:
         """Write, waiting for space on a full disk; False where the batch was stopped meanwhile.
@@ -240,25 +388,22 @@ class Batch:
             self.heartbeat()
             time.sleep(0.1)
 
-    def _release(self, task: SeenFile | QueuedPage) -> None:
-        if isinstance(task, QueuedPage):
-            self.journal.release_page(task.key)
-        else:
-            self.journal.release_file(task)
-
     def _end(self) -> None:
         """Kill the workers; what they had not finished is queued again."""
         self.doing = "stopped"
         self.pool.close()
         try:
             for task in self._at_work.values():
-                self._release(task)
+                if isinstance(task, QueuedPage):
+                    self.journal.release_page(task.key)
+                else:
+                    self.journal.release_file(task)
             self.heartbeat(now=True)
-            self.folders.empty_spool()
+            self.folders.clear_spools()
         except (OutputError, OSError) as error:  # the next run recovers what this one could not write down
             self.log(f"not closed cleanly: {error}")
 
 
-def _shown(page: QueuedPage) -> str:
+def _shown(key: PageKey) -> str:
     """A page without the name of its file: the start of the file's digest, and the page in it from 1."""
-    return f"{page.key.sha256[:12]} page {page.key.page_index + 1}"
+    return f"{key.sha256[:12]} page {key.page_index + 1}"

@@ -38,10 +38,10 @@ class Settings:
     entry: str = READ_PAGES
 
     def key(self, identity: str) -> str:
-        """Digest of everything that changes results, and of the ``identity`` of the models: a page that was read under
-        this key is not read again. Limits and the number of threads are no part of it."""
+        """Return the digest of everything that changes how a page is read, and of the ``identity`` of the models. Formats,
+        limits and the number of threads are no part of it."""
         options = {k: v for k, v in _options(self.options).items() if k not in _WITHOUT_EFFECT}
-        matters = [self.entry, identity, options, sorted(self.formats), self.review_below]
+        matters = [self.entry, identity, options]
         return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

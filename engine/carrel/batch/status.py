@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from carrel.batch.folders import Folders
-from carrel.batch.journal import Counts
-from carrel.errors import CarrelError
+from carrel.batch.journal import Counts, Reconciled
+from carrel.errors import CarrelError, OutputError
+from carrel.output import write_file
 
 HEARTBEAT_S = 5.0
 _WINDOW = 200  # pages that the rate is taken over
@@ -43,14 +44,14 @@ class Pace:
 
 
 def pages_left(counts: Counts) -> float:
-    """Pages to be read, with as many in a file that was not opened yet as in those that were."""
-    opened = counts.files - counts.waiting_files - counts.refused_files - counts.duplicates
+    """Return pages to be read, with as many in a file that was not opened yet as in those that were."""
+    opened = counts.files - counts.waiting_files - counts.refused_files - counts.gone - counts.duplicates
     known = counts.queued + counts.running + counts.done + counts.refused + counts.quarantined
     return counts.queued + counts.running + counts.waiting_files * (known / opened if opened > 0 else 1.0)
 
 
 def summary(counts: Counts) -> str:
-    """One line, for example ``120 pages read, 3 of them to review; 1 refused; 2 duplicates passed over``."""
+    """Return one line, for example ``120 pages read, 3 of them to review; 1 refused; 2 files are like others``."""
     parts = [f"{counts.done:,} {_plural('page', counts.done)} read, {counts.review:,} of them to review"]
     waiting = counts.queued + counts.running
     parts += [f"{waiting:,} waiting"] if waiting else []
@@ -58,14 +59,29 @@ def summary(counts: Counts) -> str:
     refused = counts.refused + counts.refused_files
     parts += [f"{refused:,} refused"] if refused else []
     parts += [f"{counts.quarantined:,} put aside after failing twice"] if counts.quarantined else []
-    parts += (
-        [f"{counts.duplicates:,} {_plural('duplicate', counts.duplicates)} passed over"] if counts.duplicates else []
-    )
+    parts += [f"{counts.gone:,} {_plural('file', counts.gone)} went away while waiting"] if counts.gone else []
+    blind = counts.unreadable
+    parts += [f"{blind:,} {_plural('folder', blind)} could not be looked into"] if blind else []
+    equal = counts.duplicates
+    parts += [f"{equal:,} {_plural('file', equal)} equal to others, read once"] if equal else []
     return "; ".join(parts)
 
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
+
+
+def reconciliation(done: Reconciled) -> str:
+    """Return what became of the files that were found, for example ``6 files found: 5 read, 1 went away``."""
+    parts = [
+        (done.read, "read"),
+        (done.refused, "refused"),
+        (done.put_aside, "put aside"),
+        (done.gone, "went away"),
+        (done.waiting, "waiting"),
+    ]
+    told = ", ".join(f"{number:,} {what}" for number, what in parts if number)
+    return f"{done.found:,} {_plural('file', done.found)} found: {told or 'none'}"
 
 
 def write_heartbeat(folders: Folders, doing: str, counts: Counts, pace: Pace) -> None:
@@ -79,14 +95,18 @@ def write_heartbeat(folders: Folders, doing: str, counts: Counts, pace: Pace) ->
         "minutes_left": None if left is None else round(left, 1),
         **asdict(counts),
     }
-    aside = folders.heartbeat.with_suffix(".json.part")
-    with suppress(OSError):
-        aside.write_text(json.dumps(status, indent=1) + "\n", "utf-8")
-        aside.replace(folders.heartbeat)
+    with suppress(OutputError):
+        write_file(folders.heartbeat, json.dumps(status, indent=1).encode() + b"\n", flush=False)
+
+
+def told_jump(last_s: float, now_s: float) -> str:
+    """Return what to say of a clock that cannot have been right all the time."""
+    last, now = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (last_s, now_s))
+    return f"the clock went from {last} to {now} since the last look: no result is deleted for that time"
 
 
 def read_heartbeat(folders: Folders) -> dict[str, Any]:
-    """The last status of the run that works on these folders; ``{}`` where none is at work."""
+    """Return the last status of the run that works on these folders; ``{}`` where none is at work."""
     try:
         with folders.locked():
             return {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -13,13 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from carrel.batch.intake import find_files
+from carrel.batch.intake import Found, find_files
+from carrel.batch.journal import Original
+from carrel.batch.names import printable
 from carrel.batch.run import Batch
 from carrel.errors import InputError, OutputError
-from carrel.output import make_folder, write_file
-from carrel.workers.files import GoneError, SeenFile, open_unchanged
+from carrel.output import make_folder
+from carrel.workers.files import GoneError, SeenFile, has_writer, open_unchanged
 
-DOCUMENT_FILE = "document.json"
+DOCUMENT_FILE = "document.jsonl"
+"""A suffix that no format has: no result can be named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +88,9 @@ class Watcher:
             seen, since = before.get(file.path, (file, now))
             self._resting[file.path] = (file, since if seen == file else now)
         rested = [file for file, since in self._resting.values() if now - since >= self._options.quiet_s]
-        new = [file for file in rested if self._taken.get(file.path) != file and _opens(file.path)]
-        if new and self._batch.patiently(lambda: self._batch.journal.add_files(new)):
-            self._taken.update((file.path, file) for file in new)
+        new = Found([file for file in rested if self._taken.get(file.path) != file and is_complete(file)])
+        if new.files and self._batch.patiently(lambda: self._batch.add(new)):
+            self._taken.update((file.path, file) for file in new.files)
         self._taken = {path: file for path, file in self._taken.items() if path in self._resting}
 
     def _complete(self, folder: Path) -> bool:
@@ -98,88 +103,115 @@ class Watcher:
         self._blind = blind
 
     def _deal_with_originals(self) -> None:
-        key = self._batch.key
-        if key is None:
+        if self._batch.key is None:
             return
-        for file, all_read in self._batch.journal.finished_files(key):
-            if not self._deal_with(file, all_read):
+        for original in self._batch.journal.finished_files():
+            departed = self._deal_with(original)
+            if departed is None:
                 continue
-            self._batch.patiently(lambda file=file: self._batch.journal.settle_file(file))
+            file = original.file
+            self._batch.patiently(lambda file=file, gone=departed: self._batch.journal.settle_file(file, departed=gone))
             self._documents.add(self._batch.document(file.path))
         for document in sorted(self._documents):
-            if self._write_document(document, key):
+            if self._write_document(document):
                 self._documents.discard(document)
 
-    def _deal_with(self, file: SeenFile, all_read: bool) -> bool:
-        options = self._options
-        target = options.done if all_read else options.refused
+    def _deal_with(self, original: Original) -> bool | None:
+        """Whether an original has left its place; None where it is written to and is to be looked at again."""
+        options, file = self._options, original.file
+        target = options.done if original.all_read else options.refused
         try:
-            if options.originals == "delete" and all_read:
-                _delete(file)
-            elif options.originals == "move" and target is not None:
-                _move(file, target / self._batch.document(file.path))
+            if options.originals == "delete" and original.all_read:
+                return _delete(original)
+            if options.originals == "move" and target is not None:
+                name = original.name or f"{self._batch.document(file.path)}/{printable(file.path.stem)}".lstrip("/")
+                return _move(original, target / f"{name}{file.path.suffix}")
         except OutputError as error:
             why = (
                 error.__cause__.strerror if isinstance(error.__cause__, OSError) else "the folder cannot be written to"
             )
             self._batch.log(f"an original stays where it is: {why}")
-        except (GoneError, InputError):  # another file stands there by now, or none
+        except GoneError:  # another file stands there by now, or none
+            return not file.path.exists()
+        except InputError:
             pass
-        return True
+        return False
 
-    def _write_document(self, document: str, key: str) -> bool:
+    def _write_document(self, document: str) -> bool:
         """The list of a document's pages, once none of them is waited for; True when it is written or not needed."""
         if not document:
             return True
         waiting = (f for path, (f, _) in self._resting.items() if self._taken.get(path) != f)
         if any(self._batch.document(file.path) == document for file in waiting):
             return False
-        pages = self._batch.journal.pages_below(document, key)
+        pages = self._batch.journal.pages_below(document)
         if any(state in ("queued", "running") for _, state in pages):
             return False
         entries = [{"name": name.rpartition("/")[2], "state": state} for name, state in pages]
-        contents = json.dumps({"pages": entries}, ensure_ascii=False, indent=1) + "\n"
-        folder = self._batch.folders.output / document
-        with suppress(OutputError):
-            make_folder(folder)
-            return self._batch.patiently(lambda: write_file(folder / DOCUMENT_FILE, contents.encode()))
-        return True
+        contents = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+        return self._batch.patiently(lambda: self._list(f"{document}/{DOCUMENT_FILE}", contents))
+
+    def _list(self, path: str, contents: bytes) -> None:
+        put = self._batch.folders.put(path, contents, self._batch.journal.digest_of(path))
+        if put.digest is not None:
+            self._batch.journal.listed(path, put.digest)
 
 
-def _opens(path: Path) -> bool:
-    """A scanner that still writes may hold its file closed to others."""
+def is_complete(file: SeenFile) -> bool:
+    """Whether a file can be opened and nobody writes to it, as far as the system tells; one that may not be read counts
+    as complete, so that it is refused."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError as error:
-        return error.errno in (errno.EACCES, errno.EPERM)  # not for now, but for good: the worker refuses it
+        with open_unchanged(file, empty=True) as descriptor:
+            return not has_writer(descriptor)
+    except GoneError:
+        return False
+    except InputError as error:
+        return isinstance(error.__cause__, PermissionError)
+
+
+def _delete(original: Original) -> bool | None:
+    with open_unchanged(original.file, empty=True) as descriptor:
+        if not _is_what_was_read(original, descriptor):
+            return None
+        try:
+            original.file.path.unlink()
+        except OSError as error:
+            raise OutputError(f"{original.file.path}: cannot be deleted") from error
     return True
 
 
-def _delete(file: SeenFile) -> None:
-    with open_unchanged(file):
-        try:
-            file.path.unlink()
-        except OSError as error:
-            raise OutputError(f"{file.path}: cannot be deleted") from error
+def _is_what_was_read(original: Original, descriptor: int) -> bool:
+    """Whether the whole file is what was read, and nobody writes to it."""
+    if has_writer(descriptor):
+        return False
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        if original.sha256 not in (None, hashlib.file_digest(stream, "sha256").hexdigest()):
+            raise GoneError
+    return not has_writer(descriptor)
 
 
-def _move(file: SeenFile, folder: Path) -> None:
-    with open_unchanged(file) as descriptor:
-        make_folder(folder)
-        target = _free(folder / file.path.name)
+def _move(original: Original, target: Path) -> bool | None:
+    file = original.file
+    with open_unchanged(file, empty=True) as descriptor:
+        if not _is_what_was_read(original, descriptor):
+            return None
+        make_folder(target.parent)
+        target = _free(target)
         try:
             file.path.rename(target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise OutputError(f"{file.path}: cannot be moved") from error
             _move_across(file, descriptor, target)
+    return True
 
 
 def _move_across(file: SeenFile, descriptor: int, target: Path) -> None:
     """To another disk: the copy is complete and flushed before the original goes."""
-    part = target.with_name(f"{target.name}.part")
+    part = target.with_name(f".carrel-{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(os.dup(descriptor), "rb") as source, part.open("wb") as copy:
+        with os.fdopen(os.dup(descriptor), "rb") as source, part.open("xb") as copy:
+            source.seek(0)
             shutil.copyfileobj(source, copy)
             copy.flush()
             os.fsync(copy.fileno())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import signal
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +35,8 @@ def seen(path: Path, status: os.stat_result) -> SeenFile:
 
 
 @contextmanager
-def open_unchanged(file: SeenFile) -> Generator[int]:
-    """Open the file, if it is still the regular file that was seen; yields a descriptor.
+def open_unchanged(file: SeenFile, *, empty: bool = False) -> Generator[int]:
+    """Open the file, if it is still the regular file that was seen; yields a descriptor. ``empty`` files may be opened.
 
     Raises
     ------
@@ -54,8 +57,37 @@ def open_unchanged(file: SeenFile) -> Generator[int]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or seen(file.path, status) != file:
             raise GoneError
-        if status.st_size == 0:
+        if status.st_size == 0 and not empty:
             raise InputError("the file is empty; scan or copy it again")
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def has_writer(descriptor: int) -> bool:
+    """Whether some process has the open file open for writing, as far as the system tells: by a lease, which local disks
+    give for files of one's own, else by looking at the processes that may be looked at. Network drives tell nothing.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # not SIGIO, which would end this process
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN or _is_written_by_a_process(os.fstat(descriptor))
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def _is_written_by_a_process(status: os.stat_result) -> bool:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            for entry in (process / "fd").iterdir():
+                with suppress(OSError):
+                    other = entry.stat()
+                    if (other.st_dev, other.st_ino) == (status.st_dev, status.st_ino) and _writes(process, entry.name):
+                        return True
+    return False
+
+
+def _writes(process: Path, descriptor: str) -> bool:
+    flags = re.search(r"^flags:\s*(\d+)", (process / "fdinfo" / descriptor).read_text("ascii"), re.MULTILINE)
+    return flags is not None and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY

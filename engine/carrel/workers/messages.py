@@ -69,7 +69,18 @@ class ReadPage(Struct, frozen=True, tag="read"):
     options: ReadOptions | None = None
 
 
-Task = OpenFile | ReadPage
+class WritePage(Struct, frozen=True, tag="write"):
+    """The task to write a page out that was read before; ``stored`` is its JSON. The file need not be there any more where
+    no format needs the scan."""
+
+    id: str
+    file: SeenFile
+    page_index: int
+    stored: bytes
+    formats: tuple[str, ...]
+
+
+Task = OpenFile | ReadPage | WritePage
 
 
 class Begin(Struct, frozen=True, tag="begin"):
@@ -120,6 +131,12 @@ class PageRead(Struct, frozen=True, tag="page", forbid_unknown_fields=True):
     review: Count
 
 
+class WrittenOut(Struct, frozen=True, tag="written", forbid_unknown_fields=True):
+    """A stored page in the formats that were asked for."""
+
+    files: Annotated[dict[FormatName, bytes], Meta(max_length=MOST_FORMATS)]
+
+
 class Refused(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
     """The file or page is at fault, for good; ``sha256`` where the file could be read at all."""
 
@@ -138,9 +155,9 @@ class Gone(Struct, frozen=True, tag="gone"):
     """The file is not there any more, or is not what it was when it was seen."""
 
 
-Outcome = Opened | PageRead | Refused | Failed | Gone
-FromWorker = Ready | Fatal | Began | Decoded | Opened | PageRead | Refused | Failed
-ToWorker = Begin | OpenFile | ReadPage
+Outcome = Opened | PageRead | WrittenOut | Refused | Failed | Gone
+FromWorker = Ready | Fatal | Began | Decoded | Opened | PageRead | WrittenOut | Refused | Failed
+ToWorker = Begin | OpenFile | ReadPage | WritePage
 
 _Message = TypeVar("_Message")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carrel.formats import FORMATS
+from carrel.formats.json_page import parse
 from carrel.image.overlay import OVERLAY, draw_overlay
 from carrel.image.source import Scan
-from carrel.options import ReadOptions
 from carrel.page import Page, needs_review
 from carrel.reader import Reader
 from carrel.workers.messages import PageRead, Work
@@ -28,19 +28,22 @@ class PagesReader:
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
         page = self._reader.read_scan(scan)
         to_review = sum(needs_review(line, self._review_below) for line in page.lines)
-        files = written(page, formats, contents, self._reader.options)
-        if OVERLAY in formats:
-            files[OVERLAY] = draw_overlay(page, scan.gray, self._review_below)
+        files = self._written(page, formats, lambda: scan, contents)
         return PageRead(files, len(page.lines), len(page.refused), to_review)
 
+    def write(
+        self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /
+    ) -> dict[str, bytes]:
+        """Return a page that was read before in these formats."""
+        return self._written(parse(stored), formats, scan, contents)
 
-def written(
-    page: Page, formats: tuple[str, ...], contents: Callable[[], bytes], options: ReadOptions | None = None
-) -> dict[str, bytes]:
-    """Return the page in each format but the overlay; ``contents`` gives the bytes of its file to those that hold it."""
-    known = [FORMATS[name] for name in formats if name in FORMATS]
-    scan = contents() if any(form.needs_scan for form in known) else b""
-    return {form.name: form.write(page, scan, options) for form in known}
+    def _written(
+        self, page: Page, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes]
+    ) -> dict[str, bytes]:
+        known = [FORMATS[name] for name in formats if name in FORMATS]
+        held = contents() if any(form.needs_scan for form in known) else b""
+        files = {form.name: form.write(page, held, self._reader.options) for form in known}
+        return files | ({OVERLAY: draw_overlay(page, scan().gray, self._review_below)} if OVERLAY in formats else {})
 
 
 def open_pages(work: Work) -> PagesReader:

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -30,6 +30,7 @@ from carrel.workers.messages import (
     Gone,
     MessageError,
     Opened,
+    OpenFile,
     Outcome,
     PageRead,
     ReadPage,
@@ -37,6 +38,8 @@ from carrel.workers.messages import (
     Refused,
     Task,
     Work,
+    WritePage,
+    WrittenOut,
     decode_from_worker,
     shown_text,
 )
@@ -244,7 +247,7 @@ class LocalPool:
                 return
             task = self._queue.popleft()
             try:
-                with open_unchanged(task.file) as descriptor:
+                with _opened(task) as descriptor:
                     worker.task, worker.since, worker.began, worker.decoded = task, time.monotonic(), False, False
                     worker.limit_s = self._limits.decode_timeout_s
                     worker.channel.most_bytes = _most_bytes(task)
@@ -301,7 +304,7 @@ class LocalPool:
                 extra = 0.0 if worker.warm else self._limits.first_page_s
                 worker.decoded, worker.limit_s = True, self._limits.page_timeout_s + extra
                 worker.since = time.monotonic()
-            case Opened() | PageRead() | Refused() | Failed() if task is not None and worker.began:
+            case Opened() | PageRead() | WrittenOut() | Refused() | Failed() if task is not None and worker.began:
                 self._settle(worker, task, message)
             case _:
                 raise MessageError("a message that may not come now")
@@ -313,8 +316,7 @@ class LocalPool:
         self.identity, self.confinement, worker.ready = message.identity, message, True
 
     def _settle(self, worker: _Worker, task: Task, outcome: Outcome) -> None:
-        fits = isinstance(outcome, (Refused, Failed, PageRead if worker.decoded else Opened))
-        if not fits or (isinstance(outcome, PageRead) and not _complete(task, outcome)):
+        if not isinstance(outcome, (Refused, Failed)) and not _fits(task, outcome, decoded=worker.decoded):
             raise MessageError("an answer to another task")
         if isinstance(outcome, (Refused, Failed)):
             outcome = msgspec.structs.replace(outcome, reason=shown_text(outcome.reason))
@@ -350,14 +352,33 @@ class LocalPool:
         self._workers.remove(worker)
 
 
+@contextmanager
+def _opened(task: Task) -> Generator[int | None]:
+    """The task's file, None where a stored page is written without it."""
+    if isinstance(task, WritePage) and set(task.formats) <= set(OF_PAGE_ALONE):
+        yield None
+        return
+    with open_unchanged(task.file) as descriptor:
+        yield descriptor
+
+
 def _most_bytes(task: Task) -> int:
-    if not isinstance(task, ReadPage):
+    if isinstance(task, OpenFile):
         return MOST_WORDS_BYTES
     return MOST_TEXT_BYTES if set(task.formats) <= set(OF_PAGE_ALONE) else MOST_SCAN_BYTES
 
 
-def _complete(task: Task, outcome: PageRead) -> bool:
-    return isinstance(task, ReadPage) and set(outcome.files) == set(task.formats)
+def _fits(task: Task, outcome: Outcome, *, decoded: bool) -> bool:
+    """Whether an outcome is one of this task, with the results that were asked for."""
+    match task, outcome:
+        case OpenFile(), Opened():
+            return True
+        case ReadPage(), PageRead():
+            return decoded and set(outcome.files) == set(task.formats)
+        case WritePage(), WrittenOut():
+            return set(outcome.files) == set(task.formats)
+        case _:
+            return False
 
 
 def _how_it_ended(process: Process) -> str:

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,13 +34,15 @@ from carrel.workers.messages import (
     Failed,
     Fatal,
     Opened,
-    OpenFile,
     Outcome,
     PageRead,
     ReadPage,
     Ready,
     Refused,
+    Task,
     Work,
+    WritePage,
+    WrittenOut,
     decode_to_worker,
 )
 
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class PageFunction(Protocol):
-    """Reads one page and writes it in the formats; ``identity`` names the models it uses by content.
+    """Reads one page and writes it in the formats, or writes one that was read before; ``identity`` names the models it uses by content.
 
     ``contents`` gives the bytes of the file that the scan is from, for formats that hold the scan.
     """
@@ -57,6 +60,10 @@ class PageFunction(Protocol):
     def identity(self) -> str: ...
 
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead: ...
+
+    def write(
+        self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /
+    ) -> dict[str, bytes]: ...
 
 
 class _Desk:
@@ -138,7 +145,7 @@ def _serve(end: socket.socket, desk: _Desk) -> None:
         except EOFError:
             return
         task = decode_to_worker(body)
-        if isinstance(task, Begin) or descriptor is None:
+        if isinstance(task, Begin) or (descriptor is None and not isinstance(task, WritePage)):
             return
         send(end, Began())
         try:
@@ -147,21 +154,26 @@ def _serve(end: socket.socket, desk: _Desk) -> None:
             send(end, Failed("did not fit into memory", ends=True))
             return
         finally:
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
         send(end, outcome)
         del outcome
         gc.collect()
 
 
-def _outcome(task: OpenFile | ReadPage, descriptor: int, desk: _Desk, decoded: Callable[[], None]) -> Outcome:
+def _outcome(task: Task, descriptor: int | None, desk: _Desk, decoded: Callable[[], None]) -> Outcome:
     """The answer to one task; only running out of memory gets out of here."""
     sha256 = None
     try:
+        if isinstance(task, WritePage):
+            scan, contents = partial(_scan, task, descriptor, desk), partial(_contents, descriptor)
+            return WrittenOut(desk.page_function(None).write(task.stored, task.formats, scan, contents))
         if isinstance(task, ReadPage):
             read_page = desk.page_function(task.options)
             scan = _scan(task, descriptor, desk)
             decoded()
-            return read_page(scan, task.formats, lambda: _contents(descriptor))
+            return read_page(scan, task.formats, partial(_contents, descriptor))
+        assert descriptor is not None
         sha256 = _digest(descriptor, desk.work.most_bytes)
         return Opened(sha256, _pages(descriptor, desk.work.most_pages))
     except InputError as error:
@@ -183,7 +195,9 @@ def _digest(descriptor: int, most_bytes: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _contents(descriptor: int) -> bytes:
+def _contents(descriptor: int | None) -> bytes:
+    if descriptor is None:
+        raise InputError("the scan is not there any more; copy it back")
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
@@ -198,10 +212,12 @@ def _pages(descriptor: int, most_pages: int) -> int:
     return pages
 
 
-def _scan(task: ReadPage, descriptor: int, desk: _Desk) -> Scan:
+def _scan(task: ReadPage | WritePage, descriptor: int | None, desk: _Desk) -> Scan:
     from carrel.image.source import open_scans
 
-    options = task.options or desk.work.options
+    if descriptor is None:
+        raise InputError("the scan is not there any more; copy it back")
+    options = (task.options if isinstance(task, ReadPage) else None) or desk.work.options
     scans: Iterable[Scan] = open_scans(
         _path(descriptor),
         options.max_megapixels,
