@@ -18,18 +18,19 @@ from carrel.errors import CarrelError, InputError, UsageError
 from carrel.formats import FORMATS, OF_PAGE_ALONE
 from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
-from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
 from carrel_cli.documents import page_name
+from carrel_cli.page_range import PageRange
 from carrel_cli.reading import format_options, reading_options, review_option
 
 if TYPE_CHECKING:
     from carrel.reader import Reader
+    from carrel.workers.decoder import Decoder
 
 PDF = "pdf"
-"""Searchable PDF/A-2b: one document for each file, the scan itself under its text."""
+"""Searchable PDF: one document for each file, the page itself with text on it."""
 STDIN = Path("-")
 _CHUNK_BYTES = 2**20
 UNCOVERED_INK = 0.25
@@ -38,11 +39,13 @@ UNCOVERED_INK = 0.25
 
 @dataclass(frozen=True)
 class Target:
-    """Where results go and in which formats; without a folder, to stdout. Lines under ``review_below`` are marked."""
+    """Which pages are read, where results go and in which formats; without a folder, to stdout. Lines under
+    ``review_below`` are marked."""
 
     folder: Path | None
     formats: tuple[str, ...]
     review_below: float
+    pages: PageRange
 
 
 @click.command("read")
@@ -53,6 +56,9 @@ class Target:
 @format_options
 @reading_options
 @review_option
+@click.option(
+    "--pages", metavar="RANGE", default="", help="Of each file, read only these, like 3-7 or 1,4,9-.  [default: all]"
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
 def command(
@@ -62,10 +68,11 @@ def command(
     formats: tuple[str, ...],
     read: ReadOptions,
     review_below: float,
+    pages: str,
     quiet: bool,
 ) -> None:
     """Read scans and PDFs: FILES in, their text out. A file named - is read from stdin."""
-    target = Target(output, formats, review_below)
+    target = Target(output, formats, review_below, PageRange.parse(pages))
     if output is None and (len(formats) > 1 or not set(formats) <= set(OF_PAGE_ALONE)):
         raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
     for file in files:
@@ -84,18 +91,29 @@ def command(
 def read_files(
     files: Sequence[Path], target: Target, options: ReadOptions, *, quiet: bool
 ) -> list[tuple[Path, CarrelError]]:
-    """Read every file; returns those that failed, each already named on stderr."""
+    """Read every file; returns those of which a page failed, with its error, each already named on stderr."""
+    from carrel.loading import budget_for
     from carrel.reader import Reader
+    from carrel.workers.decoder import Decoder
 
     inputs = [_Input.of(file) for file in files]
-    reader = Reader(options, [entry.path for entry in inputs])
-    failures: list[tuple[Path, CarrelError]] = []
+    names = _output_names([entry.named for entry in inputs])
+    budget = budget_for(options)
+    failures: dict[Path, CarrelError] = {}
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar
-    with _progress([entry.path for entry in inputs], quiet=quiet) as advance:
-        for entry, name in zip(inputs, _output_names([entry.named for entry in inputs]), strict=True):
-            try:
-                for page, stem in _read_file(reader, entry, name, target):
+    with Decoder(options, budget) as decoder:
+        paths = [entry.path for entry in inputs]
+        reader = Reader(options, budget=budget, largest=decoder.largest_page(paths))
+        with _progress(decoder, paths, quiet=quiet) as advance:
+            for entry, name in zip(inputs, names, strict=True):
+                for page, stem in _read_file(reader, decoder, entry, name, target):
+                    if isinstance(page, CarrelError):
+                        click.echo(f"carrel: {str(page).replace(str(entry.path), shown(entry.named))}", err=True)
+                        failures.setdefault(
+                            entry.named, page.with_traceback(None)
+                        )  # which would keep the page in memory
+                        continue
                     _write(page, stem, target, first=first)
                     first = False
                     if advance is not None:
@@ -103,12 +121,9 @@ def read_files(
                         held.append(_summary(page, stem, target.review_below))
                     elif not quiet:
                         click.echo(_summary(page, stem, target.review_below), err=True)
-            except InputError as error:
-                click.echo(f"carrel: {str(error).replace(str(entry.path), shown(entry.named))}", err=True)
-                failures.append((entry.named, error.with_traceback(None)))  # a traceback would keep the page in memory
     for summary in held:
         click.echo(summary, err=True)
-    return failures
+    return list(failures.items())
 
 
 @dataclass(frozen=True)
@@ -129,27 +144,37 @@ class _Input:
         return cls(Path(f"/proc/self/fd/{descriptor}"), Path("stdin"))
 
 
-def _read_file(reader: Reader, entry: _Input, name: str, target: Target) -> Iterator[tuple[Page, str]]:
-    """Pages of a file with the names of their results; writes what needs the scan."""
-    file = entry.path
-    count = count_pages(file)
+def _read_file(
+    reader: Reader, decoder: Decoder, entry: _Input, name: str, target: Target
+) -> Iterator[tuple[Page | CarrelError, str]]:
+    """Pages of a file, or why they cannot be read, with the names of their results; writes what needs the scan."""
     pages: list[Page] = []
-    for index, scan in enumerate(
-        open_scans(file, reader.options.max_megapixels, budget=reader.budget, own_text=reader.options.own_text)
-    ):
-        scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))  # noqa: PLW2901
-        page = reader.read_scan(scan)
-        stem = page_name(name, index, count)
-        if target.folder is not None and OVERLAY in target.formats:
-            write_file(target.folder / f"{stem}{OVERLAY_SUFFIX}", draw_overlay(page, scan.gray, target.review_below))
-        pages.append(page)
-        yield page, stem
-    if target.folder is not None and PDF in target.formats:
-        contents = file.read_bytes()
-        document = FORMATS[PDF].write_document([(page, contents) for page in pages], reader.options)
-        write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document.data)
-        for note in document.notes:
-            click.echo(f"{name}{FORMATS[PDF].suffix}: {note}", err=True)
+    try:
+        count = decoder.count_pages(entry.path)
+        for index in target.pages.of(count, entry.named):
+            stem = page_name(name, index, count)
+            try:
+                pages.append(_read_page(reader, decoder, entry, index, stem, target))
+            except InputError as error:
+                yield error, stem
+            else:
+                yield pages[-1], stem
+        if pages and target.folder is not None and PDF in target.formats:
+            document = decoder.document(entry.path, PDF, pages)
+            write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document.data)
+            for note in document.notes:
+                click.echo(f"{name}{FORMATS[PDF].suffix}: {note}", err=True)
+    except InputError as error:
+        yield error, name
+
+
+def _read_page(reader: Reader, decoder: Decoder, entry: _Input, index: int, stem: str, target: Target) -> Page:
+    scan = decoder.scan(entry.path, index)
+    scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))
+    page = reader.read_scan(scan)
+    if target.folder is not None and OVERLAY in target.formats:
+        write_file(target.folder / f"{stem}{OVERLAY_SUFFIX}", draw_overlay(page, scan.gray, target.review_below))
+    return page
 
 
 def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
@@ -190,12 +215,12 @@ def _summary(page: Page, stem: str, review_below: float) -> str:
 
 
 @contextmanager
-def _progress(files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None] | None]:
+def _progress(decoder: Decoder, files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None] | None]:
     """A progress bar over pages on a terminal, when there is more than one; None where there is no bar."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    total = sum(_pages_or_one(file) for file in files)
+    total = sum(_pages_or_one(decoder, file) for file in files)
     if total < 2:
         yield None
         return
@@ -203,8 +228,8 @@ def _progress(files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], N
         yield lambda: bar.update(1)
 
 
-def _pages_or_one(file: Path) -> int:
+def _pages_or_one(decoder: Decoder, file: Path) -> int:
     try:
-        return count_pages(file)
+        return decoder.count_pages(file)
     except InputError:
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
-from carrel.budget import Budget, Load, page_bytes, process_budget, trim
+from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget, trim
 from carrel.decode.ngram import NgramModel, parse_ngrams
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
@@ -79,11 +79,16 @@ def budget_for(options: ReadOptions, given: Budget | None = None) -> Budget:
     return process_budget(options.memory_bytes, partial(new_budget, options.memory_bytes), given)
 
 
-def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budget | None = None) -> Engines:
+def load_engines(
+    options: ReadOptions,
+    files: Sequence[Path] = (),
+    budget: Budget | None = None,
+    largest: PageSize | None = None,
+) -> Engines:
     """Load everything that reading needs, within the budget of this process.
 
-    The runtime is selected for the pages of ``files`` where they are given: each refusal then names the smallest limit
-    that will do.
+    The runtime is selected for the pages of ``files``, or for the ``largest`` one, where they are given: each refusal
+    then names the smallest limit that will do.
 
     The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
 
@@ -97,7 +102,8 @@ def load_engines(options: ReadOptions, files: Sequence[Path] = (), budget: Budge
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
     budget = budget_for(options, budget)
-    largest = largest_page(files, options.max_megapixels) if files else None
+    if largest is None and files:
+        largest = largest_page(files, options.max_megapixels)
     request = request_of(options, budget, page=None, largest=largest)  # whether a page fits is looked at when it comes
     selected = selection_for(request, models)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None

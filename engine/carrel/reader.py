@@ -11,7 +11,7 @@ from typing import Self
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
-from carrel.budget import Budget
+from carrel.budget import Budget, PageSize
 from carrel.errors import InputError, UsageError
 from carrel.image.crop import Crop, crop_line
 from carrel.image.inputs import Scannable, path_or_stream
@@ -54,6 +54,8 @@ class Reader:
         See `ReadOptions`.
     files
         What will be read, where that is known: within a memory limit the runtime is chosen for their largest page.
+    largest
+        That page, where it is known already.
     budget
         The memory of this process; several readers share one. None takes the one in use, or makes it of the options.
 
@@ -66,10 +68,14 @@ class Reader:
     """
 
     def __init__(
-        self, options: ReadOptions | None = None, files: Sequence[Path] = (), budget: Budget | None = None
+        self,
+        options: ReadOptions | None = None,
+        files: Sequence[Path] = (),
+        budget: Budget | None = None,
+        largest: PageSize | None = None,
     ) -> None:
         self.options = options or ReadOptions()
-        self._open: Engines | None = load_engines(self.options, files, budget)
+        self._open: Engines | None = load_engines(self.options, files, budget, largest)
         self.threads = self._engines.selection.threads
 
     def read_scan(self, scan: Scan, watch: Watch | None = None) -> Page:

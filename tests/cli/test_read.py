@@ -308,3 +308,41 @@ def test_pages_on_their_side_stand_up(capfdbinary: pytest.CaptureFixture[bytes],
         with pikepdf.open(tmp_path / "lying.pdf") as pdf:
             assert int(pdf.pages[0].obj.get("/Rotate", 0)) == expected
     assert "harbour" in text_of((tmp_path / "lying.pdf").read_bytes())
+
+
+@pytest.fixture
+def three_pages(tmp_path: Path) -> Path:
+    """A PDF whose second page is a leftover of 3 x 3 points."""
+    pdf = pikepdf.new()
+    add_page(pdf, drawn("The first page"))
+    add_page(pdf, None, points=(3, 3))
+    add_page(pdf, drawn("The third page"))
+    (tmp_path / "deed.pdf").write_bytes(saved_pdf(pdf))
+    return tmp_path / "deed.pdf"
+
+
+def test_a_bad_page_costs_itself_alone(
+    capfdbinary: pytest.CaptureFixture[bytes], three_pages: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, _, err = run(capfdbinary, three_pages, "-o", out, "-f", "text,pdf", "--writing", "printed")
+    assert code == 3
+    assert "deed.pdf, page 2: 13 x 13 px holds no line of text" in err
+    texts = {path.name: path.read_text().strip() for path in out.glob("*.txt")}
+    assert texts == {"deed-0001.txt": "The first page", "deed-0003.txt": "The third page"}
+    data = (out / "deed.pdf").read_bytes()
+    assert [text_of(data, index) for index in range(3)] == ["The first page", "", "The third page"]
+
+
+def test_pages_may_be_chosen(capfdbinary: pytest.CaptureFixture[bytes], three_pages: Path, tmp_path: Path) -> None:
+    printed = ("--writing", "printed")
+    assert run(capfdbinary, three_pages, "--pages", "3-", *printed)[:2] == (0, "The third page\n")
+    assert run(capfdbinary, three_pages, "--pages", "1,3", *printed)[1] == "The first page\n\fThe third page\n"
+    code, _, err = run(capfdbinary, three_pages, "--pages", "1", "-f", "pdf", "-o", tmp_path / "out", *printed)
+    assert code == 0, err
+    data = (tmp_path / "out" / "deed.pdf").read_bytes()
+    assert [text_of(data, index) for index in range(3)] == ["The first page", "", ""]
+    code, _, err = run(capfdbinary, three_pages, "--pages", "7-9")
+    assert (code, "has 3 pages, none of 7-9" in err) == (3, True)
+    for wrong in ("x", "3-1", "0", "1,,2", "-"):
+        assert run(capfdbinary, three_pages, "--pages", wrong)[0] == 2

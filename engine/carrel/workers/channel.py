@@ -26,6 +26,12 @@ def send(end: socket.socket, message: Struct) -> None:
     end.sendall(body)
 
 
+def send_frame(end: socket.socket, body: memoryview) -> None:
+    """Send bytes as a frame of their own, without a copy, waiting until they are taken."""
+    end.sendall(_LENGTH.pack(body.nbytes))
+    end.sendall(body)
+
+
 def receive(end: socket.socket) -> tuple[bytes, int | None]:
     """Wait for a frame; returns its body and the descriptor that came with it.
 

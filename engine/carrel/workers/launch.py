@@ -33,12 +33,14 @@ Launch = Callable[[Places, bool], tuple[Process, socket.socket]]
 """Starts a process that runs `carrel.workers.worker`; the flag lets its stderr through."""
 
 
-def launch_worker(places: Places, show_stderr: bool) -> tuple[Process, socket.socket]:
-    """Start a worker in a session of its own, so that Ctrl-C does not reach it."""
+def launch_worker(
+    places: Places, show_stderr: bool, *, module: str = "carrel.workers.worker"
+) -> tuple[Process, socket.socket]:
+    """Start a worker in a session of its own, so that Ctrl-C does not reach it; ``module`` is what it runs."""
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "carrel.workers.worker", str(theirs.fileno()), str(os.getpid())],
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
