@@ -180,6 +180,26 @@ def clean(packs: Path, network: Path, out: Path, split: str) -> None:
     click.echo(counts(found))
 
 
+@main.command()
+@click.argument("packs", type=FOLDER)
+@click.argument("network", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Line pack to write (.zip)."
+)
+@click.option("--count", type=click.IntRange(min=1), default=5000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def numbers(packs: Path, network: Path, out: Path, count: int, seed: int) -> None:
+    """Compose lines of numbers from digits that the trained NETWORK finds in the train lines of PACKS."""
+    from carrel.review.training_lines import read_packs, write_pack
+    from carrel_export.handwriting.numbers import compose
+    from carrel_export.handwriting.training import load_network
+
+    trained, alphabet, _ = load_network(network)
+    lines = compose(trained, list(read_packs(packs, ("train",))), alphabet, count, seed)
+    with click.progressbar(lines, count, "composing", file=sys.stderr) as bar:
+        click.echo(f"{out}: {write_pack(out, bar)} lines")
+
+
 main.add_command(export_command)
 
 
