@@ -24,6 +24,7 @@ OWN_COMMANDS = {
     "purge": "carrel_cli.purge",
     "read": "carrel_cli.read",
     "review": "carrel_cli.review",
+    "serve": "carrel_cli.serve",
     "warm": "carrel_cli.warm",
     "watch": "carrel_cli.watch",
 }

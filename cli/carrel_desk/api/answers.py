@@ -1,0 +1,130 @@
+"""What a page's reader is told, the same for print and handwriting: the page, and what of it a person should look at."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from carrel.evaluate.coverage import wrong_characters
+from carrel.formats import FORMATS
+from carrel.formats.json_page import parse
+from carrel.page import Line, Page, needs_review
+
+FORMAT = "carrel-answer/1"
+MEDIA_TYPES = {
+    "json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "alto": "application/alto+xml",
+    "page": "application/page+xml",
+    "hocr": "text/html; charset=utf-8",
+    "tei": "application/tei+xml",
+    "csv": "text/csv; charset=utf-8",
+    "pdf": "application/pdf",
+}
+"""Of the formats that can be asked for; `zip` holds several pages of a format that takes one."""
+ZIP = "application/zip"
+_OTHER_MEDIA_TYPES = {
+    "text/plain": "text",
+    "application/xml": "alto",
+    "text/xml": "alto",
+    "text/html": "hocr",
+    "text/csv": "csv",
+}
+
+
+class LineReview(msgspec.Struct):
+    """One line: whether a person should look at it, how many of its characters are expected to be wrong (null where it
+    was not read), and whether it was refused."""
+
+    id: str
+    needs_review: bool
+    expected_errors: float | None
+    refused: bool
+
+
+class PageReview(msgspec.Struct):
+    """What of a page a person should look at; ``expected_errors`` counts characters of the lines that were read."""
+
+    lines: list[LineReview]
+    to_review: int
+    refused: int
+    expected_errors: float
+
+
+class AnsweredPage(msgspec.Struct):
+    """A page as its JSON file has it, `carrel-page/2`, and its review."""
+
+    page: msgspec.Raw
+    review: PageReview
+
+
+class Answer(msgspec.Struct):
+    """The pages of a file, in order."""
+
+    format: str
+    pages: list[AnsweredPage]
+
+
+class Body(NamedTuple):
+    """Contents of a response and their media type."""
+
+    data: bytes
+    media_type: str
+
+
+def format_for(asked: str | None, accept: str) -> str | None:
+    """Return the name of the format that a request asks for; None where there is none such.
+
+    ``asked`` is the query's ``format``; else the first media type of ``accept`` that is known counts.
+    """
+    if asked is not None:
+        return asked if asked in MEDIA_TYPES else None
+    by_type = {kind.partition(";")[0]: name for name, kind in MEDIA_TYPES.items()} | _OTHER_MEDIA_TYPES
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
+    if not kinds or any(kind in ("*/*", "application/*") for kind in kinds):
+        return next((by_type[kind] for kind in kinds if kind in by_type), "json")
+    return next((by_type[kind] for kind in kinds if kind in by_type), None)
+
+
+def review_of(page: Page, below: float) -> PageReview:
+    """Return what of ``page`` a person should look at."""
+    lines = [_line_review(line, below) for line in page.lines]
+    return PageReview(
+        lines,
+        sum(line.needs_review for line in lines),
+        sum(line.refused for line in lines),
+        round(sum(line.expected_errors or 0.0 for line in lines), 2),
+    )
+
+
+def _line_review(line: Line, below: float) -> LineReview:
+    refused = not line.text and line.correction is None
+    expected = 0.0 if line.correction else wrong_characters(line.text, line.confidence)
+    known = round(expected, 2) if math.isfinite(expected) else None
+    return LineReview(line.id, needs_review(line, below), known, refused)
+
+
+def answer_of(stored: Sequence[bytes], below: float) -> Body:
+    """Return the answer in JSON for pages in JSON."""
+    pages = [AnsweredPage(msgspec.Raw(data), review_of(parse(data), below)) for data in stored]
+    return Body(msgspec.json.encode(Answer(FORMAT, pages)), MEDIA_TYPES["json"])
+
+
+def written(stored: Sequence[bytes], format_name: str, name: str) -> Body:
+    """Return pages in a format that needs the page alone: one as it is, several of most formats as a zip of files."""
+    form = FORMATS[format_name]
+    files = [form.write(parse(data)) for data in stored]
+    if len(files) == 1:
+        return Body(files[0], MEDIA_TYPES[format_name])
+    if format_name == "text":
+        return Body(b"\f".join(files), MEDIA_TYPES["text"])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, data in enumerate(files, 1):
+            archive.writestr(f"{name}-{number:04d}{form.suffix}", data)
+    return Body(packed.getvalue(), ZIP)

@@ -1,0 +1,59 @@
+"""Bodies of requests, written to private files as they come; nothing here looks at what they hold."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from starlette.requests import ClientDisconnect, Request
+
+from carrel.workers.files import SeenFile, seen
+from carrel_desk.http.problems import ProblemError
+
+SCAN_TYPES = ("application/pdf", "application/octet-stream", "binary/octet-stream")
+
+
+def require_scan_type(request: Request) -> None:
+    """Refuse a body that says it is something else than a scan.
+
+    Raises
+    ------
+    ProblemError
+        415.
+    """
+    kind = request.headers.get("content-type", SCAN_TYPES[0]).partition(";")[0].strip().lower()
+    if not (kind.startswith("image/") or kind in SCAN_TYPES):
+        raise ProblemError(415, f"{kind[:100]}: send an image or a PDF as the body, with its media type")
+
+
+async def receive_file(request: Request, folder: Path) -> SeenFile:
+    """Write the body to a new private file below ``folder``.
+
+    Raises
+    ------
+    ProblemError
+        The body is empty, too large or too slow, the disk is full, or the sender went away.
+    """
+    path = folder / f"body-{secrets.token_hex(8)}"
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123
+            async for chunk in request.stream():
+                file.write(chunk)
+        if path.stat().st_size == 0:
+            raise ProblemError(400, "an empty body; send an image or a PDF")
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, ClientDisconnect):
+            raise ProblemError(400, "the sender went away") from None
+        if isinstance(error, OSError):
+            raise ProblemError(503, f"the body cannot be kept ({error.strerror}); free space") from error
+        raise
+    return seen(path, path.stat())
+
+
+def file_name(given: str | None, default: str = "scan") -> str:
+    """Return the name of a sender's file without folders and control characters, at most 200 characters."""
+    name = (given or "").replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if c.isprintable()).strip(". ")[-200:]
+    return name or default

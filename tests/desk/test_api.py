@@ -1,0 +1,347 @@
+"""The HTTP API over real sockets, with real workers that draw their pages up at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import stat
+import threading
+import time
+import zipfile
+from collections.abc import Generator
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+import batch_pages
+import desk_pages
+from carrel.formats import read_page
+from carrel.formats.json_page import parse
+from carrel.options import ReadOptions
+from carrel_desk.api.app import make_api, token_of
+from carrel_desk.api.jobs import Jobs
+from carrel_desk.api.openapi import document
+from carrel_desk.api.service import Service
+from carrel_desk.http.guard import Rules, digest
+from carrel_desk.http.server import hosts_of, listen, listen_unix
+from carrel_desk.reading.local import make_private
+from desk_client import TOKEN, Client, drawn_readers, serving, wait_until
+
+MOST_BYTES = 2**20
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def client(state: Path) -> Generator[Client]:
+    """A client of a server with one worker; it takes bodies of one MiB."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+    listening = listen(0)
+    jobs, bodies = Jobs(state / "jobs"), make_private(state / "bodies")
+    service = Service(drawn_readers(state), jobs, _options(), bodies)
+    rules = Rules(hosts_of(listening), {digest(TOKEN)}, MOST_BYTES, grace_s=1.0, silence_s=1.0)
+    try:
+        with serving(make_api(service, rules), listening):
+            client = Client(listening.getsockname()[1])
+            wait_until(lambda: client.get("/v1/health").status == 200)
+            yield client
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def _options() -> ReadOptions:
+    return ReadOptions()
+
+
+def scan(what: int = batch_pages.HARMLESS, pages: int = 1) -> bytes:
+    """A small scan, as TIFF."""
+    frames = [Image.fromarray(batch_pages.page(number, what)) for number in range(pages)]
+    out = io.BytesIO()
+    frames[0].save(out, "TIFF", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+def test_page_is_answered_with_its_review(client: Client, state: Path) -> None:
+    told = client.post("/v1/pages?name=a%2Fdeed.tif", scan())
+    assert told.status == 200, told.body
+    assert told.headers["content-type"] == "application/json"
+    assert told.json["format"] == "carrel-answer/1"
+    (answered,) = told.json["pages"]
+    page = parse(json.dumps(answered["page"]).encode())
+    assert [line.text for line in page.lines] == list(desk_pages.TEXTS)
+    review = answered["review"]
+    assert [line["id"] for line in review["lines"]] == [line.id for line in page.lines]
+    assert [line["needs_review"] for line in review["lines"]] == [False, True, True, True]
+    assert review["lines"][2] == {"id": "r0l2", "needs_review": True, "expected_errors": None, "refused": True}
+    assert review["lines"][1]["expected_errors"] == pytest.approx(0.4 * len("secund line"))
+    assert (review["to_review"], review["refused"]) == (3, 1)
+    assert list((state / "bodies").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["text", "alto", "page", "hocr", "pdf"])
+def test_formats(client: Client, name: str) -> None:
+    told = client.post(f"/v1/pages?format={name}", scan())
+    assert told.status == 200, told.body
+    if name == "text":
+        assert told.body.decode() == "first line\nsecund line\nfaurth and last\n"
+    elif name == "pdf":
+        assert told.body.startswith(b"%PDF-")
+    else:
+        assert "faurth" in read_page(told.body).text
+
+
+def test_accept_picks_the_format(client: Client) -> None:
+    assert client.post("/v1/pages", scan(), {"Accept": "text/plain"}).body.startswith(b"first line")
+    assert client.post("/v1/pages", scan(), {"Accept": "application/alto+xml"}).body.startswith(b"<?xml")
+    assert client.post("/v1/pages", scan(), {"Accept": "image/png"}).status == 406
+    assert client.post("/v1/pages?format=docx", scan()).status == 406
+
+
+def test_several_pages(client: Client) -> None:
+    told = client.post("/v1/pages", scan(pages=3))
+    assert [page["page"]["source"]["page_index"] for page in told.json["pages"]] == [0, 1, 2]
+    assert client.post("/v1/pages?format=text", scan(pages=2)).body.count(b"\f") == 1
+    told = client.post("/v1/pages?format=alto&name=deed.tif", scan(pages=2))
+    assert told.headers["content-type"] == "application/zip"
+    assert zipfile.ZipFile(io.BytesIO(told.body)).namelist() == ["deed-0001.alto.xml", "deed-0002.alto.xml"]
+
+
+def test_many_pages_are_a_job(client: Client, state: Path) -> None:
+    told = client.post("/v1/pages?format=text", scan(pages=6))
+    assert told.status == 202
+    where = told.headers["location"]
+    wait_until(lambda: client.get(where).json["state"] == "done")
+    status = client.get(where).json
+    assert (status["pages"], status["pages_done"]) == (6, 6)
+    assert client.get(f"{where}/result").body.count(b"first line") == 6
+    assert client.ask("DELETE", where).status == 204
+    assert client.get(where).status == 404
+    assert list((state / "bodies").iterdir()) == []
+
+
+def test_a_waiting_job_is_called_off(client: Client, state: Path) -> None:
+    told = client.post("/v1/pages?wait=false", scan(batch_pages.SLOW, pages=20))
+    where = told.headers["location"]
+    assert client.get(f"{where}/result").status == 409
+    assert client.ask("DELETE", where).status == 204
+    assert client.get(where).status == 404
+    wait_until(lambda: client.get("/v1/health").json["waiting"] == 0)
+    wait_until(lambda: not list((state / "bodies").iterdir()))
+
+
+def test_the_same_key_is_read_once(client: Client) -> None:
+    key = {"Idempotency-Key": "deed 7"}
+    first = client.post("/v1/pages?wait=false", scan(), key)
+    again = client.post("/v1/pages?wait=false", scan(), key)
+    assert first.status == again.status == 202
+    assert first.headers["location"] == again.headers["location"]
+    assert client.post("/v1/pages?wait=false", scan(pages=2), key).status == 422
+    wait_until(lambda: client.get(first.headers["location"]).json["state"] == "done")
+
+
+def test_a_job_called_off_at_once_leaves_nothing(client: Client, state: Path) -> None:
+    for _ in range(5):
+        where = client.post("/v1/pages?wait=false", scan()).headers["location"]
+        client.ask("DELETE", where)
+    wait_until(lambda: not list((state / "bodies").iterdir()), 5)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"no picture at all", 422, "is not PNG"),
+        (b"", 400, "empty"),
+        (scan(batch_pages.KILL), 500, "ended by SIGKILL"),
+        (scan(batch_pages.RAISE), 500, "RuntimeError"),
+        (scan(pages=51), 422, "51 pages"),
+    ],
+    ids=["text", "empty", "kills its worker", "raises", "too many pages"],
+)
+def test_what_cannot_be_read(client: Client, state: Path, body: bytes, status: int, says: str) -> None:
+    told = client.post("/v1/pages", body)
+    assert told.status == status
+    assert told.headers["content-type"] == "application/problem+json"
+    assert says in told.json["detail"]
+    assert "/proc/" not in told.json["detail"] and str(state) not in told.json["detail"]
+    assert list((state / "bodies").iterdir()) == []
+    assert client.post("/v1/pages?format=text", scan()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("lang=xyz", "xyz"),
+        ("writing=painted", "writing"),
+        ("flatten=perhaps", "flatten"),
+        ("review_below=2", "review_below"),
+        ("model=/etc", "model"),
+    ],
+)
+def test_bad_options(client: Client, query: str, says: str) -> None:
+    told = client.post(f"/v1/pages?{query}", scan())
+    assert told.status == 422
+    assert says in told.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "carrel.example"}, 421),
+        ({"Host": "127.0.0.1"}, 421),
+        ({"Origin": "http://carrel.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Authorization": None}, 401),
+        ({"Authorization": "Bearer another"}, 401),
+        ({"Authorization": None, "Cookie": f"carrel={TOKEN}"}, 401),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+    ],
+    ids=str,
+)
+def test_foreign_requests_are_refused(client: Client, headers: dict[str, str | None], status: int) -> None:
+    told = client.post("/v1/pages", scan(), headers)
+    assert told.status == status
+    assert told.json["status"] == status
+    assert told.headers["cache-control"] == "no-store"
+
+
+def test_large_bodies_are_refused(client: Client, state: Path) -> None:
+    assert client.post("/v1/pages", None, {"Content-Length": str(3 * 2**30)}).status == 413
+    undeclared = (bytes(2**16) for _ in range(1000))
+    told = client.ask("POST", "/v1/pages", undeclared)
+    assert told.status == 413
+    assert list((state / "bodies").iterdir()) == []
+
+
+def _raw(client: Client, head: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
+    connection.sendall(head)
+    return connection
+
+
+def test_slow_senders_are_refused(client: Client, state: Path) -> None:
+    head = f"POST /v1/pages HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+    started = time.monotonic()
+    with _raw(client, f"{head}Content-Length: 1000\r\n\r\nabc".encode()) as silent:
+        assert b" 408 " in silent.recv(4096)
+    with _raw(client, f"{head}Content-Length: 100000\r\n\r\n".encode()) as slow:
+        answer = b""
+        for _ in range(100):
+            try:
+                slow.sendall(b"x")
+                slow.settimeout(0.1)
+                answer = slow.recv(4096)
+                break
+            except TimeoutError:
+                continue
+        assert b" 408 " in answer
+    assert time.monotonic() - started < 15
+    assert list((state / "bodies").iterdir()) == []
+
+
+def test_half_a_head_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.http.server.HEAD_S", 0.3)
+    for start in (b"", b"GET /v1/health HTT", f"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n".encode()):
+        with _raw(client, start) as connection:
+            assert connection.recv(10) == b""
+    keep_alive = f"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\nGET"
+    with _raw(client, keep_alive.encode()) as connection:
+        parts = b""
+        while part := connection.recv(4096):
+            parts += part
+        assert b" 200 " in parts
+
+
+def test_too_many_wait(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.api.service.MOST_WAITING", 0)
+    told = client.post("/v1/pages", scan())
+    assert told.status == 429
+    assert int(told.headers["retry-after"]) >= 1
+
+
+def test_parallel_uploads_are_all_answered(client: Client, state: Path) -> None:
+    answers: list[int] = []
+
+    def send() -> None:
+        answers.append(client.post("/v1/pages?format=text", scan()).status)
+
+    threads = [threading.Thread(target=send) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [200] * 50
+    assert list((state / "bodies").iterdir()) == []
+
+
+def test_described_as_openapi(client: Client) -> None:
+    told = client.get("/v1/openapi.json").json
+    assert told == json.loads(json.dumps(document()))
+    schema = {"$ref": "#/components/schemas/Answer", "components": told["components"]}
+    answer = client.post("/v1/pages", scan()).json
+    jsonschema.validate(answer, schema)
+    answer["pages"][0]["page"]["regions"][0]["lines"][0]["polygon"] = "none"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(answer, schema)
+
+
+def test_models_languages_health(client: Client) -> None:
+    assert client.get("/v1/models").json["in_use"] == ["drawn@000000000000"]
+    assert "handwriting-fast" in {model["name"] for model in client.get("/v1/models").json["models"]}
+    assert "eng" in client.get("/v1/languages").json["languages"]
+    assert client.get("/v1/health").json["state"] == "ok"
+    assert client.get("/v2/health").status == 404
+    assert client.ask("PUT", "/v1/pages").status == 405
+
+
+def test_promised_jobs_of_a_killed_server_are_named_as_lost(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_text("+aaaa\n+bbbb\n-aaaa\n+torn", "ascii")
+    jobs = Jobs(tmp_path / "jobs")
+    assert jobs.get("bbbb").status.state == "lost"
+    assert "send it again" in jobs.get("bbbb").status.problem.detail  # pyright: ignore[reportOptionalMemberAccess]
+    with pytest.raises(Exception, match="no such job"):
+        jobs.get("aaaa")
+    jobs.delete(jobs.get("bbbb"))
+    with pytest.raises(Exception, match="no such job"):
+        Jobs(tmp_path / "jobs").get("bbbb")
+
+
+def test_unix_socket_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "carrel.sock"
+    with listen_unix(path) as first:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert hosts_of(first) == frozenset()
+        with pytest.raises(Exception, match="another server"):
+            listen_unix(path)
+    listen_unix(path).close()  # what a killed server leaves is replaced
+    path.unlink()
+    path.write_text("mine")
+    with pytest.raises(Exception, match="something else"):
+        listen_unix(path)
+    assert path.read_text() == "mine"
+
+
+def test_token_is_private_and_stays(tmp_path: Path) -> None:
+    token = token_of(tmp_path / "state" / "token")
+    assert stat.S_IMODE((tmp_path / "state" / "token").stat().st_mode) == 0o600
+    assert len(token) >= 40
+    assert token_of(tmp_path / "state" / "token") == token
+
+
+def test_pixels_are_those_sent(client: Client) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((40, 300), 200, np.uint8)).save(out, "PNG")
+    page = client.post("/v1/pages", out.getvalue()).json["pages"][0]["page"]
+    assert (page["width_px"], page["height_px"]) == (300, 40)
