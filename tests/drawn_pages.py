@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout import FoundLine
+
 Map = NDArray[np.float32]
 Points = Sequence[tuple[float, float]]
 
 HEIGHT, WIDTH, LETTER = 800, 640, 12
+X_HEIGHT = 10.0
 
 
 def drawn_maps(lines: Sequence[Points], noise: float = 0.0) -> Callable[[Map], Map]:
@@ -47,3 +50,14 @@ def page_of(lines: Sequence[Points]) -> NDArray[np.uint8]:
             y = np.interp(x, line[:, 0], line[:, 1])
             cv2.line(page, (round(x), round(y)), (round(x), round(y) - LETTER), (30,), 2)
     return page
+
+
+def placed_line(left: float, right: float, base: float) -> FoundLine:
+    """Return a line whose place is given, of letters `X_HEIGHT` tall."""
+    ring = [(left, base - 18), (right, base - 18), (right, base + 6), (left, base + 6)]
+    return FoundLine(np.array([(left, base), (right, base)], np.float32), np.array(ring, np.float32), X_HEIGHT)
+
+
+def shuffled(lines: list[FoundLine]) -> list[FoundLine]:
+    """Return the lines in another order."""
+    return [lines[i] for i in np.random.default_rng(5).permutation(len(lines))]

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 
 from carrel.layout import FoundLine
 from carrel.layout.order.regions import in_reading_order
-
-X_HEIGHT = 10.0
-
-
-def line(left: float, right: float, base: float) -> FoundLine:
-    ring = [(left, base - 18), (right, base - 18), (right, base + 6), (left, base + 6)]
-    return FoundLine(np.array([(left, base), (right, base)], np.float32), np.array(ring, np.float32), X_HEIGHT)
+from drawn_pages import placed_line as line
+from drawn_pages import shuffled
 
 
 def order_of(lines: list[FoundLine]) -> list[int]:
@@ -30,10 +25,6 @@ def kinds(lines: list[FoundLine]) -> list[str]:
 
 def prose(left: float, right: float, top: float, count: int) -> list[FoundLine]:
     return [line(left, right, top + 30 * k) for k in range(count)]
-
-
-def shuffled(lines: list[FoundLine]) -> list[FoundLine]:
-    return [lines[i] for i in np.random.default_rng(5).permutation(len(lines))]
 
 
 def assert_read_as(lines: list[FoundLine]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.types import Boxes
 
 MIN_COLUMN_LINES = 5
@@ -16,7 +17,7 @@ MIN_COLUMN_X_HEIGHTS = 12.0
 MIN_SHARED_HEIGHT = 0.6
 """The columns stand next to each other over at least this share of the height of all."""
 MAX_OVERHANG = 0.2
-"""A line that reaches over the cut by less than this share of its length belongs to its own column."""
+"""A line that reaches over the cut by less than this share of its length, and of the median line's, belongs to its own column."""
 
 Flags = NDArray[np.bool_]
 
@@ -48,7 +49,8 @@ def _best_cut(boxes: Boxes, x_height: float) -> tuple[Flags, Flags] | None:
     left, top, right, bottom = boxes.T
     width = right - left
     cuts = np.unique(np.concatenate((left, right)))[:, None]
-    first, second = right - MAX_OVERHANG * width <= cuts, left + MAX_OVERHANG * width >= cuts  # (cuts, n)
+    overhang = MAX_OVERHANG * np.minimum(width, median(width))
+    first, second = right - overhang <= cuts, left + overhang >= cuts  # (cuts, n)
     fewest = np.minimum(first.sum(axis=1), second.sum(axis=1))
     crossing = (~first & ~second).sum(axis=1)
     wide = np.minimum(_mean_width(first, width), _mean_width(second, width)) > MIN_COLUMN_X_HEIGHTS * x_height

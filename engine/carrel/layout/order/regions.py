@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from carrel.image.median import median
 from carrel.layout.order.crossed_columns import split_crossed_columns
+from carrel.layout.order.text_columns import are_text_columns, holds_text_columns, split_intervals
 from carrel.layout.tables.cell_order import order_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion
 
@@ -63,9 +64,10 @@ def _blocks(
     gap, across = _widest_gap(left + inset, right - inset)
     height, down = _widest_gap(top, bottom)
     if gap > COLUMN_GAP * unit and not _is_one_row(top, bottom):
-        starts, widths = _columns(left + inset, right - inset, COLUMN_GAP * unit)
+        starts, widths = split_intervals(left + inset, right - inset, COLUMN_GAP * unit)
         column = np.searchsorted(starts, left + inset, side="right") - 1
-        if _is_table(widths, unit, least_columns) and _in_rows(column, bottom, unit, least_columns):
+        is_table = _is_table(widths, unit, least_columns) and not are_text_columns(boxes[index], starts, widths, unit)
+        if is_table and _in_rows(column, bottom, unit, least_columns):
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit, PART_COLUMNS)
         if _side_by_side(top, bottom + SAME_ROW_X_HEIGHTS * unit, (left + right) / 2 < across):
             return _both(index, (left + right) / 2 < across, boxes, unit)
@@ -80,17 +82,6 @@ def _both(
     index: NDArray[np.int64], first: NDArray[np.bool_], boxes: Boxes, unit: float, least_columns: int = TABLE_COLUMNS
 ) -> list[NDArray[np.int64]]:
     return _blocks(index[first], boxes, unit, least_columns) + _blocks(index[~first], boxes, unit, least_columns)
-
-
-def _columns(
-    low: NDArray[np.float64], high: NDArray[np.float64], least: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the stretches begin that the intervals make and that lie more than ``least`` apart, and how wide they are."""
-    order = np.argsort(low)
-    reach = np.maximum.accumulate(high[order])
-    first = np.flatnonzero(np.concatenate(([True], low[order][1:] - reach[:-1] > least)))
-    last = np.concatenate((first[1:] - 1, [len(low) - 1]))
-    return low[order][first], reach[last] - low[order][first]
 
 
 def _is_table(widths: NDArray[np.float64], unit: float, least_columns: int) -> bool:
@@ -210,6 +201,8 @@ def in_reading_order(
     across, down = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     inside = (across >= table[0]) & (across <= table[2]) & (down >= table[1]) & (down <= table[3])
     above = ~inside & (down < table[1])
+    if holds_text_columns(boxes[inside], median([line.x_height_px for line in lines])):
+        return _regions(lines)
     groups = [
         [line for line, taken in zip(lines, mask, strict=True) if taken] for mask in (above, inside, ~inside & ~above)
     ]
