@@ -1,7 +1,7 @@
 """Line recall, precision, reading order, time and memory of layout analysis on pages with ground truth.
 
 ``python -m carrel_bench.layout --data DIR [--split val] [--finder ink] [--json]``: DIR holds either ``index.json`` with page images
-and their ALTO or PAGE files, or ``pages.zip`` with ``pages.jsonl``.
+and their ALTO or PAGE files, or packs ``pages*.zip`` with ``pages.jsonl``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,14 @@ def _name(element: Any) -> str:
     return etree.QName(element).localname
 
 
-def _line(baseline: Points, polygon: Points | None) -> TrueLine | None:
+def _line(baseline: Points, polygon: Points | None, region: int = 0) -> TrueLine | None:
     """None for a line without a baseline of some length."""
     if len(baseline) < 2 or np.ptp(baseline, axis=0).max() < 1.0:
         return None
     if polygon is None or len(polygon) < 3:
         height = np.array([0.0, 0.3 * float(np.ptp(baseline[:, 0]))])
         polygon = np.concatenate((baseline - height, baseline[::-1]))
-    return TrueLine(baseline, polygon)
+    return TrueLine(baseline, polygon, region=region)
 
 
 def _alto_line(element: Any, scale: float) -> TrueLine | None:
@@ -74,7 +75,9 @@ def lines_of_xml(file: Path, scale: float) -> tuple[TrueLine, ...]:
     root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
     read = _alto_line if _name(root) == "alto" else _page_line
     elements = [e for e in root.iter() if isinstance(e.tag, str) and _name(e) == "TextLine"]
-    return tuple(line for e in elements if (line := read(e, scale)) is not None)
+    parents = [e.getparent() for e in elements]
+    lines = ((read(e, scale), parents.index(parent)) for e, parent in zip(elements, parents, strict=True))
+    return tuple(replace(line, region=region) for line, region in lines if line is not None)
 
 
 def _gray(data: bytes) -> NDArray[np.uint8]:
@@ -92,20 +95,24 @@ def _packed_pages(file: Path, split: str) -> Iterator[TruePage]:
     with zipfile.ZipFile(file) as pack:
         for row in map(json.loads, pack.read("pages.jsonl").decode("utf-8").splitlines()):
             if row["split"] == split:
-                lines = (
-                    _line(np.array(r["baseline"], float).reshape(-1, 2), np.array(r["polygon"], float))
-                    for r in row["lines"]
-                )
-                yield TruePage(
-                    row["image"], row["source"], _gray(pack.read(row["image"])), tuple(line for line in lines if line)
-                )
+                yield TruePage(row["image"], row["source"], _gray(pack.read(row["image"])), _packed_lines(row["lines"]))
+
+
+def _packed_lines(rows: list[dict[str, Any]]) -> tuple[TrueLine, ...]:
+    """Lines of a packed page; those that follow each other with one ``region_type`` make a region."""
+    lines: list[TrueLine | None] = []
+    for region, (_, group) in enumerate(groupby(rows, key=lambda row: row.get("region_type"))):
+        for row in group:
+            baseline, polygon = np.array(row["baseline"], float).reshape(-1, 2), np.array(row["polygon"], float)
+            lines.append(_line(baseline, polygon, region))
+    return tuple(line for line in lines if line)
 
 
 def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
     """Pages of ``folder``, one at a time."""
     if (folder / "index.json").exists():
         return _folder_pages(folder)
-    return _packed_pages(folder / "pages.zip", split)
+    return (page for pack in sorted(folder.glob("pages*.zip")) for page in _packed_pages(pack, split))
 
 
 def load_heatmaps(model: Path | None) -> Heatmaps | None:
@@ -136,7 +143,7 @@ def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple
 def _row(name: str, score: LayoutScore) -> str:
     return (
         f"{name:30s} lines {score.true_lines:5d} found {score.found_lines:5d}  recall {score.recall:6.1%}  "
-        f"precision {score.precision:6.1%}  order error {score.order_error:6.1%}  {score.seconds / score.pages:6.2f} s/page"
+        f"precision {score.precision:6.1%}  order error {score.order_error:6.1%}  pairs {score.pair_error:6.1%}  {score.seconds / score.pages:6.2f} s/page"
     )
 
 
@@ -148,6 +155,7 @@ def _figures(score: LayoutScore) -> dict[str, float]:
         "recall": round(score.recall, 4),
         "precision": round(score.precision, 4),
         "order_error": round(score.order_error, 4),
+        "pair_error": round(score.pair_error, 4),
         "seconds_per_page": round(score.seconds / score.pages, 3),
     }
 
@@ -157,8 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="carrel_bench.layout", description="Score layout analysis against ground truth."
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder with index.json or pages.zip")
-    parser.add_argument("--split", default="val", help="split of pages.zip")
+    parser.add_argument("--data", type=Path, required=True, help="folder with index.json or pages*.zip")
+    parser.add_argument("--split", default="val", help="split of the packs")
     parser.add_argument("--finder", choices=("model", "ink"), default="model", help="ink: the finder without a model")
     parser.add_argument("--model", type=Path, help="folder of a segmenter; default: the shipped one, if there is one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -25,6 +25,8 @@ class TrueLine:
     baseline: Points
     polygon: Points
     text: str = ""
+    region: int = 0
+    """Which region of the page it lies in: order between regions is a matter of convention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class LayoutScore:
     precise: int
     neighbours: int
     misordered: int
+    pairs: int = 0
+    inverted: int = 0
     pages: int = 1
     seconds: float = 0.0
 
@@ -48,6 +52,8 @@ class LayoutScore:
             self.precise + other.precise,
             self.neighbours + other.neighbours,
             self.misordered + other.misordered,
+            self.pairs + other.pairs,
+            self.inverted + other.inverted,
             self.pages + other.pages,
             self.seconds + other.seconds,
         )
@@ -66,6 +72,11 @@ class LayoutScore:
     def order_error(self) -> float:
         """Share of neighbouring true lines, both found, whose order is wrong."""
         return self.misordered / max(self.neighbours, 1)
+
+    @property
+    def pair_error(self) -> float:
+        """Share of pairs of true lines of one region, both found, that come in the wrong order."""
+        return self.inverted / max(self.pairs, 1)
 
 
 def _samples(line: Points) -> Points:
@@ -135,7 +146,20 @@ def score_page(true: Sequence[TrueLine], found: Sequence[Points], seconds: float
     place = dict(recalled)
     pairs = [(place[i], place[i + 1]) for i in range(len(true) - 1) if i in place and i + 1 in place]
     wrong = sum(a > b for a, b in pairs)
-    return LayoutScore(len(true), len(recalled), len(found), len(precise), len(pairs), wrong, 1, seconds)
+    both, inverted = _pairs_in_regions(true, place)
+    return LayoutScore(
+        len(true), len(recalled), len(found), len(precise), len(pairs), wrong, both, inverted, 1, seconds
+    )
+
+
+def _pairs_in_regions(true: Sequence[TrueLine], place: dict[int, int]) -> tuple[int, int]:
+    """Count the pairs of found lines of one region, and those that come in the wrong order."""
+    both = inverted = 0
+    for region in {line.region for line in true}:
+        places = np.array([place[k] for k, line in enumerate(true) if line.region == region and k in place])
+        both += len(places) * (len(places) - 1) // 2
+        inverted += int(np.triu(places[:, None] > places[None, :]).sum())
+    return both, inverted
 
 
 def agreements(true: Sequence[TrueLine], found: Sequence[Points]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_order_counts_neighbours() -> None:
     found = [base(0, 500, y) for y in (100, 200, 150)]
     score = score_page(true, found)
     assert (score.neighbours, score.misordered) == (2, 1)
+
+
+def test_order_between_regions_is_no_error_of_pairs() -> None:
+    true = [replace(line(0, 500, 50 * k), region=k // 3) for k in range(6)]
+    second_first = score_page(true, [base(0, 500, 50.0 * k) for k in (3, 4, 5, 0, 1, 2)])
+    assert (second_first.pairs, second_first.inverted) == (6, 0)
+    swapped = score_page(true, [base(0, 500, 50.0 * k) for k in (0, 2, 1, 3, 4, 5)])
+    assert (swapped.pairs, swapped.inverted) == (6, 1)
+    assert swapped.pair_error == pytest.approx(1 / 6)
 
 
 def test_line_height_stops_at_the_next_baseline() -> None:
