@@ -7,6 +7,7 @@ import pytest
 
 from carrel.layout import FoundLine
 from carrel.layout.order.regions import in_reading_order
+from carrel.layout.types import TableArea
 from drawn_pages import placed_line as line
 from drawn_pages import shuffled
 
@@ -29,14 +30,14 @@ def columns(count: int, *, index: bool = False, rows: int = 12, top: float = 200
     return [one for left in lefts for one in column(left, width, top, rows, index=index)]
 
 
-def box_of(lines: list[FoundLine]) -> tuple[float, float, float, float]:
+def area_of(lines: list[FoundLine]) -> TableArea:
     points = np.concatenate([one.polygon for one in lines])
-    return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+    return TableArea(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
 
 def indices(lines: list[FoundLine], mixed: list[FoundLine], *, ruled: bool) -> list[int]:
     place = {id(one): k for k, one in enumerate(lines)}
-    regions = in_reading_order(mixed, box_of(lines) if ruled else None)
+    regions = in_reading_order(mixed, area_of(lines) if ruled else None)
     return [place[id(one)] for region in regions for one in region.lines]
 
 

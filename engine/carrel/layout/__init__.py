@@ -15,7 +15,7 @@ __all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "segment_page", "u
 
 
 def segment_page(
-    gray: NDArray[np.uint8] | PageInk, dpi: float | None, heatmaps: Heatmaps | None = None
+    gray: NDArray[np.uint8] | PageInk, dpi: float | None, heatmaps: Heatmaps | None = None, *, spreads: bool = True
 ) -> tuple[FoundRegion, ...]:
     """Segment a page into regions and their lines, in reading order.
 
@@ -29,6 +29,8 @@ def segment_page(
     heatmaps
         The line segmenter: ink ``(h, w)`` float32 in [0, 1], h a multiple of 16 and w of 32, to probabilities of
         baseline, small letters, start and end, ``(4, h / 2, w / 4)`` float32. None segments without a model.
+    spreads
+        Segment the pages of a spread apart, left then right; only with a segmenter.
 
     Returns
     -------
@@ -38,7 +40,10 @@ def segment_page(
     page = gray if isinstance(gray, PageInk) else PageInk(gray)
     if heatmaps is not None and min(page.gray.shape) >= SMALLEST_SIDE_PX:
         from carrel.layout.segment_by_network import segment_by_network
+        from carrel.layout.spreads import find_gutter, segment_spread
 
+        if spreads and (gutter_px := find_gutter(page)) is not None:
+            return segment_spread(page, gutter_px, dpi, heatmaps)
         return segment_by_network(page, heatmaps)
     from carrel.layout.segment_classically import segment_classically
 

@@ -16,9 +16,15 @@ from carrel.layout.lines.page_edges import without_facing_page, without_halved_l
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.page_ink import PageInk
 from carrel.layout.stamps.zones import in_order_with_stamps
+from carrel.layout.tables.aligned import find_aligned_table
+from carrel.layout.tables.leaders import without_leaders
+from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table, find_table
 from carrel.layout.tables.split_cells import split_cells
-from carrel.layout.types import FoundLine, FoundRegion, Heatmaps
+from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
+
+PAGE_EDGE_SHARE = 0.02
+"""Lines nearer to the sides of the scan than this share of its width are of a facing page, no cells of a table."""
 
 
 def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
@@ -33,10 +39,11 @@ def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
 def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Segment a page with the network; see `carrel.layout.segment_page`."""
     lines, table = _lines(page, heatmaps)
-    return in_order_with_stamps(lines, page, table.box_at(page.ink.scale) if table else None)
+    return in_order_with_stamps(lines, page, table)
 
 
-def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], Table | None]:
+def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableArea | None]:
+    """Find the lines of a page, and the place of its table, px of the page."""
     gray = page.gray
     found, scale = find_baselines(gray, heatmaps)
     if not found:
@@ -53,10 +60,31 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], Table | 
     if not baselines:
         return [], None
     baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
-    if table is not None:
-        baselines = split_cells(baselines, table, ink)
+    if table is None:
+        baselines, ink = without_leaders(baselines, ink)
+    baselines, area = _with_cells(baselines, table, ink)
     lines = as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1]))
-    return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), table
+    return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), area
+
+
+def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tuple[list[Baseline], TableArea | None]:
+    """Split lines at the rulings of a table, add the cells that are missing, and return its place, px of the page."""
+    unit = median([baseline.x_height_px for baseline in baselines])
+    if table is not None:
+        return split_cells(baselines, table, ink), TableArea(*table.box_at(ink.scale))
+    boxes, width = _boxes(baselines), ink.mask.shape[1]
+    inside = (boxes[:, 0] > PAGE_EDGE_SHARE * width) & (boxes[:, 2] < (1 - PAGE_EDGE_SHARE) * width)
+    aligned = find_aligned_table(boxes[inside], unit)
+    if aligned is None:
+        return baselines, None
+    area = TableArea(*(side / ink.scale for side in aligned.box), kind="TableZone" if aligned.has_cells else "MainZone")
+    return baselines + find_marks(baselines, aligned.rows, ink, unit), area
+
+
+def _boxes(baselines: list[Baseline]) -> Boxes:
+    """Boxes ``(n, 4)`` of small letters; the bottom is the baseline."""
+    rows = [(b.x[0], y - 0.9 * b.x_height_px, b.x[-1], y) for b in baselines for y in [median(b.y)]]
+    return np.array(rows, np.float64).reshape(-1, 4)
 
 
 def _missed(found: list[ScoredBaseline], scale: float, ink: Ink) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,16 @@ Boxes = NDArray[np.float64]
 Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 SMALLEST_SIDE_PX = 24
 """Images with a side below this hold no line."""
+
+
+class TableArea(NamedTuple):
+    """Place of a table, px; ``kind`` is the SegmOnto zone of what is read row by row: text beside numbers is no table."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    kind: str = "TableZone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from carrel.image.median import median
 from carrel.layout.order.crossed_columns import split_crossed_columns
 from carrel.layout.order.text_columns import are_text_columns, holds_text_columns, split_intervals
 from carrel.layout.tables.cell_order import order_cells
-from carrel.layout.types import Boxes, FoundLine, FoundRegion
+from carrel.layout.types import Boxes, FoundLine, FoundRegion, TableArea
 
 COLUMN_GAP = 2.4
 INSET = 1.2
@@ -188,26 +188,24 @@ def _kind(box: NDArray[np.float32], main: NDArray[np.float32], lines: int, unit:
     return "MainZone"
 
 
-def in_reading_order(
-    lines: list[FoundLine], table: tuple[float, float, float, float] | None = None
-) -> tuple[FoundRegion, ...]:
+def in_reading_order(lines: list[FoundLine], table: TableArea | None = None) -> tuple[FoundRegion, ...]:
     """Group lines into regions and put both into reading order.
 
-    ``table`` is the box (left, top, right, bottom) of a ruled table: its lines make a region of their own, row by row.
+    ``table`` is where a table stands: its lines make a region of their own, row by row.
     """
     if table is None:
         return _regions(lines)
     boxes = _boxes(lines)
     across, down = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-    inside = (across >= table[0]) & (across <= table[2]) & (down >= table[1]) & (down <= table[3])
-    above = ~inside & (down < table[1])
+    inside = (across >= table.left) & (across <= table.right) & (down >= table.top) & (down <= table.bottom)
+    above = ~inside & (down < table.top)
     if holds_text_columns(boxes[inside], median([line.x_height_px for line in lines])):
         return _regions(lines)
     groups = [
         [line for line, taken in zip(lines, mask, strict=True) if taken] for mask in (above, inside, ~inside & ~above)
     ]
     cells = order_cells(boxes[inside])
-    rows = (FoundRegion("TableZone", _ring(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
+    rows = (FoundRegion(table.kind, _ring(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
     return _regions(groups[0]) + rows + _regions(groups[2])
 
 

@@ -12,7 +12,7 @@ from carrel.layout.order.regions import in_reading_order
 from carrel.layout.page_ink import PageInk
 from carrel.layout.stamps.frames import find_frames
 from carrel.layout.stamps.rings import find_rings
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Points
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Points, TableArea
 from carrel.page import STAMP_ZONE
 
 RING_EDGE_RADII = 1.06
@@ -49,7 +49,7 @@ def find_stamps(page: PageInk) -> list[Stamp]:
 
 
 def in_order_with_stamps(
-    lines: list[FoundLine], page: PageInk, table: tuple[float, float, float, float] | None = None
+    lines: list[FoundLine], page: PageInk, table: TableArea | None = None
 ) -> tuple[FoundRegion, ...]:
     """Arrange regions as `carrel.layout.order.regions.in_reading_order`, each stamp after the one it lies in or next to.
 

@@ -1,0 +1,120 @@
+"""Spreads: two pages in one picture, found by their gutter, each deskewed and segmented apart."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.geometry import Affine, Geometry
+from carrel.image.prepare import prepare
+from carrel.layout.ink import Ink
+from carrel.layout.page_ink import PageInk
+from carrel.layout.tables.rulings import Table, find_table
+from carrel.layout.types import FoundRegion, Heatmaps
+
+MIN_ASPECT = 1.15  # width to height: two pages side by side; single pages lie below, but for broadsheets on their side
+MIDDLE = (0.38, 0.62)  # where the gutter is, in widths
+MIN_GUTTER_X_HEIGHTS = 2.5  # without ink: more than between words
+MAX_GUTTER_INK_SHARE = 0.004  # of the ink of the page: specks, and what a line's end reaches over
+MIN_HALF_INK_SHARE = 0.12  # of either page: less is a marginal note
+LINE_GAP_X_HEIGHTS = 2.5
+MIN_PAGE_LINE_X_HEIGHTS, MIN_PAGE_LINES = 14.0, 3  # long lines of either page: columns of numbers have none
+MIN_ACROSS_SHARE = 0.1
+"""A table runs across where it reaches so many widths beyond the gutter on both sides."""
+SAME_RULING_SHARE = 0.025  # of the width: rulings of two pages of one form stand so near to the same place
+SAME_FORM_SHARE = 0.7  # of the rulings of either page that the other has too
+
+
+def segment_spread(page: PageInk, gutter_px: float, dpi: float | None, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
+    """Segment both pages of a spread, each deskewed; left then right, in px of ``page.gray``."""
+    from carrel.layout import segment_page
+
+    gray, middle = page.gray, round(gutter_px)
+    regions: list[FoundRegion] = []
+    for left, half in ((0, gray[:, :middle]), (middle, gray[:, middle:])):
+        prepared = prepare(np.ascontiguousarray(half), flatten=False)
+        to_page = prepared.geometry.then(Geometry((Affine(((1, 0, left), (0, 1, 0))),)))
+        regions += [region.on_scan(to_page) for region in segment_page(prepared.gray, dpi, heatmaps, spreads=False)]
+    return tuple(regions)
+
+
+def find_gutter(page: PageInk) -> float | None:
+    """Find the gutter of a spread: x in px of ``page.gray``; None where the picture holds one page.
+
+    The picture is wide, and a band without writing runs down near its middle between two pages with writing. A table that
+    runs across the gutter makes one page of both, unless it is two tables of one form.
+    """
+    height, width = page.gray.shape
+    if width < MIN_ASPECT * height:
+        return None
+    ink = page.ink
+    gutter = _empty_band(ink)
+    if gutter is None:
+        return None
+    if not _hold_long_lines(ink, round(gutter)):
+        return None
+    table = find_table(page.small[0], ink.x_height_px)
+    if table is not None and _runs_across(table, gutter, ink.mask.shape[1]):
+        return None
+    return gutter / ink.scale
+
+
+def _empty_band(ink: Ink) -> float | None:
+    """Middle of the widest band near the middle of the page that hardly any ink crosses, working px."""
+    columns = cv2.reduce(ink.mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].astype(np.int64)
+    total, width = int(columns.sum()), len(columns)
+    if not total:
+        return None
+    sums = np.concatenate(([0], np.cumsum(columns)))
+    band = max(3, round(MIN_GUTTER_X_HEIGHTS * ink.x_height_px))
+    starts = np.arange(round(MIDDLE[0] * width), max(round(MIDDLE[0] * width) + 1, round(MIDDLE[1] * width) - band))
+    starts = starts[starts + band < width]
+    inked = sums[starts + band] - sums[starts]
+    empty = starts[inked <= MAX_GUTTER_INK_SHARE * total]
+    if not len(empty):
+        return None
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    widest = max(runs, key=len)
+    middle = (int(widest[0]) + int(widest[-1]) + band) / 2
+    left = int(sums[round(middle)])
+    return middle if min(left, total - left) >= MIN_HALF_INK_SHARE * total else None
+
+
+def _hold_long_lines(ink: Ink, gutter: int) -> bool:
+    """Tell whether both pages have lines of text, which tables and cards that are cut in two have on one side only."""
+    window = np.ones((1, round(LINE_GAP_X_HEIGHTS * ink.x_height_px) | 1), np.uint8)
+    for half in (ink.mask[:, :gutter], ink.mask[:, gutter:]):
+        joined = cv2.morphologyEx(half, cv2.MORPH_CLOSE, window, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+        stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2][1:]
+        if (stats[:, cv2.CC_STAT_WIDTH] > MIN_PAGE_LINE_X_HEIGHTS * ink.x_height_px).sum() < MIN_PAGE_LINES:
+            return False
+    return True
+
+
+def _runs_across(table: Table, gutter: float, width: int) -> bool:
+    """Tell whether one table reaches over both pages, and not a table of the same form on each."""
+    left, _, right, _ = table.box
+    if gutter - left < MIN_ACROSS_SHARE * width or right - gutter < MIN_ACROSS_SHARE * width:
+        return False
+    places = _ruling_places(table)
+    first, second = places[places < gutter], places[places >= gutter]
+    return not _same_form(first, second, SAME_RULING_SHARE * width)
+
+
+def _ruling_places(table: Table) -> NDArray[np.float64]:
+    """Mean x of every upright ruling of at least a third of the table's height."""
+    count, _, stats, centers = cv2.connectedComponentsWithStats(table.rulings, connectivity=8)
+    long = stats[1:count, cv2.CC_STAT_HEIGHT] > (table.box[3] - table.box[1]) / 3
+    return np.sort(centers[1:count, 0][long]).astype(np.float64)
+
+
+def _same_form(first: NDArray[np.float64], second: NDArray[np.float64], reach: float) -> bool:
+    """Tell whether two pages have their rulings at the same places, one page shifted."""
+    if min(len(first), len(second)) < 2:
+        return False
+    for shift in np.unique((second[:, None] - first[None, :]).ravel()):
+        near = np.abs(second[:, None] - first[None, :] - shift) <= reach
+        if min(near.any(axis=0).mean(), near.any(axis=1).mean()) >= SAME_FORM_SHARE:
+            return True
+    return False

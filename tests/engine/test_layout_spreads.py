@@ -1,0 +1,114 @@
+"""Spreads: the gutter between two pages, each deskewed and segmented apart; what runs across stays one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carrel.layout import PageInk
+from carrel.layout.spreads import find_gutter, segment_spread
+from drawn_pages import LETTER
+
+H, W = 800, 1300
+
+
+def blank() -> NDArray[np.uint8]:
+    return np.full((H, W), 255, np.uint8)
+
+
+def write(page: NDArray[np.uint8], left: int, right: int, y: int, slope: float = 0.0) -> None:
+    for x in range(left, right, 9):
+        at = round(y + slope * (x - left))
+        cv2.line(page, (x, at), (x, at - LETTER), (30,), 2)
+
+
+def spread(slopes: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.uint8]:
+    page = blank()
+    for y in range(100, 700, 40):
+        write(page, 60, 580, y, slopes[0])
+        write(page, 720, 1240, y + 7, slopes[1])
+    return page
+
+
+def test_the_gutter_lies_between_the_pages() -> None:
+    gutter = find_gutter(PageInk(spread()))
+    assert gutter is not None
+    assert 580 < gutter < 720
+
+
+def upright(page: NDArray[np.uint8], places: tuple[int, ...]) -> NDArray[np.uint8]:
+    for x in places:
+        cv2.line(page, (x, 70), (x, 720), (60,), 2)
+    return page
+
+
+def card() -> NDArray[np.uint8]:
+    """An index card: words at the left, numbers at the right."""
+    page = blank()
+    for y in range(100, 700, 40):
+        write(page, 60, 400, y)
+        for x in (760, 900, 1100):
+            write(page, x, x + 30, y)
+    return page
+
+
+def across() -> NDArray[np.uint8]:
+    page = spread()
+    for y in range(100, 700, 40):
+        write(page, 580, 720, y)
+    return page
+
+
+def one_sided() -> NDArray[np.uint8]:
+    page = blank()
+    for y in range(100, 700, 40):
+        write(page, 60, 580, y)
+    return page
+
+
+@pytest.mark.parametrize("page", [card(), across(), one_sided(), blank(), upright(spread(), (40, 200, 500, 800, 1250))])
+def test_one_page_stays_one(page: NDArray[np.uint8]) -> None:
+    assert find_gutter(PageInk(page)) is None
+
+
+def test_tables_of_one_form_on_both_pages_are_two_pages() -> None:
+    page = upright(spread(), (40, 130, 300, 590, 700, 790, 960, 1250))
+    assert find_gutter(PageInk(page)) is not None
+
+
+def test_an_upright_page_of_two_columns_is_no_spread() -> None:
+    page = cv2.resize(spread(), (700, 900)).astype(np.uint8)
+    assert find_gutter(PageInk(page)) is None
+
+
+def test_each_page_is_deskewed_and_read_left_then_right() -> None:
+    page = spread((0.03, -0.03))
+    regions = segment_spread(PageInk(page), 650.0, None, _by_ink)
+    lines = [line for region in regions for line in region.lines]
+    lefts = [float(line.baseline[0, 0]) for line in lines]
+    split = sum(x < 650 for x in lefts)
+    assert split == 15
+    assert len(lines) == 30
+    assert all(x < 650 for x in lefts[:split])
+    slopes = [np.polyfit(line.baseline[:, 0], line.baseline[:, 1], 1)[0] for line in lines]
+    assert np.median(slopes[:split]) == pytest.approx(0.03, abs=0.008)
+    assert np.median(slopes[split:]) == pytest.approx(-0.03, abs=0.008)
+
+
+def _by_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maps of straight rows of drawn letters, as the segmenter makes them."""
+    maps = np.zeros((4, ink.shape[0] // 2, ink.shape[1] // 4), np.float32)
+    rows = (ink > 0.5).astype(np.uint8)
+    joined = cv2.morphologyEx(rows, cv2.MORPH_CLOSE, np.ones((1, 41), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    for k in range(1, count):
+        if stats[k, cv2.CC_STAT_WIDTH] < 100:
+            continue
+        columns = np.flatnonzero((labels == k).any(axis=0))
+        for x in columns[::4]:
+            bottom = int(np.flatnonzero(labels[:, x] == k).max())
+            maps[0, max(0, bottom // 2 - 2) : bottom // 2 + 2, x // 4] = 1.0
+            maps[1, max(0, bottom // 2 - 7) : bottom // 2, x // 4] = 1.0
+    return maps
