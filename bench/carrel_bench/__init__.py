@@ -1,1 +1,1 @@
-"""Measurements of Carrel: accuracy, speed, memory. Each module is a command, ``python -m carrel_bench.<name>``."""
+"""Measurements of Carrel: ``python -m carrel_bench NAME``, in the rooms accuracy, speed, memory and peers."""

@@ -1,20 +1,30 @@
-"""What a run of the bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run."""
+"""What a bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import carrel
 from carrel.installed import installed_version
-from carrel_bench.peers import machine
 
-PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "tesserocr", "pillow")
+PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "numba", "tesserocr", "pikepdf", "pillow")
+SHARES = ("CER", "WER", "recall", "precision", "share", "order error", "calibration error", "agreement")
+"""First words of figures that are shown as percentages."""
+
+
+class BenchError(RuntimeError):
+    """A bench that cannot be run or has found a fault; ``exit_code`` as in `carrel.errors`."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,26 @@ class Figure:
         return self.suite, self.program, self.case, self.name
 
 
+def figures_of(suite: str, program: str, case: str, numbers: Mapping[str, float]) -> Iterator[Figure]:
+    """Yield a figure for each of the numbers."""
+    return (Figure(suite, program, case, name, float(value)) for name, value in numbers.items())
+
+
 def circumstances() -> dict[str, str]:
-    """Machine, versions and commit of this run."""
-    found = {**machine(), "system": platform.platform(), "carrel": carrel.__version__, "commit": _commit()}
+    """Return machine, load, versions and commit of this run."""
+    cpuinfo = Path("/proc/cpuinfo")
+    rows = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    names = [row.split(":", 1)[1].strip() for row in rows if row.startswith("model name")]
     versions = {package: installed_version(package) for package in PACKAGES}
-    return found | {package: version for package, version in versions.items() if version is not None}
+    return {
+        "processor": (names or [platform.processor()])[0],
+        "cores": str(os.cpu_count()),
+        "load": ", ".join(f"{value:.1f}" for value in os.getloadavg()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "carrel": carrel.__version__,
+        "commit": _commit(),
+    } | {package: version for package, version in versions.items() if version is not None}
 
 
 def _commit() -> str:
@@ -45,20 +70,20 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def save(file: Path, where: dict[str, str], figures: Iterable[Figure]) -> None:
-    """Write JSON lines: first the circumstances, then a figure a line."""
-    rows = [where, *(asdict(figure) for figure in figures)]
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+def json_lines(where: Mapping[str, str], figures: Iterable[Figure]) -> str:
+    """Return JSON lines: first the circumstances, then a figure a line."""
+    rows = [dict(where), *(asdict(figure) for figure in figures)]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def load(file: Path) -> list[Figure]:
-    """The figures of a file that `save` has written."""
+    """Return the figures of a file of `json_lines`."""
     rows = [json.loads(row) for row in file.read_text("utf-8").splitlines()[1:]]
     return [Figure(**row) for row in rows]
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """A table for each suite: a row for each case and figure, a column for each program."""
+    """Return a table for each suite: a row for each case and figure, a column for each program."""
     suites = dict.fromkeys(figure.suite for figure in figures)
     return "\n\n".join(_table(suite, [f for f in figures if f.suite == suite]) for suite in suites)
 
@@ -74,16 +99,16 @@ def _table(suite: str, figures: Sequence[Figure]) -> str:
 
 
 def shown(name: str, value: float | None) -> str:
-    """A figure as text; rates of errors as percentages."""
+    """Return a figure as text; shares as percentages."""
     if value is None:
         return ""
-    if name.startswith(("CER", "WER")):
+    if name.startswith(SHARES):
         return f"{value:.2%}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def ratios(now: Sequence[Figure], before: Sequence[Figure]) -> str:
-    """How figures that both runs have changed, as now over before."""
+    """Return how figures that both runs have changed, as now over before."""
     base = {figure.key: figure.value for figure in before}
     rows = [
         f"{f.suite:10s} {f.program:14s} {f.name:24s} {f.case:28s} {f.value / base[f.key]:6.2f}"
@@ -94,5 +119,5 @@ def ratios(now: Sequence[Figure], before: Sequence[Figure]) -> str:
 
 
 def warn(text: str) -> None:
-    """Tell on stderr what is left out."""
-    print(f"carrel_bench: {text}", file=sys.stderr)
+    """Print on stderr what is left out, and how far the bench is."""
+    print(f"carrel_bench: {text}", file=sys.stderr, flush=True)

@@ -1,7 +1,8 @@
-"""Suite ``size``: what lies on the disk once Carrel is installed."""
+"""What lies on the disk once Carrel is installed: packages, models, and what they require, in MB."""
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -14,24 +15,24 @@ MB = 1e6
 NAME = re.compile(r"[\w.-]*\w")
 
 
-def measure() -> Iterator[Figure]:
-    """Carrel, each of its models, and the packages that it requires, in MB."""
+def measure(_options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the size of Carrel, of each of its models, and of the packages that it requires."""
     for package in ("carrel", "carrel_models"):
-        yield Figure("size", "MB", "", package, folder_bytes(Path(str(resources.files(package)))) / MB)
+        yield Figure("size", "MB", package, "", folder_bytes(Path(str(resources.files(package)))) / MB)
     for model in sorted(Path(str(resources.files("carrel_models"))).iterdir()):
         if (model / "manifest.json").exists():
-            yield Figure("size", "MB", "", f"model {model.name}", folder_bytes(model) / MB)
+            yield Figure("size", "MB", f"model {model.name}", "", folder_bytes(model) / MB)
     for package in required():
-        yield Figure("size", "MB", "", f"package {package}", package_bytes(package) / MB)
+        yield Figure("size", "MB", f"package {package}", "", package_bytes(package) / MB)
 
 
 def folder_bytes(folder: Path) -> int:
-    """All files in a folder; compiled Python is not counted."""
+    """Return the bytes of all files in a folder without compiled Python."""
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
 
 
 def required(package: str = "carrel") -> list[str]:
-    """Names of the installed packages that a package needs without extras, and those that they need in turn."""
+    """Return the installed packages that a package needs without extras, and those that they need in turn."""
     found: dict[str, None] = {}
     waiting = [package]
     while waiting:
@@ -49,7 +50,7 @@ def required(package: str = "carrel") -> list[str]:
 
 
 def package_bytes(package: str) -> int:
-    """All files of an installed package; compiled Python is not counted."""
+    """Return the bytes of an installed package without compiled Python."""
     files = distribution(package).files or []
     paths = (Path(str(file.locate())) for file in files if file.suffix != ".pyc")
     return sum(path.stat().st_size for path in paths if path.is_file())

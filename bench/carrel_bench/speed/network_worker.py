@@ -1,14 +1,9 @@
-"""One network on one runtime, reading lines for `carrel_bench.exported`; a process of its own, so that its memory is known.
-
-``exported_worker.py MODEL_FOLDER ROLE RUNTIME``; a question names a file of lines (``.npz``), the answer holds the texts,
-the processor seconds from line images to texts, and the peak of the resident memory so far.
-"""
+"""One network on one runtime, reading lines for `carrel_bench.peers.line_turns`: ``MODEL_FOLDER ROLE RUNTIME``."""
 
 from __future__ import annotations
 
-import json
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +48,7 @@ class OpenvinoFile:
 
 
 def open_backend(model: Model, role: str, runtime: str) -> Network:
-    """The file with this role on ``defaults``, ``onnxruntime`` or ``openvino`` (as fp32, or ``openvino-bf16``)."""
+    """Return the file with this role on ``defaults``, ``onnxruntime`` or ``openvino`` (as fp32, or ``openvino-bf16``)."""
     contents = model.read_file(role)
     if runtime == "defaults":
         return Defaults(contents)
@@ -68,24 +63,16 @@ def open_backend(model: Model, role: str, runtime: str) -> Network:
     return OrtBackend(contents, model.name)
 
 
-def peak_mib() -> float:
-    """Largest resident memory of this process; ``ru_maxrss`` would count its parent's as well."""
-    rows = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(int(row.split()[1]) for row in rows if row.startswith("VmHWM")) / 1024
-
-
-def main() -> None:
-    folder, role, runtime = sys.argv[1:]
+def start(folder: str, role: str, runtime: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Open the network; best path, one thread."""
     model = open_model(Path(folder), "recognition")
     recognizer = CtcRecognizer(model, open_backend(model, role, runtime))
-    for question in map(json.loads, sys.stdin):
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
         with np.load(question["lines"]) as saved:
             lines = [saved[name] for name in saved.files]
         began = time.process_time()
         texts = [recognizer.text_of(recognizer.decode(recognizer.logits_of(line))[0]) for line in lines]
-        seconds = time.process_time() - began
-        print(json.dumps({"texts": texts, "cpu_s": seconds, "peak_mib": peak_mib()}), flush=True)
+        return {"texts": texts, "cpu_s": time.process_time() - began}
 
-
-if __name__ == "__main__":
-    main()
+    return answer

@@ -1,0 +1,1 @@
+"""Error rates against ground truth."""

@@ -1,0 +1,138 @@
+"""The one command of all benches: options, the table, JSON lines, the plot, the comparison with an earlier run.
+
+A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``; beside these it may have
+``add_options(parser)`` for options of its own, ``DATA``, the folder of real material that it reads (``lines`` or
+``pages``), and ``QUICK = True`` if ``make bench`` runs it without being asked for. `BENCHES` lists it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, load, markdown, ratios, warn
+
+ROOMS = {
+    "peers": ("print", "kraken", "kraken_pages"),
+    "speed": ("start", "stages", "scaling", "exported", "runtime", "decode", "batching", "prepare"),
+    "memory": ("size", "growth", "sweep", "soak"),
+    "accuracy": ("pages", "lines", "confidence", "layout"),
+}
+BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
+USUAL = ("print", "start", "stages", "scaling", "size")
+"""What runs where no bench is named."""
+NO_DATA = 3
+"""Exit code where there is nothing to measure."""
+
+
+def parser_of(benches: Sequence[ModuleType], prog: str) -> argparse.ArgumentParser:
+    """Return the options of all benches, and those of one that runs alone."""
+    about = (benches[0].__doc__ if len(benches) == 1 else __doc__) or ""
+    made = argparse.ArgumentParser(prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, metavar="DIR", help="real material; or a folder with lines/ and pages/")
+    made.add_argument("--python", type=Path, help="interpreter of an environment with the peer, instead of a new one")
+    made.add_argument("--rounds", type=int, help="how often each case is measured")
+    made.add_argument("--quick", action="store_true", help="one round, few cases, nothing that has to be installed")
+    made.add_argument("--minutes", type=float, default=20.0, help="time after which a bench stops  [default: 20]")
+    made.add_argument("--json", metavar="FILE", nargs="?", const="-", help="write JSON lines; without FILE to stdout")
+    made.add_argument("--resume", action="store_true", help="do not run benches again that are in the file of --json")
+    made.add_argument("--compare", type=Path, metavar="FILE", help="print ratios against a file of --json")
+    made.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures; needs matplotlib")
+    for bench in benches:
+        if hasattr(bench, "add_options"):
+            bench.add_options(made)
+    return made
+
+
+def data_of(bench: ModuleType, folder: Path | None) -> Path | None:
+    """Return the folder with the material of a bench.
+
+    Raises
+    ------
+    BenchError
+        It needs one, and there is none.
+    """
+    kind = getattr(bench, "DATA", None)
+    if kind is None:
+        return folder
+    if folder is None or not folder.is_dir():
+        raise BenchError(f"{_name(bench)}: --data names no folder of {kind}", NO_DATA)
+    return folder / kind if (folder / kind).is_dir() else folder
+
+
+def _name(bench: ModuleType) -> str:
+    return bench.__name__.rpartition(".")[2]
+
+
+T = TypeVar("T")
+
+
+def within(limit_s: float, items: Iterable[T]) -> Iterator[T]:
+    """Yield items until the time is up; a line on stderr says so."""
+    began = time.monotonic()
+    for item in items:
+        yield item
+        if time.monotonic() - began > limit_s:
+            warn(f"stopped after {limit_s / 60:g} minutes (--minutes); the figures are of what was done")
+            return
+
+
+def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], int]:
+    """Return the figures of a bench and an exit code; a fault is told on stderr."""
+    given = argparse.Namespace(**vars(options))
+    found: list[Figure] = []
+    try:
+        given.data = data_of(bench, options.data)
+        given.rounds = options.rounds or (1 if options.quick else getattr(bench, "ROUNDS", 3))
+        for figure in bench.measure(given):
+            found.append(figure)
+    except BenchError as error:
+        warn(str(error))
+        return found, error.exit_code
+    return found, 0 if found else NO_DATA
+
+
+def main(arguments: Sequence[str] | None = None, name: str | None = None) -> int:
+    """Run benches; print a table of each, write JSON lines and a plot where asked. The highest exit code counts."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    count = next((i for i, word in enumerate(words) if word not in BENCHES), len(words)) if name is None else 0
+    names = [name] if name else words[:count] or list(USUAL)
+    benches = [import_module(BENCHES[each]) for each in names]
+    parser = parser_of(benches, f"carrel_bench.{name}" if name else "carrel_bench")
+    if name is None:
+        parser.epilog = f"benches: {', '.join(BENCHES)}; without a name: {', '.join(USUAL)}"
+    options = parser.parse_args(words[count:])
+    file = Path(options.json) if options.json and options.json != "-" else None
+    figures = load(file) if options.resume and file and file.exists() else []
+    where, worst = circumstances(), 0
+    for bench in benches:
+        if any(figure.suite == _name(bench) for figure in figures):
+            continue
+        warn(f"{_name(bench)}, at {time.strftime('%H:%M:%S')} ...")
+        found, code = run(bench, options)
+        worst, figures = max(worst, code), [*figures, *found]
+        if found and options.json != "-":
+            print(markdown(found) + "\n", flush=True)
+        if file:
+            file.write_text(json_lines(where, figures), "utf-8")
+    _report(figures, where, options)
+    return worst
+
+
+def _report(figures: Sequence[Figure], where: dict[str, str], options: argparse.Namespace) -> None:
+    if options.json == "-":
+        print(json_lines(where, figures), end="")
+    else:
+        print(", ".join(f"{key} {value}" for key, value in where.items()))
+    if options.compare:
+        print("\n" + ratios(figures, load(options.compare)))
+    if options.plot:
+        from carrel_bench.plots import draw
+
+        draw(figures, options.plot)

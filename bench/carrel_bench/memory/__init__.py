@@ -1,0 +1,1 @@
+"""Memory and sizes of files."""

@@ -1,0 +1,16 @@
+"""What is installed for the peers, at the versions that the figures are of."""
+
+RAPIDOCR = ("rapidocr==3.10.0", "onnxruntime>=1.28")
+"""With PP-OCRv6 models in its package."""
+OCRMYPDF = ("ocrmypdf>=17,<18",)
+KRAKEN = (
+    "kraken==7.1.1",
+    "torch==2.13.0",
+    "onnx>=1.19",
+    "onnxruntime>=1.28",
+    "rapidfuzz>=3",
+    "numba>=0.61",
+    "opencv-python-headless>=5",
+)
+"""With what ``carrel export`` needs."""
+PIXELS = ("numpy==2.4.6", "scikit-image==0.26.0", "doxapy==0.9.2")

@@ -1,0 +1,1 @@
+"""Time of reading and of its parts."""

@@ -1,0 +1,126 @@
+"""Where the time and the memory of a page go, stage by stage, each page in a process of its own.
+
+Stages do not hold each other, but for ``whole page``. Time is that of a second reading; ``rise`` is by how much resident
+memory rose above what it was before the stage, at most, in a third reading, because watching it costs time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import carrel
+from carrel_bench.answer import forget_peak, peak_mib, resident_mib
+from carrel_bench.figures import Figure, figures_of
+from carrel_bench.peers.print_pages import OWN_PAGES, own_pages
+from carrel_bench.worker import Worker
+
+WHOLE = "whole page"
+
+
+@dataclass
+class Stage:
+    """What the calls of a stage took together."""
+
+    calls: int = 0
+    cpu_s: float = 0.0
+    rise_mib: float = 0.0
+
+
+def places() -> dict[str, tuple[Any, str]]:
+    """Return for each stage the module or class, and the name of the function in it, that does the work."""
+    from carrel import reader
+    from carrel.recognizers.ctc import CtcRecognizer
+    from carrel.recognizers.routing import Router
+    from carrel.recognizers.tesseract import Tesseract
+
+    return {
+        "prepare": (reader, "prepare"),
+        "segment": (reader, "segment_page"),
+        "uncovered ink": (reader, "uncovered_ink"),
+        "crop lines": (reader, "crop_line"),
+        "classify writing": (Router, "_distributions"),
+        "Tesseract": (Tesseract, "read"),
+        "network": (CtcRecognizer, "logits_of"),
+        "beam search": (CtcRecognizer, "decode"),
+        "assemble": (reader, "assemble_regions"),
+    }
+
+
+@contextmanager
+def watched(stages: dict[str, Stage], *, with_memory: bool) -> Generator[None]:
+    """Count what the stages take, while inside."""
+    found = places()
+    originals = {name: getattr(owner, attribute) for name, (owner, attribute) in found.items()}
+    try:
+        for name, (owner, attribute) in found.items():
+            stage = stages.setdefault(name, Stage())
+            setattr(owner, attribute, _counted(originals[name], stage, with_memory=with_memory))
+        yield
+    finally:
+        for name, (owner, attribute) in found.items():
+            setattr(owner, attribute, originals[name])
+
+
+def _counted(work: Callable[..., Any], stage: Stage, *, with_memory: bool) -> Callable[..., Any]:
+    def counting(*arguments: Any, **named: Any) -> Any:
+        if with_memory:
+            forget_peak()
+        before, began = resident_mib() if with_memory else 0.0, time.process_time()
+        try:
+            return work(*arguments, **named)
+        finally:
+            stage.calls += 1
+            stage.cpu_s += time.process_time() - began
+            if with_memory:
+                stage.rise_mib = max(stage.rise_mib, peak_mib() - before)
+
+    return counting
+
+
+def profile(page: Path) -> dict[str, Stage]:
+    """Return the stages of a page, and the whole page."""
+    reader = carrel.Reader(carrel.ReadOptions(threads=1))
+    reader.read(page)
+    times: dict[str, Stage] = {}
+    rises: dict[str, Stage] = {}
+    with watched(times, with_memory=False):
+        began = time.process_time()
+        reader.read(page)
+        whole = time.process_time() - began
+    with watched(rises, with_memory=True):
+        reader.read(page)
+    for name, stage in times.items():
+        stage.rise_mib = rises[name].rise_mib
+    times["everything else"] = Stage(1, whole - sum(stage.cpu_s for stage in times.values()))
+    times[WHOLE] = Stage(1, whole, resident_mib())
+    return times
+
+
+def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what answers `measure` in a process of its own."""
+    return lambda question: {name: asdict(stage) for name, stage in profile(Path(question["page"])).items()}
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield calls, CPU seconds, share and rise of each stage on some of the project's own pages."""
+    with TemporaryDirectory() as folder:
+        pages = {page.name: page.image for page in own_pages(Path(folder), few=options.quick)}
+        clean = {name: image for name, image in pages.items() if name.endswith("clean")}
+        chosen = dict(list(clean.items())[-1 if options.quick else -2 :])
+        if not options.quick:
+            chosen["letter, by hand"] = OWN_PAGES / "letter.jpg"
+        for case, page in chosen.items():
+            with Worker(sys.executable, Path(__file__)) as worker:
+                answer = worker.ask(page=str(page))
+            stages = {name: Stage(**value) for name, value in answer.items() if isinstance(value, dict)}
+            for name, stage in stages.items():
+                numbers = {"CPU s": stage.cpu_s, "share": stage.cpu_s / stages[WHOLE].cpu_s, "calls": stage.calls}
+                yield from figures_of("stages", name, case, numbers | {"rise MiB": stage.rise_mib})

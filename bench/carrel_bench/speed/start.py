@@ -1,0 +1,108 @@
+"""What a start costs: from nothing to the text of one line, and to a first search and page with each kind of kernels.
+
+Fresh processes with one thread take turns. ``floor`` is the least that any such program must do: Python, numpy,
+onnxruntime, a session of the handwriting network and one run of it; ``printed line`` and ``written line`` are images of
+one line each, kernels as they lie in the user's cache. ``search`` (a line of logits) and ``page`` (``--page``) run with
+kernels compiled on the spot (once, as it takes long), from numba's cache, and from the library of ``carrel warm``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from carrel.kernels.build import warm
+from carrel_bench.figures import Figure
+from carrel_bench.measure import Cost, cost_of, in_turns, succeeded
+from carrel_bench.peers.print_pages import OWN_PAGES
+
+FLOOR = """
+import os, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import numpy as np
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+with open(sys.argv[1], "rb") as file:
+    session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
+session.run(None, {session.get_inputs()[0].name: np.zeros((1, 1, 48, 800), np.float32)})
+"""
+READ = """
+import sys
+import carrel
+assert carrel.read(sys.argv[1]).text
+"""
+SEARCH = """
+import numpy as np
+logits = np.random.default_rng(1).normal(0.0, 3.0, (200, 100)).astype(np.float32)
+from carrel.decode.beam import beam_search
+beam_search(logits)
+"""
+LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
+"""Where single lines are cut from the project's own pages: left, top, right, bottom."""
+ONE_THREAD = {"CARREL_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+CompiledOn = Mapping[str, Path]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the page."""
+    parser.add_argument("--page", type=Path, default=OWN_PAGES / "letter.jpg", help="a page with handwriting")
+
+
+def cut(folder: Path) -> dict[str, Path]:
+    """Write images of one line each; their files."""
+    from PIL import Image
+
+    found: dict[str, Path] = {}
+    for name, (page, box) in LINES.items():
+        found[name] = folder / f"{page}-line.png"
+        with Image.open(OWN_PAGES / f"{page}.jpg") as scan:
+            scan.convert("L").crop(box).save(found[name])
+    return found
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the seconds of starts with their ratio to the floor, then those with each kind of kernels."""
+    with TemporaryDirectory(prefix="carrel-start-") as name:
+        yield from _beside_the_floor(Path(name), options.rounds)
+        if not options.quick:
+            yield from _by_kernels(Path(name), getattr(options, "page", OWN_PAGES / "letter.jpg"), options.rounds)
+
+
+def _beside_the_floor(folder: Path, rounds: int) -> Iterator[Figure]:
+    """Measure with compiled Python in ``folder``: it is kept beside the modules where nothing forbids it."""
+    model = Path(str(resources.files("carrel_models"))) / "handwriting-fast" / "model.int8.onnx"
+    works = {"floor": [sys.executable, "-c", FLOOR, model]}
+    works |= {name: [sys.executable, "-c", READ, line] for name, line in cut(folder).items()}
+    environment = ONE_THREAD | {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
+    found = in_turns(works, rounds, environment=environment)
+    for name, figures in found.items():
+        for run in figures.runs:
+            succeeded(run)
+        yield from figures.rows("start", name, "", found["floor"])
+
+
+def _by_kernels(folder: Path, page: Path, rounds: int) -> Iterator[Figure]:
+    caches = {"numba's cache": folder / "cached", "library": folder / "built"}
+    if not warm([caches["library"]]).library:
+        del caches["library"]
+    works = {"search": [sys.executable, "-c", SEARCH], "page": [sys.executable, "-c", READ, page]}
+
+    def run(case: str, cache: Path) -> Cost:
+        return succeeded(cost_of(works[case], ONE_THREAD | {"XDG_CACHE_HOME": str(cache)}))
+
+    # the page compiles into the cache that is used afterwards
+    runs = {("compiled on the spot", "search"): [run("search", folder / "once")]}
+    runs["compiled on the spot", "page"] = [run("page", caches["numba's cache"])]
+    for _ in range(rounds):
+        for kernels, cache in caches.items():
+            for case in works:
+                runs.setdefault((kernels, case), []).append(run(case, cache))
+    for (kernels, case), costs in runs.items():
+        yield Figure("start", kernels, case, "CPU s", median(cost.cpu_s for cost in costs))
+        yield Figure("start", kernels, case, "peak MiB", max(cost.peak_mib for cost in costs))

@@ -1,0 +1,136 @@
+"""Processes that answer questions, in an environment of their own: peers and Carrel take turns within one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from carrel_bench.measure import Cost
+
+ANSWER_LIMIT_S = 600.0
+"""Longest answer, s: training apart, nothing here takes so long."""
+DRIVER = Path(__file__).with_name("answer.py")
+
+
+class PeerError(RuntimeError):
+    """A peer that cannot be installed or that failed."""
+
+
+def peer_folder() -> Path:
+    """Return where environments are kept: ``$XDG_CACHE_HOME/carrel/bench``, by default under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "carrel" / "bench"
+
+
+def peer_python(name: str, packages: Sequence[str], python: str = "3.11") -> Path:
+    """Return the interpreter of an environment with these packages (requirement strings), made if there is none yet.
+
+    Raises
+    ------
+    PeerError
+        The packages cannot be installed; the message is the installer's.
+    """
+    digest = hashlib.sha256(json.dumps([python, *packages]).encode()).hexdigest()[:10]
+    folder = peer_folder() / f"{name}-{digest}"
+    interpreter = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for command in _installation(folder, interpreter, packages, python):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise PeerError(f"{name}: {' '.join(command[:3])} failed: {done.stderr.strip()[-600:]}")
+        (folder / "complete").touch()
+    return interpreter
+
+
+def _installation(folder: Path, interpreter: Path, packages: Sequence[str], python: str) -> list[list[str]]:
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    if uv:
+        make = [uv, "venv", "--quiet", "--python", python, str(folder)]
+        return [make, [uv, "pip", "install", "--quiet", "--python", str(interpreter), *packages]]
+    make = [sys.executable, "-m", "venv", str(folder)]
+    return [make, [str(interpreter), "-m", "pip", "install", "--quiet", *packages]]
+
+
+class Worker:
+    """A script that answers questions (see `carrel_bench.answer`), each within ``limit_s``; a context manager."""
+
+    def __init__(
+        self,
+        interpreter: Path | str,
+        script: Path,
+        arguments: Sequence[str] = (),
+        limit_s: float = ANSWER_LIMIT_S,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._limit_s = limit_s
+        own = str(interpreter) == sys.executable  # a peer has packages of its own
+        foreign = () if own else ("PYTHONPATH", "VIRTUAL_ENV")
+        variables = {k: v for k, v in os.environ.items() if k not in foreign}
+        variables.update(OMP_NUM_THREADS="1", OMP_THREAD_LIMIT="1", OPENBLAS_NUM_THREADS="1")
+        command = [str(interpreter), "-P", str(DRIVER), str(script), *arguments]
+        self._name = " ".join([script.stem, *arguments])
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables | (environment or {})
+        )
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """Send one object, wait for one.
+
+        Raises
+        ------
+        PeerError
+            The worker has ended, or was ended because it took too long.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        alarm = threading.Timer(self._limit_s, self._process.kill)
+        alarm.start()
+        try:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        finally:
+            alarm.cancel()
+        if not answer:
+            raise PeerError(f"worker {self._name} ended with exit status {self._process.wait()}")
+        return json.loads(answer)
+
+    def asking(self, **question: Any) -> Callable[[], Cost]:
+        """Return a question as work that can be measured; its cost is what the worker says."""
+
+        def work() -> Cost:
+            answer = self.ask(**question)
+            return Cost(answer["wall_s"], answer["cpu_s"], answer["peak_mib"], answer)
+
+        return work
+
+    def close(self) -> None:
+        """End the worker."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
