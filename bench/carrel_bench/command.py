@@ -2,7 +2,7 @@
 
 A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``; beside these it may have
 ``add_options(parser)`` for options of its own, ``DATA``, the folder of real material that it reads (``lines`` or
-``pages``), and ``QUICK = True`` if ``make bench`` runs it without being asked for. `BENCHES` lists it.
+``pages``), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from carrel.errors import CarrelError
 from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, load, markdown, ratios, warn
 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
     "speed": ("start", "stages", "scaling", "exported", "runtime", "decode", "batching", "prepare"),
-    "memory": ("size", "growth", "sweep", "soak"),
+    "memory": ("size", "growth", "sweep", "soak", "calibrate"),
     "accuracy": ("pages", "lines", "confidence", "layout"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
@@ -92,7 +93,7 @@ def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], i
         given.rounds = options.rounds or (1 if options.quick else getattr(bench, "ROUNDS", 3))
         for figure in bench.measure(given):
             found.append(figure)
-    except BenchError as error:
+    except (BenchError, CarrelError) as error:
         warn(str(error))
         return found, error.exit_code
     return found, 0 if found else NO_DATA

@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
-from carrel_bench.figures import BenchError, Figure
 from carrel_bench.answer import cpu_s, forget_peak, peak_mib
+from carrel_bench.figures import BenchError, Figure
 
 Work = Sequence[str | Path] | Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)

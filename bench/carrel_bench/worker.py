@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import carrel
+from carrel_bench.figures import BenchError, warn
 from carrel_bench.measure import Cost
 
 ANSWER_LIMIT_S = 600.0
@@ -21,7 +25,7 @@ ANSWER_LIMIT_S = 600.0
 DRIVER = Path(__file__).with_name("answer.py")
 
 
-class PeerError(RuntimeError):
+class PeerError(BenchError):
     """A peer that cannot be installed or that failed."""
 
 
@@ -50,6 +54,7 @@ def peer_python(name: str, packages: Sequence[str], python: str = "3.11") -> Pat
             if done.returncode:
                 raise PeerError(f"{name}: {' '.join(command[:3])} failed: {done.stderr.strip()[-600:]}")
         (folder / "complete").touch()
+    warn(", ".join(f"{package} {version}" for package, version in versions_of(interpreter, packages).items()))
     return interpreter
 
 
@@ -60,6 +65,22 @@ def _installation(folder: Path, interpreter: Path, packages: Sequence[str], pyth
         return [make, [uv, "pip", "install", "--quiet", "--python", str(interpreter), *packages]]
     make = [sys.executable, "-m", "venv", str(folder)]
     return [make, [str(interpreter), "-m", "pip", "install", "--quiet", *packages]]
+
+
+def versions_of(python: Path, packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of packages (requirement strings) in the environment of an interpreter."""
+    sites = [str(site) for site in python.parents[1].glob("lib/python*/site-packages")]
+    found = {each.name.lower(): each.version for each in distributions(path=sites)}
+    names = [re.split(r"[^\w.-]", package, maxsplit=1)[0].lower() for package in packages]
+    return {name: found[name] for name in names if name in found}
+
+
+def own_packages() -> dict[str, str]:
+    """Return the environment in which another interpreter finds the packages of this project."""
+    folders = Path(carrel.__file__).parents[2]
+    paths = [folders / name for name in ("engine", "export", "models")]
+    given = paths if paths[1].is_dir() else [Path(carrel.__file__).parents[1]]
+    return {"PYTHONPATH": os.pathsep.join(map(str, given))}
 
 
 class Worker:

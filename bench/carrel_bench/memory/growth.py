@@ -57,7 +57,17 @@ def inputs(folder: Path) -> dict[str, Path]:
 
 def commands(quick: bool) -> dict[str, Callable[[Path, Path], list[str]]]:
     """Return for each program that is there the command that makes a PDF of an input."""
-    carrel = [sys.executable, "-c", "from carrel_cli.main import main; main()", "read", "-q", "-f", "pdf", "--threads", "1"]
+    carrel = [
+        sys.executable,
+        "-c",
+        "from carrel_cli.main import main; main()",
+        "read",
+        "-q",
+        "-f",
+        "pdf",
+        "--threads",
+        "1",
+    ]
     found: dict[str, Callable[[Path, Path], list[str]]] = {
         "carrel": lambda source, target: [*carrel, str(source), "-o", str(target.parent)]
     }

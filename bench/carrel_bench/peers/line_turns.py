@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 
 from carrel.evaluate import character_errors
-from carrel_bench.accuracy.packs import TrueLine
+from carrel.review.training_lines import LineSample
 from carrel_bench.measure import Cost, Figures
 from carrel_bench.worker import Worker
 
@@ -33,7 +33,7 @@ class LinesRead:
         """Median over the turns."""
         return median(count / run.cpu_s for count, run in zip(self.counts, self.figures.runs, strict=True))
 
-    def numbers(self, lines: Sequence[TrueLine], base: LinesRead) -> dict[str, float]:
+    def numbers(self, lines: Sequence[LineSample], base: LinesRead) -> dict[str, float]:
         """Return CER, agreement with what ``base`` read, speed with its ratio to that of ``base``, and memory."""
         wrong = sum(character_errors(line.text, text) for line, text in zip(lines, self.texts, strict=True))
         other = sum(character_errors(theirs, mine) for theirs, mine in zip(base.texts, self.texts, strict=True))
@@ -48,7 +48,9 @@ class LinesRead:
         }
 
 
-def read_in_turns(workers: Mapping[str, Worker], lines: Sequence[TrueLine], lines_a_turn: int) -> dict[str, LinesRead]:
+def read_in_turns(
+    workers: Mapping[str, Worker], lines: Sequence[LineSample], lines_a_turn: int
+) -> dict[str, LinesRead]:
     """Let workers read lines, so many in a turn; the first turn is done twice, because it warms up."""
     costs: dict[str, list[Cost]] = {name: [] for name in workers}
     starts = range(0, len(lines), lines_a_turn)

@@ -1,7 +1,8 @@
 """What is installed for the peers, at the versions that the figures are of."""
 
 RAPIDOCR = ("rapidocr==3.10.0", "onnxruntime>=1.28")
-"""With PP-OCRv6 models in its package."""
+RAPIDOCR_OPENVINO = ("rapidocr==3.10.0", "openvino>=2026.2")
+"""With the PP-OCRv6 models in the package."""
 OCRMYPDF = ("ocrmypdf>=17,<18",)
 KRAKEN = (
     "kraken==7.1.1",

@@ -1,15 +1,13 @@
-"""scikit-image and doxapy, answering questions from `carrel_bench.prepare`; runs in an environment of their own.
+"""scikit-image and doxapy, answering `carrel_bench.speed.prepare`: ``PAGE.npy RESULT.npy``.
 
-``prepare_worker.py PAGE.npy RESULT.npy``; a question names the contestant. The answer holds processor milliseconds; the
-result is left in the file.
+A question names the contestant; the result is left in the file.
 """
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import json
-import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ ENVELOPE_PX = 121
 
 
 def skimage_gaussian(gray: Any) -> Any:
+    """Divide by a blurred page."""
     from skimage.filters import gaussian
 
     paper = gaussian(gray, ENVELOPE_PX / 4, preserve_range=True)
@@ -26,12 +25,14 @@ def skimage_gaussian(gray: Any) -> Any:
 
 
 def skimage_sauvola(gray: Any) -> Any:
+    """Binarize with scikit-image."""
     from skimage.filters import threshold_sauvola
 
     return np.where(gray > threshold_sauvola(gray, WINDOW, K, 128), np.uint8(255), np.uint8(0))
 
 
 def doxapy_sauvola(gray: Any) -> Any:
+    """Binarize with doxapy."""
     import doxapy
 
     binarization = doxapy.Binarization(doxapy.Binarization.Algorithms.SAUVOLA)
@@ -42,26 +43,21 @@ def doxapy_sauvola(gray: Any) -> Any:
 
 
 CONTESTANTS = {
-    "scikit-image: gaussian": skimage_gaussian,
-    "scikit-image": skimage_sauvola,
-    "doxapy": doxapy_sauvola,
+    ("flatten", "scikit-image: gaussian"): skimage_gaussian,
+    ("sauvola", "scikit-image"): skimage_sauvola,
+    ("sauvola", "doxapy"): doxapy_sauvola,
 }
 
 
-def main() -> None:
-    page_file, result_file = sys.argv[1:]
+def start(page_file: str, result_file: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Load the page."""
     page = np.load(page_file)
-    output = sys.stdout
-    sys.stdout = sys.stderr
-    for question in map(json.loads, sys.stdin):
-        run = CONTESTANTS[question["name"]]
-        began = time.process_time_ns()
-        result = run(page)
-        spent = (time.process_time_ns() - began) / 1e6
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        began = time.process_time()
+        result = CONTESTANTS[question["step"], question["name"]](page)
+        spent = time.process_time() - began
         np.save(result_file, result)
-        output.write(json.dumps({"ms": spent}) + "\n")
-        output.flush()
+        return {"cpu_s": spent}
 
-
-if __name__ == "__main__":
-    main()
+    return answer

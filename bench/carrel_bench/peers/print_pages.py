@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-OWN_PAGES = Path(__file__).parents[2] / "tests" / "pages"
+OWN_PAGES = Path(__file__).parents[3] / "tests" / "pages"
 BOOK_PAGES = ("french", "two-columns")
 A4_PAGES = ("a4-caladea", "a4-ebgaramond12", "a4-oldstandard")
 
@@ -26,7 +26,7 @@ class TruePage:
 
 @dataclass(frozen=True)
 class Wear:
-    """How a page has suffered: turned, blurred, ink turned gray, unevenly lit, noisy, saved as a JPEG."""
+    """Damage of a page: skewed, blurred, ink turned gray, unevenly lit, noisy, saved as a JPEG."""
 
     skew_degrees: float
     blur_px: float
@@ -61,14 +61,14 @@ def degraded(image: Path, target: Path, wear: Wear = COPIED) -> None:
 
 
 def _light(shape: tuple[int, ...], lost: float) -> NDArray[np.float32]:
-    """A lamp over the upper left: 1 there, less by ``lost`` in the farthest corner."""
+    """Return the light of a lamp over the upper left: 1 there, less by ``lost`` in the farthest corner."""
     down, across = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j].astype(np.float32)
     distance = np.hypot(across - 0.27, down - 0.23)
     return 1 - np.float32(lost) * (distance / distance.max()) ** 1.5
 
 
 def own_pages(folder: Path, *, few: bool = False) -> Iterator[TruePage]:
-    """The project's printed pages, clean and degraded; ``folder`` takes the degraded ones, ``few`` leaves two out of three
+    """Yield the project's printed pages, clean and degraded; ``folder`` takes the degraded ones, ``few`` leaves two out of three
     A4 pages out."""
     chosen = [(OWN_PAGES / f"{name}.jpg", COPIED) for name in BOOK_PAGES]
     chosen += [(OWN_PAGES / "a4" / f"{name}.png", WORN) for name in A4_PAGES[: 1 if few else None]]
@@ -81,7 +81,7 @@ def own_pages(folder: Path, *, few: bool = False) -> Iterator[TruePage]:
 
 
 def pages_of(folder: Path) -> Iterator[TruePage]:
-    """Images of a folder that have their text beside them."""
+    """Yield the images of a folder that have their text beside them (``NAME.gt.txt``)."""
     for truth in sorted(folder.glob("*.gt.txt")):
         stem = truth.name.removesuffix(".gt.txt")
         images = [p for p in sorted(folder.glob(f"{stem}.*")) if p.suffix.lower() in (".jpg", ".png", ".tif", ".tiff")]

@@ -1,4 +1,4 @@
-"""One case of ``carrel_bench.runtime``: ``runtime_worker.py NAME THREADS MODEL`` prints its figures as JSON.
+"""One case of ``carrel_bench.runtime``: ``NAME THREADS MODEL``.
 
 NAME is a runtime (``onnxruntime cpu int8``), ``onnxruntime defaults`` (float32, its own threads) or ``torch eager``, which a
 Python with torch and Carrel's export package runs. Lines have eight widths from 400 to 1,800 px.
@@ -6,9 +6,7 @@ Python with torch and Carrel's export package runs. Lines have eight widths from
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,20 +21,14 @@ LEAST_S = 1.5
 Run = Callable[[Any], object]
 
 
-def status(name: str) -> float:
-    """``VmRSS`` or ``VmHWM`` of this process in MiB."""
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
-
-
 def drawn_lines() -> list[Any]:
-    """Strokes on paper, float32 ``(1, 1, 48, width)``; the same in every environment."""
+    """Return strokes on paper, float32 ``(1, 1, 48, width)``; the same in every environment."""
     chance = np.random.default_rng(0)
     return [(chance.random((1, 1, 48, width)) > 0.85).astype(np.float32) for width in WIDTHS]
 
 
 def open_runtime(name: str, threads: int, model: Path) -> Run:
-    """The network of a model folder on one of Carrel's runtimes."""
+    """Return the network of a model folder on one of Carrel's runtimes."""
     from carrel.backends import Runtime
     from carrel.backends.networks import open_network
     from carrel.models.folders import open_model
@@ -46,7 +38,7 @@ def open_runtime(name: str, threads: int, model: Path) -> Run:
 
 
 def open_defaults(threads: int, model: Path) -> Run:
-    """onnxruntime as it comes, in float32."""
+    """Return onnxruntime as it comes, in float32."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
@@ -62,7 +54,7 @@ def open_defaults(threads: int, model: Path) -> Run:
 
 
 def open_torch(threads: int, model: Path) -> Run:
-    """The same weights in PyTorch, eager, float32."""
+    """Return the same weights in PyTorch, eager, float32."""
     from carrel.models.folders import open_model
     from carrel.models.manifest import Recognition
 
@@ -84,8 +76,8 @@ def open_torch(threads: int, model: Path) -> Run:
     return run
 
 
-def lines_per_second(run: Run, lines: list[Any], callers: int) -> tuple[float, float]:
-    """By the clock and by the processor, over at least `LEAST_S`, after a warm-up."""
+def lines_per_second(run: Run, lines: list[Any], callers: int) -> dict[str, float]:
+    """Return lines by the clock and by the processor, over at least `LEAST_S`, after a warm-up."""
     with ThreadPoolExecutor(callers) as pool:
         list(pool.map(run, lines))
         done, began, cpu_began = 0, time.perf_counter(), time.process_time()
@@ -93,35 +85,28 @@ def lines_per_second(run: Run, lines: list[Any], callers: int) -> tuple[float, f
             list(pool.map(run, lines * callers))
             done += len(lines) * callers
         wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
-    return done / wall_s, done / cpu_s
+    return {"lines/s": done / wall_s, "lines/CPU s": done / cpu_s}
 
 
-def main(name: str, threads: int, model: Path) -> dict[str, float]:
-    """Load, first line, speed, memory. Carrel's runtimes are called from ``threads`` threads, the others use their own."""
-    lines = drawn_lines()
-    before = status("VmRSS")
+def start(name: str, threads: str, model: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Load the network and run a first line; the questions are for this (``first``) and for the speed.
+
+    Carrel's runtimes are called from several threads, the others use their own.
+    """
+    lines, callers = drawn_lines(), int(threads)
+    before_kib = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("VmRSS"))
     began = time.perf_counter()
     if name == "torch eager":
-        run, callers = open_torch(threads, model), 1
+        run, callers = open_torch(int(threads), Path(model)), 1
     elif name == "onnxruntime defaults":
-        run, callers = open_defaults(threads, model), 1
+        run, callers = open_defaults(int(threads), Path(model)), 1
     else:
-        run, callers = open_runtime(name, threads, model), threads
+        run = open_runtime(name, int(threads), Path(model))
     loaded = time.perf_counter()
     run(lines[0])
-    first = time.perf_counter()
-    cold_ms = (time.time() - float(os.environ["CARREL_STARTED"])) * 1000
-    by_clock, by_processor = lines_per_second(run, lines, callers)
-    return {
-        "lines_per_s": by_clock,
-        "lines_per_cpu_s": by_processor,
-        "load_ms": (loaded - began) * 1000,
-        "first_line_ms": (first - loaded) * 1000,
-        "cold_ms": cold_ms,
-        "peak_mib": status("VmHWM"),
-        "before_mib": before,
+    first = {
+        "load ms": 1000 * (loaded - began),
+        "first line ms": 1000 * (time.perf_counter() - loaded),
+        "MiB before": int(before_kib.split()[1]) / 1024,
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))))
+    return lambda question: first if question["first"] else lines_per_second(run, lines, callers)

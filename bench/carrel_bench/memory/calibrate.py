@@ -1,17 +1,18 @@
-"""What the parts of Carrel take in memory: the figures of the planner's memory model, measured in fresh processes.
+"""What the parts of Carrel take in memory, MiB: the figures of the memory model, each measured in two fresh processes.
 
-``python -m carrel_bench.runtime --calibrate [--write]`` calls `calibrate`; each part is measured by
-``python -m carrel_bench.calibrate PART``, which prints MiB as JSON.
+``python -m carrel_bench calibrate [--write]``; ``--store-expected`` keeps what the shipped networks make of the built-in
+lines instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
-from importlib import import_module
+from importlib import import_module, resources
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,18 @@ import numpy as np
 
 from carrel import budget
 from carrel.backends import Runtime, builtin
+from carrel.budget import MIB
+from carrel_bench.accuracy.packs import handwriting_folders
+from carrel_bench.answer import forget_peak, peak_mib, resident_mib
+from carrel_bench.figures import Figure, figures_of
+from carrel_bench.worker import PeerError, Worker
 
-MIB = 2**20
+BACKENDS = Path(str(resources.files("carrel.backends")))
 WIDE_PX = 2400
 PAGE = (1600, 1152)
 PAGES = 3
 STRIP = (448, 1600)
-"""The lowest strip of a page that is looked at closer, and lies on its side."""
+"""The lowest strip of a page at the second scale, on its side."""
 CPU_RUNTIMES = (
     Runtime("onnxruntime", "cpu", "int8"),
     Runtime("onnxruntime", "cpu", "fp32"),
@@ -37,20 +43,20 @@ CPU_RUNTIMES = (
 
 
 def peak_of(work: Callable[[], object]) -> tuple[float, float]:
-    """MiB that work adds at its worst moment, and for good."""
+    """Return the MiB that work adds at its worst moment, and for good."""
     budget.trim()
-    before = budget.resident_bytes()
-    Path("/proc/self/clear_refs").write_text("5", "ascii")  # VmHWM starts anew
+    before = resident_mib()
+    forget_peak()
     kept = work()
-    peak = budget.peak_bytes()
+    peak = peak_mib()
     budget.trim()
-    after = budget.resident_bytes()
+    after = resident_mib()
     del kept
-    return (peak - before) / MIB, (after - before) / MIB
+    return peak - before, after - before
 
 
 def imported() -> None:
-    """Everything that a reading process imports."""
+    """Import everything that a reading process does."""
     import cv2
     import PIL.Image
 
@@ -62,13 +68,13 @@ def imported() -> None:
 
 
 def measure_base() -> dict[str, float]:
-    """Python with everything imported, but no runtime, model or page."""
+    """Measure Python with everything imported, but no runtime, model or page."""
     imported()
-    return {"base": budget.resident_bytes() / MIB}
+    return {"base": resident_mib()}
 
 
 def measure_runtime(runtime: Runtime) -> dict[str, float]:
-    """A runtime with its networks, after several pages in turn and lines of many widths on each."""
+    """Measure a runtime with its networks, after several pages in turn and lines of many widths on each."""
     from carrel.backends.networks import open_network, open_page_network
     from carrel.loading import network_models
     from carrel.options import ReadOptions
@@ -98,7 +104,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 
 
 def measure_language() -> dict[str, float]:
-    """The language model and its search; with the compiler where no library of kernels was built."""
+    """Measure the language model and its search; with the compiler where no library of kernels was built."""
     from carrel.backends.networks import open_network
     from carrel.loading import network_models, shipped_ngrams
     from carrel.options import ReadOptions
@@ -120,7 +126,7 @@ def measure_language() -> dict[str, float]:
 
 
 def measure_tesseract() -> dict[str, float]:
-    """Tesseract with two languages, for each."""
+    """Measure Tesseract with two languages, for each."""
     from carrel.recognizers.tesseract import Tesseract
 
     imported()
@@ -130,7 +136,7 @@ def measure_tesseract() -> dict[str, float]:
 
 
 def measure_layout() -> dict[str, float]:
-    """Preparing a page and looking for its lines, beside the pages themselves and the segmenter."""
+    """Measure preparing a page and looking for its lines, beside the pages themselves and the segmenter."""
     from carrel.image.prepare import prepare
     from carrel.layout import segment_page, uncovered_ink
 
@@ -158,7 +164,7 @@ def measure_layout() -> dict[str, float]:
 
 
 def measure_line() -> dict[str, float]:
-    """One more line at the same time, as wide as usual lines are."""
+    """Measure one more line at the same time, as wide as usual lines are."""
     from carrel.backends.networks import open_network
     from carrel.loading import network_models
     from carrel.options import ReadOptions
@@ -180,23 +186,58 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 
+def start(part: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what answers `calibrate` in a process of its own."""
+    return lambda _question: {"mib": PARTS[part]()}
+
+
 def calibrate(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """All figures in MiB, rounded up, each the larger of two runs; what cannot be measured here stays as ``stored``."""
+    """Return all figures in MiB, rounded up, each the larger of two runs; what cannot be measured here as ``stored``."""
     costs: dict[str, int] = {}
     runtimes: dict[str, int] = {}
     for part in PARTS:
-        for _ in range(2):
-            done = subprocess.run(
-                [sys.executable, "-m", "carrel_bench.calibrate", part], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                break
-            for name, amount in json.loads(done.stdout).items():
-                table, key = (runtimes, part) if name == "runtime" else (costs, name)
-                table[key] = max(table.get(key, 0), ceil(amount))
+        with suppress(PeerError):
+            for _ in range(2):
+                with Worker(sys.executable, Path(__file__), [part]) as worker:
+                    found: dict[str, float] = worker.ask()["mib"]
+                for name, amount in found.items():
+                    table, key = (runtimes, part) if name == "runtime" else (costs, name)
+                    table[key] = max(table.get(key, 0), ceil(amount))
     runtimes = {**stored["runtimes"], **runtimes}
     return {**stored, **costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
 
 
-if __name__ == "__main__":
-    print(json.dumps(PARTS[sys.argv[1]]()))
+def store_expected() -> None:
+    """Write what the shipped networks make of the built-in lines, in float32 on onnxruntime, for the probe."""
+    from carrel.backends.networks import open_network
+    from carrel.backends.probe import network_key, outputs_of, packed
+    from carrel.loading import network_models
+    from carrel.options import ReadOptions
+
+    stored: dict[str, list[str]] = {}
+    for handwriting in handwriting_folders():
+        models = network_models(ReadOptions(model=handwriting))
+        outputs = outputs_of({task: open_network(model, CPU_RUNTIMES[1], 1) for task, model in models.items()})
+        stored |= {network_key(models[task]): [packed(row) for row in rows] for task, rows in outputs.items()}
+    (BACKENDS / "expected.json").write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is kept."""
+    parser.add_argument("--write", action="store_true", help="keep the figures in the engine")
+    parser.add_argument(
+        "--store-expected", action="store_true", help="keep the networks' outputs for the probe, no more"
+    )
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the figures of the memory model."""
+    if options.store_expected:
+        store_expected()
+        return
+    file = BACKENDS / "costs.json"
+    found = calibrate(json.loads(file.read_text("utf-8")))
+    if options.write:
+        file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    yield from figures_of("calibrate", "runtimes", "", found.pop("runtimes"))
+    yield from figures_of("calibrate", "MiB", "", {k: v for k, v in found.items() if isinstance(v, (int, float))})

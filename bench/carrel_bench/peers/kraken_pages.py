@@ -1,0 +1,94 @@
+"""kraken's page segmenter and Carrel's layout on the same pages: seconds, memory, lines found.
+
+``python -m carrel_bench kraken_pages --data DIR [--pages 6] [--python PYTHON]``: DIR holds ``index.json``, page images and
+their ground truth. Both run in a process of their own, one thread, page by page in turns, from the gray page to its
+baselines. kraken uses the model that comes with it. ``CPU, ratio`` is Carrel's over kraken's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import reduce
+from operator import add
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.layout import TruePage, found_baselines, load_heatmaps, pages
+from carrel_bench.layout_score import LayoutScore, score_page
+from carrel_bench.measure import Cost
+from carrel_bench.peers.programs import KRAKEN
+from carrel_bench.worker import Worker, peer_python
+
+DATA = "pages"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add how many pages."""
+    parser.add_argument("--pages", type=int, default=6)
+
+
+def chosen_pages(folder: Path, count: int) -> list[TruePage]:
+    """Return so many pages, each of another source as far as there are any, drawn evenly."""
+    by_source: dict[str, list[TruePage]] = {}
+    for page in pages(folder):
+        by_source.setdefault(page.source, []).append(page)
+    firsts = [found[0] for _, found in sorted(by_source.items())]
+    return [firsts[i] for i in np.unique(np.linspace(0, len(firsts) - 1, count).astype(int))]
+
+
+def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return Carrel's layout, answering in a process of its own."""
+    heatmaps = load_heatmaps(None)
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        with Image.open(question["page"]) as image:
+            gray = np.asarray(image.convert("L"))
+        began, cpu_began = time.perf_counter(), time.process_time()
+        baselines, _ = found_baselines(gray, heatmaps)
+        cost = {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu_began}
+        return cost | {"baselines": [line.tolist() for line in baselines]}
+
+    return answer
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the figures of both on every page and over all."""
+    python = options.python or peer_python("kraken", KRAKEN)
+    scores: dict[str, list[LayoutScore]] = {"carrel": [], "kraken": []}
+    costs: dict[str, list[Cost]] = {"carrel": [], "kraken": []}
+    with ExitStack() as stack:
+        workers = {
+            "carrel": stack.enter_context(Worker(sys.executable, Path(__file__))),
+            "kraken": stack.enter_context(Worker(python, Path(__file__).with_name("kraken_worker.py"), ["pages"])),
+        }
+        for page in chosen_pages(options.data, getattr(options, "pages", 6)):
+            for name, worker in workers.items():
+                cost = worker.asking(page=str(options.data / page.name))()
+                score = score_page(page.lines, [np.array(line, float) for line in cost.answer["baselines"]])
+                costs[name].append(cost)
+                scores[name].append(score)
+                warn(f"{page.name} {name}: {cost.cpu_s:.2f} CPU s, recall {score.recall:.1%}")
+                numbers = {"recall": score.recall, "precision": score.precision, "CPU s": cost.cpu_s}
+                yield from figures_of("kraken_pages", name, page.name, numbers)
+    for name, own in costs.items():
+        overall = reduce(add, scores[name])
+        ratios = [cost.cpu_s / theirs.cpu_s for cost, theirs in zip(own, costs["kraken"], strict=True)]
+        numbers = {
+            "recall": overall.recall,
+            "precision": overall.precision,
+            "CPU s": median(cost.cpu_s for cost in own),
+            "s": median(cost.wall_s for cost in own),
+            "CPU, ratio": median(ratios),
+            "CPU, highest ratio": max(ratios),
+            "peak MiB": max(cost.peak_mib for cost in own),
+        }
+        yield from figures_of("kraken_pages", name, "", numbers)

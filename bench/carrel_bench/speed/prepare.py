@@ -1,0 +1,179 @@
+"""Preparing a page: flattening and Sauvola's threshold, Carrel beside OpenCV, scikit-image and doxapy.
+
+``python -m carrel_bench prepare [--page FILE] [--quick]``: every contestant runs on the same A4 page at 300 dpi (drawn here
+unless one is given), one thread, in turns; CPU milliseconds, least and median. scikit-image and doxapy run in an
+environment of their own (not with ``--quick``). OpenCV's own ways to divide by the background are measured at full size,
+as its users write them. ``over copy`` is the ratio to a plain copy of the page, ``share of pixels unlike`` those that
+differ from Carrel's kernel by more than 2 gray levels, ``gain`` the fastest peer's time by that of Carrel's kernel. Last
+come wall-clock milliseconds of the kernels with the rows in several threads, by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.measure import Cost, Figures, Work, in_turns
+from carrel_bench.peers.pixels_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
+from carrel_bench.peers.programs import PIXELS
+from carrel_bench.worker import PeerError, Worker, peer_python
+
+Gray = NDArray[np.uint8]
+Step = tuple[str, str]
+"""What is done, and by what."""
+ROUNDS = 15
+OWN = "carrel, compiled"
+COPY = ("copy", "numpy")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the page."""
+    parser.add_argument("--page", type=Path, help="a scan to use instead of the drawn page")
+
+
+def drawn_page(width: int = 2480, height: int = 3508) -> Gray:
+    """Return lines of letters on paper under uneven light; the same each time."""
+    rng = np.random.default_rng(1)
+    page = np.full((height, width), 235, np.uint8)
+    letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz      "))
+    for y in range(300, height - 250, 66):
+        text = "".join(rng.choice(letters, 70))
+        cv2.putText(page, text, (240, y), cv2.FONT_HERSHEY_COMPLEX, 1.25, 40, 3, cv2.LINE_AA)
+    across, down = np.meshgrid(np.linspace(0, 1, width, dtype=np.float32), np.linspace(0, 1, height, dtype=np.float32))
+    light = 1 - 0.4 * ((across - 0.3) ** 2 + (down - 0.2) ** 2)
+    noise = 3 * rng.standard_normal(page.shape, np.float32)
+    return np.rint((page * light + noise).clip(0, 255)).astype(np.uint8)
+
+
+def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
+    """Return Carrel's and OpenCV's ways."""
+    from carrel.image import prepare
+    from carrel.kernels import prepare as kernels
+
+    def compiled() -> Gray:
+        background, cell_px = prepare.background_of(page)
+        return kernels.flatten(page, (255 / background).astype(np.float32), cell_px)
+
+    return {
+        ("flatten", OWN): compiled,
+        ("flatten", "carrel, default"): partial(prepare.flatten_illumination, page),
+        ("flatten", "opencv: mean filter"): partial(_opencv_mean, page),
+        ("flatten", "opencv: closing"): partial(_opencv_closing, page),
+        ("flatten", "opencv: median filter"): partial(_opencv_median, page),
+        ("sauvola", OWN): partial(kernels.sauvola, page, WINDOW, K),
+        ("sauvola", "opencv: box filters"): partial(_opencv_sauvola, page),
+    }
+
+
+ALIKE = (
+    ("flatten", "carrel, default"),
+    ("sauvola", "opencv: box filters"),
+    ("sauvola", "scikit-image"),
+    ("sauvola", "doxapy"),
+)
+"""What computes the same as Carrel's kernel; the others mean to."""
+
+
+def _opencv_mean(gray: Gray) -> Gray:
+    return np.asarray(cv2.divide(gray, cv2.blur(gray, (ENVELOPE_PX, ENVELOPE_PX)), scale=235.0), np.uint8)
+
+
+def _opencv_closing(gray: Gray) -> Gray:
+    kernel = np.ones((ENVELOPE_PX, ENVELOPE_PX), np.uint8)
+    paper = cv2.blur(cv2.morphologyEx(gray, cv2.MORPH_CLOSE, kernel), (ENVELOPE_PX, ENVELOPE_PX))
+    return np.asarray(cv2.divide(gray, paper, scale=255.0), np.uint8)
+
+
+def _opencv_median(gray: Gray) -> Gray:
+    return np.asarray(cv2.divide(gray, cv2.medianBlur(gray, ENVELOPE_PX), scale=250.0), np.uint8)
+
+
+def _opencv_sauvola(gray: Gray) -> Gray:
+    size = (WINDOW, WINDOW)
+    mean = cv2.boxFilter(gray, cv2.CV_32F, size, borderType=cv2.BORDER_REPLICATE)
+    spread = cv2.sqrBoxFilter(gray, cv2.CV_32F, size, borderType=cv2.BORDER_REPLICATE)
+    cv2.subtract(spread, cv2.multiply(mean, mean), dst=spread)
+    cv2.sqrt(cv2.max(spread, 0.0, dst=spread), dst=spread)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    cv2.multiply(mean, spread * np.float32(K / 128) + np.float32(1 - K), dst=mean)
+    return np.asarray(cv2.compare(gray.astype(np.float32), mean, cv2.CMP_GT), np.uint8)
+
+
+def in_their_environment(stack: ExitStack, page: Gray, python: Path | None) -> dict[Step, Work]:
+    """Return the contestants of `carrel_bench.peers.pixels_worker`, in a process that ends with the stack."""
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    files = folder / "page.npy", folder / "result.npy"
+    np.save(files[0], page)
+    try:
+        script = Path(__file__).parents[1] / "peers" / "pixels_worker.py"
+        python = python or peer_python("pixels", PIXELS)
+        worker = stack.enter_context(Worker(python, script, [str(file) for file in files]))
+    except PeerError as error:
+        warn(f"left out: {error}")
+        return {}
+
+    def work(step: Step) -> Cost:
+        cost = worker.asking(step=step[0], name=step[1])()
+        return Cost(cost.wall_s, cost.cpu_s, cost.peak_mib, np.load(files[1]))
+
+    return {step: partial(work, step) for step in CONTESTANTS}
+
+
+def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
+    """Yield times, ratios to a copy, and how far results differ from those of Carrel's kernel."""
+    copy_s = found[COPY].least_cpu_s
+    for (step, name), figures in found.items():
+        least = figures.least_cpu_s
+        numbers = {"CPU ms, least": 1000 * least, "CPU ms": 1000 * figures.cpu_s, "over copy": least / copy_s}
+        if (step, name) in ALIKE:
+            unlike = np.abs(figures.cold.answer.astype(np.int16) - found[step, OWN].cold.answer) > 2
+            numbers["share of pixels unlike"] = float(unlike.mean())
+        yield from figures_of("prepare", name, step, numbers)
+    for step in ("flatten", "sauvola"):
+        peers = [f.least_cpu_s for (each, name), f in found.items() if each == step and "carrel" not in name]
+        yield Figure("prepare", OWN, step, "gain", min(peers) / found[step, OWN].least_cpu_s)
+
+
+def in_threads(page: Gray, rounds: int, threads: int) -> Iterator[Figure]:
+    """Yield what splitting the rows among threads gives, in turns with one thread; the pixels must be the same."""
+    from carrel.image import prepare
+    from carrel.kernels import prepare as kernels
+
+    background, cell_px = prepare.background_of(page)
+    gain = (255 / background).astype(np.float32)
+    steps: dict[str, Callable[[int], Gray]] = {
+        "flatten": lambda n: kernels.flatten(page, gain, cell_px, n),
+        "sauvola": lambda n: kernels.sauvola(page, WINDOW, K, threads=n),
+    }
+    for step, run in steps.items():
+        found = in_turns({n: partial(run, n) for n in (1, threads)}, rounds)
+        same = np.array_equal(found[1].cold.answer, found[threads].cold.answer)
+        for count, figures in found.items():
+            yield Figure("prepare", OWN, f"{step}, {count} threads", "wall ms, least", 1000 * figures.least_wall_s)
+        yield Figure("prepare", OWN, f"{step}, {threads} threads", "share of pixels the same", float(same))
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the figures of all contestants, then those of several threads."""
+    cv2.setNumThreads(1)
+    file, page = getattr(options, "page", None), drawn_page(700, 900) if options.quick else drawn_page()
+    if file:
+        from carrel.image.source import open_scans
+
+        page = next(open_scans(file, 250.0)).gray
+    target = np.empty_like(page)
+    with ExitStack() as stack:
+        works: dict[Step, Work] = {COPY: lambda: np.copyto(target, page), **contestants(page)}
+        if not options.quick:
+            works |= in_their_environment(stack, page, options.python)
+        yield from numbers_of(in_turns(works, options.rounds))
+    yield from in_threads(page, options.rounds, max(2, os.cpu_count() or 2))
