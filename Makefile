@@ -27,7 +27,7 @@ check: setup-dev
 	$(BIN)/python scripts/check_names.py
 	$(BIN)/pytest
 
-# Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes two minutes, ARGS=--resume goes on with
+# Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes three minutes, ARGS=--resume goes on with
 # a stopped run. `make bench-compare BASE=bench.jsonl` gives ratios to an
 # earlier run.
 bench: setup-dev

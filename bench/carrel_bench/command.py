@@ -2,7 +2,7 @@
 
 A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``; beside these it may have
 ``add_options(parser)`` for options of its own, ``DATA``, the folder of real material that it reads (``lines`` or
-``pages``), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
+``pages``; ``DATA_IS_OPTIONAL`` where it can do without), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
     "speed": ("start", "stages", "scaling", "exported", "runtime", "decode", "batching", "prepare"),
     "memory": ("size", "growth", "sweep", "soak", "calibrate"),
-    "accuracy": ("pages", "lines", "confidence", "layout"),
+    "accuracy": ("lines", "confidence", "language"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 USUAL = ("print", "start", "stages", "scaling", "size")
@@ -60,7 +60,7 @@ def data_of(bench: ModuleType, folder: Path | None) -> Path | None:
         It needs one, and there is none.
     """
     kind = getattr(bench, "DATA", None)
-    if kind is None:
+    if kind is None or (folder is None and bench.__dict__.get("DATA_IS_OPTIONAL")):
         return folder
     if folder is None or not folder.is_dir():
         raise BenchError(f"{_name(bench)}: --data names no folder of {kind}", NO_DATA)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MIB = 2**20
 MARGIN_SHARE = 0.06
-"""Share of a limit that is kept free for what is not foreseen; checked by ``carrel_bench.runtime --sweep``."""
+"""Share of a limit that is kept free for what is not foreseen; checked by ``carrel_bench sweep``."""
 REDUCED_COPIES_BYTES_PER_PX = 0.3
 """What reduced copies of a page take, for each px of the page."""
 WATCH_INTERVAL_S = 0.05

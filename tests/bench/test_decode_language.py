@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from carrel.decode.ngram import parse_ngrams
-from carrel_bench.decode_language import n_grams_of, truncated
+from carrel_bench.speed.decode_language import n_grams_of, truncated
 from carrel_export.language.counts import count_ngrams, symbols_of
 from carrel_export.language.kneser_ney import estimate
 from carrel_export.language.pack import pack

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import ctc_reference as oracle
 from carrel.decode.arrays import memory_for
 from carrel.decode.beam import LINES_AT_ONCE, ROOM, beam_search, beam_search_lines
 from carrel.decode.options import DecodeOptions
 from carrel.errors import ModelError, UsageError
-from carrel_bench import ctc_reference as oracle
 
 Logits = NDArray[np.float32]
 EXHAUSTIVE = DecodeOptions(beam_width=1000, alternatives=3, candidate_threshold=0.0)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import ctc_reference as oracle
 from carrel.decode.beam import beam_search, beam_search_lines
 from carrel.decode.lexicon import entry_lexicon
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
-from carrel_bench import ctc_reference as oracle
 from carrel_export.language.pack import build
 
 ALPHABET = "abc"

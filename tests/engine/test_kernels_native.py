@@ -21,8 +21,8 @@ from carrel.kernels.build import LINKERS, build_library, warm
 from carrel.kernels.compiled import compile_entry
 from carrel.kernels.native import DIGEST, ENTRIES, LIBRARY, Kernel, kernel_folder, open_library, private_folder
 from carrel.kernels.records import address_of
-from carrel_bench.ctc_reference import softmax
 from carrel_export.language.pack import build
+from ctc_reference import softmax
 
 PAGE = Path(__file__).parents[1] / "pages" / "letter.jpg"
 READ_A_PAGE = f"""

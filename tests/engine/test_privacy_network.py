@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from batch_pages import write_page
-from carrel_bench.network import Traffic, watch_traffic
 from faults import why_no_strace
+from traffic import Traffic, watch_traffic
 
 TESTS = Path(__file__).resolve().parents[1]
 CARREL = [sys.executable, TESTS / "real_work.py"]

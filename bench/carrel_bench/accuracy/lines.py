@@ -17,8 +17,8 @@ import numpy as np
 from carrel.backends.ort import OrtBackend
 from carrel.decode.ngram import NgramModel
 from carrel.evaluate import character_errors, word_errors
-from carrel.loading import LANGUAGE_MODEL, load_ngrams
-from carrel.models.folders import Model, open_model, shipped_model
+from carrel.loading import shipped_ngrams
+from carrel.models.folders import Model, open_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import add_pack_options, handwriting_folders, lines_of
@@ -90,7 +90,7 @@ def read_all(recognizer: CtcRecognizer, lines: Sequence[LineSample]) -> tuple[li
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
     lines = lines_of(options)
-    language = load_ngrams(shipped_model(LANGUAGE_MODEL, "language"))
+    language = shipped_ngrams()
     for folder in getattr(options, "model", None) or handwriting_folders():
         yield from _of_model(open_model(folder, "recognition"), lines, {"greedy": None, "language model": language})
 

@@ -50,7 +50,7 @@ def inputs(folder: Path) -> dict[str, Path]:
     page, files = drawn_page(), dict[str, Path]()
     for name, (mode, suffix, options) in KINDS.items():
         files[name] = folder / f"{name.replace(' ', '-')}.{suffix}"
-        image = page.point(lambda gray: 255 * (gray > 128)) if mode == "1" else page
+        image = page.point([255 * (gray > 128) for gray in range(256)]) if mode == "1" else page
         image.convert(mode).save(files[name], **options)  # type: ignore[arg-type]
     return files
 

@@ -18,12 +18,12 @@ NAME = re.compile(r"[\w.-]*\w")
 def measure(_options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the size of Carrel, of each of its models, and of the packages that it requires."""
     for package in ("carrel", "carrel_models"):
-        yield Figure("size", "MB", package, "", folder_bytes(Path(str(resources.files(package)))) / MB)
+        yield Figure("size", "installed", package, "MB", folder_bytes(Path(str(resources.files(package)))) / MB)
     for model in sorted(Path(str(resources.files("carrel_models"))).iterdir()):
         if (model / "manifest.json").exists():
-            yield Figure("size", "MB", f"model {model.name}", "", folder_bytes(model) / MB)
+            yield Figure("size", "installed", f"model {model.name}", "MB", folder_bytes(model) / MB)
     for package in required():
-        yield Figure("size", "MB", f"package {package}", "", package_bytes(package) / MB)
+        yield Figure("size", "installed", f"package {package}", "MB", package_bytes(package) / MB)
 
 
 def folder_bytes(folder: Path) -> int:

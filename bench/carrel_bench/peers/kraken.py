@@ -216,6 +216,6 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         read = read_by_all(python, models, folders, lines)
     for name, found in read.items():
         base = read["kraken, small" if "small" in name else next(iter(models))]
-        spent = {k: v for k, v in made.get(name.partition(", ")[0] if name.startswith("carrel,") else name, {}).items()}
-        spent.pop("weights", None)
-        yield from figures_of("kraken", name, options.source, spent | found.numbers(lines, base))
+        spent = made.get("carrel" if name.startswith("carrel, ") else name, {})
+        numbers = {key: value for key, value in spent.items() if key != "weights"}
+        yield from figures_of("kraken", name, options.source, numbers | found.numbers(lines, base))

@@ -15,3 +15,4 @@ KRAKEN = (
 )
 """With what ``carrel export`` needs."""
 PIXELS = ("numpy==2.4.6", "scikit-image==0.26.0", "doxapy==0.9.2")
+DECODERS = ("numpy<2", "fast-ctc-decode==0.3.7", "pyctcdecode==0.5.0", "flashlight-text==0.0.7", "kenlm==0.3.0")

@@ -25,7 +25,7 @@ SEGMENTER_INT8_SHARE = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Memory in bytes, measured by ``python -m carrel_bench.runtime --calibrate``.
+    """Memory in bytes, measured by ``python -m carrel_bench calibrate``.
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
     after several pages, ``runtime``: one that was not measured; ``language``: the language model and its search;

@@ -21,7 +21,7 @@ HALO_ROWS = 192
 """What a row of the segmenter's output sees of the rows above and below it."""
 LEAST_ROWS, STEP_ROWS = 64, 64
 BYTES_PER_INPUT_PX = {"onnxruntime": 90, "openvino": 150}
-"""Working memory of the networks for each px of their input, measured by ``carrel_bench.runtime``."""
+"""Working memory of the networks for each px of their input, measured by ``carrel_bench calibrate``."""
 
 
 def open_network(model: Model, runtime: Runtime, threads: int) -> Network:

@@ -1,8 +1,7 @@
 """What may be left out of a comparison: case, punctuation, spacing, typographic forms.
 
 Text is always compared in NFC with white space folded to single spaces and none at the ends, so a line break counts as
-a space. Rates are those of jiwer and dinglehopper to the last digit on the same text (``python -m
-carrel_bench.error_rates``), but for this: dinglehopper counts a letter and its marks as one unit even where they have no
+a space. Rates are those of jiwer and dinglehopper to the last digit on the same text (tests/engine/test_evaluate_dinglehopper.py), but for this: dinglehopper counts a letter and its marks as one unit even where they have no
 common code point, Carrel and jiwer count code points; dinglehopper's command also counts line breaks as characters, takes
 some letters of German print for others, and for its WER ends words where Unicode's annex 29 says and leaves out those of
 punctuation alone.

@@ -17,12 +17,11 @@ WORST = 3
 
 
 def write_card(folder: Path, figures: Path) -> str:
-    """Write ``card.md`` into a model folder from its manifest and the JSON of ``python -m carrel_bench.lines --json``."""
+    """Write ``card.md`` into a model folder from its manifest and the JSON lines of ``python -m carrel_bench.lines --json``."""
     model = open_model(folder, "recognition")
     manifest = model.manifest_as(Recognition)
     try:
-        measured: dict[str, Any] = json.loads(figures.read_text("utf-8"))
-        rows = {key: value for key, value in measured.items() if key.startswith(f"{manifest.name} ")}
+        rows = _measured(figures, manifest.name)
         tables = [_figures(manifest.name, rows), _sources(manifest), _weaknesses(rows)] if rows else []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{figures}: no figures of `carrel_bench.lines --json` ({error!r})") from None
@@ -31,6 +30,15 @@ def write_card(folder: Path, figures: Path) -> str:
     card = "\n\n".join([_head(model, manifest), *tables]) + "\n"
     write_file(folder / CARD, card.encode())
     return card
+
+
+def _measured(file: Path, name: str) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of a model by precision and decoding, by source, by name."""
+    tree: dict[str, dict[str, dict[str, float]]] = {}
+    for row in map(json.loads, file.read_text("utf-8").splitlines()):
+        if row.get("suite") == "lines" and row["program"].startswith(f"{name} "):
+            tree.setdefault(row["program"], {}).setdefault(row["case"], {})[row["name"]] = row["value"]
+    return tree
 
 
 def _head(model: Model, manifest: Recognition) -> str:
@@ -69,17 +77,17 @@ def _figures(name: str, rows: Mapping[str, Any]) -> str:
         "| source | lines | " + " | ".join(f"{key.removeprefix(name + ' ')}" for key in rows) + " |",
         "|---|---|" + "---|" * len(rows),
     ]
-    sources = next(iter(rows.values()))["sources"]
+    sources = next(iter(rows.values()))
     for source in sources:
-        cells = [_cell(row["sources"][source]) for row in rows.values()]
+        cells = [_cell(row[source]) for row in rows.values()]
         label = "**overall**" if source == "overall" else source
-        lines.append(f"| {label} | {sources[source]['lines']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {label} | {sources[source]['lines']:.0f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    low, high = row["cer_interval"]
-    return f"{100 * row['cer']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+    cer, low, high = (100 * row[name] for name in ("CER", "CER, low", "CER, high"))
+    return f"{cer:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def _sources(manifest: Recognition) -> str:
@@ -90,9 +98,9 @@ def _sources(manifest: Recognition) -> str:
 
 
 def _weaknesses(rows: Mapping[str, Any]) -> str:
-    last = list(rows.values())[-1]["sources"]
-    worst = sorted((s for s in last if s != "overall"), key=lambda s: -last[s]["cer"])[:WORST]
-    named = ", ".join(f"{s} ({100 * last[s]['cer']:.0f} %)" for s in worst)
+    last = list(rows.values())[-1]
+    worst = sorted((s for s in last if s != "overall"), key=lambda s: -last[s]["CER"])[:WORST]
+    named = ", ".join(f"{s} ({100 * last[s]['CER']:.0f} %)" for s in worst)
     return f"""## Bad at
 
 - The sources it reads worst: {named}.

@@ -1,4 +1,4 @@
-"""Slow, obvious CTC decoding in float64: what the fast decoder is held against, by tests and by `carrel_bench.decode_oracle`."""
+"""Slow, obvious CTC decoding in float64: what the fast decoder is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench of runtimes runs, and says what is chosen and who kept the limit."""
+"""The benches of runtimes and of limits run, and say what is chosen and who kept the limit."""
 
 from __future__ import annotations
 
@@ -8,43 +8,56 @@ import pytest
 from PIL import Image
 
 from carrel.backends.devices import versions
+from carrel.budget import MIB
 from carrel.loading import network_models
 from carrel.options import ReadOptions
-from carrel_bench import runtime
-from carrel_bench.runtime import Case, Figures, chosen_case, print_table, run_case
-from carrel_bench.sweep import Swept, Verdict, in_words, judge, read_under, remembering, sweep
+from carrel_bench.memory.calibrate import PARTS, peak_of
+from carrel_bench.memory.sweep import Swept, Verdict, judge, read_under, remembering, sweep
+from carrel_bench.peers.print_pages import OWN_PAGES
+from carrel_bench.speed.runtime import chosen_case, comparison, run_case
+from carrel_bench.worker import PeerError
 
-LETTER = Path(__file__).parents[1] / "pages" / "letter.jpg"
+LETTER = OWN_PAGES / "letter.jpg"
 
 
-def figures(name: str, lines_per_s: float, threads: int = 2) -> Figures:
-    return Figures(name, threads, lines_per_s, lines_per_s, lines_per_s / 2, 100.0, 20.0, 300.0, 80.0, 35.0)
+def model() -> Path:
+    return network_models(ReadOptions())["recognition"].folder
 
 
 def test_a_case_is_measured() -> None:
-    model = network_models(ReadOptions())["recognition"].folder
-    case = next(c for c in runtime.cases(model, None) if c.name == "onnxruntime cpu int8")
-    values = run_case(case)
-    assert values["lines_per_s"] > 0
-    assert values["peak_mib"] > values["before_mib"] > 10
+    values = run_case(("onnxruntime cpu int8", 1), model(), None)
+    assert values["lines/s"] > 0 and values["cold ms"] > values["load ms"] > 0
+    assert values["peak_mib"] > values["MiB before"] > 10
 
 
 def test_failing_case_is_named() -> None:
-    with pytest.raises(RuntimeError, match="nothing"):
-        run_case(Case("nothing", 1, ("false",)))
+    with pytest.raises(PeerError, match="nothing"):
+        run_case(("nothing", 1), model(), None)
 
 
-def test_fastest_is_chosen_and_compared(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(runtime, "allowed_cores", lambda: 2)
+def row_of(lines_per_s: float) -> dict[str, float]:
+    times = {"load ms": 100.0, "first line ms": 20.0, "peak MiB": 80.0, "MiB before": 35.0}
+    return {"lines/s": lines_per_s, "lines/s, median": lines_per_s, **times}
+
+
+def test_fastest_is_chosen_and_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARREL_THREADS", "2")
-    model = network_models(ReadOptions())["recognition"].folder
-    table = [figures("onnxruntime cpu int8", 100), figures("onnxruntime cpu fp32", 300), figures("torch eager", 30)]
-    chosen = chosen_case(table, model)
+    rates = {"onnxruntime cpu int8": 100, "onnxruntime cpu fp32": 300, "torch eager": 30}
+    table = {(name, 2): row_of(rate) for name, rate in rates.items()}
+    chosen = chosen_case(table, model())
     assert chosen == ("onnxruntime cpu fp32", 2)
-    print_table(table, chosen)
-    out = capsys.readouterr().out
-    assert "onnxruntime cpu fp32 / torch eager, 2 threads: 10.00 x the lines/s" in out
-    assert out.count("<- chosen") == 1
+    found = {(f.case, f.name): f.value for f in comparison(("onnxruntime cpu fp32", 2), table)}
+    assert found["over torch eager", "lines/s, ratio"] == 10
+    assert found["", "chosen, threads"] == 2
+
+
+def test_memory_that_is_kept_and_memory_at_worst_are_told_apart() -> None:
+    at_worst, kept = peak_of(lambda: (b"x" * (60 * MIB), b"x" * (20 * MIB))[1])
+    assert 75 < at_worst < 110 and 15 < kept < 30
+
+
+def test_a_part_of_the_memory_model_is_measured() -> None:
+    assert PARTS["line"]()["line"] > 1
 
 
 def backends() -> list[str]:
@@ -71,11 +84,9 @@ def test_sweep_reads_under_named_limits_and_slow_pages_again() -> None:
     times = iter([1.0, 1.9, 1.1, 1.2, 1.0])
 
     def read(backend: str, page: Path, limit_mib: int) -> Swept:
-        return (
-            row(backend, page, limit_mib, 0.1, named_mib=300)
-            if limit_mib == 250
-            else row(backend, page, limit_mib, next(times))
-        )
+        if limit_mib == 250:
+            return row(backend, page, limit_mib, 0.1, named_mib=300)
+        return row(backend, page, limit_mib, next(times))
 
     rows = list(sweep(["b"], [LETTER], [250, 800], read))
     assert [r.limit_mib for r in rows] == [0, 250, 800, 0, 800, 300]
@@ -91,7 +102,7 @@ def test_sweep_judges_peaks_refusals_and_speed() -> None:
         row("b", LETTER, 800, 2.0),
     ]
     assert judge(rows) == Verdict(runs=5, over=1, refused_again=1, slow=1, least_share=0.5)
-    assert "OVER" in in_words(rows[3])
+    assert rows[3].over and not rows[4].over
 
 
 def test_stopped_sweep_goes_on_from_its_rows(tmp_path: Path) -> None:

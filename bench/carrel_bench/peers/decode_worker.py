@@ -1,16 +1,13 @@
-"""One decoder, answering questions from `carrel_bench.decode`; runs in the environment of that decoder.
+"""One decoder, answering questions of `carrel_bench.speed.decode`: ``NAME LOGITS.npz [ngram.bin ARPA]``.
 
-``decode_worker.py NAME LOGITS.npz [ngram.bin ARPA]``, twice the same language model; a question names the lines, the beam width, whether to use the language
-model, what is given and how many times to repeat. The answer holds the processor time of the fastest run and the texts.
+The last two are the same language model. A question names the lines, the beam width, whether to use the language model, what
+is given and how many times to repeat. The answer holds the processor time of the fastest run and the texts.
 """
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import json
 import math
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,19 +27,20 @@ Prepared = Callable[[], Texts]
 
 
 def softmax(logits: Any) -> Any:
+    """Return probabilities, float32."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def masked_logarithms(probabilities: Any) -> Any:
-    """Logarithms with what the others do not look at, either, out of the way."""
+    """Return logarithms with what the others do not look at, either, out of the way."""
     logarithms = np.log(np.maximum(probabilities, 1e-30))
     best = probabilities == probabilities.max(axis=1, keepdims=True)
     return np.where((probabilities >= THRESHOLD) | best, logarithms, -1e4).astype(np.float32)
 
 
 class Carrel:
-    """Takes logits, or probabilities where asked for; everything from there to the text is in its time."""
+    """A decoder that takes logits, or probabilities where asked for; everything from there to the text is in its time."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         from carrel.decode.ngram import Language, read_ngrams
@@ -79,7 +77,7 @@ class Carrel:
 
 
 class FastCtcDecode:
-    """Takes probabilities; making them with numpy is in its time where logits are given."""
+    """A decoder that takes probabilities; making them with numpy is in its time where logits are given."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         self.alphabet = ["\0", *alphabet]
@@ -94,7 +92,7 @@ class FastCtcDecode:
 
 
 class Pyctcdecode:
-    """Takes log probabilities; every character is a word to it, so that its language model scores characters."""
+    """A decoder that takes log probabilities; every character is a word to it, so that its language model scores characters."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         from pyctcdecode import Alphabet, BeamSearchDecoderCTC, LanguageModel
@@ -122,7 +120,7 @@ class Pyctcdecode:
 
 
 class Flashlight:
-    """Takes log probabilities; ``beam_size_token`` is as large as the frames with the most candidates need, up to 40."""
+    """A decoder that takes log probabilities; ``beam_size_token`` is as large as the frames with the most candidates need, up to 40."""
 
     def __init__(self, alphabet: str, ngrams: str, arpa: str) -> None:
         from flashlight.lib.text.decoder import ZeroLM
@@ -174,33 +172,21 @@ DECODERS = {
 }
 
 
-def answer(decoder: Any, lines: list[Any], question: dict[str, Any]) -> dict[str, Any]:
-    chosen = [lines[i] * np.float32(question.get("sharpness", 1.0)) for i in question["lines"]]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run = decoder.prepare(chosen, int(question["width"]), question)
-    texts: Texts = []
-    seconds = math.inf
-    for _ in range(int(question.get("repeats", 1))):
-        began = time.thread_time()
-        texts = run()
-        seconds = min(seconds, time.thread_time() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "texts": texts, "grown_kib": peak - before}
-
-
-def main() -> None:
-    name, file, *rest = sys.argv[1:]
+def start(name: str, file: str, ngrams: str = "", arpa: str = "") -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Load a decoder and the logits."""
     saved = np.load(file)
-    ends = np.cumsum(saved["frames"])
-    lines = [np.ascontiguousarray(part) for part in np.split(saved["logits"], ends[:-1])]
-    ngrams, arpa = rest or ("", "")
+    lines = [np.ascontiguousarray(part) for part in np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])]
     decoder: Any = DECODERS[name](str(saved["alphabet"]), ngrams, arpa)
-    output = sys.stdout
-    sys.stdout = sys.stderr  # some peers print
-    for question in map(json.loads, sys.stdin):
-        output.write(json.dumps(answer(decoder, lines, question)) + "\n")
-        output.flush()
 
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        chosen = [lines[i] * np.float32(question.get("sharpness", 1.0)) for i in question["lines"]]
+        run = decoder.prepare(chosen, int(question["width"]), question)
+        texts: Texts = []
+        seconds = math.inf
+        for _ in range(int(question.get("repeats", 1))):
+            began = time.thread_time()
+            texts = run()
+            seconds = min(seconds, time.thread_time() - began)
+        return {"cpu_s": seconds, "texts": texts}
 
-if __name__ == "__main__":
-    main()
+    return answer

@@ -1,6 +1,6 @@
 """Language models on lines of handwriting: CER and perplexity per source, settings fitted or as the network's manifest says.
 
-``python -m carrel_bench.language --data DIR [--split val] [--model DIR] [--ngrams FILE]... [--fit]``: DIR holds line
+``python -m carrel_bench language --data DIR [--split val] [--model DIR] [--ngrams FILE]... [--fit]``: DIR holds line
 packs. The network runs once (``--logits FILE.npz`` keeps what it gave for the next run); every n-gram file then reads the
 same logits. ``--fit`` looks for the language weight and the length bonus with the lowest CER on every third line.
 """
@@ -8,13 +8,10 @@ same logits. ``--fit`` looks for the language weight and the length bonus with t
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +25,15 @@ from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
 from carrel.models.folders import Model, open_model, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel_bench.lines import read_lines
+from carrel.review.training_lines import read_packs
+from carrel_bench.accuracy.packs import add_pack_options
+from carrel_bench.figures import Figure, figures_of
 
 FITTED_ON = 3
 """Every so many lines are looked at by the fit."""
 STEPS = {"language_weight": 0.08, "length_bonus": 0.8}
-Row = dict[str, Any]
+DATA = "lines"
+OVERALL = "overall"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Heard:
     options: DecodeOptions
 
     def some(self, kept: Sequence[int]) -> Heard:
-        """Some of the lines, by number."""
+        """Return some of the lines, by number."""
         parts = ([rows[i] for i in kept] for rows in (self.logits, self.texts, self.sources))
         logits, texts, sources = parts
         return replace(self, logits=logits, texts=texts, sources=sources)
@@ -61,7 +61,7 @@ def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
             texts, sources = saved["texts"].tolist(), saved["sources"].tolist()
     else:
         recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
-        lines = list(read_lines(data, split))
+        lines = list(read_packs(data, (split,)))
         logits = [recognizer.logits_of(line.gray) for line in lines]
         texts, sources = [line.text for line in lines], [line.source for line in lines]
         if kept is not None:
@@ -115,60 +115,46 @@ def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
     return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
 
 
-def measure(heard: Heard, model: NgramModel, fitted: bool) -> Row:
-    """Return CER and perplexity per source and over all, settings, and milliseconds of search a line."""
+def numbers_of(heard: Heard, model: NgramModel, fitted: bool) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield CER and perplexity per source and over all; there with settings and milliseconds of search a line."""
     language = Language(model, "".join(c if len(c) == 1 else "\0" for c in heard.alphabet))
     options = fit(heard.some(range(0, len(heard.texts), FITTED_ON)), language) if fitted else heard.options
     began = time.process_time()
     errors = errors_of(heard, language, options)
     spent = time.process_time() - began
-    row: Row = {
-        "ngrams": len(model.arcs),
-        "language_weight": options.language_weight,
-        "length_bonus": options.length_bonus,
-        "ms_per_line": round(1e3 * spent / len(errors), 2),
-        "sources": {},
-    }
-    for source in [*sorted(set(heard.sources)), "overall"]:
-        lines = [i for i, name in enumerate(heard.sources) if source in (name, "overall")]
+    for source in [*sorted(set(heard.sources)), OVERALL]:
+        lines = [i for i, name in enumerate(heard.sources) if source in (name, OVERALL)]
         texts = [heard.texts[i] for i in lines]
-        cer = errors[lines].sum() / sum(map(len, texts))
-        row["sources"][source] = {"cer": round(float(cer), 5), "perplexity": round(perplexity(model, texts), 3)}
-    return row
+        cer = float(errors[lines].sum() / sum(map(len, texts)))
+        yield source, {"CER": cer, "perplexity": perplexity(model, texts)}
+    yield (
+        OVERALL,
+        {
+            "n-grams": len(model.arcs),
+            "language weight": options.language_weight,
+            "length bonus": options.length_bonus,
+            "ms/line": 1e3 * spent / len(errors),
+        },
+    )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table per n-gram file, or one JSON object."""
-    parser = argparse.ArgumentParser(prog="carrel_bench.language", description="Language models on line images.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of line packs (*.zip)")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--source", action="append", help="only this source; may be repeated")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add lines, network and n-gram files."""
+    add_pack_options(parser, "val")
     parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
     parser.add_argument("--logits", type=Path, help="file that keeps the network's output for the next run")
     parser.add_argument("--ngrams", type=Path, action="append", help="n-gram file; may be repeated (default: shipped)")
     parser.add_argument("--fit", action="store_true", help="fit language weight and length bonus")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the figures of every n-gram file."""
     task = "recognition"
     model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
     heard = hear(model, options.data, options.split, options.logits)
     if options.source:
         heard = heard.some([i for i, source in enumerate(heard.sources) if source in options.source])
-    report: dict[str, Row] = {}
     for file in options.ngrams or [None]:
-        row = measure(heard, read_ngrams(file) if file else shipped_ngrams(), options.fit)
-        report[str(file or "shipped")] = row
-        if not options.json:
-            print(
-                f"\n{file or 'shipped'}: {row['ngrams']:,} n-grams, language weight {row['language_weight']:g}, "
-                f"length bonus {row['length_bonus']:g}, {row['ms_per_line']} ms a line"
-            )
-            for source, found in row["sources"].items():
-                print(f"  {source:12s} CER {found['cer']:7.2%}  perplexity {found['perplexity']:.2f}", flush=True)
-    if options.json:
-        print(json.dumps(report, indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        ngrams = read_ngrams(file) if file else shipped_ngrams()
+        for source, numbers in numbers_of(heard, ngrams, options.fit):
+            yield from figures_of("language", str(file or "shipped"), source, numbers)

@@ -1,0 +1,182 @@
+"""Carrel's beam search against fast-ctc-decode, pyctcdecode and flashlight-text.
+
+``python -m carrel_bench.decode --data DIR [--peers NAME...]``: test lines of the packs in DIR, through the shipped network.
+
+Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
+machine slows all of them alike. Times are processor time of the decoding thread. In the cases ``batch``, ``single`` and
+``language model`` each decoder gets its input as it wants it (logits, probabilities or logarithms), and making that is in
+the time of Carrel alone, which works it out of logits. In the cases ``from logits`` both start from logits (numpy's
+softmax goes before fast-ctc-decode), in those ``from probabilities`` both are handed probabilities. A ratio is the median
+over rounds of peer time by Carrel time. The flatter logits are the same ones times `FLATTER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice, zip_longest
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.decode.ngram import read_ngrams
+from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.review.training_lines import pack_files, read_packs
+from carrel_bench.figures import BenchError, Figure, figures_of, warn
+from carrel_bench.measure import Figures, in_turns
+from carrel_bench.peers.decode_worker import LOGITS, PROBABILITIES, SPACE
+from carrel_bench.peers.programs import DECODERS
+from carrel_bench.speed.decode_language import truncated, write_arpa
+from carrel_bench.worker import PeerError, Worker, peer_python
+
+DATA = "lines"
+DATA_IS_OPTIONAL = True
+ROUNDS = 5
+OWN, FAST = "carrel", "fast-ctc-decode"
+PEERS = (FAST, "pyctcdecode", "flashlight-text")
+WIDTHS = (5, 10, 25, 100)
+FLATTER = 0.6
+KENLM_ORDER = 6
+"""The highest order that KenLM is built for on PyPI; longer n-grams are left out, for Carrel too."""
+SLOW = ("pyctcdecode", "flashlight-text")
+SLOW_LINES = 6
+WORKER = Path(__file__).parents[1] / "peers" / "decode_worker.py"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is decoded, and by what."""
+    parser.add_argument(
+        "--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet instead"
+    )
+    parser.add_argument("--ngrams", type=Path, help="n-gram file; the shipped one by default")
+    parser.add_argument("--lines", type=int, default=24)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+
+
+def open_workers(stack: ExitStack, files: Sequence[Path], peers: Sequence[str]) -> dict[str, Worker]:
+    """Return Carrel and the peers that can be installed here; the others are named on standard error."""
+    workers: dict[str, Worker] = {}
+    for name in (OWN, *peers):
+        try:
+            python = Path(sys.executable) if name == OWN else peer_python("ctc-decoders", DECODERS)
+            worker = stack.enter_context(Worker(python, WORKER, [name, *map(str, files)]))
+            worker.ask(lines=[0], width=5, model=True)  # loads, compiles
+            workers[name] = worker
+        except PeerError as error:
+            warn(f"left out: {error}")
+    return workers
+
+
+def cases() -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
+    """Yield the name of each case, its question, and the decoders that take part, Carrel apart."""
+    for sharpness in (1.0, FLATTER):
+        for width in WIDTHS:
+            same = {"width": width, "sharpness": sharpness, "model": False}
+            name = f"x{sharpness} width {width}"
+            # the slow ones would take minutes at width 100
+            yield f"batch {name}", same, PEERS if width < 100 else (FAST,)
+            for given in (LOGITS, PROBABILITIES):
+                yield f"from {given} {name}", same | {"given": given}, (FAST,)
+            if width <= 10:
+                yield f"single {name}", same | {"single": True}, (FAST,)
+        yield f"language model x{sharpness} width 25", {"width": 25, "sharpness": sharpness, "model": True}, SLOW
+
+
+def take_turns(workers: Mapping[str, Worker], rounds: int, count: int, question: dict[str, Any]) -> dict[str, Figures]:
+    """Let decoders decode the same lines in turns, slow ones the first few of them."""
+    works = {
+        name: worker.asking(lines=list(range(lines_of(name, count))), repeats=3 if name == OWN else 1, **question)
+        for name, worker in workers.items()
+    }
+    return in_turns(works, rounds, warm_up=0)
+
+
+def lines_of(name: str, count: int) -> int:
+    """Return how many lines a decoder gets."""
+    return min(SLOW_LINES, count) if name in SLOW else count
+
+
+def numbers_of(name: str, found: Mapping[str, Figures], count: int) -> dict[str, float]:
+    """Return microseconds a line, the ratio to Carrel, the share of lines with Carrel's text, and memory."""
+    per_line = {each: [run.cpu_s / lines_of(each, count) for run in found[each].warm] for each in (name, OWN)}
+    texts, ours = found[name].warm[-1].answer["texts"], found[OWN].warm[-1].answer["texts"]
+    return {
+        "us/line": 1e6 * median(per_line[name]),
+        "ratio": median(theirs / own for theirs, own in zip(per_line[name], per_line[OWN], strict=True)),
+        "share of lines with Carrel's text": sum(map(str.__eq__, texts, ours)) / len(texts),
+        "peak MiB": found[name].peak_mib,
+    }
+
+
+def language_cost(carrel: Worker, rounds: int, count: int) -> Iterator[Figure]:
+    """Yield what the language model costs at width 25 with a beam threshold of 1e-3, in turns."""
+    for sharpness in (1.0, FLATTER):
+        question = {
+            "width": 25,
+            "sharpness": sharpness,
+            "beam_threshold": 1e-3,
+            "lines": list(range(count)),
+            "repeats": 3,
+        }
+        found = in_turns({model: carrel.asking(model=model, **question) for model in (False, True)}, rounds, warm_up=0)
+        ratio = median(found[True].ratios(found[False]))
+        yield Figure("decode", OWN, f"x{sharpness} width 25", "time with the language model over without", ratio)
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the figures of every decoder in every case."""
+    count, peers = getattr(options, "lines", 24), getattr(options, "peers", () if options.quick else PEERS)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        logits = getattr(options, "logits", None) or Path(folder) / "logits.npz"
+        if not logits.exists():
+            if options.data is None:
+                raise BenchError("decode: give --data or --logits", 2)
+            shipped_logits(options.data, count, logits)
+        ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
+        given = getattr(options, "ngrams", None)
+        model = truncated(read_ngrams(given) if given else shipped_ngrams(), KENLM_ORDER)
+        ngrams.write_bytes(model.to_bytes())
+        write_arpa(model, arpa, SPACE)
+        workers = open_workers(stack, (logits, ngrams, arpa), peers)
+        count = min(count, len(np.load(logits)["frames"]))
+        for case, question, partners in cases():
+            taking_part = {name: worker for name, worker in workers.items() if name in (OWN, *partners)}
+            found = take_turns(taking_part, options.rounds, count, question)
+            for name in found:
+                yield from figures_of("decode", name, case, numbers_of(name, found, count))
+        yield from language_cost(workers[OWN], options.rounds, count)
+
+
+def shipped_logits(packs: Path, count: int, file: Path) -> None:
+    """Write logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
+    from carrel.backends.ort import OrtBackend
+    from carrel.models.folders import shipped_model
+    from carrel.models.manifest import Recognition
+    from carrel.recognizers.ctc import CtcRecognizer
+
+    model = shipped_model(HANDWRITING_MODEL, "recognition")
+    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
+    turns = zip_longest(*(_crops(packs, pack.stem, count) for pack in pack_files(packs)))
+    crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
+    lines = [recognizer.logits_of(crop) for crop in crops]
+    frames = np.array([len(line) for line in lines])
+    alphabet = model.manifest_as(Recognition).symbols
+    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array("".join(alphabet)))
+
+
+def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:
+    """Return the logits of each line and the alphabet from a file of `shipped_logits`."""
+    with np.load(file) as saved:
+        parts = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
+        return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
+
+
+def _crops(packs: Path, source: str, count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the first lines of a source's test split."""
+    return (sample.gray for sample in islice(read_packs(packs, ("test",), (source,)), count))

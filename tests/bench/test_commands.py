@@ -1,0 +1,220 @@
+"""Every bench runs on small input, without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import carrel
+from carrel.image.source import open_scans
+from carrel.kernels.build import LINKERS
+from carrel.review.training_lines import LineSample
+from carrel_bench.command import BENCHES, main
+from carrel_bench.figures import Figure, load
+from carrel_bench.memory import soak
+from carrel_bench.peers.kraken import accuracy, read_by_all, run_for, write_ground_truth
+from carrel_bench.peers.print_pages import OWN_PAGES, WORN, degraded, own_pages
+from carrel_bench.speed import start
+from carrel_bench.speed.stages import WHOLE, profile
+from carrel_bench.worker import PeerError
+from drawn_lines import draw_line
+
+
+def figures_of(name: str, tmp_path: Path, *arguments: str | Path) -> list[Figure]:
+    """Run a bench alone; what it wrote as JSON lines."""
+    file = tmp_path / f"{name}.jsonl"
+    assert main([*map(str, arguments), "--json", str(file)], name=name) == 0
+    return load(file)
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_options_of_each_bench_are_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"], name=name)
+    assert f"usage: carrel_bench.{name}" in capsys.readouterr().out
+    assert len((import_module(BENCHES[name]).__doc__ or "").splitlines()[0]) > 20
+
+
+def test_print(short_page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = figures_of("print", tmp_path, "--data", short_page, "--quick", "--plot", tmp_path / "bars.png")
+    values = {(f.program, f.name): f.value for f in found}
+    assert values["carrel", "CER"] < 0.02 and values["carrel", "cold start to the first page, s"] > 0
+    assert values["tesserocr", "CER"] < 0.2
+    ratio = values["carrel", "CPU s, all pages, of least"] / values["tesserocr", "CPU s, all pages, of least"]
+    assert values["carrel", "CPU, ratio of least"] == pytest.approx(ratio)
+    assert values["carrel", "CPU, lowest ratio"] == values["carrel", "CPU, highest ratio"], "one page, one round"
+    assert "| CER, short |" in capsys.readouterr().out and (tmp_path / "bars.png").stat().st_size > 5000
+    assert main(["print", "--json", str(tmp_path / "print.jsonl"), "--resume"]) == 0
+    assert "| CER, short |" not in capsys.readouterr().out, "a bench that is done is run again"
+
+
+def test_print_pages(tmp_path: Path) -> None:
+    for name in ("one.jpg", "two.jpg"):
+        degraded(OWN_PAGES / "a4" / "a4-caladea.png", tmp_path / name, WORN)
+    assert (tmp_path / "one.jpg").read_bytes() == (tmp_path / "two.jpg").read_bytes()
+    pages = list(own_pages(tmp_path, few=True))
+    assert [page.name.split(", ")[1] for page in pages] == ["clean", "degraded"] * 3
+    assert all(page.text.strip() and page.image.exists() for page in pages)
+
+
+def test_stages_of_a_page_sum_up(short_page: Path) -> None:
+    found = profile(short_page / "short.png")
+    parts = sum(stage.cpu_s for name, stage in found.items() if name != WHOLE)
+    assert parts == pytest.approx(found[WHOLE].cpu_s)
+    assert found["Tesseract"].calls >= 1 and found["Tesseract"].cpu_s > found["assemble"].cpu_s
+    assert found["beam search"].calls == 0
+
+
+def test_start(tmp_path: Path) -> None:
+    values = {(f.program, f.name): f.value for f in figures_of("start", tmp_path, "--quick")}
+    assert values["floor", "CPU, ratio"] == 1.0
+    assert all(values[line, "CPU s"] > values["floor", "CPU s"] > 0 for line in start.LINES)
+
+
+def test_start_with_the_library_of_kernels(tmp_path: Path) -> None:
+    if not any(map(shutil.which, LINKERS)):
+        pytest.skip("no linker")
+    assert start.warm([tmp_path]).library
+    code = start.SEARCH + "import sys\nassert 'numba' not in sys.modules"
+    found = start.succeeded(start.cost_of([sys.executable, "-c", code], {"XDG_CACHE_HOME": str(tmp_path)}))
+    assert 0 < found.cpu_s < 5 and 10 < found.peak_mib < 200
+
+
+def test_scaling(short_page: Path, tmp_path: Path) -> None:
+    found = figures_of("scaling", tmp_path, "--quick", "--page", short_page / "short.png")
+    values = {(f.case, f.name): f.value for f in found}
+    assert values["4 megapixels", "peak MiB"] > 30 and values["1 threads", "CPU s/page"] > 0
+
+
+def test_size(tmp_path: Path) -> None:
+    values = {f.case: f.value for f in figures_of("size", tmp_path)}
+    assert {"carrel", "model handwriting-fast", "package numpy", "package onnxruntime"} <= values.keys()
+    assert "package torch" not in values and "package matplotlib" not in values
+    assert values["package numpy"] > values["model handwriting-fast"] > 1
+
+
+def test_growth(tmp_path: Path) -> None:
+    values = {(f.case, f.name): f.value for f in figures_of("growth", tmp_path, "--quick")}
+    assert {case for case, _ in values} == {"G4", "JPEG", "JPX", "CMYK", "gray PNG", "PDF"}
+    assert all(0.3 < value < 1.2 for (_, name), value in values.items() if name == "share of input")
+
+
+def test_batching(tmp_path: Path) -> None:
+    values = {(f.program, f.case, f.name): f.value for f in figures_of("batching", tmp_path, "--quick")}
+    differences = {key[:2]: value for key, value in values.items() if key[2] == "difference"}
+    assert differences["int8", "batch 1"] == differences["fp32", "batch 1"] == 0
+    assert differences["fp32", "batch 8"] < 0.001 < differences["int8", "batch 8"]
+
+
+def test_prepare(tmp_path: Path) -> None:
+    found = figures_of("prepare", tmp_path, "--quick")
+    unlike = {(f.case, f.program): f.value for f in found if f.name == "share of pixels unlike"}
+    assert unlike.keys() == {("flatten", "carrel, default"), ("sauvola", "opencv: box filters")}
+    # other windows at the edge of the page, other rounding
+    assert all(value < 0.02 for value in unlike.values())
+    assert all(f.value > 0 for f in found if f.name.endswith(("least", "gain")))
+    assert [f.value for f in found if f.name == "share of pixels the same"] == [1.0, 1.0]
+
+
+def test_exported(packs: Path, tmp_path: Path) -> None:
+    found = figures_of("exported", tmp_path, "--data", packs, "--split", "val", "--lines", "5")
+    values = {(f.program, f.name): f.value for f in found}
+    assert values["onnx-int8 onnxruntime", "share of fp32"] <= 0.35
+    assert values["onnx-fp32 defaults", "speed, ratio"] == values["onnx-fp32 defaults", "agreement"] == 1.0
+    for program in {f.program for f in found}:
+        assert values[program, "CER"] < 0.6
+        assert values[program, "lines/CPU s"] > 0 and values[program, "peak MiB"] > 30
+
+
+def test_lines_and_confidence(packs: Path, tmp_path: Path) -> None:
+    found = figures_of("lines", tmp_path, "--data", packs, "--split", "val")
+    values = {(f.program, f.case, f.name): f.value for f in found}
+    assert values["handwriting-fast int8 greedy", "drawn", "lines"] == 6
+    for name in ("handwriting-fast int8 language model", "handwriting-best fp32 greedy"):
+        assert values[name, "overall", "CER, low"] <= values[name, "overall", "CER"] < 0.6
+        assert values[name, "overall", "lines/CPU s"] > 0
+    arguments = ("--data", packs, "--split", "val", "--plot", tmp_path / "curves.png")
+    worth = {(f.program, f.case, f.name): f.value for f in figures_of("confidence", tmp_path, *arguments)}
+    assert 0 <= worth["overall", "", "calibration error"] < 0.5
+    assert worth["overall", "1.0", "share of errors, by share of lines"] == 1
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_language(packs: Path, tmp_path: Path) -> None:
+    values = {(f.case, f.name): f.value for f in figures_of("language", tmp_path, "--data", packs)}
+    assert values["overall", "CER"] == values["drawn", "CER"] < 0.6
+    assert values["overall", "perplexity"] > 1 and values["overall", "n-grams"] > 1000
+
+
+def test_decode(drawn_logits: Path, tmp_path: Path) -> None:
+    found = figures_of("decode", tmp_path, "--logits", drawn_logits, "--peers", "--rounds", "1")
+    times = {f.case: f.value for f in found if f.name == "us/line"}
+    assert {f"batch x1.0 width {width}" for width in (5, 10, 25, 100)} < times.keys()
+    assert all(value > 0 for value in times.values())
+    assert any(f.name.startswith("time with the language model") and f.value > 0 for f in found)
+
+
+def test_soak(tmp_path: Path) -> None:
+    file = tmp_path / "soak.jsonl"
+    code = main(["--data", str(OWN_PAGES), "--count", "4", "--every", "2", "--json", str(file)], name="soak")
+    *resident, grown = load(file)
+    assert [f.case for f in resident] == ["2", "4"]
+    assert grown.value == pytest.approx(resident[1].value / resident[0].value - 1)
+    assert code == int(grown.value > soak.MOST_GROWTH), "the first pages load what all need"
+    scans = list(open_scans(OWN_PAGES / "letter.jpg", 50))
+    assert len({piece.gray.shape for piece in soak.pieces(scans, 4, (500, 150))}) == 4
+
+
+def test_resident_memory_stays_within_a_share_over_pages_of_many_widths() -> None:
+    scans = list(open_scans(OWN_PAGES / "letter.jpg", 50))
+    reader = carrel.Reader(carrel.ReadOptions(threads=1))
+    list(soak.soak(reader, soak.pieces(scans, 20, (700, 250), seed=2), 20))
+    resident = [mib for _, mib in soak.soak(reader, soak.pieces(scans, 40, (700, 250)), 20)]
+    assert resident[1] / resident[0] - 1 < soak.MOST_GROWTH
+
+
+def test_ground_truth_is_what_kraken_trains_on(tmp_path: Path) -> None:
+    line = LineSample("drawn", "1.png", "1", "train", "both figures", np.asarray(draw_line("both figures")))
+    listed = write_ground_truth([line], tmp_path / "train").read_text("utf-8").split()
+    assert listed == [str((tmp_path / "train" / "0000.png").resolve())]
+    assert (tmp_path / "train" / "0000.gt.txt").read_text("utf-8") == "both figures"
+
+
+def test_training_ends_with_its_processor_time(tmp_path: Path) -> None:
+    busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    assert 1.0 <= run_for([sys.executable, "-c", busy], 1.0, tmp_path / "log") < 5.0
+    assert run_for([sys.executable, "-c", "pass"], 60.0, tmp_path / "log") < 1.0
+    with pytest.raises(PeerError, match="failed with exit status 3"):
+        run_for([sys.executable, "-c", "raise SystemExit(3)"], 60.0, tmp_path / "log")
+
+
+def test_best_checkpoint_of_kraken_is_told_by_its_name(tmp_path: Path) -> None:
+    for name in ("checkpoint_00-0.0000", "checkpoint_03-0.8125", "checkpoint_04-0.8125-v1", "checkpoint_05-0.7000-v12"):
+        (tmp_path / f"{name}.ckpt").touch()
+        os.utime(tmp_path / f"{name}.ckpt", (0, int(name[11:13])))
+    best = max(tmp_path.iterdir(), key=accuracy)
+    assert best.stem == "checkpoint_04-0.8125-v1"
+
+
+@pytest.mark.skipif("CARREL_KRAKEN_MODEL" not in os.environ, reason="CARREL_KRAKEN_MODEL names no model of kraken's")
+def test_kraken_and_carrel_take_turns() -> None:
+    """Needs ``CARREL_KRAKEN_PYTHON`` and ``CARREL_KRAKEN_EXPORTED``, the folder made of the model, too."""
+    python, model, folder = (Path(os.environ[f"CARREL_KRAKEN_{name}"]) for name in ("PYTHON", "MODEL", "EXPORTED"))
+    texts = ("tide tables", "and waited")
+    lines = [LineSample("drawn", "", "1", "test", text, np.asarray(draw_line(text))) for text in texts]
+    read = read_by_all(python, {"kraken": model}, {"carrel": folder}, lines)
+    assert read["kraken"].numbers(lines, read["kraken"])["agreement"] == 1.0
+    assert read["carrel, fp32"].numbers(lines, read["kraken"])["agreement"] >= 0.99
+
+
+def test_json_lines_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json"], name="size") == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert "processor" in json.loads(first) and all(json.loads(row)["suite"] == "size" for row in rest)
