@@ -19,13 +19,14 @@ from carrel.formats import FORMATS, OF_PAGE_ALONE
 from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
 from carrel.options import ReadOptions
-from carrel.output import make_folder, write_file
+from carrel.output import make_folder
 from carrel.page import Page, needs_review
-from carrel_cli.documents import page_name
 from carrel_cli.page_range import PageRange
 from carrel_cli.reading import format_options, reading_options, review_option
+from carrel_cli.targets import Outputs, name_results
 
 if TYPE_CHECKING:
+    from carrel.budget import Budget
     from carrel.reader import Reader
     from carrel.workers.decoder import Decoder
 
@@ -46,6 +47,7 @@ class Target:
     formats: tuple[str, ...]
     review_below: float
     pages: PageRange
+    force: bool = False
 
 
 @click.command("read")
@@ -59,6 +61,11 @@ class Target:
 @click.option(
     "--pages", metavar="RANGE", default="", help="Of each file, read only these, like 3-7 or 1,4,9-.  [default: all]"
 )
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace files that Carrel did not write, or that were changed since; never one that is read.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on stderr.")
 @click.pass_context
 def command(
@@ -69,10 +76,11 @@ def command(
     read: ReadOptions,
     review_below: float,
     pages: str,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Read scans and PDFs: FILES in, their text out. A file named - is read from stdin."""
-    target = Target(output, formats, review_below, PageRange.parse(pages))
+    target = Target(output, formats, review_below, PageRange.parse(pages), force)
     if output is None and (len(formats) > 1 or not set(formats) <= set(OF_PAGE_ALONE)):
         raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
     for file in files:
@@ -91,36 +99,37 @@ def command(
 def read_files(
     files: Sequence[Path], target: Target, options: ReadOptions, *, quiet: bool
 ) -> list[tuple[Path, CarrelError]]:
-    """Read every file; returns those of which a page failed, with its error, each already named on stderr."""
+    """Read every file; returns those of which a page failed, with its error, each already named on stderr.
+
+    Raises
+    ------
+    OutputError
+        A result would replace a file that is to be read, or that Carrel did not write; nothing has been read.
+    """
     from carrel.loading import budget_for
-    from carrel.reader import Reader
     from carrel.workers.decoder import Decoder
 
     inputs = [_Input.of(file) for file in files]
-    names = _output_names([entry.named for entry in inputs])
     budget = budget_for(options)
     failures: dict[Path, CarrelError] = {}
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar
     with Decoder(options, budget) as decoder:
-        paths = [entry.path for entry in inputs]
-        reader = Reader(options, budget=budget, largest=decoder.largest_page(paths))
-        with _progress(decoder, paths, quiet=quiet) as advance:
-            for entry, name in zip(inputs, names, strict=True):
-                for page, stem in _read_file(reader, decoder, entry, name, target):
-                    if isinstance(page, CarrelError):
-                        click.echo(f"carrel: {str(page).replace(str(entry.path), shown(entry.named))}", err=True)
-                        failures.setdefault(
-                            entry.named, page.with_traceback(None)
-                        )  # which would keep the page in memory
-                        continue
-                    _write(page, stem, target, first=first)
-                    first = False
-                    if advance is not None:
-                        advance()
-                        held.append(_summary(page, stem, target.review_below))
-                    elif not quiet:
-                        click.echo(_summary(page, stem, target.review_below), err=True)
+        run = _Run(target, decoder, inputs)
+        run.load(options, budget)
+        with _progress(run.count, quiet=quiet) as advance:
+            for entry, page, stem in run.pages():
+                if isinstance(page, CarrelError):
+                    click.echo(f"carrel: {str(page).replace(str(entry.path), shown(entry.named))}", err=True)
+                    failures.setdefault(entry.named, page.with_traceback(None))  # which would keep the page in memory
+                    continue
+                run.write(page, stem, first=first)
+                first = False
+                if advance is not None:
+                    advance()
+                    held.append(_summary(page, stem, target.review_below))
+                elif not quiet:
+                    click.echo(_summary(page, stem, target.review_below), err=True)
     for summary in held:
         click.echo(summary, err=True)
     return list(failures.items())
@@ -144,63 +153,100 @@ class _Input:
         return cls(Path(f"/proc/self/fd/{descriptor}"), Path("stdin"))
 
 
-def _read_file(
-    reader: Reader, decoder: Decoder, entry: _Input, name: str, target: Target
-) -> Iterator[tuple[Page | CarrelError, str]]:
-    """Pages of a file, or why they cannot be read, with the names of their results; writes what needs the scan."""
-    pages: list[Page] = []
-    try:
-        count = decoder.count_pages(entry.path)
-        for index in target.pages.of(count, entry.named):
-            stem = page_name(name, index, count)
+class _Run:
+    """The files of one run: counted and their results named first, then read page by page."""
+
+    def __init__(self, target: Target, decoder: Decoder, inputs: Sequence[_Input]) -> None:
+        self._target, self._decoder, self._inputs = target, decoder, inputs
+        self._reader: Reader | None = None
+        self._wanted: list[list[int] | InputError] = []
+        counts: list[tuple[Path, int]] = []
+        for entry in inputs:
+            count, wanted = self._count(entry)
+            counts.append((entry.named, count))
+            self._wanted.append(wanted)
+        self._names = name_results(counts, target.formats)
+        self._outputs = self._claim() if target.folder is not None else None
+
+    @property
+    def count(self) -> int:
+        """Number of pages that are to be read."""
+        return sum(len(wanted) for wanted in self._wanted if not isinstance(wanted, InputError))
+
+    def load(self, options: ReadOptions, budget: Budget) -> None:
+        """Load the recognizers, for the largest page."""
+        from carrel.reader import Reader
+
+        paths = [entry.path for entry in self._inputs]
+        self._reader = Reader(options, budget=budget, largest=self._decoder.largest_page(paths))
+
+    def pages(self) -> Iterator[tuple[_Input, Page | CarrelError, str]]:
+        """Read page by page, or say why a file or page cannot be read; results' names come along."""
+        for entry, wanted, names in zip(self._inputs, self._wanted, self._names, strict=True):
+            if isinstance(wanted, InputError):
+                yield entry, wanted, names.document
+                continue
+            pages: list[Page] = []
+            for index in wanted:
+                try:
+                    pages.append(self._read(entry, index, names.pages[index]))
+                except InputError as error:
+                    yield entry, error, names.pages[index]
+                else:
+                    yield entry, pages[-1], names.pages[index]
             try:
-                pages.append(_read_page(reader, decoder, entry, index, stem, target))
+                self._write_document(entry, pages, names.document)
             except InputError as error:
-                yield error, stem
-            else:
-                yield pages[-1], stem
-        if pages and target.folder is not None and PDF in target.formats:
-            document = decoder.document(entry.path, PDF, pages)
-            write_file(target.folder / f"{name}{FORMATS[PDF].suffix}", document.data)
-            for note in document.notes:
-                click.echo(f"{name}{FORMATS[PDF].suffix}: {note}", err=True)
-    except InputError as error:
-        yield error, name
+                yield entry, error, names.document
 
+    def write(self, page: Page, stem: str, *, first: bool) -> None:
+        """Write what needs the page alone."""
+        for name in self._target.formats:
+            if name not in OF_PAGE_ALONE:
+                continue
+            contents = FORMATS[name].write(page)
+            if self._outputs is not None:
+                self._outputs.write(f"{stem}{FORMATS[name].suffix}", contents)
+                continue
+            if not first and name == "text":
+                sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it
+            sys.stdout.buffer.write(contents)
+            sys.stdout.buffer.flush()
 
-def _read_page(reader: Reader, decoder: Decoder, entry: _Input, index: int, stem: str, target: Target) -> Page:
-    scan = decoder.scan(entry.path, index)
-    scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))
-    page = reader.read_scan(scan)
-    if target.folder is not None and OVERLAY in target.formats:
-        write_file(target.folder / f"{stem}{OVERLAY_SUFFIX}", draw_overlay(page, scan.gray, target.review_below))
-    return page
+    def _count(self, entry: _Input) -> tuple[int, list[int] | InputError]:
+        try:
+            count = self._decoder.count_pages(entry.path)
+            return count, self._target.pages.of(count, entry.named)
+        except InputError as error:
+            return 1, error.with_traceback(None)
 
+    def _claim(self) -> Outputs:
+        results = [
+            result
+            for names, wanted in zip(self._names, self._wanted, strict=True)
+            for result in names.results(self._target.formats, () if isinstance(wanted, InputError) else wanted)
+        ]
+        assert self._target.folder is not None
+        inputs = [entry.path for entry in self._inputs]
+        return Outputs(self._target.folder, results, inputs, force=self._target.force)
 
-def _write(page: Page, stem: str, target: Target, *, first: bool) -> None:
-    for name in target.formats:
-        if name not in OF_PAGE_ALONE:
-            continue
-        contents = FORMATS[name].write(page)
-        if target.folder is not None:
-            write_file(target.folder / f"{stem}{FORMATS[name].suffix}", contents)
-            continue
-        if not first and name == "text":
-            sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it
-        sys.stdout.buffer.write(contents)
-        sys.stdout.buffer.flush()
+    def _read(self, entry: _Input, index: int, stem: str) -> Page:
+        assert self._reader is not None
+        scan = self._decoder.scan(entry.path, index)
+        scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))
+        page = self._reader.read_scan(scan)
+        if self._outputs is not None and OVERLAY in self._target.formats:
+            self._outputs.write(f"{stem}{OVERLAY_SUFFIX}", draw_overlay(page, scan.gray, self._target.review_below))
+        return page
 
-
-def _output_names(files: Sequence[Path]) -> list[str]:
-    """Names of the results without suffix: the file's stem, its whole name where two stems are alike."""
-    stems = Counter(file.stem for file in files)
-    names = [file.stem if stems[file.stem] == 1 else file.name for file in files]
-    twice = sorted(name for name, n in Counter(names).items() if n > 1)
-    if twice:
-        raise UsageError(
-            f"several files are named {shown(Path(twice[0]))}: their results would overwrite each other; read them apart"
-        )
-    return names
+    def _write_document(self, entry: _Input, pages: Sequence[Page], stem: str) -> None:
+        if not pages or self._outputs is None or PDF not in self._target.formats:
+            return
+        document = self._decoder.document(entry.path, PDF, pages)
+        name = f"{stem}{FORMATS[PDF].suffix}"
+        self._outputs.write(name, document.data)
+        for note in document.notes:
+            click.echo(f"{shown(Path(name))}: {note}", err=True)
 
 
 def _summary(page: Page, stem: str, review_below: float) -> str:
@@ -215,21 +261,10 @@ def _summary(page: Page, stem: str, review_below: float) -> str:
 
 
 @contextmanager
-def _progress(decoder: Decoder, files: Sequence[Path], *, quiet: bool) -> Generator[Callable[[], None] | None]:
+def _progress(pages: int, *, quiet: bool) -> Generator[Callable[[], None] | None]:
     """A progress bar over pages on a terminal, when there is more than one; None where there is no bar."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or pages < 2 or not sys.stderr.isatty():
         yield None
         return
-    total = sum(_pages_or_one(decoder, file) for file in files)
-    if total < 2:
-        yield None
-        return
-    with click.progressbar(length=total, label="reading", file=sys.stderr, show_pos=True) as bar:
+    with click.progressbar(length=pages, label="reading", file=sys.stderr, show_pos=True) as bar:
         yield lambda: bar.update(1)
-
-
-def _pages_or_one(decoder: Decoder, file: Path) -> int:
-    try:
-        return decoder.count_pages(file)
-    except InputError:
-        return 1

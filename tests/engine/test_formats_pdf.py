@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from pikepdf import pdfa
 from PIL import Image
 
+from carrel.direction import clusters
 from carrel.errors import InputError, OutputError
 from carrel.formats import FORMATS
 from carrel.formats.pdf.document import write_document
-from carrel.formats.pdf.font import clusters, true_type
+from carrel.formats.pdf.font import true_type
 from carrel.formats.write.interchange import interchange
 from carrel.page import Line, Page, Provenance, Region, Writing
 from oracle_formats import page_of, pages, sample_page

@@ -131,7 +131,7 @@ OUTSIDE = b'<!DOCTYPE alto [<!ENTITY a SYSTEM "file:///etc/passwd">]><alto>&a;</
         (ALTO_2.replace(b'HPOS="10"', b'HPOS="ten"'), "'ten', not a number"),
         (ALTO_2.replace(b'WIDTH="2000.5"', b'WIDTH="nan"'), "at most"),
         (ALTO_2.replace(b'HEIGHT="3000"', b'HEIGHT="0"'), "2000.5 x 0 px"),
-        (ALTO_ESCRIPTORIUM.replace(b"10,50 90,52", b"10,50 90"), "odd number"),
+        (ALTO_ESCRIPTORIUM.replace(b"10,50 90,52", b"10,50 90"), "not pairs of numbers"),
         (PAGE_TRANSKRIBUS.replace(b'imageWidth="500"', b""), "imageWidth"),
         (b"<alto/>", "without a Page"),
     ],

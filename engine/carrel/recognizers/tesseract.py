@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.direction import logical_word
 from carrel.errors import ModelError
 from carrel.image.ink import gray_levels
 from carrel.recognizers.types import Recognition, WordSpan
@@ -152,9 +153,13 @@ def _scaled(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 
 def word_text(read: str) -> str:
-    """Return a word without white space; a lone bar, which Tesseract often reads for it, is the English I."""
+    """Return a word in logical order, without white space; a lone bar, which Tesseract often reads for it, is the English
+    I.
+
+    Tesseract gives words in reading order, but the letters of each as they stand from left to right.
+    """
     text = "".join(read.split())
-    return "I" if text == "|" else text
+    return "I" if text == "|" else logical_word(text)
 
 
 def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:

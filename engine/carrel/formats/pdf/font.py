@@ -8,7 +8,6 @@ one is a box and not empty because PDFium leaves out single characters without e
 from __future__ import annotations
 
 import struct
-import unicodedata
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
@@ -18,21 +17,8 @@ ASCENT_EM = 0.8
 DESCENT_EM = 0.2
 _EM = 1000
 _NAME = "CarrelBoxes"
-_JOINERS = "\u200c\u200d"
 _MADE_S = 3850070400  # 2026-01-01 in seconds since 1904
 _ENTRIES_PER_BLOCK = 100  # at most, by the CMap specification
-
-
-def clusters(text: str) -> list[str]:
-    """Return ``text`` cut into letters with the marks, joiners and selectors that belong to them."""
-    found: list[str] = []
-    for character in text:
-        joins = unicodedata.category(character) in ("Mn", "Me", "Mc") or character in _JOINERS
-        if found and (joins or found[-1].endswith("\u200d")):
-            found[-1] += character
-        else:
-            found.append(character)
-    return found
 
 
 class Codes:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import NamedTuple
-from unicodedata import bidirectional
 
-from carrel.formats.pdf.font import clusters
-from carrel.formats.read.placing import is_right_to_left
+from carrel.direction import clusters, is_right_to_left, reordered
 from carrel.page import Box, Line, Points
 
 GAP_EM = 0.2
@@ -24,8 +22,6 @@ _GIVEN_PART = 0.4  # of its length that a word gives up at most to a gap, on eac
 _ONE_LINE_EM = 0.5  # words of one line stand within this for poppler
 _NARROWEST_PX = 0.5
 SMALLEST_PX = 1.0
-_MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
-_FORWARDS = ("L", "EN", "AN")
 _Point = tuple[float, float]
 _Range = tuple[float, float]
 _Span = tuple[_Point, _Point]
@@ -155,11 +151,7 @@ def _left_to_right(run: Run) -> Run:
     """``run`` as it stands on the page: reversed if it runs leftwards, except for numbers and Latin letters in it."""
     if run.end[0] >= run.start[0]:
         return run
-    turned: list[str] = []
-    for backwards, members in groupby(run.clusters, key=lambda cluster: bidirectional(cluster[0]) not in _FORWARDS):
-        group = list(members)
-        turned = ([cluster.translate(_MIRRORED) for cluster in reversed(group)] if backwards else group) + turned
-    return Run(turned, run.end, run.start)
+    return Run(reordered(run.clusters), run.end, run.start)
 
 
 def ends(baseline: Points) -> tuple[_Point, _Point]:

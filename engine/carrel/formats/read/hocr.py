@@ -1,19 +1,22 @@
 """hOCR, Carrel's and others', as a Page.
 
-Read as HTML: unclosed tags are forgiven, a document type is skipped, nothing it names is loaded. Areas become regions,
-paragraphs where there are no areas; every kind of line (text float, header, caption) counts as a line.
+Read as HTML by libxml2, which takes time in proportion to the file: unclosed tags are forgiven, a document type is
+skipped, nothing it names is loaded. Areas become regions, paragraphs where there are no areas; every kind of line (text
+float, header, caption) counts as a line.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from urllib.parse import unquote
+
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from carrel.errors import InputError
 from carrel.formats.provenance import with_settings
-from carrel.formats.read.values import corners, mean, number, page_size, points, probability
+from carrel.formats.read.values import corners, index_number, mean, number, page_size, points, probability
 from carrel.formats.xml_tree import MAX_DEPTH, MAX_ELEMENTS
 from carrel.page import (
     Box,
@@ -32,9 +35,9 @@ from carrel.page import (
 
 _LINES = frozenset({"ocr_line", "ocrx_line", "ocr_textfloat", "ocr_header", "ocr_caption", "ocr_footer"})
 _KINDS = _LINES | {"ocr_page", "ocr_carea", "ocr_par", "ocrx_word"}
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_PROPERTY = re.compile(r'\s*([\w-]+)((?:"(?:\\.|[^"\\])*"|[^;"])*)(?:;|$)')
-_IMAGE = re.compile(r'"((?:\\.|[^"\\])*)"')
+_NAME = re.compile(r"[\w-]+")
+_STRUCTURAL = re.compile(r'[\\";]')
+_QUOTED = re.compile(r'"((?:\\.|[^"\\])*+)"')
 _WRITING: dict[str, WritingKind] = {"printed": "printed", "handwritten": "handwritten"}
 
 _STATES: dict[str, CorrectionState] = {"corrected": "corrected", "confirmed": "confirmed"}
@@ -51,50 +54,80 @@ class _Node:
     id: str = ""
 
 
-class _Tree(HTMLParser):
-    """The elements with an hOCR class, nested as they are; the text of each without that of those inside."""
+class _Tree:
+    """The elements with an hOCR class, nested as they are; the text of each without that of those inside.
+
+    A target of lxml's parser, which calls its methods.
+    """
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.root = _Node("")
         self.meta: dict[str, str] = {}
-        self.open: list[tuple[str, _Node]] = [("", self.root)]
+        self.open: list[_Node] = [self.root]
         self.elements = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self.elements += 1
         if self.elements > MAX_ELEMENTS or len(self.open) > MAX_DEPTH:
             raise InputError(f"HTML with more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements")
-        attributes = {key: value or "" for key, value in attrs}
         if tag == "meta":
             self.meta[attributes.get("name", "")] = attributes.get("content", "")
-        node = self.open[-1][1]
+        node = self.open[-1]
         kinds = _KINDS.intersection(attributes.get("class", "").split())
         if kinds:
             node = _Node(min(kinds), _properties(attributes.get("title", "")), id=attributes.get("id", ""))
-            self.open[-1][1].children.append(node)
-        if tag not in _VOID:
-            self.open.append((tag, node))
+            self.open[-1].children.append(node)
+        self.open.append(node)
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in (name for name, _ in self.open[1:]):
-            return
-        while self.open.pop()[0] != tag:
-            pass
+    def end(self, tag: str) -> None:
+        del tag  # the parser closes what it opened
+        self.open.pop()
 
-    def handle_data(self, data: str) -> None:
-        self.open[-1][1].text.append(data)
+    def data(self, text: str) -> None:
+        self.open[-1].text.append(text)
+
+    def close(self) -> _Tree:
+        return self
+
+
+def _tree(data: bytes) -> _Tree:
+    text = data.decode("utf-8", "replace").replace("\0", "\ufffd")
+    parser = etree.HTMLParser(target=_Tree(), encoding="utf-8", no_network=True, huge_tree=True)
+    try:
+        parser.feed(text.encode())
+        return parser.close()
+    except etree.LxmlError as error:
+        raise InputError(f"HTML that cannot be read: {error}") from error
 
 
 def _properties(title: str) -> dict[str, str]:
-    return {name: value.strip() for name, value in _PROPERTY.findall(title)}
+    """Name and value of each property of a ``title``; semicolons inside quotes divide nothing."""
+    found: dict[str, str] = {}
+    for part in _parts(title):
+        name = _NAME.match(part)
+        if name:
+            found[name[0]] = part[name.end() :].strip()
+    return found
+
+
+def _parts(title: str) -> Iterator[str]:
+    begin, escaped, quoted = 0, -1, False
+    for mark in _STRUCTURAL.finditer(title):
+        if mark.start() == escaped:
+            continue
+        if mark[0] == "\\":
+            escaped = mark.start() + 1 if quoted else -1
+        elif mark[0] == '"':
+            quoted = not quoted
+        elif not quoted:
+            yield title[begin : mark.start()].strip()
+            begin = mark.end()
+    yield title[begin:].strip()
 
 
 def read(data: bytes) -> Page:
     """The first page of an hOCR document; raises InputError where there is none or numbers are none."""
-    tree = _Tree()
-    tree.feed(data.decode("utf-8", "replace"))
-    tree.close()
+    tree = _tree(data)
     pages = _all(tree.root, {"ocr_page"})
     if not pages:
         raise InputError("HTML without an ocr_page")
@@ -103,9 +136,10 @@ def read(data: bytes) -> Page:
     if box is None:
         raise InputError("an ocr_page without a bbox")
     width, height = page_size(box.right, box.bottom)
-    image = _IMAGE.search(properties.get("image", ""))
-    name = re.sub(r"\\(.)", r"\1", image[1]) if image else properties.get("image", "")
-    number_in_scan = int(properties["ppageno"]) if properties.get("ppageno", "").isdecimal() else 0
+    image = properties.get("image", "")
+    quoted = _QUOTED.match(image, max(image.find('"'), 0))
+    name = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else image
+    number_in_scan = index_number(properties.get("ppageno", "")) or 0
     page = Page(width, height, _dpi(properties), _regions(pages[0]), Source(name, number_in_scan), Provenance(""))
     return with_settings(page, tree.meta.get("ocr-system", ""), tree.meta.get("x-settings", ""))
 
@@ -203,7 +237,7 @@ def _word(node: _Node) -> Word | None:
         return None
     confidence = probability(node.properties.get("x_conf"))
     if confidence is None and "x_wconf" in node.properties:
-        confidence = min(max(number(node.properties["x_wconf"].split()[0], "x_wconf") / 100, 0.0), 1.0)
+        confidence = min(max(number((node.properties["x_wconf"].split() or [""])[0], "x_wconf") / 100, 0.0), 1.0)
     return Word(text, box, 1.0 if confidence is None else confidence)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from carrel.errors import InputError
 from carrel.formats.provenance import with_settings
-from carrel.formats.read.values import mean, number, page_size, points, probability
+from carrel.formats.read.values import index_number, mean, number, page_size, points, probability
 from carrel.formats.xml_tree import Element
 from carrel.page import (
     Alternative,
@@ -29,7 +29,7 @@ from carrel.page import (
     WritingKind,
 )
 
-_CUSTOM = re.compile(r"([\w-]+)\s*\{([^}]*)\}")
+_NO_NAME = re.compile(r"[^\w-]+")
 _PER_INCH = {"PPI": 1.0, "PPCM": 2.54}
 _WRITING: dict[str, WritingKind] = {
     "printed": "printed",
@@ -84,7 +84,7 @@ def _ordered_regions(page: Element) -> list[Element]:
 
 def _references(group: Element) -> list[str]:
     """Region ids in reading order; an indexed group sorts its members."""
-    members = sorted(group, key=lambda member: int(index) if (index := member.get("index", "")).isdecimal() else 0)
+    members = sorted(group, key=lambda member: index_number(member.get("index", "")) or 0)
     found: list[str] = []
     for member in members:
         if "regionRef" in member.attrib:
@@ -96,17 +96,21 @@ def _references(group: Element) -> list[str]:
 def _custom(element: Element) -> _Custom:
     """``name {key:value; key:value;}`` as Transkribus writes it."""
     custom: _Custom = {}
-    for name, body in _CUSTOM.findall(element.get("custom", "")):
+    for part in element.get("custom", "").split("}")[:-1]:
+        head, brace, body = part.partition("{")
+        name = _NO_NAME.split(head.strip())[-1]
         pairs = (entry.partition(":") for entry in body.split(";") if ":" in entry)
-        custom[name] = {key.strip(): value.strip() for key, _, value in pairs}
+        if name and brace:
+            custom[name] = {key.strip(): value.strip() for key, _, value in pairs}
     return custom
 
 
 def _by_custom_index(elements: list[Element]) -> list[Element]:
-    indices = [_custom(element).get("readingOrder", {}).get("index", "") for element in elements]
-    if not all(index.isdecimal() for index in indices):
+    indices = [index_number(_custom(element).get("readingOrder", {}).get("index", "")) for element in elements]
+    ranks = [index for index in indices if index is not None]
+    if len(ranks) < len(elements):
         return elements
-    return [element for _, element in sorted(zip(map(int, indices), elements, strict=True), key=lambda pair: pair[0])]
+    return [element for _, element in sorted(zip(ranks, elements, strict=True), key=lambda pair: pair[0])]
 
 
 def _region(element: Element) -> Region:
@@ -180,7 +184,9 @@ def _writing(line: Element, custom: _Custom) -> Writing:
 def _readings(element: Element) -> list[tuple[str, float | None]]:
     """Every TextEquiv's text and confidence, the one with the lowest index first."""
     equivalents = element.findall("TextEquiv")
-    equivalents.sort(key=lambda equivalent: int(index) if (index := equivalent.get("index", "")).isdecimal() else -1)
+    equivalents.sort(
+        key=lambda equivalent: -1 if (index := index_number(equivalent.get("index", ""))) is None else index
+    )
     return [(found.findtext("Unicode", ""), probability(found.get("conf"))) for found in equivalents]
 
 

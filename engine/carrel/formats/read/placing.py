@@ -5,19 +5,11 @@ from __future__ import annotations
 import math
 import unicodedata
 
+from carrel.direction import is_right_to_left
 from carrel.page import Box, Points
 
 _SPACE_WIDTH = 0.6  # of a letter
 _FloatPoint = tuple[float, float]
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether the first strongly directed character of ``text`` runs from right to left."""
-    for character in text:
-        direction = unicodedata.bidirectional(character)
-        if direction in ("R", "AL", "L"):
-            return direction != "L"
-    return False
 
 
 def place_words(text: str, baseline: Points, polygon: Points) -> tuple[Box, ...]:

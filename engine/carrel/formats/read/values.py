@@ -11,6 +11,9 @@ from carrel.page import Box, Line, Points
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 MAX_PIXELS = 10_000_000
+MAX_POINTS = 10_000
+"""Of one polygon or baseline: outlines of handwriting traced pixel by pixel have a few thousand."""
+_LONGEST_INDEX = 9  # digits
 
 
 def number(text: str, name: str) -> float:
@@ -37,10 +40,18 @@ def whole(text: str, name: str) -> int:
 
 def points(text: str, name: str) -> Points:
     """All numbers in ``text``, two by two, whatever stands between them."""
-    numbers = [whole(match, name) for match in _NUMBER.findall(text)]
-    if len(numbers) % 2:
-        raise InputError(f"{name} has an odd number of coordinates")
+    found = _NUMBER.findall(text)
+    if len(found) > 2 * MAX_POINTS:
+        raise InputError(f"{name} has {len(found) // 2:,} points; at most {MAX_POINTS:,} are accepted")
+    if len(found) % 2 or (text.strip() and not found):
+        raise InputError(f"{name} is {text[:40]!r}, not pairs of numbers")
+    numbers = [whole(match, name) for match in found]
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def index_number(text: str) -> int | None:
+    """Return ``text`` as a whole number of at most nine digits; None where it is none."""
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_INDEX else None
 
 
 def probability(text: str | None) -> float | None:

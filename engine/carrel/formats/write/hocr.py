@@ -9,9 +9,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from urllib.parse import quote
 
+from carrel.direction import is_right_to_left
 from carrel.formats.languages import document_language
 from carrel.formats.provenance import settings_json
-from carrel.formats.read.placing import is_right_to_left
 from carrel.formats.write.alto import page_id, taken_ids
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes

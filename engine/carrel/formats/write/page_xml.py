@@ -11,8 +11,8 @@ import re
 import xml.etree.ElementTree as ET
 from urllib.parse import quote
 
+from carrel.direction import is_right_to_left
 from carrel.formats.provenance import settings_json
-from carrel.formats.read.placing import is_right_to_left
 from carrel.formats.read.values import corners
 from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.interchange import interchange

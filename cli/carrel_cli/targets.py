@@ -1,0 +1,173 @@
+"""Files that a run of ``carrel read`` writes: named before the first page is read, and nothing foreign is replaced.
+
+A file in the way is replaced only if it is what Carrel wrote there: its digest stands in a list in the folder. An input is
+never replaced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from carrel.batch.names import candidates
+from carrel.batch.results import SUFFIXES
+from carrel.errors import OutputError
+from carrel.formats import FORMATS
+from carrel.image.files import shown
+from carrel.output import write_file
+
+LIST_NAME = ".carrel-read"
+_MOST_LIST_BYTES = 2**26
+
+
+class Names(NamedTuple):
+    """Names of a file's results without suffix: of its document, and of each page."""
+
+    document: str
+    pages: tuple[str, ...]
+
+    def results(self, formats: Iterable[str], pages: Iterable[int] | None = None) -> list[str]:
+        """Return the names of the results of some pages (from 0), or all, in these formats."""
+        stems = self.pages if pages is None else [self.pages[index] for index in pages]
+        return [
+            f"{stem}{SUFFIXES[name]}"
+            for name in formats
+            for stem in ([self.document] if _is_whole(name) else stems)
+            if stems
+        ]
+
+
+def _is_whole(format_name: str) -> bool:
+    return format_name in FORMATS and FORMATS[format_name].multi_page
+
+
+def name_results(files: Iterable[tuple[Path, int]], formats: Sequence[str]) -> list[Names]:
+    """Name the results of files with so many pages, each after its file, none twice on any disk."""
+    taken: set[str] = set()
+    return [_name(path, pages, formats, taken) for path, pages in files]
+
+
+def _name(path: Path, pages: int, formats: Sequence[str], taken: set[str]) -> Names:
+    for document, *numbered in candidates(path, "", pages):  # for ever
+        names = Names(document, tuple(numbered or [document]))
+        wanted = {_folded(name) for name in names.results(formats)}
+        if not wanted & taken:
+            taken |= wanted
+            return names
+    raise AssertionError("names never end")
+
+
+def _folded(name: str) -> str:
+    """``name`` as disks compare it that tell neither case nor composition apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+class Outputs:
+    """The results of one run in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where they go.
+    names
+        All that this run may write.
+    inputs
+        Files that it reads.
+    force
+        Whether files that Carrel did not write, or that were changed since, are replaced.
+
+    Raises
+    ------
+    OutputError
+        A file in the way may not be replaced; nothing was written.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str], inputs: Sequence[Path], *, force: bool) -> None:
+        self._folder, self._inputs, self._force = folder, [_identity(path) for path in inputs], force
+        self._own: set[str] = set()
+        digests = self._digests()
+        for name in names:
+            self._require_free(name, digests)
+            if _identity(folder / name):
+                self._own.add(name)
+
+    def write(self, name: str, contents: bytes) -> None:
+        """Write a result.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written, or another file has got in its way since the run began.
+        """
+        path = self._folder / name
+        with self._locked() as listed:
+            if name not in self._own and _identity(path) and not self._force:
+                raise OutputError(f"{shown(path)}: was written by another run meanwhile; choose another folder with -o")
+            write_file(path, contents)
+            self._own.add(name)
+            entry = {"name": name, "sha256": hashlib.sha256(contents).hexdigest()}
+            os.write(listed, json.dumps(entry).encode() + b"\n")
+
+    def _require_free(self, name: str, digests: dict[str, str]) -> None:
+        path = self._folder / name
+        found = _identity(path)
+        if found is None:
+            return
+        if found in self._inputs:
+            raise OutputError(f"{shown(path)}: is a file to be read; choose another folder with -o")
+        if not self._force and (name not in digests or digests[name] != _digest(path)):
+            raise OutputError(
+                f"{shown(path)}: is no result of Carrel, or was changed since; choose another folder with -o, or replace"
+                " it with --force"
+            )
+
+    def _digests(self) -> dict[str, str]:
+        """Digest of what Carrel last wrote, by name."""
+        if not os.path.lexists(self._folder / LIST_NAME):
+            return {}
+        with self._locked() as listed:
+            lines = os.pread(listed, _MOST_LIST_BYTES, 0).splitlines()
+        digests: dict[str, str] = {}
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):  # a line that was cut off
+                entry = json.loads(line)
+                digests[str(entry["name"])] = str(entry["sha256"])
+        return digests
+
+    @contextmanager
+    def _locked(self) -> Generator[int]:
+        path = self._folder / LIST_NAME
+        try:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            listed = os.open(path, flags, 0o644)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o") from error
+        try:
+            with suppress(OSError):  # no locks on this disk
+                fcntl.flock(listed, fcntl.LOCK_EX)
+            yield listed
+        finally:
+            os.close(listed)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of what stands at a path; None where nothing does."""
+    try:
+        status = path.stat() if path.exists() else path.lstat()  # a link that leads nowhere is in the way, too
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _digest(path: Path) -> str | None:
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
