@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from carrel.decode.arrays import memory_for
 from carrel.decode.beam import Search
-from carrel.decode.lexicon import entry_lexicon
+from carrel.decode.lexicon import word_lexicon, word_list
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.kernels.records import SYMBOLS_AT_ONCE, Results, Workspace, tables_of
@@ -131,7 +131,7 @@ def check(
 
 
 MODEL: NgramModel = build(LINES, ALPHABET, order=4)
-LEXICON = entry_lexicon(WORDS, ALPHABET, separators=" ")
+LEXICON = word_lexicon(word_list(WORDS), ALPHABET)
 assert len(MODEL.arc_symbols) == len(MODEL.arcs) + SYMBOLS_AT_ONCE
 assert {table.name for kind in (Workspace, Results) for table in tables_of(kind)} >= {"nodes", "memo", "readings"}
 

@@ -80,13 +80,13 @@ def verify(folder: Path | None) -> None:
 
 
 def _errors(folder: Path) -> tuple[ModelError, ...]:
-    from carrel.loading import load_ngrams
+    from carrel.loading import load_language
 
     try:
         model = open_model(folder)
         found = model.verify()
         if model.task == "language" and not found:
-            load_ngrams(model)
+            load_language(model)
     except ModelError as error:
         return (error,)
     return found

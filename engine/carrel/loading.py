@@ -11,7 +11,9 @@ from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
 from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget, trim
-from carrel.decode.ngram import NgramModel, parse_ngrams
+from carrel.decode.lexicon import parse_words
+from carrel.decode.model import LanguageModel
+from carrel.decode.ngram import parse_ngrams, read_ngrams
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
@@ -26,7 +28,7 @@ HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en-de"
 WRITING_MODEL = "writing"
 SEGMENTER_MODEL = "segmenter"
-NGRAMS = "ngram"
+NGRAMS, LEXICON = "ngram", "lexicon"
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,12 @@ def load_engines(
     selected = selection_for(request, models)
     language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, language, selected, budget))
+    known = load_language(language) if language else None
+    ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, known, selected, budget))
     if options.writing == "handwritten" or options.model is not None or not is_plain(selected.runtime):
         ctc.opened()
     else:  # a damaged model is refused at once, not at the first line
         handwriting.read_file(handwriting.network_file(selected.runtime.precision))
-        if language is not None:
-            language.read_file(NGRAMS)
     told_apart = open_line_network(
         writing, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
     )
@@ -135,18 +136,27 @@ def load_engines(
     return engines
 
 
-def load_ngrams(model: Model) -> NgramModel:
-    """The n-grams of a ``language`` model."""
-    return parse_ngrams(model.map_file(NGRAMS), model.name)
+def load_language(model: Model) -> LanguageModel:
+    """Return what a ``language`` model's files hold; they stay where they are."""
+    ngrams = parse_ngrams(model.map_file(NGRAMS), model.name)
+    words = parse_words(model.map_file(LEXICON), model.name) if LEXICON in model.manifest.files else None
+    return LanguageModel(ngrams, words)
 
 
-def shipped_ngrams() -> NgramModel:
-    """Return the n-grams that handwriting is read with."""
-    return load_ngrams(shipped_model(LANGUAGE_MODEL, "language"))
+def language_of(ngrams: Path | None) -> LanguageModel:
+    """Return the language model of an n-gram file alone; without one, the shipped one."""
+    return LanguageModel(read_ngrams(ngrams)) if ngrams else shipped_language()
 
 
-def _open_handwriting(handwriting: Model, language: Model | None, selected: Selection, budget: Budget) -> CtcRecognizer:
+def shipped_language() -> LanguageModel:
+    """Return the language model that handwriting is read with."""
+    return load_language(shipped_model(LANGUAGE_MODEL, "language"))
+
+
+def _open_handwriting(
+    handwriting: Model, language: LanguageModel | None, selected: Selection, budget: Budget
+) -> CtcRecognizer:
     network = open_line_network(
         handwriting, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
     )
-    return CtcRecognizer(handwriting, network, load_ngrams(language) if language else None)
+    return CtcRecognizer(handwriting, network, language)

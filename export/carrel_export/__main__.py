@@ -115,7 +115,7 @@ def train(
     help="JSON of the sources' licences and citations.",
 )
 @click.option(
-    "--language", type=click.Path(exists=True, path_type=Path), required=True, help="n-gram file to search with."
+    "--language", type=click.Path(exists=True, path_type=Path), help="n-gram file to search with.  [default: shipped]"
 )
 @click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", required=True)
@@ -131,7 +131,7 @@ def publish(
     checkpoint: Path,
     packs: Path,
     sources: Path,
-    language: Path,
+    language: Path | None,
     target: Path,
     name: str,
     others: tuple[Path, ...],
@@ -143,6 +143,18 @@ def publish(
 
     model = run([checkpoint, *others], packs, target, name, sources, language, gate_cer / 100)
     click.echo(f"{target}: {model.manifest.figures}, {model.manifest_as(Recognition).calibration}")
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("packs", type=FOLDER)
+def recalibrate(folder: Path, packs: Path) -> None:
+    """Fit search settings and confidences of the model FOLDER anew on the val lines of PACKS."""
+    from carrel.models.manifest import Recognition
+    from carrel_export.handwriting.recalibrate import recalibrate as run
+
+    model = run(folder, packs)
+    click.echo(f"{folder}: {model.manifest.figures}, {model.manifest_as(Recognition).calibration.search}")
 
 
 @main.command()

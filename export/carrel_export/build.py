@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from carrel.backends.ort import OrtBackend
-from carrel.decode.ngram import NgramModel
+from carrel.decode.model import LanguageModel
 from carrel.models.folders import Model
 from carrel.models.publish import publish
 from carrel.review.training_lines import LineSample
@@ -56,7 +56,7 @@ class Order:
     name: str
     calibrating: Sequence[LineSample]
     reading: Sequence[LineSample]
-    language: NgramModel
+    language: LanguageModel
     formats: tuple[str, ...] = ("onnx",)
     precisions: tuple[str, ...] = PRECISIONS
     gate: float = 0.003

@@ -54,8 +54,7 @@ def command(
     _require(NEEDED + (NEEDED_FOR_OPENVINO if "openvino" in formats else ()))
     if not checkpoint.exists():
         raise InputError(f"{checkpoint}: no such checkpoint")
-    from carrel.decode.ngram import read_ngrams
-    from carrel.loading import shipped_ngrams
+    from carrel.loading import language_of
     from carrel_export.build import Order, publish_source
     from carrel_export.sources.source import open_source
 
@@ -64,7 +63,7 @@ def command(
         name or target.name,
         [s for s in samples if s.split == "train"],
         [s for s in samples if s.split == "val"],
-        read_ngrams(language) if language else shipped_ngrams(),
+        language_of(language),
         formats,
         precisions,
         gate_cer / 100,

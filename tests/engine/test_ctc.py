@@ -10,12 +10,12 @@ import pytest
 
 from carrel.backends import Tensors
 from carrel.errors import ModelError
-from carrel.loading import shipped_ngrams
+from carrel.loading import shipped_language
 from carrel.models.folders import open_model, shipped_folder, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
 
-LANGUAGE = shipped_ngrams()
+LANGUAGE = shipped_language()
 
 
 class Nothing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 import ctc_reference as oracle
 from carrel.decode.beam import beam_search, beam_search_lines
-from carrel.decode.lexicon import entry_lexicon
+from carrel.decode.lexicon import entry_lexicon, word_lexicon, word_list
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.errors import UsageError
@@ -185,3 +186,40 @@ def test_every_symbol_of_a_large_alphabet_is_found() -> None:
         assert reading.classes == tuple((text + 1).tolist())
         expected = model.score("".join(alphabet[c] for c in text)) * math.log(10)
         assert reading.log_score == pytest.approx(expected, rel=1e-5)
+
+
+WORDS = ["hand", "handed", "and", "land", "lande", "l", "été"]
+
+
+def factor_of(text: str, words: set[str], penalty: float) -> float:
+    """What unknown words of a line cost, by the definition."""
+    parts = re.split(r"([^a-zé])", text)
+    tokens = parts[::2]
+    total = 1.0
+    for i, token in enumerate(tokens):
+        if i == 0 or not token or token in words:
+            continue  # the line may begin in the middle of a word
+        is_part = any(word.startswith(token) for word in words)
+        last = i == len(tokens) - 1
+        hyphened = i == len(tokens) - 2 and parts[2 * i + 1] == "-" and not tokens[-1]
+        total *= 1.0 if is_part and (last or hyphened) else penalty
+    return total
+
+
+@pytest.mark.parametrize("with_own", [False, True])
+def test_unknown_words_cost_once_each_but_for_the_ends_of_a_line(with_own: bool) -> None:
+    alphabet, penalty = "adhlné -,", 0.2
+    known = word_list(WORDS[:3]).with_words(WORDS[3:]) if with_own else word_list(WORDS)
+    lexicon = word_lexicon(known, alphabet)
+    options = DecodeOptions(lexicon_penalty=penalty)
+    rng = np.random.default_rng(3)
+    pieces = [*WORDS, "han", "x", "nah", "d", "é", "", "-", ",", " ", "ded"]
+    for _ in range(300):
+        text = "".join(rng.choice([*pieces, " ", " ", "-"], 6))
+        text = "".join(c for c in text if c in alphabet)[:20]
+        logits = np.full((2 * len(text) + 1, len(alphabet) + 1), -60.0, np.float32)
+        logits[::2, 0] = 60.0
+        logits[np.arange(1, 2 * len(text), 2), [alphabet.index(c) + 1 for c in text]] = 60.0
+        (reading,) = beam_search(logits, options, lexicon=lexicon)
+        assert "".join(alphabet[c - 1] for c in reading.classes) == text
+        assert math.exp(reading.log_score) == pytest.approx(factor_of(text, set(WORDS), penalty), rel=1e-4), text

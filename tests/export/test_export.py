@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 onnx = pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
 from carrel.backends.ort import OrtBackend  # noqa: E402
-from carrel.loading import shipped_ngrams  # noqa: E402
+from carrel.loading import shipped_language  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.models.onnx_file import has_external_data  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
@@ -54,7 +54,7 @@ def _samples(pack: Path, split: str) -> list[LineSample]:
 
 
 def _order(pack: Path) -> Order:
-    language = shipped_ngrams()
+    language = shipped_language()
     return Order("again", _samples(pack, "train"), _samples(pack, "val"), language, say=_silent)
 
 

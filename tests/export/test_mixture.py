@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
-from carrel.loading import shipped_ngrams  # noqa: E402
+from carrel.loading import shipped_language  # noqa: E402
 from carrel.models.manifest import Recognition  # noqa: E402
 from carrel.review.training_lines import read_packs  # noqa: E402
 from carrel_export.build import Order, publish_source  # noqa: E402
@@ -51,7 +51,7 @@ def test_mixture_is_the_mean_of_probabilities(first: Source, other: Source) -> N
 def test_published_mixture_is_read_back(first: Source, other: Source, tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "drawn.zip", 12, 12)
     train, val = (list(read_packs(tmp_path, (split,), [pack.stem])) for split in ("train", "val"))
-    language = shipped_ngrams()
+    language = shipped_language()
     order = Order("mixed", train, val, language, gate=0.03, with_weights=True, say=lambda _: None)
     mixed = mixture([first, other])
     manifest = publish_source(mixed, order, tmp_path / "mixed").manifest_as(Recognition)

@@ -68,7 +68,7 @@ def test_input_logits_and_codec_are_krakens(vgsl: Any, tmp_path: Path, suffix: s
 def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
 
     from carrel.backends.ort import OrtBackend
-    from carrel.loading import shipped_ngrams
+    from carrel.loading import shipped_language
     from carrel.models.folders import open_model
     from carrel.models.manifest import Recognition
     from carrel.recognizers.ctc import CtcRecognizer
@@ -77,7 +77,7 @@ def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
 
     _save(vgsl, tmp_path / "small.safetensors", license="CC0-1.0")
     lines = list(read_packs(write_pack(tmp_path / "drawn.zip", 4, 4).parent, ("train", "val")))
-    language = shipped_ngrams()
+    language = shipped_language()
     split = {s: [line for line in lines if line.split == s] for s in ("train", "val")}
     order = Order("small", split["train"], split["val"], language, gate=2.0, say=print)
     source = open_source(tmp_path / "small.safetensors")

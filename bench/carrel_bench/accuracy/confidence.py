@@ -20,7 +20,7 @@ from carrel.backends.ort import OrtBackend
 from carrel.evaluate import character_errors
 from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
 from carrel.evaluate.distance import align
-from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.loading import HANDWRITING_MODEL, shipped_language
 from carrel.models.folders import open_model, shipped_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
@@ -86,7 +86,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     lines, folder = lines_of(options), getattr(options, "model", None)
     task = "recognition"
     model = open_model(folder, task) if folder else shipped_model(HANDWRITING_MODEL, task)
-    language = shipped_ngrams()
+    language = shipped_language()
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name), language)
     judged = [judge(recognizer, line) for line in lines]
     for source in (*sorted({line.source for line in judged}), OVERALL):

@@ -2,7 +2,7 @@
 
 ``python -m carrel_bench language --data DIR [--split val] [--model DIR] [--ngrams FILE]... [--fit]``: DIR holds line
 packs. The network runs once (``--logits FILE.npz`` keeps what it gave for the next run); every n-gram file then reads the
-same logits. ``--fit`` looks for the language weight and the length bonus with the lowest CER on every third line.
+same logits. ``--fit`` looks for the settings with the lowest CER on every third line.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from carrel.backends.ort import OrtBackend
 from carrel.decode.beam import beam_search_lines
-from carrel.decode.ngram import Language, NgramModel, read_ngrams
+from carrel.decode.lexicon import Lexicon, parse_words
+from carrel.decode.model import LanguageModel
+from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.evaluate import character_errors
-from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.loading import HANDWRITING_MODEL, language_of
 from carrel.models.folders import Model, open_model, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
@@ -31,7 +33,8 @@ from carrel_bench.figures import Figure, figures_of
 
 FITTED_ON = 3
 """Every so many lines are looked at by the fit."""
-STEPS = {"language_weight": 0.08, "length_bonus": 0.8}
+STEPS = {"language_weight": 0.08, "length_bonus": 0.8, "lexicon_penalty": 0.1}
+Bound = tuple[Language, Lexicon | None]
 DATA = "lines"
 OVERALL = "overall"
 
@@ -76,34 +79,38 @@ def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
         temperature=search.temperature,
         language_weight=search.language_weight,
         length_bonus=search.length_bonus,
+        lexicon_penalty=search.lexicon_penalty,
     )
     return Heard([line + bias for line in logits], texts, sources, manifest.symbols, options)
 
 
-def read_texts(heard: Heard, language: Language, options: DecodeOptions) -> list[str]:
+def read_texts(heard: Heard, known: Bound, options: DecodeOptions) -> list[str]:
     """Return the text of every line."""
-    found = beam_search_lines(heard.logits, None, options, language)
+    found = beam_search_lines(heard.logits, None, options, *known)
     return ["".join(heard.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
 
 
-def errors_of(heard: Heard, language: Language, options: DecodeOptions) -> NDArray[np.int64]:
+def errors_of(heard: Heard, known: Bound, options: DecodeOptions) -> NDArray[np.int64]:
     """Return the character errors of every line."""
-    texts = read_texts(heard, language, options)
+    texts = read_texts(heard, known, options)
     return np.array([character_errors(true, read) for true, read in zip(heard.texts, texts, strict=True)])
 
 
-def fit(heard: Heard, language: Language) -> DecodeOptions:
+def fit(heard: Heard, known: Bound) -> DecodeOptions:
     """Return the options with the lowest CER, each of `STEPS` moved in turn while that helps, then by half of it."""
     best = heard.options
-    lowest = int(errors_of(heard, language, best).sum())
+    lowest = int(errors_of(heard, known, best).sum())
     for part in (1.0, 0.5):
         moved = True
         while moved:
             moved = False
             for name, step in STEPS.items():
                 for sign in (part, -part):
-                    tried = replace(best, **{name: round(getattr(best, name) + sign * step, 3)})
-                    errors = int(errors_of(heard, language, tried).sum())
+                    value = round(getattr(best, name) + sign * step, 3)
+                    if not 0.02 <= value <= (1.0 if name == "lexicon_penalty" else 10.0):
+                        continue
+                    tried = replace(best, **{name: value})
+                    errors = int(errors_of(heard, known, tried).sum())
                     if errors < lowest:
                         best, lowest, moved = tried, errors, True
     return best
@@ -115,24 +122,25 @@ def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
     return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
 
 
-def numbers_of(heard: Heard, model: NgramModel, fitted: bool) -> Iterator[tuple[str, dict[str, float]]]:
+def numbers_of(heard: Heard, model: LanguageModel, fitted: bool) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield CER and perplexity per source and over all; there with settings and milliseconds of search a line."""
-    language = Language(model, "".join(c if len(c) == 1 else "\0" for c in heard.alphabet))
-    options = fit(heard.some(range(0, len(heard.texts), FITTED_ON)), language) if fitted else heard.options
+    known = model.bound(heard.alphabet)
+    options = fit(heard.some(range(0, len(heard.texts), FITTED_ON)), known) if fitted else heard.options
     began = time.process_time()
-    errors = errors_of(heard, language, options)
+    errors = errors_of(heard, known, options)
     spent = time.process_time() - began
     for source in [*sorted(set(heard.sources)), OVERALL]:
         lines = [i for i, name in enumerate(heard.sources) if source in (name, OVERALL)]
         texts = [heard.texts[i] for i in lines]
         cer = float(errors[lines].sum() / sum(map(len, texts)))
-        yield source, {"CER": cer, "perplexity": perplexity(model, texts)}
+        yield source, {"CER": cer, "perplexity": perplexity(model.ngrams, texts)}
     yield (
         OVERALL,
         {
-            "n-grams": len(model.arcs),
+            "n-grams": len(model.ngrams.arcs),
             "language weight": options.language_weight,
             "length bonus": options.length_bonus,
+            "lexicon penalty": options.lexicon_penalty if model.words else 1.0,
             "ms/line": 1e3 * spent / len(errors),
         },
     )
@@ -144,7 +152,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
     parser.add_argument("--logits", type=Path, help="file that keeps the network's output for the next run")
     parser.add_argument("--ngrams", type=Path, action="append", help="n-gram file; may be repeated (default: shipped)")
-    parser.add_argument("--fit", action="store_true", help="fit language weight and length bonus")
+    parser.add_argument("--lexicon", type=Path, help="file of words, for n-gram files (the shipped model has its own)")
+    parser.add_argument("--no-lexicon", action="store_true", help="leave the shipped model's words out")
+    parser.add_argument("--fit", action="store_true", help="fit language weight, length bonus and lexicon penalty")
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
@@ -155,6 +165,9 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     if options.source:
         heard = heard.some([i for i, source in enumerate(heard.sources) if source in options.source])
     for file in options.ngrams or [None]:
-        ngrams = read_ngrams(file) if file else shipped_ngrams()
-        for source, numbers in numbers_of(heard, ngrams, options.fit):
+        known = language_of(file)
+        if options.lexicon:
+            known = replace(known, words=parse_words(options.lexicon.read_bytes(), str(options.lexicon)))
+        known = replace(known, words=None) if options.no_lexicon else known
+        for source, numbers in numbers_of(heard, known, options.fit):
             yield from figures_of("language", str(file or "shipped"), source, numbers)

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from carrel.backends.ort import OrtBackend
-from carrel.decode.ngram import NgramModel
+from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors, word_errors
-from carrel.loading import shipped_ngrams
+from carrel.loading import shipped_language
 from carrel.models.folders import Model, open_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
@@ -90,16 +90,18 @@ def read_all(recognizer: CtcRecognizer, lines: Sequence[LineSample]) -> tuple[li
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
     lines = lines_of(options)
-    language = shipped_ngrams()
+    language = shipped_language()
     for folder in getattr(options, "model", None) or handwriting_folders():
         yield from _of_model(open_model(folder, "recognition"), lines, {"greedy": None, "language model": language})
 
 
-def _of_model(model: Model, lines: Sequence[LineSample], decoders: Mapping[str, NgramModel | None]) -> Iterator[Figure]:
+def _of_model(
+    model: Model, lines: Sequence[LineSample], decoders: Mapping[str, LanguageModel | None]
+) -> Iterator[Figure]:
     for role in ("onnx-fp32", "onnx-int8"):
         backend = OrtBackend(model.read_file(role), model.name)
-        for decoding, ngrams in decoders.items():
-            counted, rate = read_all(CtcRecognizer(model, backend, ngrams), lines)
+        for decoding, known in decoders.items():
+            counted, rate = read_all(CtcRecognizer(model, backend, known), lines)
             program = f"{model.name} {role.removeprefix('onnx-')} {decoding}"
             warn(f"{program}: {rate:.1f} lines per CPU second")
             for source in (*sorted({c.source for c in counted}), OVERALL):

@@ -106,7 +106,7 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 def measure_language() -> dict[str, float]:
     """Measure the language model and its search; with the compiler where no library of kernels was built."""
     from carrel.backends.networks import open_network
-    from carrel.loading import network_models, shipped_ngrams
+    from carrel.loading import network_models, shipped_language
     from carrel.options import ReadOptions
     from carrel.recognizers.ctc import CtcRecognizer
 
@@ -116,7 +116,7 @@ def measure_language() -> dict[str, float]:
     logits = [network.run({"ink": line})["logits"][0] for line in builtin.lines()]
 
     def work() -> object:
-        recognizer = CtcRecognizer(model, network, shipped_ngrams())
+        recognizer = CtcRecognizer(model, network, shipped_language())
         for each in logits:
             recognizer.decode(each)
         return recognizer

@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.decode.ngram import read_ngrams
-from carrel.loading import HANDWRITING_MODEL, shipped_ngrams
+from carrel.loading import HANDWRITING_MODEL, language_of
 from carrel.review.training_lines import pack_files, read_packs
 from carrel_bench.figures import BenchError, Figure, figures_of, warn
 from carrel_bench.measure import Figures, in_turns
@@ -140,7 +139,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
             shipped_logits(options.data, count, logits)
         ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
         given = getattr(options, "ngrams", None)
-        model = truncated(read_ngrams(given) if given else shipped_ngrams(), KENLM_ORDER)
+        model = truncated(language_of(given).ngrams, KENLM_ORDER)
         ngrams.write_bytes(model.to_bytes())
         write_arpa(model, arpa, SPACE)
         workers = open_workers(stack, (logits, ngrams, arpa), peers)

@@ -21,7 +21,7 @@ Name = Annotated[
     Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,120}\Z", description="1 to 120 characters in one line"),
 ]
 Text = Annotated[str, Meta(max_length=4000, description="a text of at most 4,000 characters")]
-Role = Literal["network", "encoder", "decoder", "ngram", "glyphs", "weights", "other"]
+Role = Literal["network", "encoder", "decoder", "ngram", "lexicon", "glyphs", "weights", "other"]
 Axis = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}\Z", description="the name of an axis, a to z")]
 Size = Annotated[int, Meta(ge=1, le=65_536)]
 Shape = Annotated[tuple[Size | Axis, ...], Meta(max_length=8)]
@@ -133,6 +133,7 @@ class Search(Struct, frozen=True, kw_only=True):
     temperature: Temperature
     language_weight: Annotated[float, Meta(ge=0, le=10)]
     length_bonus: Annotated[float, Meta(ge=0.1, le=100)]
+    lexicon_penalty: Annotated[float, Meta(ge=0.001, le=1)] = 1.0
     confidence: Platt
     character_confidence: Platt | None = None
     class_bias: Annotated[tuple[Annotated[float, Meta(ge=-100, le=100)], ...], Meta(max_length=MAX_CLASSES + 1)] = ()

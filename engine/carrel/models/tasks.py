@@ -30,6 +30,7 @@ FILE_KINDS: dict[str, dict[str, object]] = {
     "openvino-int8-weights": {"role": "other"},
     "weights": {"role": "weights", "training_only": True},
     "ngram": {"role": "ngram"},
+    "lexicon": {"role": "lexicon"},
 }
 """What files of the usual keys are for; version 1 of the manifest said it by the key alone."""
 

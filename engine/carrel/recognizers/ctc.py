@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carrel.backends import Network
 from carrel.decode.greedy import greedy
-from carrel.decode.ngram import Language, NgramModel
+from carrel.decode.model import LanguageModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.image.ink import LineInput
@@ -34,12 +34,12 @@ class CtcRecognizer:
     network
         The network of one of its files: ``ink`` to ``logits``.
     language
-        A character model for the search; without one, the best path is taken and no kernels are loaded.
+        A language model for the search; without one, the best path is taken and no kernels are loaded.
     """
 
     name = "ctc"
 
-    def __init__(self, model: Model, network: Network, language: NgramModel | None = None) -> None:
+    def __init__(self, model: Model, network: Network, language: LanguageModel | None = None) -> None:
         manifest = model.manifest_as(manifests.Recognition)
         entry = manifest.input
         self._network = network
@@ -49,9 +49,7 @@ class CtcRecognizer:
         self._input = LineInput(entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px)
         self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
         self._class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
-        # a class may stand for several characters; the language model knows single ones
-        symbols = "".join(c if len(c) == 1 else "\0" for c in self._alphabet)
-        self._language = Language(language, symbols, self._blank) if language else None
+        self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one line, float32 ``(t, classes)``."""
@@ -70,8 +68,9 @@ class CtcRecognizer:
             temperature=self._search.temperature,
             language_weight=self._search.language_weight,
             length_bonus=self._search.length_bonus,
+            lexicon_penalty=self._search.lexicon_penalty,
         )
-        return beam_search(logits + self._class_bias, options, self._language, blank=self._blank)
+        return beam_search(logits + self._class_bias, options, self._language, self._lexicon, self._blank)
 
     def text_of(self, decoded: Decoded) -> str:
         """The reading's text."""

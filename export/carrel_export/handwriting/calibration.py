@@ -20,7 +20,7 @@ from rapidfuzz.distance import Levenshtein
 
 from carrel.decode.beam import beam_search_lines
 from carrel.decode.greedy import greedy_lines
-from carrel.decode.ngram import Language, NgramModel
+from carrel.decode.model import LanguageModel
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 
@@ -30,14 +30,31 @@ BEAM_WIDTH = 100
 BEAM_THRESHOLD = 1e-4
 """A wide search costs a fifth of what the network does and takes 2 to 3 % of the errors that width 25 leaves."""
 
-FIRST = {"temperature": 1.15, "language_weight": 0.65, "length_bonus": 3.0, "prior_weight": 0.2, "blank_bias": 0.3}
-STEPS = {"temperature": 0.1, "language_weight": 0.08, "length_bonus": 0.8, "prior_weight": 0.08, "blank_bias": 0.2}
+FITTED = ("temperature", "language_weight", "length_bonus", "lexicon_penalty")
+FIRST = {
+    "temperature": 1.15,
+    "language_weight": 0.7,
+    "length_bonus": 3.0,
+    "lexicon_penalty": 0.25,
+    "prior_weight": 0.2,
+    "blank_bias": 0.3,
+}
+STEPS = {
+    "temperature": 0.1,
+    "language_weight": 0.08,
+    "length_bonus": 0.8,
+    "lexicon_penalty": 0.1,
+    "prior_weight": 0.08,
+    "blank_bias": 0.2,
+}
 """Where the search for the best settings begins, and how far it looks; it halves its steps `HALVINGS` times."""
 HALVINGS = 2
 LEAST_PRIOR = 1e-5
 PLATT_STEPS = 400
 MAX_SLOPE, MAX_SHIFT = 40.0, 100.0
 """What a manifest may hold: the exponent of the confidence stays in the range of a float."""
+MIN_LEXICON_PENALTY = 0.02
+"""A word that is not known must stay possible."""
 MAX_LANGUAGE_WEIGHT, MAX_LENGTH_BONUS, MAX_TEMPERATURE = 10.0, 100.0, 20.0
 """What a manifest may hold."""
 
@@ -145,18 +162,18 @@ def _allowed(settings: Mapping[str, float]) -> bool:
         and 0.1 < settings["length_bonus"] <= MAX_LENGTH_BONUS
         and 0 <= settings["language_weight"] <= MAX_LANGUAGE_WEIGHT
         and settings["prior_weight"] >= 0
+        and MIN_LEXICON_PENALTY <= settings["lexicon_penalty"] <= 1
     )
 
 
 def calibrate(
-    logits: Sequence[Logits], texts: Sequence[str], alphabet: str | list[str], ngrams: NgramModel
+    logits: Sequence[Logits], texts: Sequence[str], alphabet: str | list[str], known: LanguageModel
 ) -> Calibration:
     """Fit everything on validation lines: logits ``(t, classes)`` each, and their true texts."""
     characters = sum(map(len, texts))
     plain = greedy_lines(list(logits))
     plain_errors = _errors(plain, texts, alphabet)
-    # a class may stand for several characters; the language model knows single ones
-    language = Language(ngrams, "".join(c if len(c) == 1 else "\0" for c in alphabet))
+    language, words = known.bound(alphabet)
     prior = priors(logits)
 
     def search(settings: Mapping[str, float]) -> list[Decoded]:
@@ -167,8 +184,9 @@ def calibrate(
             temperature=settings["temperature"],
             language_weight=settings["language_weight"],
             length_bonus=settings["length_bonus"],
+            lexicon_penalty=settings["lexicon_penalty"],
         )
-        return [r[0] for r in beam_search_lines([line + bias for line in logits], None, options, language)]
+        return [r[0] for r in beam_search_lines([line + bias for line in logits], None, options, language, words)]
 
     settings = descend(lambda tried: int(_errors(search(tried), texts, alphabet).sum()))
     readings = search(settings)
@@ -178,7 +196,7 @@ def calibrate(
         "search": {
             "beam_width": BEAM_WIDTH,
             "beam_threshold": BEAM_THRESHOLD,
-            **{name: settings[name] for name in ("temperature", "language_weight", "length_bonus")},
+            **{name: settings[name] for name in FITTED},
             "class_bias": [round(float(b), 3) for b in class_bias(prior, settings)],
             **_confidences(readings, errors, texts, alphabet),
         },

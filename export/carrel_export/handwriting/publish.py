@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from carrel.decode.ngram import read_ngrams
+from carrel.loading import language_of
 from carrel.models.folders import Model
 from carrel.review.training_lines import read_packs
 from carrel_export.build import Order, publish_source
@@ -20,12 +20,12 @@ def publish(
     target: Path,
     name: str,
     sources: Path,
-    language: Path,
+    language: Path | None,
     gate: float = 0.003,
 ) -> Model:
     """Make the model folder ``target`` from a weights file of the training, or a mixture of several.
 
-    ``language`` is the n-gram file to search with, ``sources`` the JSON of the licences and citations of ``packs``.
+    ``language`` is the n-gram file to search with, the shipped model where there is none; ``sources`` the JSON of the licences and citations of ``packs``.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def publish(
         name,
         [s for s in samples if s.split == "train"],
         [s for s in samples if s.split == "val"],
-        read_ngrams(language),
+        language_of(language),
         gate=gate,
         with_weights=True,
         say=lambda line: print(line, file=sys.stderr, flush=True),

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from carrel.decode.lexicon import word_list
+from carrel.decode.model import LanguageModel
 from carrel.loading import HANDWRITING_MODEL
 from carrel.models.folders import shipped_model
 from carrel.models.manifest import Recognition
 from carrel.review.training_lines import read_texts
 from carrel_export.language.publish import perplexity, publish, text_sources
-from carrel_export.language.recipe import WEIGHTS, counts_of, models_of, texts_of
+from carrel_export.language.recipe import WEIGHTS, counts_of, models_of, texts_of, words_of
 from carrel_export.messages import told
 from carrel_export.sources.training_sources import read_sources
 
@@ -41,18 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = dict(zip(WEIGHTS, options.weights, strict=True))
     corpora = json.loads((options.corpora / "sources.json").read_text("utf-8"))
     packs = read_sources(options.sources, [name for name in train if name != options.without])
+    words = words_of(texts)
     sources = packs | text_sources(corpora)
     for size, model in zip(options.ngrams, models_of(counts, texts.symbols, weights, options.ngrams), strict=True):
         every = [line for lines in val.values() for line in lines]
         figures = {
             "ngrams": len(model.arcs),
+            "words": len(words),
             "characters": sum(int(kind[0].counts.sum()) for kind in counts.values()),
             **{f"weight_{kind}": weight for kind, weight in weights.items()},
             "perplexity_val": round(perplexity(model, every), 4),
             **{f"perplexity_val_{name}": round(perplexity(model, lines), 4) for name, lines in val.items()},
         }
         folder = options.out.with_name(f"{options.out.name}-{size}") if len(options.ngrams) > 1 else options.out
-        publish(model, folder, sources, figures)
+        publish(LanguageModel(model, word_list(words)), folder, sources, figures)
         print(json.dumps({"folder": str(folder), **figures}, indent=1), file=sys.stderr)
 
 

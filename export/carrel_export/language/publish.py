@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from carrel.decode.ngram import NgramModel, parse_ngrams
-from carrel.loading import LANGUAGE_MODEL
+from carrel.decode.model import LanguageModel
+from carrel.decode.ngram import NgramModel
+from carrel.loading import LANGUAGE_MODEL, LEXICON, NGRAMS, load_language
 from carrel.models import publish as folders
 from carrel.models.folders import Model
 
-FILE_NAME = "ngram.bin"
+NGRAM_FILE, LEXICON_FILE = "ngram.bin", "lexicon.bin"
 LONGEST_NAME = 120
 """Characters of a source's name."""
 LICENCE = "CC-BY-SA-4.0"
@@ -39,24 +40,27 @@ def text_sources(corpora: Sequence[Mapping[str, str]]) -> dict[str, dict[str, st
     }
 
 
-def publish(model: NgramModel, folder: Path, sources: Sources, figures: Mapping[str, float]) -> Model:
+def publish(known: LanguageModel, folder: Path, sources: Sources, figures: Mapping[str, float]) -> Model:
     """Make the model folder; see `carrel.models.publish.publish`."""
     manifest = {
         "task": "language",
         "name": LANGUAGE_MODEL,
         "languages": sorted({source["lang"] for source in sources.values() if source.get("lang")}),
-        "alphabet": model.symbols,
-        "order": model.order,
+        "alphabet": known.ngrams.symbols,
+        "order": known.ngrams.order,
         "licence": LICENCE,
         "training_sources": sources,
         "figures": figures,
     }
     with tempfile.TemporaryDirectory(prefix="carrel-export-") as made:
-        file = Path(made) / FILE_NAME
-        file.write_bytes(model.to_bytes())
-        return folders.publish(folder, manifest, {"ngram": file}, gate=readable)
+        files = {NGRAMS: Path(made) / NGRAM_FILE}
+        files[NGRAMS].write_bytes(known.ngrams.to_bytes())
+        if known.words:
+            files[LEXICON] = Path(made) / LEXICON_FILE
+            files[LEXICON].write_bytes(known.words.to_bytes())
+        return folders.publish(folder, manifest, files, gate=readable)
 
 
 def readable(model: Model) -> None:
-    """Refuse n-grams that the run time does not read."""
-    parse_ngrams(model.read_file("ngram"), model.name)
+    """Refuse what the run time does not read."""
+    load_language(model)

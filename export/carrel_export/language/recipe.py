@@ -14,6 +14,7 @@ from carrel_export.language.kneser_ney import estimate
 from carrel_export.language.mix import Part, gains_of, mix, prune_to
 from carrel_export.language.pack import pack
 from carrel_export.language.texts import read_paragraphs, wrap
+from carrel_export.language.words import known_words
 
 ORDER = 7
 REGISTERS = ("bronod", "lectaurep", "lectaurep-2", "mariages")
@@ -67,6 +68,11 @@ def counts_of(texts: Texts, kept: Path | None = None) -> dict[str, list[Counts]]
         }
         np.savez(kept, symbols=np.array(texts.symbols), **arrays)
     return counts
+
+
+def words_of(texts: Texts) -> set[str]:
+    """Return the words that the model knows."""
+    return known_words(texts.lines["packs"], read_paragraphs(texts.corpora))
 
 
 def _read_counts(file: Path, symbols: str) -> list[Counts]:
