@@ -14,6 +14,7 @@ from carrel.loading import HANDWRITING_MODEL
 from carrel.models.folders import shipped_model
 from carrel.models.manifest import Recognition
 from carrel.review.training_lines import read_texts
+from carrel_export.language.counts import total_of
 from carrel_export.language.publish import perplexity, publish, text_sources
 from carrel_export.language.recipe import WEIGHTS, counts_of, models_of, texts_of, words_of
 from carrel_export.messages import told
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures = {
             "ngrams": len(model.arcs),
             "words": len(words),
-            "characters": sum(int(kind[0].counts.sum()) for kind in counts.values()),
+            "characters": total_of(counts["packs"]) + total_of(counts["corpora"]),
             **{f"weight_{kind}": weight for kind, weight in weights.items()},
             "perplexity_val": round(perplexity(model, every), 4),
             **{f"perplexity_val_{name}": round(perplexity(model, lines), 4) for name, lines in val.items()},

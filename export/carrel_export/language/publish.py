@@ -1,4 +1,4 @@
-"""The folder of a language model: n-grams and manifest."""
+"""The folder of a language model: n-grams, words, manifest and card."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from carrel.decode.ngram import NgramModel
 from carrel.loading import LANGUAGE_MODEL, LEXICON, NGRAMS, load_language
 from carrel.models import publish as folders
 from carrel.models.folders import Model
+from carrel_export.language.card import card_of
 
 NGRAM_FILE, LEXICON_FILE = "ngram.bin", "lexicon.bin"
 LONGEST_NAME = 120
@@ -58,7 +59,7 @@ def publish(known: LanguageModel, folder: Path, sources: Sources, figures: Mappi
         if known.words:
             files[LEXICON] = Path(made) / LEXICON_FILE
             files[LEXICON].write_bytes(known.words.to_bytes())
-        return folders.publish(folder, manifest, files, gate=readable)
+        return folders.publish(folder, manifest, files, gate=readable, card=card_of(sources, figures, LICENCE))
 
 
 def readable(model: Model) -> None:
