@@ -70,7 +70,7 @@ def prune(levels: Sequence[Level], gains: Sequence[Reals], threshold: float) -> 
 
 
 def prune_to(levels: Sequence[Level], gains: Sequence[Reals], ngrams: int) -> list[Level]:
-    """Return the model of at most ``ngrams`` n-grams, single symbols included, that loses least."""
+    """Return the model of ``ngrams`` n-grams, single symbols included, that loses least; of more where several gain the same."""
     ranked = np.sort(np.concatenate(gains))[::-1]
     room = max(1, ngrams - len(levels[0].keys))
     return prune(levels, gains, float(ranked[room - 1]) if room <= len(ranked) else 0.0)

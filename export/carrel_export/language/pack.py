@@ -63,7 +63,7 @@ def pack(levels: Sequence[Level], symbols: str) -> NgramModel:
 
 
 def build(lines: Sequence[str], alphabet: str = "", order: int = 6, ngrams: int | None = None) -> NgramModel:
-    """Return a model of lines of text, of at most ``ngrams`` n-grams; without a number, of every n-gram that helps."""
+    """Return a model of lines of text, of about ``ngrams`` n-grams; without a number, of every n-gram that helps."""
     symbols = symbols_of(lines, alphabet)
     counts = count_ngrams(lines, symbols, order)
     parts = [Part(counts, estimate(counts, symbols), 1.0)]
