@@ -25,7 +25,7 @@ _READING_OPTIONS = (
     click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text, as Tesseract names them."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default=_DEFAULTS.writing, show_default=True, help="Decide for each line, or send all to one recognizer."),
     click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
-    click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French and English."),
+    click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French, English and German."),
     click.option("--flatten/--no-flatten", default=_DEFAULTS.flatten, show_default=True, help="Flatten the illumination to find lines."),
     click.option("--deskew/--no-deskew", default=_DEFAULTS.deskew, show_default=True, help="Deskew the page to find lines."),
     click.option("--binarize", is_flag=True, default=_DEFAULTS.binarize, help="Read in black and white; gray is better on most scans."),

@@ -46,7 +46,7 @@ class ReadOptions:
     page_timeout_s
         A page that has not been read by then is refused, None for no limit; looked at between stages and lines.
     language_model
-        Search handwriting with the character model of French and English that ships with Carrel.
+        Search handwriting with the language model of French, English and German that ships with Carrel.
     memory_bytes
         Resident memory that the process stays within; None takes ``CARREL_MEMORY``, or four fifths of what is free.
     backend, device, precision
