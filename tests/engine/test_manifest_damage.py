@@ -41,7 +41,17 @@ MAY_BE_ABSENT = {
         "precision",
         "runtime",
     ),
-    *("training_only", "inputs", "outputs", "cache", "class_bias", "character_confidence", "order", "languages"),
+    *(
+        "training_only",
+        "inputs",
+        "outputs",
+        "cache",
+        "class_bias",
+        "lexicon_penalty",
+        "character_confidence",
+        "order",
+        "languages",
+    ),
     *("windows_trained", "width_multiple_px"),
 }
 ODD_NUMBERS = (math.nan, math.inf, -1e18, 1e300, 10**30)
