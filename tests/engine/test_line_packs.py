@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.errors import InputError
-from carrel.image.crop import cut_line
+from carrel.image.crop import crop_line
 from carrel.image.source import Scan
 from carrel.page import Source
 from carrel.review.training_lines import (
@@ -73,7 +73,7 @@ def test_pictures_are_cut_as_at_run_time() -> None:
     page = page_of("a line")
     (line,) = page.lines
     scan = Scan(np.random.default_rng(1).integers(0, 255, (800, 1000)).astype(np.uint8), None, Source("scan.png"))
-    cut = cut_line(scan.gray, np.array(line.baseline, np.float32), np.array(line.polygon, np.float32)).gray
+    cut = crop_line(scan.gray, np.array(line.baseline, np.float32), np.array(line.polygon, np.float32)).gray
     picture = line_picture(scan, line)
     assert picture.shape == (HEIGHT_PX, round(cut.shape[1] * HEIGHT_PX / cut.shape[0])) and picture.dtype == np.uint8
     assert abs(float(picture.mean()) - float(cut.mean())) < 2

@@ -63,9 +63,9 @@ def line_picture(scan: Scan, line: Line) -> NDArray[np.uint8]:
     import cv2
     import numpy as np
 
-    from carrel.image.crop import cut_line
+    from carrel.image.crop import crop_line
 
-    gray = cut_line(scan.gray, np.array(line.baseline, np.float32), np.array(line.polygon, np.float32)).gray
+    gray = crop_line(scan.gray, np.array(line.baseline, np.float32), np.array(line.polygon, np.float32)).gray
     interpolation = cv2.INTER_AREA if gray.shape[0] > HEIGHT_PX else cv2.INTER_LINEAR
     width = max(1, round(gray.shape[1] * HEIGHT_PX / gray.shape[0]))
     return cv2.resize(gray, (width, HEIGHT_PX), interpolation=interpolation).astype(np.uint8)
