@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run .venv/.warm
-	@$(BIN)/carrel read "$(PAGE)" -o "$(OUT)" -f text -f alto -f json --overlay
+	@$(BIN)/carrel read "$(PAGE)" -o "$(OUT)" -f text -f alto -f json --overlay --force
 	@$(BIN)/python -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1], pathlib.Path(sys.argv[2]).stem + ".txt").read_text(encoding="utf-8"), end="")' "$(OUT)" "$(PAGE)"
 	@echo "results are in $(OUT)/" >&2
 

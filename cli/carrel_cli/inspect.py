@@ -8,7 +8,7 @@ import click
 
 from carrel.errors import InputError
 from carrel.image.overlay import draw_overlay
-from carrel.image.source import Scan, count_pages, open_scans
+from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
 from carrel.page import Page, needs_review
@@ -26,22 +26,27 @@ from carrel_cli.reading import reading_options, review_option
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], output: Path, read: ReadOptions, review_below: float) -> None:
     """Draw lines, their order, writing and confidence, and the ink outside all lines: FILES to NAME.inspect.png."""
+    from carrel.loading import budget_for
     from carrel.reader import Reader
+    from carrel.workers.decoder import Decoder
 
     make_folder(output)
-    reader = Reader(read, files)
+    budget = budget_for(read)
     codes: list[int] = []
-    for file in files:
-        try:
-            count = count_pages(file)
-            for index, scan in enumerate(open_scans(file, reader.options.max_megapixels, budget=reader.budget)):
-                page = reader.read_scan(scan)
-                target = output / f"{page_name(file.stem, index, count)}.inspect.png"
-                write_file(target, _picture(page, scan, review_below))
-                click.echo("\n".join((f"{target}:", *_told(page, review_below))))
-        except InputError as error:
-            click.echo(f"carrel: {error}", err=True)
-            codes.append(error.exit_code)
+    with Decoder(read, budget) as decoder:
+        reader = Reader(read, budget=budget, largest=decoder.largest_page(files))
+        for file in files:
+            try:
+                count = decoder.count_pages(file)
+                for index in range(count):
+                    scan = decoder.scan(file, index)
+                    page = reader.read_scan(scan)
+                    target = output / f"{page_name(file.stem, index, count)}.inspect.png"
+                    write_file(target, _picture(page, scan, review_below))
+                    click.echo("\n".join((f"{target}:", *_told(page, review_below))))
+            except InputError as error:
+                click.echo(f"carrel: {error}", err=True)
+                codes.append(error.exit_code)
     if codes:
         ctx.exit(codes[0])
 

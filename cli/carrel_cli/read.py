@@ -233,6 +233,8 @@ class _Run:
     def _read(self, entry: _Input, index: int, stem: str) -> Page:
         assert self._reader is not None
         scan = self._decoder.scan(entry.path, index)
+        if scan.note:
+            click.echo(f"{shown(Path(stem))}: {scan.note}", err=True)
         scan = replace(scan, source=replace(scan.source, file_name=entry.named.name))
         page = self._reader.read_scan(scan)
         if self._outputs is not None and OVERLAY in self._target.formats:

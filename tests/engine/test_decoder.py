@@ -65,7 +65,12 @@ def test_pages_are_those_that_are_decoded_here(tmp_path: Path) -> None:
             for index, scan in enumerate(here):
                 apart = decoder.scan(path, index)
                 assert np.array_equal(apart.gray, scan.gray) and apart.gray.flags.writeable
-                assert (apart.dpi, apart.source, apart.is_read) == (scan.dpi, scan.source, scan.is_read)
+                assert (apart.dpi, apart.source, apart.is_read, apart.note) == (
+                    scan.dpi,
+                    scan.source,
+                    scan.is_read,
+                    scan.note,
+                )
 
 
 def test_refusals_are_those_that_are_given_here(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_jpeg_that_lacks_only_its_end(cut: int | None, missing: int, progressive
     if cut is None:
         assert "is cut short" in refusal_of(path)
         return
+    assert scans(path)[0].note.startswith("the file lacks its end, ")
     differs = np.abs(scans(path)[0].gray.astype(int) - whole) > (20 if progressive else 0)
     assert np.count_nonzero(differs.any(axis=1)) <= 8 * missing
 

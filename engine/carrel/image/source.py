@@ -65,6 +65,8 @@ class Scan:
         Text that the file itself holds, of a PDF: lines in px of the scan, which does not show them.
     is_read
         Whether that is all of its text, so that the picture need not be read.
+    note
+        What a person should know of the file, "" for nothing.
     """
 
     gray: NDArray[np.uint8]
@@ -72,6 +74,7 @@ class Scan:
     source: Source
     regions: tuple[Region, ...] = ()
     is_read: bool = False
+    note: str = ""
 
 
 def open_scans(
@@ -210,15 +213,16 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: 
             with undisturbed():
                 if image.format == "PNG":
                     _verify(path, stream)
-                gray = _stretched(_decoded(image, stream), width_px, height_px)
+                gray, note = _decoded(image, stream)
+                gray = _stretched(gray, width_px, height_px)
             release(image)
-        yield Scan(positive(gray), dpi, Source(path.name, index))
+        yield Scan(positive(gray), dpi, Source(path.name, index), note=note)
 
 
-def _decoded(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8]:
-    """The pixels of an opened image, and of a JPEG whose last rows are missing: they are white."""
+def _decoded(image: Image.Image, stream: BinaryIO) -> tuple[NDArray[np.uint8], str]:
+    """The pixels of an opened image, and what is to be said of them: rows that a JPEG lacks at its end are white."""
     try:
-        return gray_pixels(image)
+        return gray_pixels(image), ""
     except OSError as error:
         if image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
             raise
@@ -232,7 +236,7 @@ def _decoded(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8]:
         if header is None or lacking > _MOST_MISSING * len(stored) or (header.is_progressive and not header.refined):
             raise
         stored[len(stored) - lacking :] = 255
-        return gray
+        return gray, f"the file lacks its end, {lacking} of {len(stored):,} rows are missing; scan or copy it again"
 
 
 _UNTURNED = {6: 8, 8: 6}  # orientations that undo others; the rest undo themselves

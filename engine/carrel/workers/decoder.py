@@ -117,7 +117,9 @@ class Decoder:
             raise refusal(path, page_index, "its decoder sent an unreadable answer", "scan it again")
         gray = np.frombuffer(pixels, np.uint8).reshape(answer.height_px, answer.width_px).copy()
         page = read_page(answer.page)
-        return Scan(gray, page.dpi, Source(path.name, page_index), page.regions, answer.is_read)
+        return Scan(
+            gray, page.dpi, Source(path.name, page_index), page.regions, answer.is_read, shown_text(answer.note)
+        )
 
     def document(self, path: Path, format_name: str, pages: Sequence[Page]) -> WrittenDocument:
         """Write pages of a file as one document of a format that holds the scan.

@@ -88,6 +88,7 @@ class Decoded(Struct, frozen=True, tag="decoded", forbid_unknown_fields=True):
     height_px: Px
     page: bytes
     is_read: bool
+    note: Reason
 
 
 class Written(Struct, frozen=True, tag="written", forbid_unknown_fields=True):
@@ -195,7 +196,7 @@ def _decoded(path: Path, request: DecodePage) -> tuple[Decoded, NDArray[np.uint8
     for scan in scans:
         height_px, width_px = scan.gray.shape
         page = Page(width_px, height_px, scan.dpi, scan.regions, scan.source)
-        return Decoded(width_px, height_px, FORMATS["json"].write(page), scan.is_read), scan.gray
+        return Decoded(width_px, height_px, FORMATS["json"].write(page), scan.is_read, scan.note), scan.gray
     raise InputError(f"{path}: the page is not in the file; scan it again")
 
 

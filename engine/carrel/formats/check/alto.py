@@ -17,11 +17,12 @@ from carrel.formats.check.findings import (
     point_findings,
     reference_findings,
 )
+from carrel.formats.read.values import index_number
 from carrel.formats.xml_tree import Element, parse
 from carrel.page import Box, Points
 
-_POINTS = re.compile(r"\d+ \d+(?: \d+ \d+)*")
-_SCHEMA = re.compile(r"alto-(\d+)-(\d+)\.xsd")
+_POINTS = re.compile(r"\d{1,9} \d{1,9}(?: \d{1,9} \d{1,9})*+")
+_SCHEMA = re.compile(r"alto-(\d{1,3})-(\d{1,3})\.xsd")
 _BLOCKS = ("TextBlock", "Illustration", "GraphicalElement", "ComposedBlock")
 
 
@@ -162,9 +163,10 @@ def _points(where: str, name: str, text: str) -> tuple[Points, list[Finding]]:
 
 def _box(element: Element) -> Box | None:
     values = [element.get(key, "") for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
-    if not all(value.isdecimal() for value in values):
+    numbers = [number for value in values if (number := index_number(value)) is not None]
+    if len(numbers) < len(values):
         return None
-    left, top, width, height = map(int, values)
+    left, top, width, height = numbers
     return Box(left, top, left + width, top + height)
 
 

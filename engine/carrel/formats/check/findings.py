@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from carrel.formats.read.values import probability
+from carrel.formats.read.values import index_number, probability
 from carrel.formats.xml_tree import Element
 from carrel.identity import is_xml_name
 from carrel.page import Points
@@ -66,8 +66,9 @@ def confidence_findings(where: str, element: Element, attribute: str) -> Iterato
 
 def page_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[int, int] | None, list[Finding]]:
     """The size, and what is wrong with it: importers want whole, positive numbers."""
-    if all(text is not None and text.isdecimal() and 0 < int(text) < 10**7 for text in texts):
-        return (int(texts[0] or 0), int(texts[1] or 0)), []
+    width, height = (index_number(text or "") or 0 for text in texts)
+    if 0 < width < 10**7 and 0 < height < 10**7:
+        return (width, height), []
     return None, [Finding(where, f"page size {texts[0]!r} x {texts[1]!r} is not in whole, positive pixels")]
 
 

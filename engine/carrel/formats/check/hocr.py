@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Iterator, Mapping
+
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from carrel.errors import InputError
 from carrel.formats.check.findings import Finding, id_findings
@@ -20,31 +22,30 @@ _CLASSES = (
 )
 _KNOWN = frozenset(_CLASSES.split())
 _BOX = re.compile(r"(?:^|;)\s*bbox ([^;]*)")
-_WHOLE_BOX = re.compile(r"(\d+) (\d+) (\d+) (\d+)\s*")
+_WHOLE_BOX = re.compile(r"(\d{1,9}) (\d{1,9}) (\d{1,9}) (\d{1,9})\s*")
 _CONFIDENCE = re.compile(r"(?:^|;)\s*x_wconf ([^;]*)")
 
 
-class _Checker(HTMLParser):
+class _Checker:
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.found: list[Finding] = []
         self.meta: list[str] = []
         self.ids: list[str] = []
         self.page: Box | None = None
         self.pages = self.elements = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def look_at(self, tag: str, attributes: Mapping[str, str], source_line: int) -> None:
+        """Take note of an element and of what is wrong with it."""
         self.elements += 1
         if self.elements > MAX_ELEMENTS:
             raise InputError(f"HTML with more than {MAX_ELEMENTS} elements")
-        attributes = {key: value or "" for key, value in attrs}
         if tag == "meta":
             self.meta.append(attributes.get("name", ""))
         if "id" in attributes:
             self.ids.append(attributes["id"])
         for kind in attributes.get("class", "").split():
             if kind.startswith("ocr"):
-                where = attributes.get("id") or f"{kind} on line {self.getpos()[0]}"
+                where = attributes.get("id") or f"{kind} on line {source_line}"
                 self.found += self._element_findings(kind, where, attributes.get("title", ""))
 
     def _element_findings(self, kind: str, where: str, title: str) -> Iterator[Finding]:
@@ -70,8 +71,14 @@ def findings(data: bytes) -> Iterator[Finding]:
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data)} bytes; at most {MAX_BYTES} are read")
     checker = _Checker()
-    checker.feed(data.decode("utf-8", "replace"))
-    checker.close()
+    text = data.decode("utf-8", "replace").replace("\0", "\ufffd").encode()
+    events = etree.iterparse(io.BytesIO(text), events=("start",), html=True, encoding="utf-8", huge_tree=True)
+    try:
+        for _, element in events:
+            if isinstance(element.tag, str):
+                checker.look_at(element.tag, element.attrib, element.sourceline or 0)
+    except etree.LxmlError as error:
+        raise InputError(f"HTML that cannot be read: {error}") from error
     for name in ("ocr-system", "ocr-capabilities"):
         if checker.meta.count(name) != 1:
             yield Finding("head", f"{checker.meta.count(name)} meta elements {name!r}, not one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from carrel.formats.check.findings import (
@@ -19,9 +20,9 @@ from carrel.formats.xml_tree import Element, parse
 from carrel.page import Points
 
 _NAMESPACE = re.compile(r"http://schema\.primaresearch\.org/PAGE/gts/pagecontent/(\d{4})-\d\d-\d\d")
-_POINTS = re.compile(r"\d+,\d+(?: \d+,\d+)+")
-_CUSTOM = re.compile(r"\s*(?:[\w-]+\s*\{[^{}]*\}\s*)*")
-_INDEX = re.compile(r"readingOrder\s*\{\s*index:\s*(\d+)")
+_POINTS = re.compile(r"\d{1,9},\d{1,9}(?: \d{1,9},\d{1,9})++")
+_CUSTOM = re.compile(r"\s*+(?:[\w-]++\s*+\{[^{}]*+\}\s*+)*+")
+_INDEX = re.compile(r"readingOrder\s*\{\s*index:\s*(\d{1,9})")
 
 
 def findings(data: bytes) -> Iterator[Finding]:
@@ -54,7 +55,7 @@ def _order_findings(page: Element) -> Iterator[Finding]:
     order = page.find("ReadingOrder")
     references = [] if order is None else [e.get("regionRef", "") for e in order.iter() if "regionRef" in e.attrib]
     yield from reference_findings("ReadingOrder", references, known, "region")
-    for reference in sorted({reference for reference in references if references.count(reference) > 1}):
+    for reference in sorted(reference for reference, count in Counter(references).items() if count > 1):
         yield Finding("ReadingOrder", f"region {reference!r} occurs more than once")
     yield from _index_findings("Page", page.findall("TextRegion"))
 
