@@ -11,8 +11,11 @@ from dataclasses import replace
 import batch_pages
 from carrel.formats import FORMATS
 from carrel.image.source import Scan
+from carrel.options import ReadOptions
 from carrel.page import Alternative, Box, Line, Page, Provenance, Region, Word, Writing
 from carrel.workers.messages import PageRead, Work
+from carrel_desk.reading.tiles import TILES, pack_tiles
+from carrel_desk.reading.worker import written_out
 
 ENTRY = "desk_pages:open_pages"
 TEXTS = ("first line", "secund line", "", "faurth and last")
@@ -58,7 +61,14 @@ class Drawn:
         page = drawn_page(scan)
         page = replace(page, source=scan.source)
         files = {name: FORMATS[name].write(page, contents()) for name in formats if name in FORMATS}
+        if TILES in formats:
+            files[TILES] = pack_tiles(scan.gray)
         return PageRead(files, len(page.lines), len(page.refused), 3)
+
+    def write(
+        self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /
+    ) -> dict[str, bytes]:
+        return written_out(stored, formats, contents, ReadOptions())
 
 
 def open_pages(work: Work) -> Drawn:

@@ -15,6 +15,7 @@ OWN_COMMANDS = {
     "apply": "carrel_cli.apply",
     "batch": "carrel_cli.batch",
     "check": "carrel_cli.check",
+    "desk": "carrel_cli.desk",
     "devices": "carrel_cli.devices",
     "eval": "carrel_cli.evaluate",
     "inspect": "carrel_cli.inspect",
