@@ -27,6 +27,7 @@ from carrel_desk.api.v1 import routes as api_routes
 from carrel_desk.desk.events import Events
 from carrel_desk.desk.export import export
 from carrel_desk.desk.intake import Intake
+from carrel_desk.desk.scanners import Scanners, Wanted
 from carrel_desk.desk.session import Sessions
 from carrel_desk.http.guard import Guard, Rules
 from carrel_desk.http.intake import file_name, receive_file, require_scan_type
@@ -75,6 +76,7 @@ class Desk:
     purge_on_leave: bool = False
     on_entry: Callable[[str], None] = lambda entry: None
     events: Events = field(default_factory=Events)
+    scanners: Scanners = field(default_factory=Scanners)
     asked_at: float = field(default_factory=time.monotonic)
     changed: set[str] = field(default_factory=set[str])
 
@@ -236,6 +238,24 @@ async def add_scan(desk: Desk, request: Request) -> Response:
     return _json({"scan": scan.id}, 202)
 
 
+async def get_scanners(desk: Desk, request: Request) -> Response:
+    """List the scanners of this machine."""
+    return _json({"scanners": await desk.scanners.find()})
+
+
+async def start_scan(desk: Desk, request: Request) -> Response:
+    """Scan, and take the sheets onto the desk."""
+    try:
+        wanted = msgspec.json.decode(await request.body(), type=Wanted)
+    except msgspec.MsgspecError as error:
+        raise ProblemError(422, f"no wish for a scan: {error}") from None
+    sheets = await desk.scanners.scan(wanted, desk.service.spool)
+    stamp = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
+    for number, sheet in enumerate(sheets, 1):
+        await desk.intake.add(sheet, f"scan-{stamp}-{number:03d}.tiff")
+    return _json({"pages": len(sheets)})
+
+
 async def get_page(desk: Desk, request: Request) -> Response:
     """Send a page's lines as they were read and as people left them."""
     entry = desk.page(request)
@@ -338,6 +358,8 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/leave", leave),
     ("GET", "/api/state", get_state),
     ("POST", "/api/scans", add_scan),
+    ("GET", "/api/scanners", get_scanners),
+    ("POST", "/api/scan", start_scan),
     ("GET", "/api/pages/{page}", get_page),
     ("DELETE", "/api/pages/{page}", remove_page),
     ("GET", "/api/pages/{page}/tiles/{level:int}/{x:int}/{y:int}", get_tile),

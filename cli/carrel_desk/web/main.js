@@ -29,7 +29,7 @@ async function refresh() {
   try {
     state = await ask("/api/state");
   } catch (error) {
-    if (/** @type {any} */ (error).status === 401) location.replace("/left");
+    if (/** @type {any} */ (error).status === 401 && !leaving) location.replace("/left");
     return;
   }
   const list = by("pages"), chosen = page?.id ?? "";
@@ -381,7 +381,9 @@ on("save", async () => {
     notice(say("failed", { reason: /** @type {Error} */ (error).message }), true);
   }
 });
+let leaving = false;
 export async function leave() {
+  leaving = true;
   const told = await ask("/api/leave", { method: "POST" });
   sessionStorage.clear();
   location.replace(told.next);
@@ -421,7 +423,7 @@ function speak(language) {
 
 const events = new EventSource("/api/events");
 events.addEventListener("pages", refresh);
-events.addEventListener("left", () => location.reload());
+events.addEventListener("left", () => leaving || location.replace("/left"));
 events.addEventListener("line", (event) => {
   const told = JSON.parse(event.data);
   const known = page?.id === told.page ? page.lines.find((/** @type {any} */ l) => l.id === told.line) : null;
