@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from carrel.errors import UsageError
 from carrel.options import ReadOptions
 from carrel_cli.reading import reading_options
 from carrel_cli.serve import locked, require_extra
@@ -34,6 +35,12 @@ _MIB = 2**20
     metavar="S",
     help="With --kiosk: seconds without input before the countdown of 60 s.",
 )
+@click.option(
+    "--watch",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Take every scan that is dropped into DIR, too; the files stay there.",
+)
 @click.option("--by", help="Who corrects, as it stands in the pages.  [default: the user's name; desk with --kiosk]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that read.")
 @click.option(
@@ -51,6 +58,7 @@ def command(
     port: int,
     kiosk: bool,
     idle: float,
+    watch: Path | None,
     by: str | None,
     workers: int,
     max_file: int,
@@ -63,6 +71,8 @@ def command(
     listens on the loopback interface alone. The link that it prints lets one browser in, once; a new one is printed then.
     """
     require_extra()
+    if watch and kiosk:
+        raise UsageError("--watch and --kiosk: what was deleted would be taken again; leave one out")
     with tempfile.TemporaryDirectory(prefix="carrel-desk-") as temporary:
         where = (folder or Path(temporary) / "desk").resolve()
         (where / ".desk").mkdir(parents=True, exist_ok=True)
@@ -77,6 +87,7 @@ def command(
                 idle if kiosk else None,
                 folder is None or kiosk,
                 browser,
+                watch.resolve() if watch else None,
             )
 
 
@@ -89,11 +100,13 @@ def _serve(
     kiosk_idle_s: float | None,
     purge_on_leave: bool,
     browser: bool,
+    watch: Path | None,
 ) -> None:
     from carrel_desk.api.jobs import Jobs
     from carrel_desk.api.service import Service
     from carrel_desk.desk.app import Desk, make_desk
     from carrel_desk.desk.session import Sessions
+    from carrel_desk.desk.watching import Watched
     from carrel_desk.http.guard import Rules
     from carrel_desk.http.server import hosts_of, listen, make_server
     from carrel_desk.reading.local import FileLimits, empty, plan_station
@@ -113,7 +126,17 @@ def _serve(
     jobs, bodies = Jobs(own / "jobs"), empty(own / "bodies")
     service = Service(Readers(station.make_pool), jobs, station.options, bodies, station.workers)
     sessions = Sessions(own / "sessions")
-    desk = Desk(store, service, sessions, f"carrel_{number}", kiosk_idle_s, purge_on_leave, on_entry)
+    watched = Watched(watch, store, bodies) if watch else None
+    desk = Desk(
+        store,
+        service,
+        sessions,
+        f"carrel_{number}",
+        kiosk_idle_s,
+        purge_on_leave,
+        watched,
+        on_entry,
+    )
     entry = sessions.new_entry()
     on_entry(entry)
     if browser:

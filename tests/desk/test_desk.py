@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Generator
 from pathlib import Path
@@ -27,6 +28,7 @@ from carrel_desk.api.jobs import Jobs
 from carrel_desk.api.service import Service
 from carrel_desk.desk.app import Desk, make_desk
 from carrel_desk.desk.session import Sessions
+from carrel_desk.desk.watching import Watched
 from carrel_desk.http.guard import Rules, cookies
 from carrel_desk.http.server import hosts_of, listen
 from carrel_desk.reading.local import make_private
@@ -154,6 +156,26 @@ def test_a_document_of_several_pages_is_one_pdf(at: At) -> None:
     told = at.client.get("/api/export?format=all")
     names = zipfile.ZipFile(io.BytesIO(told.body)).namelist()
     assert {"deed.pdf", "deed-0001.txt", "deed-0003.alto.xml", "deed-0002.json"} <= set(names)
+
+
+def test_a_watched_folder_is_taken_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.desk.app.EVERY_S", 0.1)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    outside = tmp_path / "outside.tif"
+    outside.write_bytes(scan())
+    (folder / "link.tif").symlink_to(outside)
+    (folder / "notes.txt").write_text("no scan")
+    for number in range(2):
+        at = At(tmp_path / "desk")
+        at.desk.watched = Watched(folder, at.store, at.folder / ".desk" / "bodies")
+        with serving(at.app, at.listening):
+            at.enter()
+            (folder / f"deed{number}.tif").write_bytes(scan())
+            at.read(number + 1)
+            time.sleep(0.5)
+            assert [page["name"] for page in at.state()["pages"]] == [f"deed{n}" for n in range(number + 1)]
+    assert sorted(path.name for path in folder.iterdir()) == ["deed0.tif", "deed1.tif", "link.tif", "notes.txt"]
 
 
 def test_two_browsers_on_one_line_keep_both_texts(at: At) -> None:

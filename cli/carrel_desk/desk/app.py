@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 import carrel
+from carrel.errors import CarrelError
 from carrel.formats import FORMATS
 from carrel_desk.api.app import HANDLERS
 from carrel_desk.api.service import Service
@@ -29,6 +31,7 @@ from carrel_desk.desk.export import export
 from carrel_desk.desk.intake import Intake
 from carrel_desk.desk.scanners import Scanners, Wanted
 from carrel_desk.desk.session import Sessions
+from carrel_desk.desk.watching import EVERY_S, Watched
 from carrel_desk.http.guard import Guard, Rules
 from carrel_desk.http.intake import file_name, receive_file, require_scan_type
 from carrel_desk.http.problems import ProblemError
@@ -38,7 +41,9 @@ from carrel_desk.store.pages import PageEntry, Store, line_view
 
 MOST_CHANGES_BYTES = 2**20
 MOST_QUEUE = 500
-SAVE_AFTER_S = 2.0
+LATE_S = 90.0
+"""The server ends an idle session itself where the browser has not by then."""
+log = logging.getLogger("carrel.desk")
 PAGE_HEADERS = (
     (
         b"content-security-policy",
@@ -74,6 +79,7 @@ class Desk:
     cookie: str
     kiosk_idle_s: float | None = None
     purge_on_leave: bool = False
+    watched: Watched | None = None
     on_entry: Callable[[str], None] = lambda entry: None
     events: Events = field(default_factory=Events)
     scanners: Scanners = field(default_factory=Scanners)
@@ -135,22 +141,28 @@ def make_desk(desk: Desk, rules: Rules) -> ASGIApp:
 
 
 async def _chores(desk: Desk) -> None:
-    """Write corrected pages a moment after they change; end sessions that nobody sits at."""
+    """Do what is due every few seconds, whatever went wrong the last time."""
     while True:
-        await asyncio.sleep(SAVE_AFTER_S)
-        for identity in list(desk.changed):
-            desk.changed.discard(identity)
-            if identity in desk.store.pages:
-                with suppress(OSError):
-                    await asyncio.to_thread(desk.store.write_page, identity)
-        idle_s = time.monotonic() - desk.asked_at
-        if (
-            desk.kiosk_idle_s is not None
-            and idle_s > desk.kiosk_idle_s + 90
-            and (desk.sessions.tokens or desk.store.pages)
-        ):
-            await desk.leave()
-            desk.on_entry(desk.sessions.new_entry())
+        await asyncio.sleep(EVERY_S)
+        try:
+            await _do_chores(desk)
+        except (CarrelError, OSError) as error:
+            log.warning("%s", error)
+
+
+async def _do_chores(desk: Desk) -> None:
+    """Write corrected pages, take files of the watched folder, end a session that nobody sits at."""
+    for identity in list(desk.changed):
+        desk.changed.discard(identity)
+        if identity in desk.store.pages:
+            await desk.store.save_page(identity)
+    if desk.watched is not None:
+        await desk.watched.look(desk.intake)
+    idle_s = time.monotonic() - desk.asked_at
+    somebody = desk.sessions.tokens or desk.store.pages
+    if desk.kiosk_idle_s is not None and idle_s > desk.kiosk_idle_s + LATE_S and somebody:
+        await desk.leave()
+        desk.on_entry(desk.sessions.new_entry())
 
 
 def _web() -> Sequence[str]:

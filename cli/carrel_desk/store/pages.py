@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import statistics
@@ -87,6 +88,7 @@ class Store:
         self.scans: dict[str, ScanEntry] = {}
         self.pages: dict[str, PageEntry] = {}
         self.edits = Edits()
+        self.watched: set[str] = set()
         self._number = 0
         self._opened: OrderedDict[str, Page] = OrderedDict()
         self._packs: OrderedDict[str, Pack] = OrderedDict()
@@ -117,6 +119,8 @@ class Store:
             case "remove" if page is not None:
                 del self.pages[page.id]
                 self.edits.forget(page.id)
+            case "watched":
+                self.watched.add(record["file"])
             case "text" | "done" | "open" | "settle":
                 at = record.pop("at")
                 self.edits.apply(msgspec.convert(record, Change), at)
@@ -138,6 +142,11 @@ class Store:
         await self.journal.keep({"op": "scan", "scan": identity, "name": name, "file": file})
         self.scans[identity] = entry
         return entry
+
+    async def note_watched(self, key: str) -> None:
+        """Note that a file of the watched folder was taken."""
+        self.watched.add(key)
+        await self.journal.keep({"op": "watched", "file": key})
 
     async def refuse_scan(self, scan: ScanEntry, reason: str) -> None:
         """Note that a file cannot be read."""
@@ -220,6 +229,13 @@ class Store:
         made = write(self.corrected(identity))
         if self._file(identity).read_bytes() != made:
             write_file(self._file(identity), made)
+
+    async def save_page(self, identity: str) -> None:
+        """Write a page's file with its corrections without holding anybody up."""
+        page = self.corrected(identity)
+        await asyncio.to_thread(lambda: write_file(self._file(identity), write(page)))
+        if identity not in self.pages:  # it was taken off the desk meanwhile
+            self._file(identity).unlink(missing_ok=True)
 
     def pack(self, identity: str) -> Pack:
         """Return the index of a page's tiles."""

@@ -428,9 +428,9 @@ events.addEventListener("line", (event) => {
   const told = JSON.parse(event.data);
   const known = page?.id === told.page ? page.lines.find((/** @type {any} */ l) => l.id === told.line) : null;
   if (!known || told.who === who) return;
-  Object.assign(known, { now: told.now ?? known.text, done: told.done, others: told.others });
+  const typing = known === line && (unkept().length || text.value !== known.now);
+  Object.assign(known, { now: typing ? known.now : told.now ?? known.text, done: told.done, others: told.others });
   view.mark(kindOf, line?.id ?? null);
-  const typing = known === line && (unkept().length || text.value !== known.text);
   if (known === line && !typing) {
     text.value = known.now;
     known.version = told.version;

@@ -102,6 +102,9 @@ def _kept(folders: Folders | None) -> list[str]:
         f"heartbeat: {state}/status.json; counts only",
         f"compiled code: {cache_folder()}; nothing of any page",
         f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",
+        "carrel serve: bodies lie in its state folder (0700) while they are read, results in memory; of jobs, ids alone stay",
+        "carrel desk: scans, pages, and every change of a line with the seconds it took, in its folder; without one, and with"
+        " --kiosk, deleted at the end",
         "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
         "logs: stderr only; neither text nor file names, unless --log-text is given",
     ]
