@@ -421,6 +421,8 @@ function speak(language) {
 
 // Start
 
+addEventListener("resize", () => line && showStrip(page, line));
+
 const events = new EventSource("/api/events");
 events.addEventListener("pages", refresh);
 events.addEventListener("left", () => leaving || location.replace("/left"));

@@ -2,7 +2,7 @@
 
 /** @type {Record<string, [string, string]>} */
 const TABLE = {
-  add: ["Add files", "Ajouter des fichiers"],
+  add: ["Add files", "Ajouter"],
   scan: ["Scan", "Numériser"],
   camera: ["Camera", "Caméra"],
   page: ["Page", "Page"],
@@ -69,7 +69,7 @@ const TABLE = {
   looking: ["Looking for scanners…", "Recherche de scanners…"],
   noScanner: ["No scanner was found.", "Aucun scanner trouvé."],
   scanning: ["Scanning…", "Numérisation…"],
-  scanned: ["{count} pages scanned", "{count} pages numérisées"],
+  scanned: ["Pages scanned: {count}", "Pages numérisées : {count}"],
   take: ["Take the picture", "Prendre la photo"],
   noCamera: ["The camera cannot be used: {reason}", "La caméra ne peut pas être utilisée : {reason}"],
   sharp: ["Sharp", "Net"],
