@@ -2,18 +2,13 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check kernels wheel bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
-read: setup-run .venv/.warm
+read: setup-run
 	@$(BIN)/carrel read "$(PAGE)" -o "$(OUT)" -f text -f alto -f json --overlay --force
 	@$(BIN)/python -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1], pathlib.Path(sys.argv[2]).stem + ".txt").read_text(encoding="utf-8"), end="")' "$(OUT)" "$(PAGE)"
 	@echo "results are in $(OUT)/" >&2
-
-# The kernels are built anew when their sources change.
-.venv/.warm: $(wildcard engine/carrel/kernels/*.py) | setup-run
-	@$(BIN)/carrel warm
-	@touch $@
 
 test: setup-dev
 	@$(BIN)/pytest
@@ -26,6 +21,23 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_names.py
 	$(BIN)/pytest
+
+# The libraries of kernels in engine/carrel/kernels/*/, from their sources: after each change of those, and committed
+# with it. Needs cc and, for aarch64, aarch64-linux-gnu-gcc. ARGS=x86_64 builds one.
+kernels: setup-dev
+	@$(BIN)/python scripts/build_kernels.py $(ARGS)
+
+# Wheels in dist/: carrel, with man pages and completions, and carrel-models-full; the same sources make the same bytes.
+wheel: setup-dev
+	@rm -rf build/share dist/*.whl
+	@$(BIN)/python scripts/build_share.py build/share
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-1767225600} $(BIN)/uv build -q --wheel --out-dir dist .
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-1767225600} $(BIN)/uv build -q --wheel --out-dir dist models/full
+	@ls -l dist/*.whl
+
+# One folder with everything, as .tar.zst and .deb with their sums, for the kind of machine it is made on; ZSTD_LEVEL=3 is quick.
+bundle: wheel
+	@$(BIN)/python scripts/build_bundle.py dist/carrel-*.whl dist/carrel-$$(uname -m)
 
 # Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes three minutes, ARGS=--resume goes on with
 # a stopped run. `make bench-compare BASE=bench.jsonl` gives ratios to an
@@ -48,4 +60,4 @@ setup-dev:
 	@scripts/setup dev
 
 clean:
-	rm -rf .venv out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv out build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -17,6 +17,7 @@ OWN_COMMANDS = {
     "check": "carrel_cli.check",
     "desk": "carrel_cli.desk",
     "devices": "carrel_cli.devices",
+    "doctor": "carrel_cli.doctor",
     "eval": "carrel_cli.evaluate",
     "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",

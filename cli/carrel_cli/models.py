@@ -72,11 +72,16 @@ def verify(folder: Path | None) -> None:
     for path in _folders(folder):
         found = _errors(path)
         errors += found
-        click.echo(f"{path}: {'damaged' if found else 'whole'}")
+        click.echo(f"{path}: {'damaged' if found else f'whole{_left_out(path)}'}")
         for error in found:
             click.echo(f"carrel: {error}", err=True)
     if errors:
         raise ModelError(f"{len(errors):,} of the models' files are damaged or missing; install these models again")
+
+
+def _left_out(folder: Path) -> str:
+    absent = open_model(folder).left_out()
+    return f"; without {', '.join(map(_words, absent))}, which carrel-models-full brings" if absent else ""
 
 
 def _errors(folder: Path) -> tuple[ModelError, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 import carrel
 from carrel.image.source import open_scans
-from carrel.kernels.build import LINKERS
 from carrel.review.training_lines import LineSample
 from carrel_bench.command import BENCHES, main
 from carrel_bench.figures import Figure, load
@@ -79,9 +77,8 @@ def test_start(tmp_path: Path) -> None:
 
 
 def test_start_with_the_library_of_kernels(tmp_path: Path) -> None:
-    if not any(map(shutil.which, LINKERS)):
-        pytest.skip("no linker")
-    assert start.warm([tmp_path]).library
+    if not start.belongs(start.shipped_folder()):
+        pytest.skip("Carrel brings no library for this machine")
     code = start.SEARCH + "import sys\nassert 'numba' not in sys.modules"
     found = start.succeeded(start.cost_of([sys.executable, "-c", code], {"XDG_CACHE_HOME": str(tmp_path)}))
     assert 0 < found.cpu_s < 5 and 10 < found.peak_mib < 200
@@ -116,11 +113,11 @@ def test_batching(tmp_path: Path) -> None:
 def test_prepare(tmp_path: Path) -> None:
     found = figures_of("prepare", tmp_path, "--quick")
     unlike = {(f.case, f.program): f.value for f in found if f.name == "share of pixels unlike"}
-    assert unlike.keys() == {("flatten", "carrel, default"), ("sauvola", "opencv: box filters")}
+    assert unlike.keys() == {("sauvola", "opencv: box filters")}
     # other windows at the edge of the page, other rounding
     assert all(value < 0.02 for value in unlike.values())
     assert all(f.value > 0 for f in found if f.name.endswith(("least", "gain")))
-    assert [f.value for f in found if f.name == "share of pixels the same"] == [1.0, 1.0]
+    assert [f.value for f in found if f.name == "share of pixels the same"] == [1.0]
 
 
 def test_exported(packs: Path, tmp_path: Path) -> None:

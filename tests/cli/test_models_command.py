@@ -51,6 +51,13 @@ def test_whole_models_verify() -> None:
     assert all(line.endswith(": whole") for line in result.stdout.splitlines())
 
 
+def test_what_the_small_wheel_leaves_out_is_told(models: Path) -> None:
+    next((models / "segmenter").glob("*.fp32.onnx")).unlink()
+    result = run("verify", models)
+    assert result.exit_code == 0
+    assert "segmenter: whole; without segmenter.fp32.onnx, which carrel-models-full brings" in result.stdout
+
+
 def test_damaged_model_is_named_and_the_others_still_verified(models: Path) -> None:
     damaged = models / "segmenter" / open_model(models / "segmenter").manifest.files["onnx"].path
     contents = bytearray(damaged.read_bytes())

@@ -138,6 +138,22 @@ def refusal(folder: Path, manifest: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["handwriting-best", "handwriting-fast", "segmenter"])
+def test_networks_in_fp32_may_be_absent_beside_int8(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(shipped_folder(name), tmp_path / "model"))
+    next(folder.glob("*.fp32.onnx")).unlink()
+    model = open_model(folder)
+    assert model.verify() == ()
+    assert [path for path in model.left_out() if "fp32" in path]
+    with caplog.at_level("WARNING", "carrel"):
+        assert model.manifest.files[model.network_file("fp32")].precision == "int8"
+    assert "carrel-models-full" in caplog.text
+    next(folder.glob("*.int8.onnx")).unlink()
+    assert len(model.verify()) == 2
+
+
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_each_field_that_is_missing_or_wrong_is_refused_and_named(name: str, tmp_path: Path) -> None:
     count = 0

@@ -60,13 +60,8 @@ def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
     from carrel.image import prepare
     from carrel.kernels import prepare as kernels
 
-    def compiled() -> Gray:
-        background, cell_px = prepare.background_of(page)
-        return kernels.flatten(page, (255 / background).astype(np.float32), cell_px)
-
     return {
-        ("flatten", OWN): compiled,
-        ("flatten", "carrel, default"): partial(prepare.flatten_illumination, page),
+        ("flatten", OWN): partial(prepare.flatten_illumination, page),
         ("flatten", "opencv: mean filter"): partial(_opencv_mean, page),
         ("flatten", "opencv: closing"): partial(_opencv_closing, page),
         ("flatten", "opencv: median filter"): partial(_opencv_median, page),
@@ -76,7 +71,6 @@ def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
 
 
 ALIKE = (
-    ("flatten", "carrel, default"),
     ("sauvola", "opencv: box filters"),
     ("sauvola", "scikit-image"),
     ("sauvola", "doxapy"),
@@ -145,21 +139,14 @@ def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
 
 def in_threads(page: Gray, rounds: int, threads: int) -> Iterator[Figure]:
     """Yield what splitting the rows among threads gives, in turns with one thread; the pixels must be the same."""
-    from carrel.image import prepare
     from carrel.kernels import prepare as kernels
 
-    background, cell_px = prepare.background_of(page)
-    gain = (255 / background).astype(np.float32)
-    steps: dict[str, Callable[[int], Gray]] = {
-        "flatten": lambda n: kernels.flatten(page, gain, cell_px, n),
-        "sauvola": lambda n: kernels.sauvola(page, WINDOW, K, threads=n),
-    }
-    for step, run in steps.items():
-        found = in_turns({n: partial(run, n) for n in (1, threads)}, rounds)
-        same = np.array_equal(found[1].cold.answer, found[threads].cold.answer)
-        for count, figures in found.items():
-            yield Figure("prepare", OWN, f"{step}, {count} threads", "wall ms, least", 1000 * figures.least_wall_s)
-        yield Figure("prepare", OWN, f"{step}, {threads} threads", "share of pixels the same", float(same))
+    works = {n: partial(kernels.sauvola, page, WINDOW, K, threads=n) for n in (1, threads)}
+    found = in_turns(works, rounds)
+    same = np.array_equal(found[1].cold.answer, found[threads].cold.answer)
+    for count, figures in found.items():
+        yield Figure("prepare", OWN, f"sauvola, {count} threads", "wall ms, least", 1000 * figures.least_wall_s)
+    yield Figure("prepare", OWN, f"sauvola, {threads} threads", "share of pixels the same", float(same))
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:

@@ -2,8 +2,8 @@
 
 Fresh processes with one thread take turns. ``floor`` is the least that any such program must do: Python, numpy,
 onnxruntime, a session of the handwriting network and one run of it; ``printed line`` and ``written line`` are images of
-one line each, kernels as they lie in the user's cache. ``search`` (a line of logits) and ``page`` (``--page``) run with
-kernels compiled on the spot (once, as it takes long), from numba's cache, and from the library of ``carrel warm``.
+one line each. ``search`` (a line of logits) and ``page`` (``--page``) run with kernels compiled on the spot (once, as it
+takes long), from numba's cache, and from the library that Carrel brings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from carrel.kernels.build import warm
+from carrel.kernels.native import belongs, shipped_folder
 from carrel_bench.figures import Figure
 from carrel_bench.measure import Cost, cost_of, in_turns, succeeded
 from carrel_bench.peers.print_pages import OWN_PAGES
@@ -42,6 +42,11 @@ import numpy as np
 logits = np.random.default_rng(1).normal(0.0, 3.0, (200, 100)).astype(np.float32)
 from carrel.decode.beam import beam_search
 beam_search(logits)
+"""
+WITHOUT_LIBRARY = """
+import pathlib
+from carrel.kernels import native
+native.shipped_folder = lambda: pathlib.Path("/nonexistent")
 """
 LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
 """Where single lines are cut from the project's own pages: left, top, right, bottom."""
@@ -88,21 +93,22 @@ def _beside_the_floor(folder: Path, rounds: int) -> Iterator[Figure]:
 
 
 def _by_kernels(folder: Path, page: Path, rounds: int) -> Iterator[Figure]:
-    caches = {"numba's cache": folder / "cached", "library": folder / "built"}
-    if not warm([caches["library"]]).library:
-        del caches["library"]
-    works = {"search": [sys.executable, "-c", SEARCH], "page": [sys.executable, "-c", READ, page]}
+    works = {"search": SEARCH, "page": READ}
+    before = {"numba's cache": WITHOUT_LIBRARY, "library": ""}
+    if not belongs(shipped_folder()):
+        del before["library"]
 
-    def run(case: str, cache: Path) -> Cost:
-        return succeeded(cost_of(works[case], ONE_THREAD | {"XDG_CACHE_HOME": str(cache)}))
+    def run(case: str, kernels: str, cache: Path) -> Cost:
+        command = [sys.executable, "-c", before[kernels] + works[case], page]
+        return succeeded(cost_of(command, ONE_THREAD | {"XDG_CACHE_HOME": str(cache)}))
 
     # the page compiles into the cache that is used afterwards
-    runs = {("compiled on the spot", "search"): [run("search", folder / "once")]}
-    runs["compiled on the spot", "page"] = [run("page", caches["numba's cache"])]
+    runs = {("compiled on the spot", "search"): [run("search", "numba's cache", folder / "once")]}
+    runs["compiled on the spot", "page"] = [run("page", "numba's cache", folder / "cached")]
     for _ in range(rounds):
-        for kernels, cache in caches.items():
+        for kernels in before:
             for case in works:
-                runs.setdefault((kernels, case), []).append(run(case, cache))
+                runs.setdefault((kernels, case), []).append(run(case, kernels, folder / "cached"))
     for (kernels, case), costs in runs.items():
         yield Figure("start", kernels, case, "CPU s", median(cost.cpu_s for cost in costs))
         yield Figure("start", kernels, case, "peak MiB", max(cost.peak_mib for cost in costs))

@@ -29,7 +29,7 @@ class Costs:
 
     ``base``: Python, numpy, OpenCV, Pillow, Tesseract's library and Carrel; ``runtimes``: a runtime with the three networks
     after several pages, ``runtime``: one that was not measured; ``language``: the language model and its search;
-    ``compiler``: numba at work, where no library of kernels was built; ``tesseract``: each language in each thread;
+    ``compiler``: numba at work, where there is no library of kernels; ``tesseract``: each language in each thread;
     ``layout``: segmentation after the segmenter has run; ``line``: the longest usual line in each thread; ``strip``: the
     segmenter's lowest strip in fp32, ``segmenter``: a whole page.
     """
@@ -106,7 +106,7 @@ class Request:
     language_model
         Whether handwriting is searched with it.
     library
-        Whether ``carrel warm`` has built the library of kernels.
+        Whether there is a library of kernels: Carrel's own, or one that ``carrel warm`` built.
     lines
         How many will be read, about: loading counts for less with more.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from carrel.backends import CPU, Runtime
 from carrel.backends.costs import A4_AT_300_DPI, Request, needed_bytes, shipped_costs
@@ -15,7 +14,7 @@ from carrel.backends.selection import Facts, Refusal, Selection, select
 from carrel.backends.settings import allowed_cores, default_limit_bytes
 from carrel.budget import Budget, PageSize, enough, parse_memory, resident_bytes
 from carrel.errors import UsageError
-from carrel.kernels.native import LIBRARY, kernel_folder, private_folder
+from carrel.kernels.native import has_library
 from carrel.models.folders import Model
 from carrel.options import ReadOptions
 
@@ -121,12 +120,6 @@ def selection_for(request: Request, models: Mapping[str, Model]) -> Selection:
         answer.worker_bytes / 2**20,
     )
     return answer
-
-
-def has_library(cache_root: Path | None = None) -> bool:
-    """Return whether the kernels of a cache folder, by default the user's, are a library that needs no compiler."""
-    folder = private_folder(cache_root) if cache_root else kernel_folder()
-    return folder is not None and (folder / LIBRARY).is_file()
 
 
 def _facts(done: Survey) -> Facts:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carrel.backends.facts import has_library, request_of, selection_for
+from carrel.backends.facts import request_of, selection_for
 from carrel.backends.settings import cache_root
 from carrel.budget import PageSize
+from carrel.kernels.native import has_library
 from carrel.loading import network_models
 from carrel.options import ReadOptions
 

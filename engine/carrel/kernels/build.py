@@ -1,8 +1,7 @@
-"""``carrel warm``: all kernels compiled ahead of time, into a library where there is a linker, into numba's cache elsewhere."""
+"""``carrel warm``: kernels compiled ahead of time, into a library where there is a linker, into numba's cache elsewhere."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -10,88 +9,85 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from carrel.kernels.native import (
-    DIGEST,
-    ENTRIES,
-    LIBRARY,
-    kernel,
-    kernel_folder,
-    open_library,
-    private_folder,
-    processor,
-)
+from carrel.kernels.native import DIGESTS, LIBRARY, belongs, digests, kernel, shipped_folder, writable_folder
+from carrel.kernels.records import ENTRIES
 
 LINKERS = ("cc", "clang", "ld", "ld.lld")
 
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What `warm` made: the folder, None where none is private, and whether there is a library in it."""
+    """What `warm` found or made: the folder, None where none is private, and whether there is a library in it."""
 
     folder: Path | None
     library: bool
 
 
 def warm(others: Sequence[Path] = ()) -> Warmed:
-    """Compile every kernel, so that no page waits for it, and drop machine code of earlier versions.
+    """Compile every kernel where Carrel brings no library for this machine, so that no page waits for it.
+
+    What other versions have compiled is left alone.
 
     Parameters
     ----------
     others
         Further cache folders to put the same into.
     """
-    folder = kernel_folder()
+    if belongs(shipped_folder()):
+        return Warmed(shipped_folder(), True)
+    folder = writable_folder()
     if folder is None:
         return Warmed(None, False)
-    library = open_library(folder) is not None or build_library(folder)
+    library = belongs(folder) or build_library(folder)
     if not library:
         for name in ENTRIES:
             kernel(name)
-    for copy in filter(None, map(private_folder, others)):
+    for copy in filter(None, map(writable_folder, others)):
         ignored = shutil.ignore_patterns("tmp*")
         shutil.copytree(folder, copy, ignore=ignored, copy_function=_put, dirs_exist_ok=True)
-        _drop_others(copy)
-    _drop_others(folder)
     return Warmed(folder, library)
 
 
 def build_library(folder: Path) -> bool:
-    """Compile all kernels into the library of a private folder; False where no linker is found or it fails."""
+    """Compile all kernels for this processor into the library of a folder; False without a linker or if it fails."""
     from carrel.kernels.compiled import machine_code
 
     linkers = [path for command in LINKERS if (path := shutil.which(command))]
     if not linkers:
         return False
+    code = machine_code()
+    # without -lm: where only the linker itself is installed, the mathematics come from the interpreter's process
+    return any(link(code, folder, [linker, *more]) for more in (["-lm"], []) for linker in linkers)
+
+
+def link(code: bytes, folder: Path, linker: Sequence[str]) -> bool:
+    """Link an object file into the library of a folder, with digests beside it; False if the linker fails.
+
+    Parameters
+    ----------
+    code
+        Of `carrel.kernels.compiled`.
+    linker
+        A command and the options that follow the object file.
+    """
+    command, *options = linker
     with TemporaryDirectory(prefix="tmp", dir=folder) as scratch:
-        code, linked = Path(scratch) / "kernels.o", Path(scratch) / LIBRARY
-        code.write_bytes(machine_code())
-        # without -lm: where only the linker itself is installed, the mathematics come from the interpreter's process
-        tries = [
-            [linker, "-shared", "-o", str(linked), str(code), *more] for more in (["-lm"], []) for linker in linkers
-        ]
-        if not any(map(_runs, tries)):
+        object_file, linked, told = (Path(scratch) / name for name in ("kernels.o", LIBRARY, DIGESTS))
+        object_file.write_bytes(code)
+        done = subprocess.run(
+            [command, "-shared", "-s", "-o", str(linked), str(object_file), *options], capture_output=True, check=False
+        )
+        if done.returncode:
             return False
         linked.chmod(0o600)
-        digest = hashlib.sha256(linked.read_bytes()).hexdigest()
-        # library and digest do not match for a moment: then neither is used
+        told.write_text(digests(linked.read_bytes()), "utf-8")
+        # library and digests do not match for a moment: then neither is used
         linked.replace(folder / LIBRARY)
-        written = Path(scratch) / DIGEST
-        written.write_text(digest, "ascii")
-        written.replace(folder / DIGEST)
-    return open_library(folder) is not None
-
-
-def _runs(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        told.replace(folder / DIGESTS)
+    return True
 
 
 def _put(source: str, target: str) -> None:
     """Copy a file to a new place on the disk: running processes may have the old one in their memory."""
     shutil.copyfile(source, f"{target}.part")
     Path(f"{target}.part").replace(target)
-
-
-def _drop_others(folder: Path) -> None:
-    for other in folder.parent.iterdir():
-        if other != folder and other.name.startswith(processor()):
-            shutil.rmtree(other, ignore_errors=True)

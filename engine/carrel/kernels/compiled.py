@@ -18,8 +18,8 @@ from numba.core.typing.ctypes_utils import from_ctypes
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
-from carrel.kernels.native import ENTRIES, Kernel, kernel_folder
-from carrel.kernels.records import SIDES, Table, tables_of
+from carrel.kernels.native import Kernel, writable_folder
+from carrel.kernels.records import ENTRIES, SIDES, Table, tables_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,7 +95,7 @@ def _array_of(context: Any, builder: Any, array: Any, address: Any, shape: Seque
 
 def compile_entry(name: str) -> Kernel:
     """Compile a kernel of `ENTRIES`, or take it from the disk, as a function of C."""
-    folder = kernel_folder()
+    folder = writable_folder()
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = str(folder or "")
     try:  # programs that use numba beside Carrel keep their folder
@@ -108,15 +108,29 @@ def compile_entry(name: str) -> Kernel:
 
 
 def machine_code() -> bytes:
-    """An object file of all kernels as functions of C, by numba's own optimizer and for the same processor."""
+    """Return an object file of all kernels as functions of C, by numba's own optimizer and for the same processor."""
+    own = _target.target_context.codegen()
+    return object_code(assembly(), own._get_host_cpu_name(), own._get_host_cpu_features())
+
+
+def assembly() -> str:
+    """Return all kernels as one module of LLVM's assembly, whose only outer names are those of `ENTRIES`."""
     whole, *others = [llvm.parse_assembly(_assembly_of(name)) for name in ENTRIES]
     for other in others:
         whole.link_in(other)
-    own = _target.target_context.codegen()
-    machine = llvm.Target.from_triple(whole.triple).create_target_machine(
-        cpu=own._get_host_cpu_name(), features=own._get_host_cpu_features(), opt=_settings.OPT, reloc="pic"
+    for value in (*whole.functions, *whole.global_variables):
+        if not value.is_declaration and not value.name.startswith("carrel_"):
+            value.linkage = llvm.Linkage.internal
+    return str(whole)
+
+
+def object_code(text: str, cpu: str, features: str = "") -> bytes:
+    """Return the object file of a module in LLVM's assembly, for the system that it names and a kind of processor."""
+    module = llvm.parse_assembly(text)
+    machine = llvm.Target.from_triple(module.triple).create_target_machine(
+        cpu=cpu, features=features, opt=_settings.OPT, reloc="pic"
     )
-    return machine.emit_object(whole)
+    return machine.emit_object(module)
 
 
 def _assembly_of(name: str) -> str:

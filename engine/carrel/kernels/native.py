@@ -1,63 +1,105 @@
-"""Kernels as functions of C: from the library that ``carrel warm`` built, or else compiled by numba when first used.
+"""Kernels as functions of C: from a library that was built ahead, or else compiled by numba when first used.
 
-The library holds the machine code that numba makes, so both give the same bits; with it, numba is never imported. What
-is compiled by either way lies in a folder of the user's own, readable and writable by nobody else, because whoever can
-write there runs code as the reader. The folder is named after everything the machine code depends on: processor, numba,
-Python and the source of all kernels.
+Libraries are looked for in this order; with one of them, numba is never imported:
+
+1. the one that Carrel brings for each kind of processor, if it was made from the sources beside it;
+2. the one that ``carrel warm`` built in the user's cache folder. Whoever can write there runs code as the reader, so it
+   counts only where nobody but the user and root can. The folder is named after everything the machine code depends on:
+   processor, numba, Python and the sources.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import stat
 import sys
 from collections.abc import Callable
-from ctypes import c_float, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from carrel.installed import installed_version
+from carrel.kernels.records import ENTRIES
+
+log = logging.getLogger(__name__)
 
 Kernel = Callable[..., None]
-ENTRIES: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "read_lines": ("carrel.kernels.ctc_readings", (c_void_p, c_void_p, c_void_p, c_int64)),
-    "flatten_rows": ("carrel.kernels.pixels", (c_void_p,) * 2 + (c_int64,) * 7 + (c_void_p,) * 3),
-    "sauvola_rows": (
-        "carrel.kernels.pixels",
-        (c_void_p, c_int64, c_int64, c_int64, c_float, c_float, c_int64, c_int64, c_void_p, c_void_p),
-    ),
-}
-"""The kernels that are called from Python: module and types of the arguments; addresses are of C-ordered arrays."""
-LIBRARY, DIGEST = "kernels.so", "kernels.sha256"
+LIBRARY, DIGESTS = "kernels.so", "kernels.sha256"
+_NO_SOURCES = ("__init__.py", "build.py", "native.py", "prepare.py")  # what machine code does not depend on
 
 
 @cache
 def kernel(name: str) -> Kernel:
-    """A kernel, ready to be called with numbers and addresses; it checks nothing and lets other threads run."""
-    folder = kernel_folder()
-    library = open_library(folder) if folder else None
+    """Return a kernel, ready to be called with numbers and addresses; it checks nothing and lets other threads run."""
+    library = built_library()
     if library is not None:
         return library[name]
+    log.warning("there are no built kernels for this machine: compiling them, which takes some 20 s; see carrel warm")
     from carrel.kernels.compiled import compile_entry
 
     return compile_entry(name)
 
 
+@cache
+def built_library() -> dict[str, Kernel] | None:
+    """Return the kernels of the first library that belongs to these sources; None if there is none."""
+    shipped = open_library(shipped_folder())
+    if shipped:
+        return shipped
+    cached = cached_folder()
+    return open_library(cached) if cached and is_trusted(cached) else None
+
+
+def has_library(cache_root: Path | None = None) -> bool:
+    """Return whether kernels need no compiler: Carrel brings them, or a cache folder, by default the user's, has them."""
+    if belongs(shipped_folder()):
+        return True
+    cached = cached_folder(cache_root)
+    return cached is not None and is_trusted(cached) and belongs(cached)
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the library that Carrel brings for this kind of processor; it may not exist."""
+    machine = platform.machine().lower()
+    return Path(__file__).with_name({"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine))
+
+
 def open_library(folder: Path) -> dict[str, Kernel] | None:
-    """The kernels of a folder's library; None if it has none, or one that is not what ``carrel warm`` left there."""
-    file = folder / LIBRARY
+    """Return the kernels of a folder's library; None if it has none that belongs to these sources and this system."""
     try:
-        digest = (folder / DIGEST).read_text("ascii")
-        if not _is_private(file) or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        if not belongs(folder):
             return None
-        library = ctypes.CDLL(str(file))
+        library = ctypes.CDLL(str(folder / LIBRARY))
         return {name: _typed(library[f"carrel_{name}"], types) for name, (_, types) in ENTRIES.items()}
-    except (OSError, ValueError, AttributeError):  # not there; not ASCII; a kernel is missing
+    except (OSError, AttributeError):  # made for another system; a kernel is missing
         return None
+
+
+def belongs(folder: Path) -> bool:
+    """Return whether a folder's library is whole and made from these sources, by the digests beside it."""
+    try:
+        return (folder / DIGESTS).read_text("utf-8") == digests((folder / LIBRARY).read_bytes())
+    except (OSError, ValueError):
+        return False
+
+
+def digests(library: bytes) -> str:
+    """Return the content of the file beside a library: its SHA-256, and that of the sources."""
+    return f"{hashlib.sha256(library).hexdigest()}  {LIBRARY}\n{source_digest()}  sources\n"
+
+
+@cache
+def source_digest() -> str:
+    """Return the SHA-256 of all sources that machine code is made from."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.name not in _NO_SOURCES:
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
 
 
 def _typed(function: Any, types: tuple[Any, ...]) -> Kernel:
@@ -65,42 +107,48 @@ def _typed(function: Any, types: tuple[Any, ...]) -> Kernel:
     return function
 
 
-@cache
-def kernel_folder() -> Path | None:
-    """The private folder of compiled kernels, made if need be; None where there can be none (nothing is kept then).
+def cached_folder(cache_root: Path | None = None) -> Path | None:
+    """Return the folder of what was compiled here, ``<cache root>/carrel/kernels/<key>``, which may not exist.
 
-    ``$XDG_CACHE_HOME/carrel/kernels/<key>``, by default under ``~/.cache``.
+    The root is by default ``$XDG_CACHE_HOME``, or ``~/.cache``; None where there is no home.
     """
-    base = os.environ.get("XDG_CACHE_HOME", "")
+    base = cache_root or Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        return private_folder(Path(base) if Path(base).is_absolute() else Path.home() / ".cache")
+        root = base if base.is_absolute() else Path.home() / ".cache"
     except RuntimeError:  # no home
         return None
+    versions = f"numba{installed_version('numba')}-python{platform.python_version()}"
+    return root / "carrel" / "kernels" / f"{processor()}-{versions}-{source_digest()[:12]}"
 
 
-def private_folder(cache_root: Path) -> Path | None:
-    """The folder of compiled kernels below a cache folder, made if need be; None where others could write there."""
-    root = cache_root / "carrel" / "kernels"
-    folder = root / f"{processor()}-{_versions()}"
+def writable_folder(cache_root: Path | None = None) -> Path | None:
+    """Return the `cached_folder`, made if need be; None where it cannot be written, or others could write there."""
+    folder = cached_folder(cache_root)
+    if folder is None:
+        return None
     try:
-        for made in (root, folder):
+        for made in (folder.parent, folder):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private = _is_private(root) and _is_private(folder) and os.access(folder, os.W_OK)
     except OSError:
         return None
-    return folder if private else None
+    return folder if is_trusted(folder) and os.access(folder, os.W_OK) else None
 
 
-def _is_private(path: Path) -> bool:
-    state = path.stat()
-    return (
-        not sys.platform.startswith("win") and state.st_uid == os.getuid() and not stat.S_IMODE(state.st_mode) & 0o022
-    )
+def is_trusted(folder: Path) -> bool:
+    """Return whether only this user and root can write to a folder of kernels, the one above it, and its library."""
+    if sys.platform.startswith("win"):
+        return False
+    try:
+        states = [path.stat() for path in (folder.parent, folder)]
+        states += [path.stat() for path in folder.glob("kernels.*")]
+    except OSError:
+        return False
+    return all(state.st_uid in (os.getuid(), 0) and not stat.S_IMODE(state.st_mode) & 0o022 for state in states)
 
 
 @cache
 def processor() -> str:
-    """A name that differs between processors that need different machine code."""
+    """Return a name that differs between processors that need different machine code."""
     try:
         first = Path("/proc/cpuinfo").read_text("utf-8", "replace").partition("\n\n")[0]
     except OSError:
@@ -110,10 +158,3 @@ def processor() -> str:
     described = "" if lines else platform.processor()  # starts a process on Linux
     digest = hashlib.sha256("\n".join([described, *lines]).encode()).hexdigest()[:12]
     return f"{platform.machine()}-{digest}"
-
-
-def _versions() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return f"numba{installed_version('numba')}-python{platform.python_version()}-{digest.hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Pixel kernels of preparation: paper divided out, Sauvola's threshold. Compiled, unchecked; see `carrel.kernels.prepare`."""
+"""Pixel kernels of preparation: Sauvola's threshold. Compiled, unchecked; see `carrel.kernels.prepare`."""
 
 from __future__ import annotations
 
@@ -8,80 +8,6 @@ from numpy.typing import NDArray
 from carrel.kernels.compiled import array_at, inner
 
 _f32 = np.float32
-
-
-def flatten_rows(
-    at_gray: int,
-    at_gain: int,
-    height: int,
-    width: int,
-    gain_height: int,
-    gain_width: int,
-    cell: int,
-    first: int,
-    after: int,
-    at_places: int,
-    at_rows: int,
-    at_flat: int,
-) -> None:
-    """Multiply the rows ``first:after`` of ``gray (height, width)`` by ``gain (gain_height, gain_width)``, which is known
-    at the middles of cells.
-
-    ``places`` is scratch memory for ``after - first + width`` times three int32, ``rows`` for ``2 * width`` float32.
-    """
-    gray, flat = array_at(at_gray, (height, width), np.uint8), array_at(at_flat, (height, width), np.uint8)
-    gain = array_at(at_gain, (gain_height, gain_width), np.float32)
-    columns = array_at(at_places, (2, width), np.uint32)
-    across = array_at(at_places + 8 * width, (width,), np.float32)
-    at_lines = at_places + 12 * width
-    rows = after - first
-    lines = array_at(at_lines, (2, rows), np.uint32)
-    down = array_at(at_lines + 8 * rows, (rows,), np.float32)
-    stretched = array_at(at_rows, (2, width), np.float32)
-    _between(cell, gain_width, 0, columns, across)
-    _between(cell, gain_height, first, lines, down)
-    _stretch(gain[lines[0, 0]], columns, across, stretched[0])
-    held, upper = -1, 1  # the row of gains below is in the other half
-    for y in range(rows):
-        if np.int64(lines[0, y]) != held:
-            held = np.int64(lines[0, y])
-            upper = 1 - upper
-            _stretch(gain[lines[1, y]], columns, across, stretched[1 - upper])
-        _flatten_row(gray[first + y], stretched[upper], stretched[1 - upper], down[y], flat[first + y])
-
-
-@inner(forceinline=False)
-def _flatten_row(
-    row: NDArray[np.uint8],
-    upper: NDArray[np.float32],
-    lower: NDArray[np.float32],
-    share: np.float32,
-    target: NDArray[np.uint8],
-) -> None:
-    for x in range(len(row)):
-        lit = _f32(row[x]) * (upper[x] + share * (lower[x] - upper[x])) + _f32(0.5)
-        target[x] = np.uint8(np.int32(lit if lit < _f32(255.0) else _f32(255.0)))
-
-
-@inner(forceinline=False)
-def _between(cell: int, cells: int, start: int, places: NDArray[np.uint32], share: NDArray[np.float32]) -> None:
-    """For each px from ``start`` on the cells whose middles lie before and after it, and how far it is on the way."""
-    for x in range(len(share)):
-        place = (start + x + 0.5) / cell - 0.5
-        first = min(max(int(np.floor(place)), 0), cells - 1)
-        places[0, x] = first
-        places[1, x] = min(first + 1, cells - 1)
-        share[x] = min(max(place - first, 0.0), 1.0)
-
-
-@inner(forceinline=False)
-def _stretch(
-    values: NDArray[np.float32], places: NDArray[np.uint32], share: NDArray[np.float32], wide: NDArray[np.float32]
-) -> None:
-    before, after = places[0], places[1]
-    for x in range(len(wide)):
-        first = values[before[x]]
-        wide[x] = first + share[x] * (values[after[x]] - first)
 
 
 def sauvola_rows(

@@ -1,4 +1,4 @@
-"""Layouts of memory that kernels and their callers share; numpy alone.
+"""The entries of kernels, and layouts of memory that they and their callers share; numpy alone.
 
 The arrays of the search are listed once, as fields of `Workspace`, `Results`, `Language` and `Lexicon`: each field's
 annotation says its type and its sides, by the names of `SIDES` or as numbers. `tables_of` reads the list for those who
@@ -8,7 +8,7 @@ make the arrays; the kernel takes them over by the same list, as addresses in it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ctypes import addressof, c_char
+from ctypes import addressof, c_char, c_float, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -16,6 +16,15 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+
+ENTRIES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "read_lines": ("carrel.kernels.ctc_readings", (c_void_p, c_void_p, c_void_p, c_int64)),
+    "sauvola_rows": (
+        "carrel.kernels.pixels",
+        (c_void_p, c_int64, c_int64, c_int64, c_float, c_float, c_int64, c_int64, c_void_p, c_void_p),
+    ),
+}
+"""The kernels that are called from Python: module and types of the arguments; addresses are of C-ordered arrays."""
 
 STATE = np.dtype([("first", "<u4"), ("shorter", "<u4"), ("bound", "u1")])
 """A context of a language model, two words of `LINK_BITS` and 8 bits and a byte. ``first``: the first arc (the last one is

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import mmap
 import os
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from carrel.models.onnx_file import has_external_data, tensors
 
 if TYPE_CHECKING:
     from carrel.models.manifest import FileEntry, Manifest
+
+log = logging.getLogger(__name__)
 
 Kind = TypeVar("Kind", bound="Manifest")
 
@@ -72,10 +75,13 @@ class Model:
             No ONNX file of the folder has this role.
         """
         found = [key for key, e in self.manifest.files.items() if (e.role, e.runtime) == (role, "onnx")]
-        found = [key for key in found if self._is_expected(self.manifest.files[key])]
+        found = [key for key in found if not self._is_left_out(self.manifest.files[key])]
         found.sort(key=lambda key: self.manifest.files[key].precision != precision)
         if not found:
             raise ModelError(f"{self.folder}: the model has no ONNX file with the role {role!r}; export it again")
+        chosen = self.manifest.files[found[0]]
+        if precision == "fp32" and chosen.precision == "int8":
+            log.warning("%s: its network in fp32 is not installed (carrel-models-full); int8 is used", self.name)
         return found[0]
 
     def read_file(self, key: str) -> bytes:
@@ -118,18 +124,30 @@ class Model:
         return path, files[key]
 
     def verify(self) -> tuple[ModelError, ...]:
-        """Read every file; the errors found, none if the model is whole. Files for training alone may be absent."""
+        """Read every file; the errors found, none if the model is whole. `left_out` files may be absent."""
         errors: list[ModelError] = []
         for key, entry in self.manifest.files.items():
             try:
-                if self._is_expected(entry):
+                if not self._is_left_out(entry):
                     self.read_file(key)
             except ModelError as error:
                 errors.append(error)
         return tuple(errors)
 
-    def _is_expected(self, entry: FileEntry) -> bool:
-        return not entry.training_only or (self.folder / entry.path).exists()
+    def left_out(self) -> tuple[str, ...]:
+        """Return the paths of files that are absent and that reading does without.
+
+        They are files for training alone, and networks in fp32 beside which the same lies in int8.
+        """
+        return tuple(entry.path for entry in self.manifest.files.values() if self._is_left_out(entry))
+
+    def _is_left_out(self, entry: FileEntry) -> bool:
+        return (entry.training_only or self._is_spare(entry)) and not (self.folder / entry.path).exists()
+
+    def _is_spare(self, entry: FileEntry) -> bool:
+        others = [other for other in self.manifest.files.values() if other.precision == "int8"]
+        same = [other for other in others if (other.role, other.runtime) == (entry.role, entry.runtime)]
+        return entry.precision == "fp32" and any((self.folder / other.path).exists() for other in same)
 
     def _check_onnx(self, path: Path, contents: bytes, entry: FileEntry) -> None:
         from carrel.models.tasks import tensors_of
