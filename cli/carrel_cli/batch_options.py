@@ -18,6 +18,7 @@ from carrel.batch.plan import cache_folder, plan_workers
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.errors import OutputError, UsageError
+from carrel.kernels.native import has_library
 from carrel.options import ReadOptions
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
@@ -88,19 +89,21 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
     )
 
 
-def make_cache() -> Path:
-    """The workers' cache, private.
+def make_cache() -> Path | None:
+    """The workers' cache, private; None where there can be none and none is needed, as the kernels come built.
 
     Raises
     ------
     OutputError
-        It cannot be made.
+        Kernels must be compiled, and there is no place to keep them.
     """
-    cache = cache_folder()
     try:
+        cache = cache_folder()
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{cache}: cannot be created ({error.strerror}); set XDG_CACHE_HOME") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home
+        if has_library():
+            return None
+        raise OutputError(f"no place to keep compiled kernels ({error}); set XDG_CACHE_HOME") from error
     return cache
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from carrel.backends import Network, Runtime, Tensors, builtin
 from carrel.backends.costs import Measured
 from carrel.backends.devices import Found, machine
-from carrel.backends.settings import private_folder
+from carrel.backends.settings import private_folder, trusted_folder
 from carrel.errors import CarrelError
 from carrel.models.folders import Model
 from carrel.output import write_file
@@ -159,7 +159,7 @@ def survey(
     found = tuple(map(_found, _ask({"list": True}).get("found", [])))
     wanted = [runtime for f in found for runtime in (f.runtimes if thorough else f.runtimes[:1])]
     done = Survey(found, tuple(try_runtime(runtime, models, threads) for runtime in wanted if fits(runtime)))
-    path = _path(models, threads)
+    path = _path(private_folder("runtime"), models, threads)
     if path is not None:
         contents = json.dumps({"machine": machine(), **asdict(done)}, indent=1)
         with suppress(CarrelError):  # a full disk: measured again next time
@@ -169,7 +169,7 @@ def survey(
 
 def stored_survey(models: Mapping[str, Model], threads: int) -> Survey | None:
     """The result of an earlier probe, None where there was none."""
-    path = _path(models, threads)
+    path = _path(trusted_folder("runtime"), models, threads)
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _from_json(json.loads(path.read_text("utf-8"))) if path is not None else None
     return None
@@ -203,8 +203,7 @@ def _ask(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"fault": "its process ended without an answer"}
 
 
-def _path(models: Mapping[str, Model], threads: int) -> Path | None:
-    folder = private_folder("runtime")
+def _path(folder: Path | None, models: Mapping[str, Model], threads: int) -> Path | None:
     if folder is None:
         return None
     key = {"format": _FORMAT, "threads": threads, **machine(), **{task: network_key(m) for task, m in models.items()}}

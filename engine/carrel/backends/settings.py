@@ -53,16 +53,25 @@ def cache_root() -> Path:
 
 
 def private_folder(name: str) -> Path | None:
-    """A folder below `cache_root`, readable and writable by its owner alone, made if need be; None where there can be none."""
+    """Return a folder below `cache_root` that nobody else can write, made if need be; None where there can be none."""
     try:
-        folder = cache_root() / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = folder.stat()
+        (cache_root() / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: no home
         return None
-    if sys.platform.startswith("win") or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o022:
+    folder = trusted_folder(name)
+    return folder if folder and os.access(folder, os.W_OK) else None
+
+
+def trusted_folder(name: str) -> Path | None:
+    """Return a folder below `cache_root` to read from, if it is there and only this user or root can write to it."""
+    try:
+        folder = cache_root() / name
+        state = folder.stat()
+    except (OSError, RuntimeError):
         return None
-    return folder if os.access(folder, os.W_OK) else None
+    if sys.platform.startswith("win") or state.st_uid not in (os.getuid(), 0) or stat.S_IMODE(state.st_mode) & 0o022:
+        return None
+    return folder
 
 
 def _processor_quotas(mount: Path, own: Path) -> Iterator[float]:

@@ -48,7 +48,9 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
         A model is missing or damaged.
     """
     request = request_of(replace(options, memory_bytes=memory_bytes or options.memory_bytes), page=PAGE)
-    request = replace(request, workers=workers or 0, lines=BATCH_LINES, library=has_library(cache_folder()))
+    request = replace(
+        request, workers=workers or 0, lines=BATCH_LINES, library=has_library() or has_library(cache_folder())
+    )
     chosen = selection_for(request, network_models(options))
     decided = replace(
         options,

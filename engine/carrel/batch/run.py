@@ -86,7 +86,7 @@ class Batch:
         folders: Folders,
         settings: Settings,
         *,
-        cache: Path,
+        cache: Path | None,
         workers: int = 1,
         limits: Limits | None = None,
         log: Log = lambda line: None,
@@ -122,7 +122,7 @@ class Batch:
             self._begin()
             spool = self.folders.make_spool()
             model = self.settings.options.model
-            places = Places(spool, self._cache, (model.resolve(),) if model else ())
+            places = Places(spool, self._cache or spool, (model.resolve(),) if model else ())
             self.pool = LocalPool(
                 self._workers,
                 self.settings.work,
