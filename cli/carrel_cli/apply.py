@@ -7,27 +7,36 @@ from typing import TYPE_CHECKING
 
 import click
 
+from carrel_cli.paths import FOLDER
+
 if TYPE_CHECKING:
     from carrel.review.apply import Applied
 
 
 @click.command("apply")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
+@click.option("--state", type=click.Path(path_type=Path), help="Private folder of the batch.  [default: in FOLDER]")
 @click.option("--dry-run", is_flag=True, help="Only say how many pages hold corrections.")
-def command(folder: Path, dry_run: bool) -> None:
+def command(folder: Path, state: Path | None, dry_run: bool) -> None:
     """Write the corrected pages in FOLDER anew, in every format that lies there.
 
     ``carrel review --corrected`` does this itself; it is for pages that were corrected elsewhere, as at the desk. A file
     that somebody changed by hand is copied aside first, and named.
     """
+    from carrel.batch.corrected import notes_of
     from carrel.review.apply import apply_stored, has_corrections
     from carrel.review.read_back import stored_pages
 
-    stored = stored_pages(folder)
-    corrected = sum(has_corrections(page) for _, page in stored.values())
-    click.echo(f"{corrected} of {len(stored)} pages hold corrections")
-    if not dry_run:
-        report(apply_stored(stored))
+    with notes_of(folder, state, alone=not dry_run) as notes:
+        stored = stored_pages(folder)
+        corrected = {name: page for name, (_, page) in stored.items() if has_corrections(page)}
+        click.echo(f"{len(corrected)} of {len(stored)} pages hold corrections")
+        if dry_run:
+            return
+        done = apply_stored(stored)
+        notes.wrote(done.written)
+        notes.corrected({stored[name][0].path(".json"): page for name, page in corrected.items()})
+    report(done)
 
 
 def report(done: Applied) -> None:

@@ -14,6 +14,7 @@ from carrel.batch.status import read_heartbeat, reconciliation, summary
 from carrel.errors import CarrelError, InputError, UsageError
 from carrel.image.files import shown
 from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.paths import require_folder, require_path
 
 
 @click.command("batch")
@@ -32,7 +33,7 @@ def command(ctx: click.Context, /, source: Path | None, output: Path | None, qui
     stopped; no page is read twice. The first Ctrl-C lets running pages finish, the second abandons them.
     """
     if options["status"] is not None:
-        show_status(Folders.of(options["status"], options["state"]), names=options["list_failures"])
+        show_status(Folders.of(require_folder(options["status"]), options["state"]), names=options["list_failures"])
         return
     if source is None or output is None:
         raise UsageError("name the folder of scans and, with -o, the folder for the results")
@@ -42,7 +43,7 @@ def command(ctx: click.Context, /, source: Path | None, output: Path | None, qui
 def read_batch(source: Path, output: Path, options: dict[str, Any], *, quiet: bool) -> int:
     """Read everything below ``source``; the exit code."""
     progress = Progress(quiet=quiet)
-    batch = make_batch(source, output, options, log=progress.log)
+    batch = make_batch(require_path(source), output, options, log=progress.log)
     found = find_files(source.resolve(), batch.folders.output, every=options["every_file"])
     if not found.files and not (found.unreadable and source.is_dir()):
         raise InputError(f"{shown(source)}: no scans there that can be read; {_passed_over(found)}")

@@ -23,6 +23,7 @@ from carrel.options import ReadOptions
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
 from carrel.workers.pool import Limits
+from carrel_cli.messages import tell
 from carrel_cli.reading import format_options, reading_options, review_option
 
 Command = Callable[..., Any]
@@ -150,7 +151,7 @@ class Progress:
     def log(self, line: str) -> None:
         if not self._quiet:
             self.clear()
-            click.echo(f"carrel: {line}", err=True)
+            tell(line)
 
     def clear(self) -> None:
         if self._terminal and not self._quiet:

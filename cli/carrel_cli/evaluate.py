@@ -14,6 +14,7 @@ import click
 from carrel.errors import InputError
 from carrel.options import ReadOptions
 from carrel_cli.documents import document_files, load_document
+from carrel_cli.paths import FOLDER, PATH
 from carrel_cli.reading import reading_options
 
 if TYPE_CHECKING:
@@ -25,13 +26,11 @@ Pairs = list[tuple["Document", "Document"]]
 
 
 @click.command("eval")
-@click.argument("truth", type=click.Path(exists=True, path_type=Path))
-@click.argument(
-    "hypotheses", metavar="HYPOTHESIS...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("truth", type=PATH)
+@click.argument("hypotheses", metavar="HYPOTHESIS...", nargs=-1, required=True, type=PATH)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all counts here.")
 @click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a report here.")
-@click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Scans for the report.")
+@click.option("--images", type=FOLDER, help="Scans for the report.")
 @click.option("--worst", default=200, show_default=True, help="Lines in the report.")
 @click.option("--steps", is_flag=True, help="HYPOTHESIS are scans: read them with each step of reading left out.")
 @reading_options

@@ -11,9 +11,11 @@ from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
-from carrel.page import Page, needs_review
+from carrel.page import Page, expected_word_errors, needs_review
 from carrel_cli.documents import page_name
+from carrel_cli.paths import require_path
 from carrel_cli.reading import reading_options, review_option
+from carrel_cli.steps import scan_files
 
 
 @click.command("inspect")
@@ -25,23 +27,28 @@ from carrel_cli.reading import reading_options, review_option
 @review_option
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], output: Path, read: ReadOptions, review_below: float) -> None:
-    """Draw lines, their order, writing and confidence, and the ink outside all lines: FILES to NAME.inspect.png."""
+    """Draw lines, their order, writing and confidence, and the ink outside all lines: FILES to NAME.inspect.png.
+
+    Of a folder, all scans below it; the pictures lie in the same subfolders.
+    """
     from carrel.loading import budget_for
     from carrel.reader import Reader
     from carrel.workers.decoder import Decoder
 
     make_folder(output)
+    scans = scan_files([require_path(file) for file in files])
     budget = budget_for(read)
     codes: list[int] = []
     with Decoder(read, budget) as decoder:
-        reader = Reader(read, budget=budget, largest=decoder.largest_page(files))
-        for file in files:
+        reader = Reader(read, budget=budget, largest=decoder.largest_page(list(scans.values())))
+        for stem, file in scans.items():
             try:
                 count = decoder.count_pages(file)
                 for index in range(count):
                     scan = decoder.scan(file, index)
                     page = reader.read_scan(scan)
-                    target = output / f"{page_name(file.stem, index, count)}.inspect.png"
+                    target = output / f"{page_name(stem, index, count)}.inspect.png"
+                    target.parent.mkdir(parents=True, exist_ok=True)
                     write_file(target, _picture(page, scan, review_below))
                     click.echo("\n".join((f"{target}:", *_told(page, review_below))))
             except InputError as error:
@@ -65,7 +72,8 @@ def _told(page: Page, review_below: float) -> list[str]:
         for region in page.regions
     ]
     doubtful = sum(needs_review(line, review_below) for line in page.lines)
-    rows.append(f"  {len(page.lines)} lines, {doubtful} to review, {len(page.refused)} not read")
+    rows.append(f"  {len(page.lines)} lines, {doubtful} doubtful, {len(page.refused)} not read")
+    rows.append(f"  {expected_word_errors(page):.0%} of the words expected wrong")
     rows.append(
         f"  skew {page.provenance.skew_degrees:.1f} degrees; {page.uncovered_ink or 0:.0%} of the ink in no line"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -10,6 +11,7 @@ import click
 
 import carrel
 from carrel.errors import CarrelError
+from carrel_cli.messages import tell
 
 OWN_COMMANDS = {
     "apply": "carrel_cli.apply",
@@ -50,15 +52,35 @@ class Commands(click.Group):
             return loaded
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that was called; a misspelt one is answered with the nearest."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = get_close_matches(name.lower(), self.list_commands(ctx), 1)
+            hint = f"did you mean {near[0]}?" if near else "carrel --help lists them"
+            ctx.fail(f"there is no command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(carrel.__version__, prog_name="carrel")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: what was chosen, and how memory is used.")
-def cli(verbose: bool) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    envvar="CARREL_LOG_FORMAT",
+    show_default=True,
+    show_envvar=True,
+    help="Messages on stderr as lines for people, or as a JSON object each, with time and level, for services.",
+)
+def cli(verbose: bool, log_format: str) -> None:
     """Read scanned pages, printed and handwritten, on this machine."""
     from carrel_cli.messages import show_messages
 
-    show_messages(verbose=verbose)
+    show_messages(verbose=verbose, as_json=log_format == "json")
 
 
 def main() -> None:
@@ -66,13 +88,13 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except CarrelError as error:
-        click.echo(f"carrel: {error}", err=True)
+        tell(str(error), failed=True)
         code = error.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("carrel: interrupted", err=True)
+        tell("interrupted", failed=True)
         code = 130
     except BrokenPipeError:  # the reader of stdout has gone
         sys.stderr.close()

@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from carrel.errors import ModelError
+from carrel.languages import english_name
 from carrel.models.folders import folder_of, model_folders, open_model
+from carrel.models.manifest import Language, Manifest, Recognition
+from carrel.recognizers.tesseract import installed_languages
 
 SHOWN = ("licence", "origin", "parent", "size", "parameters", "stride_px", "languages", "input")
 FOLDER = click.Path(path_type=Path)
@@ -22,7 +25,11 @@ def command() -> None:
 @command.command("list")
 @click.argument("folder", required=False, type=FOLDER, metavar="[DIR]")
 def list_models(folder: Path | None) -> None:
-    """Name, task, size and licence of every model in DIR, or of the shipped ones."""
+    """Name, task, size, licence and languages of every model in DIR, or of the shipped ones.
+
+    Of recognition, handwriting's, the languages that it learned from, and its scripts. Print is read in the languages
+    that Tesseract has data for, which are listed last.
+    """
     refused: list[ModelError] = []
     for path in _folders(folder):
         try:
@@ -32,9 +39,23 @@ def list_models(folder: Path | None) -> None:
             continue
         size = sum(entry.bytes for entry in model.manifest.files.values()) / 1e6
         licence = _words(model.manifest.licence)
-        click.echo(f"{_words(model.name):24} {model.task:13} {size:7.2f} MB  {licence:16} {path}")
+        spoken = _spoken(model.manifest) or "any language"
+        click.echo(f"{_words(model.name):24} {model.task:13} {size:7.2f} MB  {licence:16} {spoken:32} {path}")
+    if folder is None:
+        installed = ", ".join(f"{code} ({english_name(code)})" for code in installed_languages())
+        click.echo(f"print is read by Tesseract in: {installed or 'no language; install tesseract-ocr-eng'}", err=True)
     if refused:
         raise ModelError("; ".join(map(str, refused)))
+
+
+def _spoken(manifest: Manifest) -> str:
+    """Languages and scripts that a model is for; empty where it is for all."""
+    if isinstance(manifest, Recognition):
+        languages, scripts = manifest.trained_languages, manifest.scripts
+    else:
+        languages, scripts = (manifest.languages if isinstance(manifest, Language) else []), []
+    names = ", ".join(map(english_name, languages))
+    return _words(names + (f" ({', '.join(scripts).title()} script)" if scripts else ""))
 
 
 @command.command("show")

@@ -20,7 +20,7 @@ from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
 from carrel.options import ReadOptions
 from carrel.output import make_folder
-from carrel.page import Page, needs_review
+from carrel.page import Page, expected_word_errors, page_needs_review
 from carrel_cli.page_range import PageRange
 from carrel_cli.reading import format_options, reading_options, review_option
 from carrel_cli.targets import Outputs, name_results
@@ -127,9 +127,9 @@ def read_files(
                 first = False
                 if advance is not None:
                     advance()
-                    held.append(_summary(page, stem, target.review_below))
+                    held.append(_summary(page, stem))
                 elif not quiet:
-                    click.echo(_summary(page, stem, target.review_below), err=True)
+                    click.echo(_summary(page, stem), err=True)
     for summary in held:
         click.echo(summary, err=True)
     return list(failures.items())
@@ -251,12 +251,12 @@ class _Run:
             click.echo(f"{shown(Path(name))}: {note}", err=True)
 
 
-def _summary(page: Page, stem: str, review_below: float) -> str:
+def _summary(page: Page, stem: str) -> str:
     kinds = Counter(line.writing.kind for line in page.lines)
     parts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("printed", "handwritten", "unknown") if kinds[kind])
     refused = f"; {len(page.refused)} not read" if page.refused else ""
-    doubtful = sum(needs_review(line, review_below) for line in page.lines)
-    review = f"; {doubtful} to review" if review_below and doubtful else ""
+    expected = f"; to review: {expected_word_errors(page):.0%} of the words expected wrong"
+    review = expected if page_needs_review(page) else ""
     uncovered = page.uncovered_ink or 0.0
     missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
     return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}"

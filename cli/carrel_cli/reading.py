@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import click
 
 from carrel import formats
+from carrel.errors import UsageError
+from carrel.formats.save import format_named
 from carrel.image.overlay import OVERLAY
 from carrel.models.folders import folder_of
 from carrel.options import REVIEW_BELOW, ReadOptions
@@ -18,11 +19,10 @@ from carrel_cli.running import RUNNING_OPTIONS, running_of
 
 Command = Callable[..., Any]
 FORMATS = (*formats.FORMATS, OVERLAY)
-OTHER_NAMES: Mapping[str, str] = {"txt": "text", "xml": "alto", "pagexml": "page", "html": "hocr", "png": OVERLAY}
 _DEFAULTS = ReadOptions()
 
 _READING_OPTIONS = (
-    click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text, as Tesseract names them."),
+    click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text: eng, en or English; several by + or commas."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default=_DEFAULTS.writing, show_default=True, help="Decide for each line, or send all to one recognizer."),
     click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
     click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French, English and German."),
@@ -48,7 +48,7 @@ review_option = click.option(
     type=click.FloatRange(0, 1),
     default=REVIEW_BELOW,
     show_default=True,
-    help="Lines with less confidence than this are counted and marked as to review.",
+    help="Lines with less confidence than this are marked in overlays.",
 )
 
 
@@ -74,7 +74,7 @@ def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
     """
     same = {name: values[name] for name in _SAME_NAMES}
     return ReadOptions(
-        languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part),
+        languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part.strip()),
         model=folder_of(values["model"]).resolve() if values["model"] else None,
         max_megapixels=values["max_megapixels"],
         **same,
@@ -94,13 +94,12 @@ class FormatNames(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
         return tuple(self._known(part, param, ctx) for part in str(value).split(",") if part.strip())
 
     def _known(self, part: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        name = part.strip().lower().lstrip(".")
-        name = OTHER_NAMES.get(name, name)
-        if name in FORMATS:
-            return name
-        near = get_close_matches(name, [*FORMATS, *OTHER_NAMES], 1)
-        hint = f"did you mean {OTHER_NAMES.get(near[0], near[0])}?" if near else f"choose from {', '.join(FORMATS)}"
-        raise click.BadParameter(f"no format is named {part.strip()}; {hint}", ctx, param)
+        if part.strip().lower() in (OVERLAY, "png"):
+            return OVERLAY
+        try:
+            return format_named(part).name
+        except UsageError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
 
 
 def format_options(command: Command) -> Command:

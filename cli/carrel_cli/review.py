@@ -13,12 +13,14 @@ import click
 
 from carrel.errors import UsageError
 from carrel_cli.apply import report
+from carrel_cli.paths import FOLDER, PATH
 from carrel_cli.review_pictures import PACK, as_html, keep_lines, line_pictures
 
 if TYPE_CHECKING:
+    from carrel.batch.corrected import Notes
     from carrel.formats.read.folders import PageFiles
     from carrel.page import Page
-    from carrel.review.corrections import Change, ReadBack
+    from carrel.review.corrections import Change
     from carrel.review.queue import Task
 
 _SHOWN = 20
@@ -37,26 +39,28 @@ class Choices:
     by: str
     dry_run: bool
     keep: Path | None
+    state: Path | None
     seconds_per_line: float
 
 
 @click.command("review")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 @click.option("--below", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Confidence to look below.")
 @click.option("--all", "every", is_flag=True, help="All lines that nobody has seen, whatever their confidence.")
-@click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the scans.")
+@click.option("--images", type=FOLDER, help="Folder of the scans.")
 @click.option(
     "--worksheet",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the lines here, to be edited: as text with tabs, or with pictures where the name ends in .xlsx.",
 )
 @click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write them with pictures.")
-@click.option("--corrected", type=click.Path(exists=True, path_type=Path), help="Worksheet or pages to take back.")
+@click.option("--corrected", type=PATH, help="Worksheet or pages to take back.")
 @click.option("--by", default="", help="Who corrected them.  [default: your name on this machine]")
 @click.option("--dry-run", is_flag=True, help="With --corrected: say what would change, and change nothing.")
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help=f"Keep seen lines in {PACK} here, for training."
 )
+@click.option("--state", type=click.Path(path_type=Path), help="Private folder of the batch.  [default: in FOLDER]")
 @click.option(
     "--seconds-per-line", type=click.FloatRange(min=0), default=12.0, show_default=True, help="To correct one."
 )
@@ -72,26 +76,25 @@ def command(ctx: click.Context, folder: Path, **chosen: object) -> None:
     that lies beside it. What fits no line is named; the exit code is 3 then. With --keep (needs --images) all corrected
     and confirmed lines become a line pack for training.
     """
+    from carrel.batch.corrected import notes_of
     from carrel.review.read_back import stored_pages
 
     choices = Choices(**chosen)  # type: ignore[arg-type]
     if choices.keep and not choices.images:
         raise UsageError("--keep needs --images, the folder of the scans")
-    stored = stored_pages(folder)
-    pages = {name: page for name, (_, page) in stored.items()}
-    found = _take_back(stored, choices) if choices.corrected else None
-    if found:
-        from carrel.review.corrections import with_changes
-
-        pages = {
-            name: with_changes(page, (change for change in found.changes if change.document == name))
-            for name, page in pages.items()
-        }
-    else:
-        _list(pages, choices)
-    if choices.keep and choices.images:
-        click.echo(f"{keep_lines(pages, choices.images, choices.keep)} lines kept in {choices.keep / PACK}")
-    if found and found.unplaced:
+    unplaced: Sequence[str] = ()
+    with notes_of(folder, choices.state, alone=bool(choices.corrected and not choices.dry_run)) as notes:
+        stored = stored_pages(folder)
+        pages = {name: page for name, (_, page) in stored.items()}
+        if choices.corrected:
+            pages, unplaced = _take_back(stored, choices, notes)
+        else:
+            _list(pages, choices)
+        if choices.keep and choices.images:
+            click.echo(f"{keep_lines(pages, choices.images, choices.keep)} lines kept in {choices.keep / PACK}")
+        written = (choices.worksheet, choices.html_file, choices.keep and choices.keep / PACK)
+        notes.wrote(path for path in written if path and path.is_file())
+    if unplaced:
         ctx.exit(3)
 
 
@@ -120,6 +123,8 @@ def _summary(
     from carrel.review.queue import disagreements
     from carrel.review.worksheet import expected_errors_shown, name_of
 
+    if worst:
+        yield "wrong characters expected, most first; line; as read"
     for task in worst[:_SHOWN]:
         yield f"{expected_errors_shown(task):>6}  {name_of(task)}  {task.line.text or '(not read)'}"
     total, errors = (
@@ -143,9 +148,12 @@ def _often(title: str, found: Counter[tuple[str, str]]) -> Iterable[str]:
         yield from (f"{times:6}  {left!r} {right!r}" for (left, right), times in often)
 
 
-def _take_back(stored: Mapping[str, tuple[PageFiles, Page]], choices: Choices) -> ReadBack:
+def _take_back(
+    stored: Mapping[str, tuple[PageFiles, Page]], choices: Choices, notes: Notes
+) -> tuple[dict[str, Page], Sequence[str]]:
+    """Put corrections into the pages; returns the pages with them, and what fits no line."""
     from carrel.review.apply import apply_changes
-    from carrel.review.corrections import who_now
+    from carrel.review.corrections import for_equal_pages, who_now, with_changes
     from carrel.review.read_back import read_corrections
 
     assert choices.corrected is not None
@@ -153,9 +161,20 @@ def _take_back(stored: Mapping[str, tuple[PageFiles, Page]], choices: Choices) -
     click.echo("\n".join(_outcome(found.changes)))
     for text in found.unplaced:
         click.echo(f"fits no line: {text}", err=True)
+    names = dict.fromkeys(change.document for change in found.changes)
+    equal = {name: notes.equal_pages(stored[name][0].path(".json")) for name in names}
+    pages = {name: page for name, (_, page) in stored.items()}
+    changes = for_equal_pages(found.changes, equal, pages)
+    pages = {
+        name: with_changes(page, (change for change in changes if change.document == name))
+        for name, page in pages.items()
+    }
     if not choices.dry_run:
-        report(apply_changes(stored, found.changes))
-    return found
+        done = apply_changes(stored, changes)
+        notes.wrote(done.written)
+        notes.corrected({stored[name][0].path(".json"): pages[name] for name in names})
+        report(done)
+    return pages, found.unplaced
 
 
 def _user() -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carrel.batch.intake import find_files
 from carrel.errors import InputError
-from carrel.image.files import SCAN_SUFFIXES
 from carrel.options import ReadOptions
 from carrel_cli.documents import page_name
 
@@ -63,8 +63,8 @@ def compare_steps(truth: Mapping[str, Document], scans: Sequence[Path], options:
 
     files = scan_files(scans)
     if len(truth) == len(files) == 1:  # two names for one page
-        truth = dict(zip([files[0].stem], truth.values(), strict=True))
-    files = [file for file in files if any(name.startswith(file.stem) for name in truth)]
+        truth = dict(zip(files, truth.values(), strict=True))
+    files = {stem: file for stem, file in files.items() if any(_is_of(name, stem) for name in truth)}
     if not files:
         raise InputError(f"no scan among {', '.join(map(str, scans))} has the name of a truth")
     steps: list[Step] = []
@@ -85,27 +85,34 @@ def compare_steps(truth: Mapping[str, Document], scans: Sequence[Path], options:
     return Comparison(steps, compare_routes(both), pairs)
 
 
-def scan_files(paths: Sequence[Path]) -> list[Path]:
-    """The scans among ``paths`` and in the folders among them."""
-    found: list[Path] = []
+def _is_of(page: str, scan: str) -> bool:
+    """Tell whether results of that name are of that scan, or of a page of it."""
+    return page == scan or page.rpartition("-")[0] == scan
+
+
+def scan_files(paths: Sequence[Path]) -> dict[str, Path]:
+    """Find the scans among ``paths`` and below the folders among them, by the name of their results."""
+    found: dict[str, Path] = {}
     for path in paths:
-        found += (
-            sorted(file for file in path.iterdir() if file.suffix.lower() in SCAN_SUFFIXES) if path.is_dir() else [path]
-        )
+        below = [seen.path for seen in find_files(path).files] if path.is_dir() else [path]
+        root = path if path.is_dir() else path.parent
+        for file in below:
+            name = file.relative_to(root).with_suffix("").as_posix()
+            found[name if name not in found else f"{name}{file.suffix}"] = file
     return found
 
 
-def _read(files: Sequence[Path], options: ReadOptions) -> Iterator[tuple[str, Document]]:
+def _read(files: Mapping[str, Path], options: ReadOptions) -> Iterator[tuple[str, Document]]:
     """Name and lines of every page, named as ``carrel read`` names its results."""
     from carrel.evaluate import from_page
     from carrel.image.source import count_pages
     from carrel.reader import Reader
 
     reader = Reader(options)
-    for file in files:
+    for stem, file in files.items():
         count = count_pages(file)
         for index, page in enumerate(reader.pages(file)):
-            name = page_name(file.stem, index, count)
+            name = page_name(stem, index, count)
             yield name, from_page(name, page)
 
 

@@ -13,9 +13,9 @@ from carrel.batch.purge import expire
 from carrel.batch.run import Batch
 from carrel.batch.status import summary, told_jump
 from carrel.batch.watch import Watcher, WatchOptions
-from carrel.errors import InputError, UsageError
-from carrel.image.files import shown
+from carrel.errors import UsageError
 from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.paths import require_folder
 
 RETENTION_EVERY_S = 3600.0
 
@@ -74,8 +74,7 @@ def command(source: Path, output: Path, quiet: bool, **options: Any) -> None:
     Works on network drives: the folder is looked at, not listened to. Links, pipes and devices are left alone. SIGTERM
     or Ctrl-C lets the pages at work finish. How it is doing: carrel batch --status OUT.
     """
-    if not source.is_dir():
-        raise InputError(f"{shown(source)}: no folder to watch")
+    require_folder(source)
     progress = Progress(quiet=quiet)
     group = _pattern(options["group"])
     batch = make_batch(source, output, options, log=progress.log, wait_for_disk=True, group=group)

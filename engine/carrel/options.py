@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carrel.errors import UsageError
+from carrel.languages import tesseract_code
 
 OwnText = Literal["keep", "redo", "force"]
 """What is done about text that a PDF's page itself shows: it is the page's text, and only scans are read; it is that and
@@ -23,7 +24,8 @@ class ReadOptions:
     Parameters
     ----------
     languages
-        Tesseract languages of printed text, most likely first; of several, each page and line is read in one.
+        Languages of printed text, most likely first; of several, each page and line is read in one. Tesseract's codes, or
+        tags, ISO codes and English names, which become those: ``eng``, ``en`` and ``English`` are the same.
     writing
         ``auto`` decides line by line; ``printed`` and ``handwritten`` send every line to one recognizer.
     model
@@ -83,6 +85,7 @@ class ReadOptions:
         given: Any = self.languages
         if not isinstance(given, tuple) or not given or not all(_is_code(code) for code in self.languages):
             raise UsageError(f"languages: expected a tuple of codes such as ('eng', 'fra'), got {given!r}")
+        object.__setattr__(self, "languages", tuple(dict.fromkeys(map(tesseract_code, self.languages))))
         if self.threads < 0:
             raise UsageError(f"threads: expected 0 (as many as the machine allows) or more, got {self.threads}")
         for name in ("max_megapixels", "line_timeout_s", "page_timeout_s", "memory_bytes"):
@@ -94,4 +97,4 @@ class ReadOptions:
 
 
 def _is_code(code: Any) -> bool:
-    return isinstance(code, str) and bool(code)
+    return isinstance(code, str) and bool(code.strip())

@@ -9,7 +9,12 @@ Regions and lines have ids: XML names (without a colon), unique in the page; `ca
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
 
 Point = tuple[int, int]
 Points = tuple[Point, ...]
@@ -156,7 +161,22 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page. ``dpi`` is None where the scan says nothing usable; ``uncovered_ink`` is the share of the page's ink
-    that neither a line nor a stamp covers, None where it was not measured."""
+    that neither a line nor a stamp covers, None where it was not measured.
+
+    Examples
+    --------
+    Pages are never changed; a correction makes another one, and goes into every format:
+
+    >>> from dataclasses import replace
+    >>> region, line = page.regions[0], page.regions[0].lines[0]
+    >>> right = carrel.Correction("As it should be", "me", "2026-01-31T12:00:00Z", "corrected")
+    >>> region = replace(region, lines=(replace(line, correction=right), *region.lines[1:]))
+    >>> corrected = replace(page, regions=(region, *page.regions[1:]))
+    >>> corrected.text.splitlines()[0]
+    'As it should be'
+    >>> corrected.save("corrected.json").exists()
+    True
+    """
 
     width_px: int
     height_px: int
@@ -182,7 +202,75 @@ class Page:
         """Lines that were found but read neither by a recognizer nor by a person."""
         return tuple(line for line in self.lines if not line.text and line.correction is None)
 
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,
+        *,
+        scan: bytes | str | os.PathLike[str] | None = None,
+    ) -> Path:
+        """Write the page to a file, whole or not at all; returns its path.
+
+        Parameters
+        ----------
+        path
+            Where to; a file that is there is replaced.
+        format
+            See `carrel.write`; None takes what the name ends in: ``.txt``, ``.json``, ``.alto.xml``, ``.page.xml``,
+            ``.hocr.html``, ``.tei.xml``, ``.csv``, ``.pdf``.
+        scan
+            The file that the page was read from, as bytes or a path; a PDF needs it.
+
+        Raises
+        ------
+        UsageError
+            Neither the name nor ``format`` tells a format, or the scan is missing.
+        OutputError
+            The file cannot be written; what stood there is as it was.
+
+        Examples
+        --------
+        >>> page.save("letter.alto.xml").name
+        'letter.alto.xml'
+        >>> page.save("letter.pdf", scan="letter.jpg").stat().st_size > 0
+        True
+        """
+        saved: Path = import_module("carrel.formats.save").save(self, path, format, scan)
+        return saved
+
 
 def needs_review(line: Line, below: float) -> bool:
     """Tell whether a person should look at ``line``: nobody has, and it was read with less confidence than ``below``."""
     return line.correction is None and (not line.text or line.confidence < below)
+
+
+REVIEW_SHARE = 0.1
+"""Share of wrong words expected on a page from which a person should look at it: in good print 0.01 to 0.05 are wrong, in
+handwriting 0.1 to 0.4."""
+
+
+def expected_word_errors(page: Page) -> float:
+    """Return the share in [0, 1] of a page's words that are probably wrong, by their confidences.
+
+    A line that was not read counts as many wrong words as the page's other lines have on average. Lines that a person has
+    seen count as right, those of the other side of the paper not at all.
+    """
+    lines = [line for line in page.lines if line.line_type != BLEED_THROUGH]
+    known = [max(1, len(line.final_text.split())) for line in lines if line.text or line.correction]
+    usual = sum(known) / len(known) if known else 1.0
+    wrong = words = 0.0
+    for line in lines:
+        if line.correction:
+            words += len(line.final_text.split())
+        elif not line.text:
+            words, wrong = words + usual, wrong + usual
+        else:
+            confidences = [word.confidence for word in line.words] or [line.confidence] * len(line.text.split())
+            words += len(confidences)
+            wrong += sum(1 - min(max(confidence, 0.0), 1.0) for confidence in confidences)
+    return wrong / words if words else 0.0
+
+
+def page_needs_review(page: Page) -> bool:
+    """Tell whether more than `REVIEW_SHARE` of a page's words are probably wrong."""
+    return expected_word_errors(page) > REVIEW_SHARE

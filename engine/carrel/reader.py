@@ -46,7 +46,8 @@ class Reader:
     """Reads pages; holds the recognizers, so that one reader serves many pages.
 
     One reader may be used by several threads at once: each page has its own callbacks and time limit, and one that is
-    refused or cancelled leaves the others as they are. ``with`` closes it.
+    refused or cancelled leaves the others as they are. ``with`` closes it. A program has one memory limit: a reader
+    whose options name another one while the first is in use is refused, one that names none shares it.
 
     Parameters
     ----------
@@ -65,6 +66,20 @@ class Reader:
         A model or a language of Tesseract is missing or damaged; raised at once, before any page is opened.
     UsageError
         A device that was asked for is not there, nothing fits into the memory, or another budget is in use.
+
+    Examples
+    --------
+    Two threads on one reader; a file that is no page is refused, the other is read:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> def outcome(source):
+    ...     try:
+    ...         return len(reader.read(source).lines) > 0
+    ...     except carrel.InputError:
+    ...         return "no page"
+    >>> with carrel.Reader() as reader, ThreadPoolExecutor(2) as threads:
+    ...     list(threads.map(outcome, ["letter.jpg", b"no picture"]))
+    [True, 'no page']
     """
 
     def __init__(
@@ -154,6 +169,21 @@ class Reader:
             ``cancelled`` returned True.
         UsageError
             ``source`` is of another kind, or this reader is closed.
+
+        Examples
+        --------
+        A page can be stopped; its reader goes on:
+
+        >>> with carrel.Reader() as reader:
+        ...     try:
+        ...         next(reader.pages("letter.jpg", cancelled=lambda: True))
+        ...     except carrel.CancelledError as error:
+        ...         print(error)
+        ...     stages = []
+        ...     page = next(reader.pages("letter.jpg", progress=stages.append))
+        ...     print(stages)
+        the page was cancelled; it has no result
+        ['prepare', 'segment', 'recognize', 'assemble']
         """
         opened = open_scans(
             path_or_stream(source), self.options.max_megapixels, budget=self.budget, own_text=self.options.own_text
@@ -222,6 +252,13 @@ def _now() -> str:
 
 
 def read(source: Scannable, options: ReadOptions | None = None) -> Page:
-    """Read a file that holds one page; see `Reader.read`."""
+    """Read a file that holds one page, with a reader of its own; see `Reader.pages` for what it takes and raises.
+
+    Examples
+    --------
+    >>> options = carrel.ReadOptions(writing="handwritten", threads=1)
+    >>> "handwritten" in {line.writing.kind for line in carrel.read("letter.jpg", options).lines}
+    True
+    """
     files = [Path(source)] if isinstance(source, str | Path) else []
     return Reader(options, files).read(source)

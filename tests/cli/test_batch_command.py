@@ -92,7 +92,7 @@ def test_second_ctrl_c_abandons(tmp_path: Path) -> None:
         (("{in}",), 2, "with -o"),
         (("{in}", "-o", "{in}"), 2, "among the scans"),
         (("{in}", "-o", "{in}/new"), 3, "no scans there"),
-        (("{in}/gone", "-o", "{in}/new"), 3, "no scans there"),
+        (("{in}/gone", "-o", "{in}/new"), 3, "there is no file or folder"),
         (("{in}", "-o", "{in}/new", "--memory", "10"), 2, "10 MiB of memory are too little; --memory"),
         (("{in}", "-o", "{in}/new", "--memory", "much"), 2, "write it like 400M"),
         (("--status", "{in}"), 3, "no batch has been there"),

@@ -35,6 +35,14 @@ def test_shipped_models_are_listed_with_task_size_and_licence() -> None:
     assert all(row[3] == "MB" and row[4] == "CC-BY-SA-4.0" for row in rows)
 
 
+def test_languages_and_scripts_that_handwriting_and_print_are_read_in_are_listed() -> None:
+    listed = run("list")
+    rows = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    assert "English, French (Latin script)" in rows["handwriting-fast"]
+    assert "any language" in rows["segmenter"]
+    assert "eng (English)" in listed.stderr
+
+
 def test_show_names_files_figures_and_sources() -> None:
     shown = run("show", "handwriting-fast").stdout
     manifest = open_model(SHIPPED / "handwriting-fast").manifest

@@ -66,3 +66,67 @@ def test_command(tmp_path: Path) -> None:
 
 def test_numbers_sort_as_numbers() -> None:
     assert sorted(["p10", "p9", "10", "p9b", "9"], key=natural_key) == ["9", "10", "p9", "p9b", "p10"]
+
+
+FOLDERS = {
+    "1902/deed-0001": Source("deed.tif"),
+    "1902/deed-0002": Source("deed.tif", 1),
+    "1902/a/letter": Source("letter.jpg"),
+    "cover": Source("cover.png"),
+}
+
+
+def collection(folder: Path) -> Path:
+    for name, source in FOLDERS.items():
+        path = folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(FORMATS["json"].write(page_of(f"page of {name}", source=source)))
+    (folder / "1902" / "deed-0001.pdf").write_bytes(b"%PDF-")
+    return folder
+
+
+def test_folders_and_documents_are_parts_of_the_whole(tmp_path: Path) -> None:
+    scans = tmp_path / "in"
+    scans.mkdir()
+    out = collection(tmp_path / "out")
+    result = CliRunner().invoke(command, [str(out), "--base-url", "https://example.org", "--images", str(scans)])
+    assert result.exit_code == 0, result.output
+    root = etree.fromstring((out / "mets.xml").read_bytes())
+    names = {"m": "http://www.loc.gov/METS/"}
+    logical = root.find("m:structMap[@TYPE='LOGICAL']/m:div", names)
+
+    def told(division: object) -> object:
+        return division.get("TYPE"), division.get("LABEL"), [told(inner) for inner in division]  # type: ignore[attr-defined]
+
+    assert told(logical) == (
+        "collection",
+        "out",
+        [
+            ("folder", "1902", [("folder", "a", [("document", "letter", [])]), ("document", "deed", [])]),
+            ("document", "cover", []),
+        ],
+    )
+    ends = [
+        tuple(link.get(f"{{http://www.w3.org/1999/xlink}}{end}") for end in ("from", "to"))
+        for link in root.iterfind(".//m:smLink", names)
+    ]
+    deed = next(division.get("ID") for division in root.iterfind(".//m:div[@LABEL='deed']", names))
+    assert [to for start, to in ends if start == deed] == ["phys2", "phys3"]
+    hrefs = {file[0].get("{http://www.w3.org/1999/xlink}href") for file in root.iterfind(".//m:file", names)}
+    assert hrefs == {"../in/1902/deed.tif", "../in/1902/a/letter.jpg", "../in/cover.png", "1902/deed-0001.pdf"}
+    structures = json.loads((out / "manifest.json").read_text("utf-8"))["structures"]
+    assert [entry["label"]["none"][0] for entry in structures] == ["1902", "cover"]
+    deeds = structures[0]["items"][1]
+    assert [item["id"] for item in deeds["items"]] == [f"https://example.org/canvas/{n}" for n in (2, 3)]
+
+
+def test_a_document_has_one_text(tmp_path: Path) -> None:
+    out = collection(tmp_path)
+    result = CliRunner().invoke(command, [str(out), "--text"])
+    assert result.exit_code == 0 and "4 pages, 1 documents' texts" in result.output
+    text = out / "1902" / "deed.txt"
+    assert text.read_text("utf-8") == "page of 1902/deed-0001\n\fpage of 1902/deed-0002\n"
+    assert sorted(out.rglob("*.txt")) == [text]
+    text.write_text("mine", "utf-8")
+    assert "deed.txt: not Carrel's" in CliRunner().invoke(command, [str(out), "--text"]).output
+    assert text.read_text("utf-8") == "mine"

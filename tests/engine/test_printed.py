@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -23,6 +24,12 @@ FRENCH = (
     "Les jours de vent il posait la main sur le bronze et restait",
     "Le maire fit porter la cloche dans la cour de la mairie",
     "Le jardinier souriait et tournait la page de son cahier",
+)
+GERMAN = (
+    "Der Leuchtturm stand seit vielen Jahren allein am Strande",
+    "und niemand wusste mehr wer die alten Hefte gebracht hatte",
+    "Jeden Abend schrieb der Alte das Wetter und die Stunden auf",
+    "Am Morgen las seine Tochter ihm daraus langsam wieder vor",
 )
 """Without accents, which Pillow's own face does not have."""
 
@@ -55,6 +62,17 @@ def test_a_line_in_another_language_than_its_page() -> None:
 
 def test_one_language_is_used_for_everything() -> None:
     assert {r.language for r in _read((*FRENCH, *ENGLISH), ("eng",))} == {"eng"}
+
+
+def test_print_in_another_language_than_the_named_ones_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    _read(ENGLISH, ("eng", "fra"))
+    _read(FRENCH, ("fra",))
+    assert not caplog.records
+    _read(GERMAN, ("eng", "fra"))
+    assert "print fits none of English, French (installed: " in caplog.text
+    caplog.clear()
+    _read(GERMAN[:1], ("eng",))  # a name or an address says too little
+    assert not caplog.records
 
 
 def test_pages_in_turn_read_like_pages_alone() -> None:

@@ -48,8 +48,15 @@ def test_line_that_takes_too_long_is_refused() -> None:
 
 def test_missing_language_names_package_and_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
-    with pytest.raises(ModelError, match=rf"apt-get install tesseract-ocr-chi-sim.*{tmp_path}"):
+    (tmp_path / "lat.traineddata").write_bytes(b"")
+    with pytest.raises(ModelError, match=rf"installed: .*lat.*apt-get install tesseract-ocr-chi-sim\).*{tmp_path}"):
         find_tessdata(["chi_sim"])
+
+
+def test_no_package_is_named_for_what_is_no_language() -> None:
+    with pytest.raises(ModelError, match="swedisch is no language that is known here, did you mean swedish") as refused:
+        find_tessdata(["swedisch"])
+    assert "apt-get" not in str(refused.value)
 
 
 def test_damaged_language_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

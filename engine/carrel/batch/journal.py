@@ -30,12 +30,16 @@ KEPT, DEPARTED = 1, 2  # what became of an original; 0: nothing yet
 
 @dataclass(frozen=True, slots=True)
 class QueuedPage:
-    """A page to be read, or, where it was ``stored`` as JSON, to be written out; the file it is in; the formats."""
+    """A page to be read, or, where it was ``stored`` as JSON, to be written out; the file it is in; the formats.
+
+    ``earlier`` is the JSON of a page that is read again.
+    """
 
     key: PageKey
     file: SeenFile
     formats: tuple[str, ...]
     stored: bytes | None = None
+    earlier: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Original:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How far the batch has come. ``waiting_files`` have not been opened; ``duplicates`` are files whose content another
-    file has too; ``review`` counts pages with a doubtful or unread line; ``gone`` files went away or changed before they
+    file has too; ``review`` counts pages to look at (`carrel.page.page_needs_review`); ``gone`` files went away or changed before they
     were read; ``unreadable`` folders could not be looked into."""
 
     queued: int = 0
@@ -173,7 +177,7 @@ class Journal(Results):
                 f"SELECT sha256, page_index FROM pages WHERE state='done' AND settings<>? AND {_HELD}", (settings,)
             )
             again = [row for row in rows if row not in spared]
-            self._db.executemany("DELETE FROM readings WHERE sha256=? AND page_index=?", again)
+            self._db.executemany("UPDATE readings SET again=1 WHERE sha256=? AND page_index=?", again)
             self._db.executemany("UPDATE pages SET state='queued' WHERE sha256=? AND page_index=?", again)
         return len(again)
 
@@ -232,11 +236,16 @@ class Journal(Results):
             stored = self.stored(key)
             formats = self._formats(key, lacking=stored is not None)
             self._set_page(key, "state='running'")
-        return QueuedPage(key, _seen(*file), formats, stored)
+        return QueuedPage(key, _seen(*file), formats, stored, self._page(key, again=1))
 
     def stored(self, key: PageKey) -> bytes | None:
         """Return the JSON of a page as it was read, None where it was not, or has been deleted."""
-        row = self._one("SELECT page FROM readings WHERE sha256=? AND page_index=?", (key.sha256, key.page_index))
+        return self._page(key, again=0)
+
+    def _page(self, key: PageKey, *, again: int) -> bytes | None:
+        row = self._one(
+            "SELECT page FROM readings WHERE sha256=? AND page_index=? AND again=?", (key.sha256, key.page_index, again)
+        )
         return None if row is None else zlib.decompress(row[0])
 
     def _formats(self, key: PageKey, *, lacking: bool) -> tuple[str, ...]:
@@ -277,8 +286,35 @@ class Journal(Results):
                 return
             self._record(written)
             self._db.execute(
-                "INSERT OR REPLACE INTO readings VALUES(?, ?, ?)",
+                "INSERT OR REPLACE INTO readings(sha256, page_index, page) VALUES(?, ?, ?)",
                 (key.sha256, key.page_index, zlib.compress(reading, 6)),
+            )
+
+    def page_kept(self, key: PageKey) -> None:
+        """A page that was read again stays as it was."""
+        with self._commit():
+            if self._set_page(key, "state='done', reason=NULL, settings=?", self.meta("settings")):
+                self._db.execute(
+                    "UPDATE readings SET again=0 WHERE sha256=? AND page_index=?", (key.sha256, key.page_index)
+                )
+
+    def equal_pages(self, path: str) -> list[str]:
+        """Return names of results, without suffix, of the page that a result is of, for the other files that hold it."""
+        rows = self._all(
+            "SELECT files.name, results.page_index, contents.pages FROM results JOIN files AS own ON own.id=results.file"
+            " JOIN files ON files.sha256=own.sha256 AND files.id<>own.id AND files.state='opened'"
+            " JOIN contents ON contents.sha256=files.sha256 WHERE results.path=? AND own.state='opened' ORDER BY files.id",
+            (path,),
+        )
+        return [page_stem(*row) for row in rows]
+
+    def corrected(self, path: str, page: bytes) -> None:
+        """Keep the corrected page, as JSON, that a result belongs to: formats are written from it from now on."""
+        with self._commit():
+            self._db.execute(
+                "UPDATE readings SET page=? WHERE (sha256, page_index)=(SELECT sha256, page_index FROM results"
+                " JOIN files ON files.id=results.file WHERE results.path=? AND files.state='opened')",
+                (zlib.compress(page, 6), path),
             )
 
     def page_written(self, key: PageKey, written: Sequence[Written] = ()) -> None:

@@ -16,6 +16,7 @@ from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.plan import cache_folder
 from carrel.errors import CarrelError
+from carrel.image.files import shown
 from carrel.models.folders import model_folders, open_model
 
 ENCRYPT = "encrypt the disk"
@@ -105,6 +106,8 @@ def _kept(folders: Folders | None) -> list[str]:
         "carrel serve: bodies lie in its state folder (0700) while they are read, results in memory; of jobs, ids alone stay",
         "carrel desk: scans, pages, and every change of a line with the seconds it took, in its folder; without one, and with"
         " --kiosk, deleted at the end",
+        "worksheets, reports, line packs: where carrel review and manifest were told to write them; named below with OUT",
+        "results of carrel read: where its -o says; no list of them is kept, they are yours to delete",
         "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
         "logs: stderr only; neither text nor file names, unless --log-text is given",
     ]
@@ -118,10 +121,15 @@ def _kept_now(folders: Folders) -> list[str]:
     journal = Journal(folders.journal, readonly=True)
     try:
         counts, names = journal.counts(), journal.results()
+        others, elsewhere = journal.of_no_page(), journal.elsewhere()
     finally:
         journal.close()
     private = "private" if mode & 0o077 == 0 else f"NOT private (mode {mode:o}): others can look into it"
-    return [f"now: {counts.done:,} pages done, results of {len(names):,} kept; {folders.state} is {private}"]
+    return [
+        f"now: {counts.done:,} pages done, {len(names):,} files of results kept; {folders.state} is {private}",
+        *(f"also there, with text of pages: {shown(Path(path))}; until carrel purge" for path in others),
+        *(f"elsewhere, with text of pages: {shown(Path(path))}; yours to delete" for path in elsewhere),
+    ]
 
 
 def _confinement() -> list[str]:

@@ -59,8 +59,7 @@ def purge(folders: Folders, *, changed: bool = False) -> Purged:
     with folders.locked():
         journal = Journal(folders.journal)
         try:
-            if journal.meta("state") != folders.identity:
-                raise InputError(f"{folders.state}: holds the journal of another folder; nothing was deleted")
+            _require_own(folders, journal)
             results, places = journal.results(), journal.folders()
         finally:
             journal.close()
@@ -75,6 +74,33 @@ def purge(folders: Folders, *, changed: bool = False) -> Purged:
     _flush(folders.output)
     purged.left = [p for p in walk(folders.output) if p.is_symlink() or not p.is_dir()]
     return purged
+
+
+def purge_document(folders: Folders, journal: Journal, name: str, *, changed: bool = False) -> Purged:
+    """Delete the results of one document, by the name of its results, and what was read of it. It is not read again.
+
+    Raises
+    ------
+    InputError
+        There is no such document.
+    """
+    _require_own(folders, journal)
+    results = journal.of_document(name)
+    if not results:
+        raise InputError(
+            f"{folders.output}: no results of a document named {name}; name it like its results, 1902/deed"
+        )
+    purged = Purged()
+    gone = _delete(folders, [(path, None if changed else digest) for path, digest in results], purged)
+    journal.expire(gone)
+    purged.left = [folders.output / path for path in journal.of_no_page()]
+    _flush(folders.output)
+    return purged
+
+
+def _require_own(folders: Folders, journal: Journal) -> None:
+    if journal.meta("state") != folders.identity:
+        raise InputError(f"{folders.state}: holds the journal of another folder; nothing was deleted")
 
 
 def require_batch(folders: Folders) -> None:

@@ -6,6 +6,7 @@ counts than `MOST_GAP_S`, so that a clock that jumps makes no result old.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX
 
 SUFFIXES = {name: form.suffix for name, form in FORMATS.items()} | {OVERLAY: OVERLAY_SUFFIX}
 """Ends of the names of results, by format."""
+_LONGEST_FIRST = sorted(SUFFIXES.items(), key=lambda item: -len(item[1]))
 MOST_GAP_S = 7 * 86_400.0
 LIST = "list of pages"
+ELSEWHERE = "elsewhere"
 _MOVED = "moved"
 
 
@@ -94,6 +97,45 @@ class Results(Database):
         """A list of pages was written to ``path``."""
         with self._commit():
             self._record([Written(Delivery(0, 0, LIST, path, None, False), digest)])
+
+    def note(self, path: str, digest: str) -> None:
+        """A file was written or written anew outside a batch: as a result of the page whose other results have its name,
+        else as one of no page."""
+        stem, form = next(
+            ((path[: -len(end)], form) for form, end in _LONGEST_FIRST if path.endswith(end)), (path, LIST)
+        )
+        others = [stem + end for end in SUFFIXES.values()]
+        row = self._one(
+            f"SELECT file, page_index FROM results WHERE file IS NOT NULL AND path IN ({', '.join('?' * len(others))})",
+            others,
+        )
+        number, index = row or (0, 0)
+        delivery = Delivery(number, index, form if row else LIST, path, None, False)
+        with self._commit():
+            self._record([Written(delivery, digest)])
+
+    def note_elsewhere(self, path: str) -> None:
+        """Remember a file that was written outside the output folder; Carrel never deletes it."""
+        self.set_meta(ELSEWHERE, json.dumps(sorted({*self.elsewhere(), path})))
+
+    def elsewhere(self) -> list[str]:
+        """Return the files that were written outside the output folder."""
+        return json.loads(self.meta(ELSEWHERE) or "[]")
+
+    def of_document(self, name: str) -> list[tuple[str, str]]:
+        """Return path and digest of the results of a document, by the name of its results; replaced ones too."""
+        whole = [name + end for end in SUFFIXES.values()]
+        return self._all(
+            "SELECT results.path, digest FROM results LEFT JOIN files ON files.id=results.file WHERE expired=0 AND"
+            f" (files.name=? OR (file IS NULL AND results.path IN ({', '.join('?' * len(whole))}))) ORDER BY results.path",
+            (name, *whole),
+        )
+
+    def of_no_page(self) -> list[str]:
+        """Return the paths of what was written that is no page's: lists, worksheets, reports, line packs."""
+        return [
+            path for (path,) in self._all("SELECT path FROM results WHERE file IS NULL AND expired=0 ORDER BY path")
+        ]
 
     def results(self) -> list[tuple[str, str]]:
         """Return path and digest of everything that Carrel wrote and did not delete."""

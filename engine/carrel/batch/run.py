@@ -238,7 +238,7 @@ class Batch:
             self.pool.submit(OpenFile(name, task))
         elif task.stored is None:
             formats = tuple(dict.fromkeys([*task.formats, READING]))
-            self.pool.submit(ReadPage(name, task.file, task.key.page_index, formats))
+            self.pool.submit(ReadPage(name, task.file, task.key.page_index, formats, earlier=task.earlier))
         else:
             self.pool.submit(WritePage(name, task.file, task.key.page_index, task.stored, task.formats))
 
@@ -260,6 +260,9 @@ class Batch:
     def _settle_page(self, page: QueuedPage, outcome: Outcome) -> None:
         key = page.key
         match outcome:
+            case PageRead(lost=lost) if lost:
+                self.patiently(lambda: self.journal.page_kept(key))
+                self.log(f"{_shown(key)}: stays as it is: {lost} corrected lines are not found again by this reading")
             case PageRead(files, lines, unread, review):
                 counts, reading = (lines, unread, review), files[READING]
                 if self.patiently(lambda: self.journal.page_done(key, reading, counts, self._deliver(page, files))):

@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS pages(
   PRIMARY KEY(sha256, page_index));
 CREATE INDEX IF NOT EXISTS pages_by_state ON pages(state, lost_runs, attempts);
 CREATE TABLE IF NOT EXISTS readings(
-  sha256 TEXT NOT NULL, page_index INTEGER NOT NULL, page BLOB NOT NULL, PRIMARY KEY(sha256, page_index),
+  sha256 TEXT NOT NULL, page_index INTEGER NOT NULL, page BLOB NOT NULL, again INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(sha256, page_index),
   FOREIGN KEY(sha256, page_index) REFERENCES pages(sha256, page_index));
 CREATE TABLE IF NOT EXISTS names(name_key TEXT PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id));
 CREATE INDEX IF NOT EXISTS names_by_file ON names(file);

@@ -87,5 +87,10 @@ def read_page(source: str | Path | bytes) -> Page:
     ------
     InputError
         The file is missing, too large, damaged, of another format, or carries a document type definition.
+
+    Examples
+    --------
+    >>> carrel.read_page(page.save("letter.json")) == page
+    True
     """
     return import_module("carrel.formats.read.any_format").read(source)

@@ -7,6 +7,8 @@ are passed over.
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -107,6 +109,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     figures: dict[str, Any] = {}
 
 
+MIN_SCRIPT_LETTERS = 15
+"""Of a script's letters in an alphabet, from which it counts as one that is read: strays of Greek are fewer."""
+
+
 class LineInput(Struct, frozen=True, kw_only=True):
     """How a network takes a line; see `carrel.image.ink.LineInput`."""
 
@@ -168,6 +174,19 @@ class Recognition(Manifest, frozen=True, kw_only=True):
     def symbols(self) -> tuple[str, ...]:
         """What classes 1, 2, ... are written as."""
         return tuple(symbol or "" for symbol in self.alphabet)
+
+    @property
+    def trained_languages(self) -> list[str]:
+        """Tags of the languages that it reads: as the manifest says, else those of its training sources."""
+        return self.languages or sorted({source.lang for source in self.training_sources.values() if source.lang})
+
+    @property
+    def scripts(self) -> list[str]:
+        """Scripts that it reads, by their names in Unicode, such as LATIN: those with letters enough to write."""
+        letters = Counter(
+            unicodedata.name(letter, "").partition(" ")[0] for letter in "".join(self.symbols) if letter.isalpha()
+        )
+        return [script for script, count in letters.most_common() if count >= MIN_SCRIPT_LETTERS]
 
 
 class PageInput(Struct, frozen=True, kw_only=True):

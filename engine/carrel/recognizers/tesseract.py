@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from carrel.direction import logical_word
 from carrel.errors import ModelError
 from carrel.image.ink import gray_levels
+from carrel.languages import advice
 from carrel.recognizers.types import Recognition, WordSpan
 
 TESSDATA_FOLDERS = (
@@ -42,7 +43,7 @@ def find_tessdata(languages: Sequence[str]) -> Path:
     Raises
     ------
     ModelError
-        None does; the message names the Debian packages to install and the folders searched.
+        None does; the message names what is installed, the Debian packages to install and the folders searched.
     """
     folders = tessdata_folders()
     for folder in folders:
@@ -51,12 +52,18 @@ def find_tessdata(languages: Sequence[str]) -> Path:
     missing = [la for la in languages if not any((f / f"{la}.traineddata").is_file() for f in folders)] or list(
         languages
     )
-    packages = " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in missing)
+    installed = "+".join(installed_languages()) or "none"
     searched = ", ".join(map(str, folders))
     raise ModelError(
-        f"Tesseract has no data for {'+'.join(missing)}; install it (Debian: apt-get install {packages})"
-        f" or set TESSDATA_PREFIX; searched {searched}"
+        f"Tesseract has no data for {'+'.join(missing)}; installed: {installed}; {advice(missing)}"
+        f"; or set TESSDATA_PREFIX; searched {searched}"
     )
+
+
+def installed_languages() -> list[str]:
+    """Return Tesseract's codes of the languages that are installed, by name."""
+    found = {path.stem for folder in tessdata_folders() if folder.is_dir() for path in folder.glob("*.traineddata")}
+    return sorted(found - {"osd"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carrel.errors import CarrelError
 from carrel.formats import FORMATS
 from carrel.formats.read.folders import PageFiles
+from carrel.image.pdf.text import RECOGNIZER as OWN_TEXT
 from carrel.output import write_file
 from carrel.page import Page
 from carrel.review.corrections import Change, with_changes
+from carrel.review.documents import documents_of, rewrite_text, text_path, without_corrections
+
+if TYPE_CHECKING:
+    import pikepdf
 
 STORED = "json"
-_NUMBERED = re.compile(r"(.+)-(\d{4,})")
 _OWN_FONT = "CarrelBoxes"
 
 
@@ -80,10 +83,7 @@ def _write(name: str, path: Path, before: Page, page: Page) -> Applied:
 
 def _own(name: str, page: Page) -> set[bytes]:
     """What Carrel writes of a page, with its corrections and without."""
-    bare = tuple(
-        replace(region, lines=tuple(replace(line, correction=None) for line in region.lines)) for region in page.regions
-    )
-    return {FORMATS[name].write(page), FORMATS[name].write(replace(page, regions=bare))}
+    return {FORMATS[name].write(page), FORMATS[name].write(without_corrections(page))}
 
 
 def _free_name(path: Path) -> Path:
@@ -93,27 +93,35 @@ def _free_name(path: Path) -> Path:
     return kept
 
 
-def apply_documents(pages: Mapping[str, tuple[PageFiles, Page]], changed: Sequence[str]) -> Applied:
-    """Write the PDF of each scan of several pages anew where one of its pages has changed.
+def apply_documents(
+    before: Mapping[str, tuple[PageFiles, Page]], now: Mapping[str, tuple[PageFiles, Page]], changed: Sequence[str]
+) -> Applied:
+    """Write the PDF and the whole text of each document of several pages anew where one of its pages has changed.
 
-    Its pages are called ``NAME-0001``, ``NAME-0002``; the PDF is ``NAME.pdf``.
+    Its pages are called ``NAME-0001``, ``NAME-0002``; the files are ``NAME.pdf`` and ``NAME.txt``.
     """
     done = Applied()
-    numbered = {name: match for name in pages if (match := _NUMBERED.fullmatch(name))}
-    for document in dict.fromkeys(numbered[name][1] for name in changed if name in numbered):
-        own = sorted((int(match[2]), name) for name, match in numbered.items() if match[1] == document)
-        path = pages[own[0][1]][0].folder / f"{document}{FORMATS['pdf'].suffix}"
-        if path.is_file() and document not in pages:
-            done += _write_pdf([pages[name][1] for _, name in own], path)
+    for document, names in documents_of(now).items():
+        if not set(names) & set(changed):
+            continue
+        folder, pages = now[names[0]][0].folder, [now[name][1] for name in names]
+        pdf, text = folder / f"{document}{FORMATS['pdf'].suffix}", text_path(folder, document)
+        if pdf.is_file():
+            done += _write_pdf(pages, pdf)
+        if text.is_file():
+            written = rewrite_text(text, pages, [before[name][1] for name in names])
+            done += Applied((text,) if written else ())
+            done += Applied(left=(f"{text}: not as Carrel wrote it; left as it is",) if written is False else ())
     return done
 
 
 def _write_pdf(pages: Sequence[Page], path: Path) -> Applied:
     """Lay the text of ``pages`` on the sheets of the PDF that is there; it holds the scans."""
     contents = path.read_bytes()
-    sheets = _own_sheets(contents)
-    if sheets is None:
+    layers = _layers(contents)
+    if not any(layers):
         return Applied(left=(f"{path}: not written by Carrel; left as it is",))
+    sheets = len(layers)
     if sheets < len(pages):
         return Applied(left=(f"{path}: {sheets} pages, not {len(pages)}; left as it is",))
     single = sheets == 1 or sheets == len(pages)
@@ -125,26 +133,44 @@ def _write_pdf(pages: Sequence[Page], path: Path) -> Applied:
         made = FORMATS["pdf"].write_document(placed).data
     except CarrelError as error:
         return Applied(left=(f"{path}: {error}; left as it is",))
-    if made == contents:
-        return Applied()
+    told = _own_text_told(path, pages)
+    if _layers(made) == layers:
+        return told
     write_file(path, made)
-    return Applied((path,))
+    return Applied((path,)) + told
 
 
-def _own_sheets(contents: bytes) -> int | None:
-    """How many pages a PDF has that Carrel laid text on; None of another's."""
+def _own_text_told(path: Path, pages: Sequence[Page]) -> Applied:
+    """Corrections that a PDF cannot hold: its own text is shown as it is."""
+    own = [
+        line
+        for page in pages
+        for line in page.lines
+        if line.recognizer == OWN_TEXT and line.correction and line.correction.text != line.text
+    ]
+    reason = f"{path}: {len(own)} corrected lines are the PDF's own text, which stays; the other formats hold them"
+    return Applied(left=(reason,) if own else ())
+
+
+def _layers(contents: bytes) -> list[bytes]:
+    """Return the text that Carrel laid on each page of a PDF, with the codes of its letters; empty where it laid none."""
     import pikepdf
 
     try:
         with pikepdf.open(io.BytesIO(contents)) as pdf:
-            fonts = [
-                str(font.get("/BaseFont", ""))
-                for sheet in pdf.pages
-                for font in sheet.resources.get("/Font", pikepdf.Dictionary()).values()
-            ]
-            return len(pdf.pages) if any(_OWN_FONT in name for name in fonts) else None
+            return [_layer(sheet) for sheet in pdf.pages]
     except (pikepdf.PdfError, AttributeError, ValueError):
-        return None
+        return []
+
+
+def _layer(sheet: pikepdf.Page) -> bytes:
+    import pikepdf
+
+    fonts = sheet.resources.get("/Font", pikepdf.Dictionary())
+    own = [font for font in fonts.values() if _OWN_FONT in str(font.get("/BaseFont", ""))]
+    streams = sheet.obj.get("/Contents", pikepdf.Array())
+    first = streams[0] if isinstance(streams, pikepdf.Array) and len(streams) else streams
+    return b"".join([*(font.ToUnicode.read_bytes() for font in own), first.read_bytes()]) if own else b""
 
 
 def apply_changes(stored: Mapping[str, tuple[PageFiles, Page]], changes: Sequence[Change]) -> Applied:
@@ -157,7 +183,7 @@ def apply_changes(stored: Mapping[str, tuple[PageFiles, Page]], changes: Sequenc
         page = with_changes(before, (change for change in changes if change.document == name))
         done += apply_page(files, before, page)
         now[name] = (files, page)
-    return done + apply_documents(now, changed)
+    return done + apply_documents(stored, now, changed)
 
 
 def apply_stored(stored: Mapping[str, tuple[PageFiles, Page]]) -> Applied:
@@ -167,4 +193,4 @@ def apply_stored(stored: Mapping[str, tuple[PageFiles, Page]]) -> Applied:
     for name in changed:
         files, page = stored[name]
         done += apply_page(files, page, page)
-    return done + apply_documents(stored, changed)
+    return done + apply_documents(stored, stored, changed)

@@ -6,7 +6,7 @@ A line is matched by its id first, else by its place, else by its text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -151,6 +151,27 @@ def _between(matches: Sequence[Match], read: Document, other: Document) -> list[
         if len(theirs) == len(ours):
             found += [Match((i,), (j,)) for i, j in zip(theirs, ours, strict=True)]
     return found
+
+
+def for_equal_pages(
+    changes: Sequence[Change], equal: Mapping[str, Sequence[str]], pages: Mapping[str, Page]
+) -> tuple[Change, ...]:
+    """Return changes, and the same for pages of equal scans: where those have the line, and nobody has seen it there.
+
+    ``equal`` gives the names of such pages by the name of a page.
+    """
+    given = {(change.document, change.line.id) for change in changes}
+    more: list[Change] = []
+    for change in changes:
+        for name in equal.get(change.document, ()):
+            lines = pages[name].lines if name in pages else ()
+            same = (line for line in lines if line.id == change.line.id and line.text == change.line.text)
+            more += [
+                replace(change, document=name, line=line)
+                for line in same
+                if line.correction is None and (name, line.id) not in given
+            ]
+    return (*changes, *more)
 
 
 def with_changes(page: Page, changes: Iterable[Change]) -> Page:

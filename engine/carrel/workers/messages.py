@@ -35,7 +35,7 @@ class Work(Struct, frozen=True):
     options
         How pages are read.
     review_below
-        Lines read with less confidence than this are counted as to be reviewed.
+        Lines read with less confidence than this are marked in pictures.
     most_pages, most_bytes
         Files above these are refused.
     entry
@@ -60,6 +60,7 @@ class ReadPage(Struct, frozen=True, tag="read"):
     """The task to read one page (from 0) and write it out in ``formats``, as named in `carrel.formats`.
 
     ``options`` are those of the pool's work where they are None; others cost the worker a new start of its models.
+    ``earlier`` is the JSON of the page where it was read before: ids and corrections of its lines are carried over.
     """
 
     id: str
@@ -67,6 +68,7 @@ class ReadPage(Struct, frozen=True, tag="read"):
     page_index: int
     formats: tuple[str, ...]
     options: ReadOptions | None = None
+    earlier: bytes | None = None
 
 
 class WritePage(Struct, frozen=True, tag="write"):
@@ -123,12 +125,16 @@ class Opened(Struct, frozen=True, tag="opened", forbid_unknown_fields=True):
 
 
 class PageRead(Struct, frozen=True, tag="page", forbid_unknown_fields=True):
-    """A page's results: contents by format, and how many lines were found, not read, or are to be reviewed."""
+    """A page's results: contents by format, how many lines were found and not read, and 1 where it is to be reviewed.
+
+    ``lost`` counts lines that a person had corrected and that are not there any more; such a page has no results.
+    """
 
     files: Annotated[dict[FormatName, bytes], Meta(max_length=MOST_FORMATS)]
     lines: Count
     unread: Count
     review: Count
+    lost: Count = 0
 
 
 class WrittenOut(Struct, frozen=True, tag="written", forbid_unknown_fields=True):

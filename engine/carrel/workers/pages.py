@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from carrel.formats import FORMATS
 from carrel.formats.json_page import parse
+from carrel.identity import carry_over
 from carrel.image.overlay import OVERLAY, draw_overlay
 from carrel.image.source import Scan
-from carrel.page import Page, needs_review
+from carrel.page import Page, page_needs_review
 from carrel.reader import Reader
 from carrel.workers.messages import PageRead, Work
 
@@ -26,10 +27,21 @@ class PagesReader:
         return " ".join(self._reader.models)
 
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
-        page = self._reader.read_scan(scan)
-        to_review = sum(needs_review(line, self._review_below) for line in page.lines)
+        return self._outcome(self._reader.read_scan(scan), scan, formats, contents)
+
+    def again(self, earlier: bytes, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
+        """Read a page again; ids and corrections of the earlier reading are carried over.
+
+        Where a corrected line would be lost, there are no results, and ``lost`` says how many would be.
+        """
+        carried = carry_over(parse(earlier), self._reader.read_scan(scan))
+        if carried.lost:
+            return PageRead({}, 0, 0, 0, len(carried.lost))
+        return self._outcome(carried.page, scan, formats, contents)
+
+    def _outcome(self, page: Page, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes]) -> PageRead:
         files = self._written(page, formats, lambda: scan, contents)
-        return PageRead(files, len(page.lines), len(page.refused), to_review)
+        return PageRead(files, len(page.lines), len(page.refused), int(page_needs_review(page)))
 
     def write(
         self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /

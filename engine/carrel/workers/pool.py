@@ -374,7 +374,8 @@ def _fits(task: Task, outcome: Outcome, *, decoded: bool) -> bool:
         case OpenFile(), Opened():
             return True
         case ReadPage(), PageRead():
-            return decoded and set(outcome.files) == set(task.formats)
+            kept = task.earlier is not None and outcome.lost > 0
+            return decoded and set(outcome.files) == (set[str]() if kept else set(task.formats))
         case WritePage(), WrittenOut():
             return set(outcome.files) == set(task.formats)
         case _:

@@ -61,6 +61,10 @@ class PageFunction(Protocol):
 
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead: ...
 
+    def again(
+        self, earlier: bytes, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /
+    ) -> PageRead: ...
+
     def write(
         self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /
     ) -> dict[str, bytes]: ...
@@ -172,7 +176,8 @@ def _outcome(task: Task, descriptor: int | None, desk: _Desk, decoded: Callable[
             read_page = desk.page_function(task.options)
             scan = _scan(task, descriptor, desk)
             decoded()
-            return read_page(scan, task.formats, partial(_contents, descriptor))
+            read = read_page if task.earlier is None else partial(read_page.again, task.earlier)
+            return read(scan, task.formats, partial(_contents, descriptor))
         assert descriptor is not None
         sha256 = _digest(descriptor, desk.work.most_bytes)
         return Opened(sha256, _pages(descriptor, desk.work.most_pages))

@@ -17,7 +17,6 @@ from pikepdf import Array, Dictionary, Name, Pdf
 
 from carrel.errors import InputError, OutputError
 from carrel.formats import WrittenDocument
-from carrel.formats.languages import document_language
 from carrel.formats.pdf.archive import archived
 from carrel.formats.pdf.hidden import HiddenText
 from carrel.formats.pdf.image import UPRIGHT, add_picture, lossless
@@ -27,6 +26,7 @@ from carrel.formats.write.interchange import interchange
 from carrel.image.pdf.opened import close_pdf, open_pdf
 from carrel.image.pdf.render import draw_in_color
 from carrel.image.pdf.text import RECOGNIZER
+from carrel.languages import document_language
 from carrel.options import ReadOptions
 from carrel.page import Page
 

@@ -12,12 +12,14 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
-from carrel.formats.languages import document_language
+from carrel.formats.write.contents import Division, divisions_of
 from carrel.formats.write.interchange import clean_text, interchange
 from carrel.formats.xml_tree import Element, child, to_bytes
+from carrel.languages import document_language
 from carrel.page import Box, Page
 
 ALTO_PROFILE = "http://www.loc.gov/standards/alto/v4/alto.xsd"
@@ -27,12 +29,14 @@ _IIIF_CONTEXT = "http://iiif.io/api/presentation/3/context.json"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page of a collection with the names of its files; empty where there is none."""
+    """One page of a collection with the names of its files; empty where there is none. ``name`` is that of its results,
+    with slashes: it says which folder and document the page belongs to."""
 
     page: Page
     image: str
     alto: str = ""
     pdf: str = ""
+    name: str = ""
 
 
 def write_iiif(entries: Sequence[Entry], base_url: str, label: str) -> bytes:
@@ -55,7 +59,24 @@ def write_iiif(entries: Sequence[Entry], base_url: str, label: str) -> bytes:
         "label": {"none": [clean_text(label)]},
         "items": [_canvas(entry, base, number) for number, entry in enumerate(entries, 1)],
     }
+    contents = _contents(entries, label)
+    if contents.divisions:
+        manifest["structures"] = [
+            _range(division, base, f"{number}") for number, division in enumerate(contents.divisions, 1)
+        ]
     return json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _contents(entries: Sequence[Entry], label: str) -> Division:
+    return divisions_of(label, [(entry.name, entry.page.source.file_name) for entry in entries])
+
+
+def _range(division: Division, base: str, number: str) -> dict[str, Any]:
+    """A folder or document as viewers list it in their table of contents."""
+    below = [_range(inner, base, f"{number}-{index}") for index, inner in enumerate(division.divisions, 1)]
+    canvases = [{"id": f"{base}canvas/{page}", "type": "Canvas"} for page in division.pages]
+    label = {"none": [clean_text(division.label)]}
+    return {"id": f"{base}range/{number}", "type": "Range", "label": label, "items": [*below, *canvases]}
 
 
 def _canvas(entry: Entry, base: str, number: int) -> dict[str, Any]:
@@ -100,7 +121,7 @@ def _media_type(name: str) -> str:
 
 
 def write_mets(entries: Sequence[Entry], label: str) -> bytes:
-    """METS with the images, the full text in ALTO, and a physical structure of pages in order."""
+    """Write METS with the images, the full text in ALTO, the pages in order, and the folders and documents they are in."""
     root = ET.Element(
         "mets",
         {
@@ -120,12 +141,25 @@ def write_mets(entries: Sequence[Entry], label: str) -> bytes:
         for prefix, name in (("IMG", entry.image), ("ALTO", entry.alto), ("PDF", entry.pdf)):
             if name:
                 child(division, "fptr", FILEID=f"{prefix}_{number}")
-    logical = child(root, "structMap", TYPE="LOGICAL")
-    child(logical, "div", ID="log1", TYPE="document", LABEL=clean_text(label))
-    links = child(root, "structLink")
-    for number in range(1, len(entries) + 1):
-        ET.SubElement(links, "smLink", {"xlink:from": "log1", "xlink:to": f"phys{number}"})
+    _add_logical(root, _contents(entries, label))
     return to_bytes(root)
+
+
+def _add_logical(root: Element, contents: Division) -> None:
+    """The logical structure, and which pages belong to which part of it."""
+    logical = child(root, "structMap", TYPE="LOGICAL")
+    links = child(root, "structLink")
+    numbers = count(1)
+
+    def add(division: Division, parent: Element) -> None:
+        identity = f"log{next(numbers)}"
+        element = child(parent, "div", ID=identity, TYPE=division.kind, LABEL=clean_text(division.label))
+        for page in division.pages:
+            ET.SubElement(links, "smLink", {"xlink:from": identity, "xlink:to": f"phys{page}"})
+        for inner in division.divisions:
+            add(inner, element)
+
+    add(contents, logical)
 
 
 def _add_group(parent: Element, use: str, prefix: str, named: list[tuple[str, str]]) -> None:

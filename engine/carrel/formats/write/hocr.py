@@ -10,12 +10,12 @@ import xml.etree.ElementTree as ET
 from urllib.parse import quote
 
 from carrel.direction import is_right_to_left
-from carrel.formats.languages import document_language
 from carrel.formats.provenance import settings_json
 from carrel.formats.write.alto import page_id, taken_ids
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
+from carrel.languages import document_language
 from carrel.page import Box, Line, Page, Region, Word
 
 _CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from carrel.formats.languages import document_language
 from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.hyphens import broken_words
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
+from carrel.languages import document_language
 from carrel.page import Line, Page, Points, Region
 
 _HANDS = ("printed", "handwritten")
