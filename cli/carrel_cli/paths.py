@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class _Required(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""
-        return self._require(Path(super().convert(value, param, ctx)))
+        return self._require(Path(os.fsdecode(super().convert(value, param, ctx))))
 
 
 FOLDER = _Required(folder=True)

@@ -105,7 +105,7 @@ def _list(pages: Mapping[str, Page], choices: Choices) -> None:
 
     tasks = [task for name, page in pages.items() for task in tasks_of(name, page)]
     worst = tasks if choices.every else worst_first(tasks, choices.below)
-    click.echo("\n".join(_summary(tasks, worst, states(pages.values()), choices.seconds_per_line)))
+    click.echo("\n".join(_summary(tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every)))
     picture = line_pictures(pages, choices.images)
     if choices.worksheet and choices.worksheet.suffix.lower() == ".xlsx":
         write_file(choices.worksheet, spreadsheet.as_spreadsheet(worst, picture))
@@ -116,7 +116,7 @@ def _list(pages: Mapping[str, Page], choices: Choices) -> None:
 
 
 def _summary(
-    tasks: Sequence[Task], worst: Sequence[Task], seen: Mapping[str, int], seconds_per_line: float
+    tasks: Sequence[Task], worst: Sequence[Task], seen: Mapping[str, int], seconds_per_line: float, *, every: bool
 ) -> Iterator[str]:
     from math import isfinite
 
@@ -124,7 +124,8 @@ def _summary(
     from carrel.review.worksheet import expected_errors_shown, name_of
 
     if worst:
-        yield "wrong characters expected, most first; line; as read"
+        order = "in the order of the pages" if every else "most first"
+        yield f"wrong characters expected, {order}; line; as read"
     for task in worst[:_SHOWN]:
         yield f"{expected_errors_shown(task):>6}  {name_of(task)}  {task.line.text or '(not read)'}"
     total, errors = (
