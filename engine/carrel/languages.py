@@ -189,5 +189,5 @@ def _advice(missing: tuple[str, ...]) -> Iterator[str]:
         yield f"install it (Debian: apt-get install {' '.join(packages)})"
     for name in missing:
         if name not in TAGS:
-            near = get_close_matches(name.lower(), _codes(), 1)
+            near = get_close_matches(name.lower(), [known for known in _codes() if len(known) > 3], 1)
             yield f"{name} is no language that is known here" + (f", did you mean {near[0]}?" if near else "")

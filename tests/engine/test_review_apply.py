@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from carrel.formats.read.folders import find_pages
 from carrel.identity import with_ids
 from carrel.page import Page, Source
 from carrel.review.training_lines import read_packs, read_rows
-from carrel_cli import apply, review
+from carrel_cli import apply, manifest, review
 from oracle_formats import page_of
 
 RIGHT, WRONG = "the keeper of tide tables", "thc kccper of tide tables"
@@ -209,6 +210,41 @@ def test_one_pdf_of_several_pages_is_written_anew(place: Path) -> None:
         (out / f"{name}.pdf").unlink()
     run(place, "--corrected", str(document("text")(place, "1902/deed-0002")))
     assert text_of_pdf(out / "deed.pdf").count(RIGHT) == 1 and text_of_pdf(out / "deed.pdf").count(WRONG) == 1
+
+
+def test_apply_writes_nothing_that_says_what_it_should_already(place: Path) -> None:
+    assert run(place, "--corrected", str(document("alto")(place, "letter"))).exit_code == 0
+    before = {path: path.read_bytes() for path in (place / "out").rglob("*") if path.is_file()}
+    result = CliRunner().invoke(apply.command, [str(place / "out")])
+    assert "1 of 3 pages hold corrections\n0 files written" in result.output
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_the_text_of_a_document_follows_its_pages(place: Path) -> None:
+    assert "1 documents' texts" in CliRunner().invoke(manifest.command, [str(place / "out"), "--text"]).output
+    whole = place / "out/1902/deed.txt"
+    assert whole.read_text("utf-8").count(WRONG) == 2
+    run(place, "--corrected", str(document("text")(place, "1902/deed-0002")))
+    assert (whole.read_text("utf-8").count(WRONG), whole.read_text("utf-8").count(RIGHT)) == (1, 1)
+    whole.write_text("mine", "utf-8")
+    shutil.rmtree(place / "fixed")
+    result = run(place, "--corrected", str(document("text")(place, "1902/deed-0001")))
+    assert whole.read_text("utf-8") == "mine" and "deed.txt: not as Carrel wrote it; left as it is" in result.stderr
+
+
+def test_corrections_of_text_that_is_the_pdfs_own_are_said_not_to_reach_it(place: Path) -> None:
+    path = place / "out/letter.json"
+    page = read_page(path)
+    first, doubtful_line, last = page.lines
+    own = replace(
+        page, regions=(replace(page.regions[0], lines=(first, replace(doubtful_line, recognizer="pdf"), last)),)
+    )
+    path.write_bytes(FORMATS["json"].write(own))
+    sheet = place / "ws.tsv"
+    sheet.write_text(f"letter#{doubtful_line.id}\t1\t\t{RIGHT}\n", "utf-8")
+    result = run(place, "--corrected", str(sheet))
+    assert "letter.pdf: 1 corrected lines are the PDF's own text, which stays" in result.stderr
+    assert RIGHT in (place / "out/letter.txt").read_text("utf-8")
 
 
 def test_apply_writes_pages_that_were_corrected_elsewhere(place: Path) -> None:

@@ -156,7 +156,7 @@ def _between(matches: Sequence[Match], read: Document, other: Document) -> list[
 def for_equal_pages(
     changes: Sequence[Change], equal: Mapping[str, Sequence[str]], pages: Mapping[str, Page]
 ) -> tuple[Change, ...]:
-    """Return changes, and the same for pages of equal scans: where those have the line, and nobody has seen it there.
+    """Return changes, and the same for pages of equal scans, where the line stood there as it stood here.
 
     ``equal`` gives the names of such pages by the name of a page.
     """
@@ -169,7 +169,7 @@ def for_equal_pages(
             more += [
                 replace(change, document=name, line=line)
                 for line in same
-                if line.correction is None and (name, line.id) not in given
+                if line.correction == change.line.correction and (name, line.id) not in given
             ]
     return (*changes, *more)
 
