@@ -41,4 +41,11 @@ def test_scans_without_truth_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("word")
     with pytest.raises(InputError, match="has the name of a truth"):
         CliRunner().invoke(command, [str(tmp_path), str(PAGES), "--steps"], catch_exceptions=False)
-    assert [file.name for file in scan_files([PAGES])] == ["french.jpg", "letter.jpg", "two-columns.jpg"]
+    assert list(scan_files([PAGES])) == [
+        "french",
+        "letter",
+        "two-columns",
+        "a4/a4-caladea",
+        "a4/a4-ebgaramond12",
+        "a4/a4-oldstandard",
+    ]
