@@ -22,8 +22,8 @@ from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
     "speed": ("start", "stages", "scaling", "exported", "runtime", "decode", "batching", "prepare"),
-    "memory": ("size", "growth", "sweep", "soak", "calibrate"),
-    "accuracy": ("lines", "confidence", "language"),
+    "memory": ("size", "growth", "sweep", "calibrate"),
+    "accuracy": ("pages", "lines", "confidence", "language", "layout"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 USUAL = ("print", "start", "stages", "scaling", "size")

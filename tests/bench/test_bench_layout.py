@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from carrel_bench.layout import lines_of_xml, main
-from carrel_bench.layout_score import Points, TrueLine, line_heights, score_page
+from carrel_bench.accuracy.layout import lines_of_xml
+from carrel_bench.accuracy.layout_score import Points, TrueLine, line_heights, score_page
+from carrel_bench.command import main
+from carrel_bench.figures import load
 
 
 def line(left: float, right: float, base: float, height: float = 20.0) -> TrueLine:
@@ -87,13 +89,26 @@ def test_ground_truth_is_read_and_scaled(xml: str, tmp_path: Path) -> None:
     assert read.polygon.shape == (4, 2)
 
 
-def test_a_folder_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_scored(tmp_path: Path) -> None:
     Image.new("L", (300, 200), 255).save(tmp_path / "page.png")
     (tmp_path / "page.xml").write_text(ALTO, "utf-8")
     entry = {"image": "page.png", "xml": "page.xml", "source": "drawn", "xml_scale": 1.0}
     (tmp_path / "index.json").write_text(json.dumps([entry]), "utf-8")
-    assert main(["--data", str(tmp_path), "--finder", "ink", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["sources"]["drawn"]["true_lines"] == 1
-    assert report["overall"]["recall"] == 0.0
-    assert report["overall"]["found_lines"] == 0
+    file = tmp_path / "layout.jsonl"
+    assert main(["--data", str(tmp_path), "--finder", "ink", "--json", str(file)], name="layout") == 0
+    values = {(f.program, f.case, f.name): f.value for f in load(file)}
+    assert values["ink", "drawn", "true lines"] == values["page", "page.png", "true lines"] == 1
+    assert values["ink", "overall", "recall"] == values["ink", "overall", "found lines"] == 0
+
+
+def test_pages_of_a_folder_are_read(tmp_path: Path) -> None:
+    Image.new("L", (600, 300), 255).save(tmp_path / "page.png")
+    (tmp_path / "page.xml").write_text(ALTO.replace('<TextLine BASELINE="10 90"/><TextLine/>', ""), "utf-8")
+    (tmp_path / "page.txt").write_text("two words", "utf-8")
+    entry = {"image": "page.png", "xml": "page.xml", "text": "page.txt", "source": "drawn", "xml_scale": 1.0}
+    (tmp_path / "index.json").write_text(json.dumps([entry]), "utf-8")
+    file = tmp_path / "pages.jsonl"
+    assert main(["--data", str(tmp_path), "--true-lines", "--json", str(file)], name="pages") == 0
+    values = {(f.program, f.case, f.name): f.value for f in load(file)}
+    assert values["carrel", "drawn", "CER"] == values["carrel", "overall", "WER"] == 1
+    assert values["page", "page.png", "recall"] == 0 and values["carrel", "overall", "peak MiB"] > 20

@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import carrel
-from carrel.image.source import open_scans
 from carrel.review.training_lines import LineSample
 from carrel_bench.command import BENCHES, main
 from carrel_bench.figures import Figure, load
-from carrel_bench.memory import soak
 from carrel_bench.peers.kraken import accuracy, read_by_all, run_for, write_ground_truth
 from carrel_bench.peers.print_pages import OWN_PAGES, WORN, degraded, own_pages
 from carrel_bench.speed import start
@@ -156,25 +153,6 @@ def test_decode(drawn_logits: Path, tmp_path: Path) -> None:
     assert {f"batch x1.0 width {width}" for width in (5, 10, 25, 100)} < times.keys()
     assert all(value > 0 for value in times.values())
     assert any(f.name.startswith("time with the language model") and f.value > 0 for f in found)
-
-
-def test_soak(tmp_path: Path) -> None:
-    file = tmp_path / "soak.jsonl"
-    code = main(["--data", str(OWN_PAGES), "--count", "4", "--every", "2", "--json", str(file)], name="soak")
-    *resident, grown = load(file)
-    assert [f.case for f in resident] == ["2", "4"]
-    assert grown.value == pytest.approx(resident[1].value / resident[0].value - 1)
-    assert code == int(grown.value > soak.MOST_GROWTH), "the first pages load what all need"
-    scans = list(open_scans(OWN_PAGES / "letter.jpg", 50))
-    assert len({piece.gray.shape for piece in soak.pieces(scans, 4, (500, 150))}) == 4
-
-
-def test_resident_memory_stays_within_a_share_over_pages_of_many_widths() -> None:
-    scans = list(open_scans(OWN_PAGES / "letter.jpg", 50))
-    reader = carrel.Reader(carrel.ReadOptions(threads=1))
-    list(soak.soak(reader, soak.pieces(scans, 20, (700, 250), seed=2), 20))
-    resident = [mib for _, mib in soak.soak(reader, soak.pieces(scans, 40, (700, 250)), 20)]
-    assert resident[1] / resident[0] - 1 < soak.MOST_GROWTH
 
 
 def test_ground_truth_is_what_kraken_trains_on(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from carrel.page import Line, Page, Region, Source, Writing, WritingKind
-from carrel_bench.page_lines import LineErrors, line_errors
-from carrel_bench.pages import fold
+from carrel_bench.accuracy.folding import fold
+from carrel_bench.accuracy.page_lines import LineErrors, line_errors
 
 TRUE_LINES = {50: "first line", 100: "second line", 150: "third line"}
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page WIDTH="400" HEIGHT="250"><PrintSpace>

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from carrel.image.prepare import prepare
 from carrel.layout import FoundRegion, segment_page, uncovered_ink
-from carrel_bench.layout_score import TrueLine, score_page
+from carrel_bench.accuracy.layout_score import TrueLine, score_page
 
 SAMPLES = Path(__file__).resolve().parents[1] / "pages"
 

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from carrel_bench.accuracy.layout import TruePage, found_baselines, load_heatmaps, pages
+from carrel_bench.accuracy.layout_score import LayoutScore, score_page
 from carrel_bench.figures import Figure, figures_of, warn
-from carrel_bench.layout import TruePage, found_baselines, load_heatmaps, pages
-from carrel_bench.layout_score import LayoutScore, score_page
 from carrel_bench.measure import Cost
 from carrel_bench.peers.programs import KRAKEN
 from carrel_bench.worker import Worker, peer_python
