@@ -45,9 +45,8 @@ def parser_of(benches: Sequence[ModuleType], prog: str) -> argparse.ArgumentPars
     made.add_argument("--resume", action="store_true", help="do not run benches again that are in the file of --json")
     made.add_argument("--compare", type=Path, metavar="FILE", help="print ratios against a file of --json")
     made.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures; needs matplotlib")
-    for bench in benches:
-        if hasattr(bench, "add_options"):
-            bench.add_options(made)
+    if len(benches) == 1 and hasattr(benches[0], "add_options"):
+        benches[0].add_options(made)
     return made
 
 
@@ -86,12 +85,13 @@ def within(limit_s: float, items: Iterable[T]) -> Iterator[T]:
 
 def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], int]:
     """Return the figures of a bench and an exit code; a fault is told on stderr."""
-    given = argparse.Namespace(**vars(options))
+    defaults = parser_of([bench], _name(bench)).parse_args([])
+    given = argparse.Namespace(**(vars(defaults) | vars(options)))
     found: list[Figure] = []
     try:
         given.data = data_of(bench, options.data)
         given.rounds = options.rounds or (1 if options.quick else getattr(bench, "ROUNDS", 3))
-        for figure in bench.measure(given):
+        for figure in within(60 * given.minutes, bench.measure(given)):
             found.append(figure)
     except (BenchError, CarrelError) as error:
         warn(str(error))

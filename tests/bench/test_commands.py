@@ -38,7 +38,7 @@ def test_options_of_each_bench_are_explained(name: str, capsys: pytest.CaptureFi
 
 
 def test_print(short_page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = figures_of("print", tmp_path, "--data", short_page, "--quick", "--plot", tmp_path / "bars.png")
+    found = figures_of("print", tmp_path, "--pages", short_page, "--quick", "--plot", tmp_path / "bars.png")
     values = {(f.program, f.name): f.value for f in found}
     assert values["carrel", "CER"] < 0.02 and values["carrel", "cold start to the first page, s"] > 0
     assert values["tesserocr", "CER"] < 0.2

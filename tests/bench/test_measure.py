@@ -128,5 +128,15 @@ def test_a_bench_ends_in_time(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bench_without_its_material_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], name="lines") == 3
     assert main(["--data", str(tmp_path)], name="lines") == 3
-    assert main(["print", "--data", str(tmp_path), "--quick"]) == 3
+    assert main(["print", "--pages", str(tmp_path), "--quick"]) == 3
     assert capsys.readouterr().err.count("carrel_bench: ") >= 3
+
+
+def test_several_benches_run_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.jsonl"
+    assert main(["lines", "size", "batching", "--quick", "--json", str(file)]) == 3, "there are no lines"
+    assert {figure.suite for figure in load(file)} == {"size", "batching"}
+    assert "| batching | int8 | fp32 |" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "benches: print, kraken" in capsys.readouterr().out.replace("\n", " ")

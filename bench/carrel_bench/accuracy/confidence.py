@@ -83,7 +83,7 @@ def review_curve(judged: Sequence[Judged]) -> Floats:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield both figures of each source and overall, and points of both curves."""
-    lines, folder = lines_of(options), getattr(options, "model", None)
+    lines, folder = lines_of(options), options.model
     task = "recognition"
     model = open_model(folder, task) if folder else shipped_model(HANDWRITING_MODEL, task)
     language = shipped_language()

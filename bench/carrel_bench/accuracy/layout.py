@@ -167,11 +167,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every page (``page``), every source and over all."""
-    finder = getattr(options, "finder", "model")
-    heatmaps = load_heatmaps(getattr(options, "model", None)) if finder == "model" else None
+    finder = options.finder
+    heatmaps = load_heatmaps(options.model) if finder == "model" else None
     scores: dict[str, list[LayoutScore]] = {}
     forget_peak()
-    for page in pages(options.data, getattr(options, "split", "val")):
+    for page in pages(options.data, options.split):
         found, seconds = found_baselines(page.gray, heatmaps)
         score = score_page(page.lines, found, seconds)
         scores.setdefault(page.source, []).append(score)

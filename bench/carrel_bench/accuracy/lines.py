@@ -91,7 +91,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
     lines = lines_of(options)
     language = shipped_language()
-    for folder in getattr(options, "model", None) or handwriting_folders():
+    for folder in options.model or handwriting_folders():
         yield from _of_model(open_model(folder, "recognition"), lines, {"greedy": None, "language model": language})
 
 

@@ -20,7 +20,7 @@ def add_pack_options(parser: argparse.ArgumentParser, split: str = "test") -> No
     parser.add_argument("--source", action="append", help="only this source; may be repeated")
 
 
-def lines_of(options: argparse.Namespace, split: str = "test") -> list[LineSample]:
+def lines_of(options: argparse.Namespace) -> list[LineSample]:
     """Return the lines that the options ask for.
 
     Raises
@@ -28,10 +28,9 @@ def lines_of(options: argparse.Namespace, split: str = "test") -> list[LineSampl
     BenchError
         There are none.
     """
-    split = getattr(options, "split", split)
-    lines = list(read_packs(options.data, (split,), getattr(options, "source", None)))
+    lines = list(read_packs(options.data, (options.split,), options.source))
     if not lines:
-        raise BenchError(f"no {split} lines in {options.data}", 3)
+        raise BenchError(f"no {options.split} lines in {options.data}", 3)
     return lines
 
 

@@ -174,18 +174,18 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     BenchError
         There are no such pages, or no Tesseract command.
     """
-    sources, languages = getattr(options, "source", None), getattr(options, "lang", "eng+fra")
+    sources, languages = options.source, options.lang
     index = options.data / "index.json"
     entries = json.loads(index.read_text("utf-8")) if index.exists() else []
     entries = [e for e in entries if not sources or e["source"] in sources]
     if not entries:
         raise BenchError(f"no such pages in {options.data}", 3)
-    asked = languages if getattr(options, "tesseract", False) else None
+    asked = languages if options.tesseract else None
     if asked and shutil.which("tesseract") is None:
         raise BenchError("no tesseract command; apt-get install tesseract-ocr", 2)
-    threads = getattr(options, "threads", 0)
+    threads = options.threads
     reader = carrel.Reader(carrel.ReadOptions(languages=tuple(languages.split("+")), threads=threads))
-    router = load_engines(reader.options).router if getattr(options, "true_lines", False) else None
+    router = load_engines(reader.options).router if options.true_lines else None
     results: list[Result] = []
     for entry in entries:
         results.append(read_page(reader, options.data, entry, asked, router))

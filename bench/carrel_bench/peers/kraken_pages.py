@@ -70,7 +70,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
             "carrel": stack.enter_context(Worker(sys.executable, Path(__file__))),
             "kraken": stack.enter_context(Worker(python, Path(__file__).with_name("kraken_worker.py"), ["pages"])),
         }
-        for page in chosen_pages(options.data, getattr(options, "pages", 6)):
+        for page in chosen_pages(options.data, options.pages):
             for name, worker in workers.items():
                 cost = worker.asking(page=str(options.data / page.name))()
                 score = score_page(page.lines, [np.array(line, float) for line in cost.answer["baselines"]])

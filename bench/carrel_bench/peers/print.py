@@ -1,6 +1,6 @@
 """Carrel and what else reads pages of print, page by page in turn: errors, time, memory.
 
-``python -m carrel_bench print [--data DIR] [--quick] [--only PROGRAM]...``: DIR holds images with their text beside them
+``python -m carrel_bench print [--pages DIR] [--quick] [--only PROGRAM]...``: DIR holds images with their text beside them
 (``NAME.gt.txt``); without it the project's own pages are read, clean and degraded. Every program runs in one process, with
 one thread, in an environment that the bench makes (none with ``--quick``). The first page counts as cold (imports and
 models included); all pages are then read once more for warming up, so that what is loaded late is in no figure; the
@@ -45,7 +45,8 @@ class Readings:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which programs."""
+    """Add which pages and programs."""
+    parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
     parser.add_argument("--only", action="append", help="a program; may be repeated")
 
 
@@ -133,10 +134,10 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         The folder holds no pages.
     """
     with TemporaryDirectory() as folder:
-        pages = list(pages_of(options.data) if options.data else own_pages(Path(folder), few=options.quick))
+        pages = list(pages_of(options.pages) if options.pages else own_pages(Path(folder), few=options.quick))
         if not pages:
-            raise BenchError(f"no images with NAME.gt.txt in {options.data}", 3)
-        found = programs(getattr(options, "only", None), quick=options.quick)
+            raise BenchError(f"no images with NAME.gt.txt in {options.pages}", 3)
+        found = programs(options.only, quick=options.quick)
         readings = read_in_turns(found, pages, options.rounds)
     for name, own in readings.items():
         for page in pages:

@@ -130,16 +130,15 @@ def language_cost(carrel: Worker, rounds: int, count: int) -> Iterator[Figure]:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every decoder in every case."""
-    count, peers = getattr(options, "lines", 24), getattr(options, "peers", () if options.quick else PEERS)
+    count, peers = options.lines, () if options.quick else options.peers
     with TemporaryDirectory() as folder, ExitStack() as stack:
-        logits = getattr(options, "logits", None) or Path(folder) / "logits.npz"
+        logits = options.logits or Path(folder) / "logits.npz"
         if not logits.exists():
             if options.data is None:
                 raise BenchError("decode: give --data or --logits", 2)
             shipped_logits(options.data, count, logits)
         ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
-        given = getattr(options, "ngrams", None)
-        model = truncated(language_of(given).ngrams, KENLM_ORDER)
+        model = truncated(language_of(options.ngrams).ngrams, KENLM_ORDER)
         ngrams.write_bytes(model.to_bytes())
         write_arpa(model, arpa, SPACE)
         workers = open_workers(stack, (logits, ngrams, arpa), peers)

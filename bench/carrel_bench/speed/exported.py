@@ -54,8 +54,8 @@ def size_of(model: Model, role: str) -> int:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every file on every runtime."""
-    lines = drawn_evenly(lines_of(options), getattr(options, "lines", 400))
-    folders = getattr(options, "model", None) or [shipped_model(HANDWRITING_MODEL, "recognition").folder]
+    lines = drawn_evenly(lines_of(options), options.lines)
+    folders = options.model or [shipped_model(HANDWRITING_MODEL, "recognition").folder]
     for model in (open_model(folder, "recognition") for folder in folders):
         with ExitStack() as stack:
             workers = {

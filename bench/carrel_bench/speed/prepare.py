@@ -152,7 +152,7 @@ def in_threads(page: Gray, rounds: int, threads: int) -> Iterator[Figure]:
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of all contestants, then those of several threads."""
     cv2.setNumThreads(1)
-    file, page = getattr(options, "page", None), drawn_page(700, 900) if options.quick else drawn_page()
+    file, page = options.page, drawn_page(700, 900) if options.quick else drawn_page()
     if file:
         from carrel.image.source import open_scans
 

@@ -96,7 +96,7 @@ def chosen_case(table: Mapping[Case, Mapping[str, float]], model: Path) -> Case 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of all cases, and what is chosen."""
-    model = getattr(options, "model", None) or network_models(ReadOptions())["recognition"].folder
+    model = options.model or network_models(ReadOptions())["recognition"].folder
     todo = cases(options.python is not None, options.quick)
     seen: dict[Case, list[dict[str, float]]] = {case: [] for case in todo}
     for _ in range(options.rounds):

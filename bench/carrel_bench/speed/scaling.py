@@ -61,8 +61,8 @@ def start(image: str, threads: str, megapixels: str) -> Callable[[dict[str, Any]
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield seconds and CPU seconds a page after the first, and the peak of resident memory."""
-    pages, sizes = QUICK if options.quick else FAR if getattr(options, "far", False) else USUAL
-    image = getattr(options, "page", OWN_PAGES / "french.jpg")
+    pages, sizes = QUICK if options.quick else FAR if options.far else USUAL
+    image = options.page
     cases = [(f"{threads} threads", (threads, 1, 0)) for threads in range(1, allowed_cores() + 1)]
     cases += [(f"{count} pages", (1, count, 0)) for count in pages[1:]]
     cases += [(f"{size} megapixels", (1, 1, size)) for size in sizes]

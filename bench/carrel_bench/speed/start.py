@@ -76,7 +76,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     with TemporaryDirectory(prefix="carrel-start-") as name:
         yield from _beside_the_floor(Path(name), options.rounds)
         if not options.quick:
-            yield from _by_kernels(Path(name), getattr(options, "page", OWN_PAGES / "letter.jpg"), options.rounds)
+            yield from _by_kernels(Path(name), options.page, options.rounds)
 
 
 def _beside_the_floor(folder: Path, rounds: int) -> Iterator[Figure]:
