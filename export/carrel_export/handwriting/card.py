@@ -45,7 +45,7 @@ def _head(model: Model, manifest: Recognition) -> str:
     size = manifest.files[model.network_file("int8")].bytes / 1e6
     return f"""# {manifest.name}
 
-Reads one line of handwriting, 17th to 21st century, French and English; {manifest.parameters:,} parameters, {size:.1f} MB
+Reads one line of handwriting, 17th to 21st century, French, English and German; {manifest.parameters:,} parameters, {size:.1f} MB
 in int8. {_shape(manifest)} and CTC over
 {len(manifest.alphabet)} characters; lines {manifest.input.height_px} px high.
 
@@ -104,6 +104,6 @@ def _weaknesses(rows: Mapping[str, Any]) -> str:
     return f"""## Bad at
 
 - The sources it reads worst: {named}.
-- Other languages and scripts, music, formulas: it knows French and English hands in Latin script only.
+- Other languages and scripts, music, formulas: it knows French, English and German hands in Latin script only.
 - Struck-out and interlinear words: lines with editorial marks were left out of its training.
 - Lines that were cut badly: it reads what the crop shows, and neighbouring lines in it add errors."""
