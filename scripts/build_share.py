@@ -1,4 +1,4 @@
-"""Write man pages and completions of the shell, both made from the help of the commands: ``build_share.py FOLDER``.
+"""The script that writes man pages and completions of the shell, both made from the help of the commands: ``build_share.py FOLDER``.
 
 They lie under FOLDER as packages put them under ``share/``: ``man/man1``, ``bash-completion/completions``,
 ``zsh/site-functions``, ``fish/vendor_completions.d``.

@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ShareHook(BuildHookInterface):
-    """Puts ``build/share`` under ``share/``."""
+    """A build hook that puts ``build/share`` under ``share/``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the folder, if it is there."""

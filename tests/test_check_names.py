@@ -58,7 +58,6 @@ def test_a_room_in_order_has_no_findings(tmp_path: Path) -> None:
         ("class ShowThrough: ...", "'show_through': say bleed-through"),
         ("lines_truth = 1", "'truth': say ground truth"),
         ('class A:\n    """A closer view."""', "'closer': say second scale"),
-        ('SIDE = 3\n"""A width told apart."""', "'told apart': say classify"),
     ],
 )
 def test_what_is_wrong_is_found(tmp_path: Path, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run."""
+"""Figures that a bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that answer questions, in an environment of their own: peers and Carrel take turns within one run."""
+"""Worker processes that answer questions, in an environment of their own: peers and Carrel take turns within one run."""
 
 from __future__ import annotations
 

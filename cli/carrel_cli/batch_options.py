@@ -46,14 +46,14 @@ _OPTIONS = (
 
 
 def batch_options(command: Command) -> Command:
-    """Everything about how pages are read and within what limits."""
+    """Return everything about how pages are read and within what limits."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return format_options(reading_options(review_option(command)))
 
 
 def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any) -> Batch:
-    """A batch from the values of `batch_options`.
+    """Return a batch from the values of `batch_options`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
 
 
 def make_cache() -> Path | None:
-    """The workers' cache, private; None where there can be none and none is needed, as the kernels come built.
+    """Return the workers' cache, private; None where there can be none and none is needed, as the kernels come built.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def make_cache() -> Path | None:
 
 @contextmanager
 def stop_on_signals(batch: Batch) -> Generator[list[int]]:
-    """The first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came.
+    """Yield the first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came.
 
     One that follows at once is the same: supervisors signal a process and its group.
     """
@@ -159,7 +159,7 @@ class Progress:
 
 
 def progress_line(batch: Batch) -> str:
-    """For example ``reading: 41 of 120 pages, 12.3 a minute, 1 refused, 3 to review, 6 min left``."""
+    """Return for example ``reading: 41 of 120 pages, 12.3 a minute, 1 refused, 3 to review, 6 min left``."""
     from carrel.batch.status import pages_left
 
     counts = batch.counts()

@@ -40,7 +40,7 @@ def command(probe: bool, as_json: bool, **running: Any) -> None:
 
 
 def power_line(power: Power) -> str:
-    """Battery and heat in words, and that they change nothing; empty where the system tells nothing."""
+    """Return battery and heat in words, and that they change nothing; empty where the system tells nothing."""
     told = in_words(power)
     return f"power: {told}; the choice follows what was measured, not this" if told else ""
 

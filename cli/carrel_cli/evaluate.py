@@ -54,8 +54,8 @@ def command(
     to send all lines to one. Several hypotheses (other settings, other engines) are compared with the first. The report
     and the JSON are those of the first.
 
-    With --steps HYPOTHESIS are scans, or folders of them. They are read as the options of reading say, then with the paper not whitened, the
-    page not levelled, in black and white, without the language model, all as print and all as handwriting; the CER of
+    With --steps HYPOTHESIS are scans, or folders of them. They are read as the options of reading say, then with the paper not flattened, the
+    page not deskewed, in binarized, without the language model, all as print and all as handwriting; the CER of
     each tells what the step is worth on these pages, and the routes compare both recognizers on every line.
     """
     report = Report(json_file, html_file, images, worst)
@@ -67,7 +67,7 @@ def command(
 
 @dataclass(frozen=True)
 class Report:
-    """Where everything counted is written besides stdout."""
+    """Files for all counts besides stdout."""
 
     json_file: Path | None
     html_file: Path | None
@@ -75,7 +75,7 @@ class Report:
     worst: int
 
     def write(self, pairs: Pairs, evaluation: Evaluation, routes: list[Route], **more: Any) -> None:
-        """The files that were asked for."""
+        """Write the files that were asked for."""
         from carrel.evaluate.report import as_data, as_html
         from carrel.output import write_file
 
@@ -120,7 +120,7 @@ def _compare_steps(truth: Path, scans: Sequence[Path], options: ReadOptions, rep
 
 
 def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
-    """Truth and hypothesis of every document of ``truth``; a document that was not read is compared with nothing.
+    """Return truth and hypothesis of every document of ``truth``; a document that was not read is compared with nothing.
 
     Raises
     ------
@@ -177,5 +177,5 @@ def _difference(first: Evaluation, second: Evaluation) -> str:
 
     change = second.total().cer - first.total().cer
     interval = difference_interval(first, second)
-    sure = f", 95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
-    return f"CER {percent(second.total().cer)}, against the first {100 * change:+.2f} points{sure}\n"
+    interval_text = f", 95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    return f"CER {percent(second.total().cer)}, against the first {100 * change:+.2f} points{interval_text}\n"

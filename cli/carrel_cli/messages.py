@@ -1,4 +1,4 @@
-"""What the engine logs and the commands tell, as lines on stderr."""
+"""Messages of the engine and the commands, as lines on stderr."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _spoken(manifest: Manifest) -> str:
 @command.command("show")
 @click.argument("model", type=FOLDER, metavar="NAME_OR_DIR")
 def show(model: Path) -> None:
-    """What a model is: its input, alphabet, files with SHA-256, measured figures, licence and training sources."""
+    """Show a model: its input, alphabet, files with SHA-256, measured figures, licence and training sources."""
     import msgspec
 
     opened = open_model(folder_of(model))

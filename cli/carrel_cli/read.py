@@ -40,7 +40,7 @@ UNCOVERED_INK = 0.25
 
 @dataclass(frozen=True)
 class Target:
-    """Which pages are read, where results go and in which formats; without a folder, to stdout. Lines under
+    """Pages to read, places and formats of results; without a folder, to stdout. Lines under
     ``review_below`` are marked."""
 
     folder: Path | None
@@ -144,7 +144,7 @@ class _Input:
 
     @classmethod
     def of(cls, file: Path) -> _Input:
-        """``-`` is all of stdin, kept in memory: nothing of it reaches a disk."""
+        """Return ``-`` is all of stdin, kept in memory: nothing of it reaches a disk."""
         if file != STDIN:
             return cls(file, file)
         descriptor = os.memfd_create("stdin", 0)

@@ -28,7 +28,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Choices:
-    """What was asked for besides the folder."""
+    """Options besides the folder."""
 
     below: float
     every: bool

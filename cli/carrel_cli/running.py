@@ -22,14 +22,14 @@ RUNNING_OPTIONS = (
 
 
 def running_options(command: Command) -> Command:
-    """``--memory``, ``--device``, ``--threads``, ``--precision`` and ``--backend``."""
+    """Return ``--memory``, ``--device``, ``--threads``, ``--precision`` and ``--backend``."""
     for option in reversed(RUNNING_OPTIONS):
         command = option(command)
     return command
 
 
 def running_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `carrel.ReadOptions` from the values of `running_options`.
+    """Return fields of `carrel.ReadOptions` from the values of `running_options`.
 
     Raises
     ------

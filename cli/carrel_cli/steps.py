@@ -129,7 +129,7 @@ def _with_readings(page: Document, as_print: Document, as_handwriting: Document)
 
 
 def steps_table(steps: Sequence[Step]) -> str:
-    """CER, WER, and what each step changes, for people; better than as set is marked ``<``."""
+    """Return CER, WER, and what each step changes, for people; better than as set is marked ``<``."""
     lines = [f"{'':24}{'CER':>9}{'WER':>10}{'change':>9}  {'95 % interval':<16}{'CPU s/page':>11}"]
     for row in steps_data(steps):
         interval = row["change_interval"]
@@ -143,7 +143,7 @@ def steps_table(steps: Sequence[Step]) -> str:
 
 
 def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The same as plain data: rates as parts of one, ``change`` in CER against the first."""
+    """Return the same as plain data: rates as parts of one, ``change`` in CER against the first."""
     from carrel.evaluate.bootstrap import difference_interval
 
     first = steps[0].evaluation

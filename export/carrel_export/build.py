@@ -48,7 +48,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Order:
-    """What to make of a source, and from which lines. ``gate`` is in CER, absolute.
+    """An order for a model: its source and lines. ``gate`` is in CER, absolute.
 
     int8 is calibrated on ``calibrating``; ``reading`` decides whether it is published, and fits the confidences.
     """
@@ -87,7 +87,7 @@ def publish_source(source: Source, order: Order, target: Path) -> Model:
 
 
 def find_problems(source: Source, order: Order) -> list[str]:
-    """Everything that stands against making the model, before anything is made."""
+    """Return everything that stands against making the model, before anything is made."""
     problems = [f"format {f!r} is not one of {', '.join(FORMATS)}" for f in order.formats if f not in FORMATS]
     problems += [
         f"precision {p!r} is not one of {', '.join(PRECISIONS)}" for p in order.precisions if p not in PRECISIONS
@@ -109,7 +109,7 @@ def find_problems(source: Source, order: Order) -> list[str]:
 
 @dataclass(frozen=True)
 class Made:
-    """What has been written so far, and what was measured on it."""
+    """Files written so far and their figures."""
 
     part: Path
     files: dict[str, Path] = field(default_factory=dict)

@@ -46,13 +46,13 @@ class Measured:
         return float(self.errors.sum() / max(1, self.characters.sum()))
 
     def distance(self, other: Measured) -> float:
-        """Root mean square difference of the logits, as a share of the other's."""
+        """Return root mean square difference of the logits, as a share of the other's."""
         pairs = list(zip(self.logits, other.logits, strict=True))
         squared = sum(float(np.square(a - b).sum()) for a, b in pairs)
         return float(np.sqrt(squared / sum(float(np.square(b).sum()) for _, b in pairs)))
 
     def first(self, count: int) -> Measured:
-        """The same for the first lines only."""
+        """Return the same for the first lines only."""
         return Measured(self.errors[:count], self.characters[:count], self.logits[:count])
 
 

@@ -25,13 +25,13 @@ KEEP = (
 
 
 def alphabet_of(texts: Sequence[str], min_count: int = 10) -> str:
-    """Characters of ``KEEP`` and those that occur at least ``min_count`` times, sorted by code point."""
+    """Return characters of ``KEEP`` and those that occur at least ``min_count`` times, sorted by code point."""
     counts = Counter(c for text in texts for c in text)
     return "".join(sorted(set(KEEP) | {c for c, n in counts.items() if n >= min_count}))
 
 
 def encode(text: str, alphabet: str) -> list[int]:
-    """Class indices of ``text`` (0 is the blank). A character outside the alphabet is read as its base letter, or left out."""
+    """Return class indices of ``text`` (0 is the blank). A character outside the alphabet is read as its base letter, or left out."""
     index = {c: i + 1 for i, c in enumerate(alphabet)}
     codes: list[int] = []
     for character in text:
@@ -42,12 +42,12 @@ def encode(text: str, alphabet: str) -> list[int]:
 
 
 def frames_needed(codes: Sequence[int]) -> int:
-    """Fewest frames that CTC can show these classes in: one each, and a blank between two that are the same."""
+    """Return fewest frames that CTC can show these classes in: one each, and a blank between two that are the same."""
     return len(codes) + sum(a == b for a, b in itertools.pairwise(codes))
 
 
 def is_plausible(sample: LineSample) -> bool:
-    """False where the image is too narrow to show its text, or there is no text."""
+    """Return false where the image is too narrow to show its text, or there is no text."""
     px_at_64 = sample.gray.shape[1] * 64 / sample.gray.shape[0]
     return bool(sample.text.strip()) and px_at_64 / len(sample.text) >= MIN_PX_PER_CHARACTER
 

@@ -48,7 +48,7 @@ def export_fp32(network: nn.Module, target: Path, height_px: int) -> None:
 
 
 def layers(fp32: Path) -> tuple[str, ...]:
-    """Names of the nodes that `quantize` turns to int8."""
+    """Return names of the nodes that `quantize` turns to int8."""
     import onnx
 
     graph = onnx.load(str(fp32)).graph
@@ -68,7 +68,7 @@ def _groups(convolution: Any) -> int:
 
 
 def static_nodes(fp32: Path, keep_fp32: Sequence[str] = ()) -> list[str]:
-    """Names of the nodes that are quantized ahead: the convolutions of `layers`, and what stands between them."""
+    """Return names of the nodes that are quantized ahead: the convolutions of `layers`, and what stands between them."""
     import onnx
 
     graph = onnx.load(str(fp32)).graph
@@ -145,7 +145,7 @@ def _without_advice() -> Generator[None]:
 
 
 def session(file: Path) -> Any:
-    """The file on onnxruntime, one thread."""
+    """Return the file on onnxruntime, one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -155,6 +155,6 @@ def session(file: Path) -> Any:
 
 
 def runner(file: Path) -> Callable[[Ink], NDArray[np.float32]]:
-    """The file as a function: input of one line -> its logits ``(t, classes)``."""
+    """Return the file as a function: input of one line -> its logits ``(t, classes)``."""
     run = session(file)
     return lambda ink: run.run(None, {"ink": ink})[0][0]

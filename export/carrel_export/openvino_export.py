@@ -34,7 +34,7 @@ def convert(onnx_file: Path, target: Path) -> None:
 
 
 def layers(onnx_file: Path) -> tuple[str, ...]:
-    """Names of the operations that `quantize` turns to int8."""
+    """Return names of the operations that `quantize` turns to int8."""
     import openvino
 
     model = openvino.convert_model(str(onnx_file))
@@ -57,7 +57,7 @@ def quantize(onnx_file: Path, target: Path, lines: Sequence[Ink], keep_fp32: Seq
 
 
 def runner(file: Path) -> Callable[[Ink], NDArray[np.float32]]:
-    """The file as a function: input of one line -> its logits ``(t, classes)``; one thread, fp32 where not int8."""
+    """Return the file as a function: input of one line -> its logits ``(t, classes)``; one thread, fp32 where not int8."""
     import openvino
 
     core = openvino.Core()

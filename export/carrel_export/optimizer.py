@@ -1,4 +1,4 @@
-"""What all trainings share: the optimizer, its learning rate over time, and the average of the weights.
+"""Common parts of all trainings: the optimizer, its learning rate over time, and the average of the weights.
 
 The optimizer steps weight matrices by Muon and everything else by AdamW.
 
@@ -22,7 +22,7 @@ _STEPS = 5
 
 
 def orthogonalized(matrices: Tensor) -> Tensor:
-    """Nearly the nearest orthogonal matrices to ``(n, rows, columns)``, by a Newton-Schulz iteration in bfloat16."""
+    """Return nearly the nearest orthogonal matrices to ``(n, rows, columns)``, by a Newton-Schulz iteration in bfloat16."""
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.transpose(1, 2)
     x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
@@ -62,13 +62,13 @@ class MuonAdamW(torch.optim.Optimizer):
         self.set_rate(learning_rate)
 
     def set_rate(self, rate: float) -> None:
-        """Learning rate of the next steps."""
+        """Set the learning rate of the next steps."""
         for group in self.param_groups:
             group["lr"] = rate * group["scale"]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step from the gradients at hand."""
+        """Take one step from the gradients at hand."""
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:
@@ -98,7 +98,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
 
 def cosine_rate(highest: float, step: int, warmup_steps: int, progress: float) -> float:
-    """Learning rate at ``step``: rises linearly, then falls by a cosine to almost 0 at ``progress`` 1."""
+    """Return learning rate at ``step``: rises linearly, then falls by a cosine to almost 0 at ``progress`` 1."""
     return highest * min(1.0, (step + 1) / warmup_steps) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
 
 

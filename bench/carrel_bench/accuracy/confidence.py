@@ -1,4 +1,4 @@
-"""What confidences are worth: how often sure readings are right, and what reviewing the least sure lines removes.
+"""The worth of confidences: how often confident readings are right, and what review of the least confident lines removes.
 
 ``python -m carrel_bench.confidence --data DIR [--split test] [--plot FILE.png]``: DIR holds line packs. Lines are read as
 by default: int8, language model. Two figures of each source: the expected calibration error of its characters

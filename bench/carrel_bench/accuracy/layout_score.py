@@ -107,7 +107,7 @@ def _area(polygon: Points) -> float:
 
 
 def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:
-    """Height of every true line: its polygon's area per length, at most the distance to the next baseline."""
+    """Return height of every true line: its polygon's area per length, at most the distance to the next baseline."""
     heights = np.array([_area(line.polygon) / max(_length(line.baseline), 1.0) for line in lines])
     heights = np.clip(heights, 1.0, 2.0 * float(np.median(heights))) if len(heights) else heights
     for i, line in enumerate(lines):
@@ -163,7 +163,7 @@ def _pairs_in_regions(true: Sequence[TrueLine], place: dict[int, int]) -> tuple[
 
 
 def agreements(true: Sequence[TrueLine], found: Sequence[Points]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Share of each true line covered by each found one, and of each found line by each true one; ``(true, found)``."""
+    """Return share of each true line covered by each found one, and of each found line by each true one; ``(true, found)``."""
     covered = np.zeros((len(true), len(found)))
     backed = np.zeros_like(covered)
     heights = line_heights(true)

@@ -1,4 +1,4 @@
-"""Which lines of line packs a bench reads; the packs are read by `carrel.review.training_lines`."""
+"""Lines of line packs that a bench reads; the packs are read by `carrel.review.training_lines`."""
 
 from __future__ import annotations
 

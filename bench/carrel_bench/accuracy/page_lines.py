@@ -1,4 +1,4 @@
-"""What a page's lines cost wherever they stand: errors inside lines, lines missed, lines that are not in the ground truth.
+"""Costs of a page's lines wherever they stand: errors inside lines, lines missed, lines that are not in the ground truth.
 
 The comparison of whole texts mixes these with reading order. Here lines that run along each other are compared, pieces
 of a line or lines run into one together, as ``carrel eval`` does.
@@ -19,7 +19,7 @@ from carrel.page import Page, Points
 class LineErrors:
     """Characters of one page: wrong inside lines that are in both, of true lines that were missed, of extra lines.
 
-    ``extra_handwritten`` is the part of ``extra`` that is surely handwriting, not print: ground truth of handwriting often
+    ``extra_handwritten`` is the part of ``extra`` that is clearly handwriting, not print: ground truth of handwriting often
     leaves out the print of a form.
     """
 

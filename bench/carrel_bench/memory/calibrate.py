@@ -1,4 +1,4 @@
-"""What the parts of Carrel take in memory, MiB: the figures of the memory model, each measured in two fresh processes.
+"""Memory of the parts of Carrel, MiB: the figures of the memory model, each measured in two fresh processes.
 
 ``python -m carrel_bench calibrate [--write]``; ``--store-expected`` keeps what the shipped networks make of the built-in
 lines instead.

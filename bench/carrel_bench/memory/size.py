@@ -1,4 +1,4 @@
-"""What lies on the disk once Carrel is installed: packages, models, and what they require, in MB."""
+"""Sizes on the disk once Carrel is installed: packages, models, and what they require, in MB."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def remembering(store: Path | None, read: Read = read_under) -> Read:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a sweep found: rows over their limit, limits named by a refusal that were refused again, runs from
+    """Findings of a sweep: rows over their limit, limits named by a refusal that were refused again, runs from
     `FULL_SPEED_FROM_MIB` up that are slower than `FULL_SPEED`, and the least share of speed there."""
 
     runs: int

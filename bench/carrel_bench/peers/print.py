@@ -37,7 +37,7 @@ SCRIPT = Path(__file__).with_name("print_worker.py")
 
 @dataclass
 class Readings:
-    """What a program made of each page, and what each reading cost, by page; ``cold`` is its first."""
+    """Readings of a program of each page, and the cost of each, by page; ``cold`` is its first."""
 
     cold: Cost | None = None
     texts: dict[str, str] = field(default_factory=dict[str, str])

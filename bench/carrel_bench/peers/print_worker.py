@@ -1,4 +1,4 @@
-"""Reads pages of print with one program, for `carrel_bench.peers.print`: ``PROGRAM LANGUAGES``, one thread.
+"""Worker that reads pages of print with one program, for `carrel_bench.peers.print`: ``PROGRAM LANGUAGES``, one thread.
 
 A question names an ``image``; the answer holds its ``text``.
 """

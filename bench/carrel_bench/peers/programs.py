@@ -1,4 +1,4 @@
-"""What is installed for the peers, at the versions that the figures are of."""
+"""Programs that are installed for the peers, at the versions that the figures are of."""
 
 RAPIDOCR = ("rapidocr==3.10.0", "onnxruntime>=1.28")
 RAPIDOCR_OPENVINO = ("rapidocr==3.10.0", "openvino>=2026.2")

@@ -1,4 +1,4 @@
-"""Where the time and the memory of a page go, stage by stage, each page in a process of its own.
+"""Time and memory of a page, stage by stage, each page in a process of its own.
 
 Stages do not hold each other, but for ``whole page``. Time is that of a second reading; ``rise`` is by how much resident
 memory rose above what it was before the stage, at most, in a third reading, because watching it costs time.
@@ -27,7 +27,7 @@ WHOLE = "whole page"
 
 @dataclass
 class Stage:
-    """What the calls of a stage took together."""
+    """Figures of all calls of a stage."""
 
     calls: int = 0
     cpu_s: float = 0.0

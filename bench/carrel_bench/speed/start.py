@@ -1,4 +1,4 @@
-"""What a start costs: from nothing to the text of one line, and to a first search and page with each kind of kernels.
+"""The cost of a start: from nothing to the text of one line, and to a first search and page with each kind of kernels.
 
 Fresh processes with one thread take turns. ``floor`` is the least that any such program must do: Python, numpy,
 onnxruntime, a session of the handwriting network and one run of it; ``printed line`` and ``written line`` are images of

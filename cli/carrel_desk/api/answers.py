@@ -1,4 +1,4 @@
-"""What a page's reader is told, the same for print and handwriting: the page, and what of it a person should look at."""
+"""Answers for a page's reader, the same for print and handwriting: the page, and what of it a person should look at."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LineReview(msgspec.Struct):
 
 
 class PageReview(msgspec.Struct):
-    """What of a page a person should look at; ``expected_errors`` counts characters of the lines that were read."""
+    """The part of a page that a person should review; ``expected_errors`` counts characters of the lines that were read."""
 
     lines: list[LineReview]
     to_review: int

@@ -31,7 +31,7 @@ OVER: tuple[JobState, ...] = ("done", "failed", "cancelled", "lost")
 
 
 class JobStatus(msgspec.Struct, omit_defaults=True):
-    """How a job is doing; ``pages`` is null until they are counted."""
+    """The state of a job; ``pages`` is null until they are counted."""
 
     id: str
     state: JobState
@@ -59,7 +59,7 @@ class Job:
 
     @property
     def status(self) -> JobStatus:
-        """What is told of the job."""
+        """The answer that tells of the job."""
         problem = self.problem.document if self.problem else None
         return JobStatus(self.id, self.state, self.pages, self.pages_done, problem)
 

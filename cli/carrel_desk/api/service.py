@@ -1,4 +1,4 @@
-"""What the HTTP API works with: workers, jobs, limits, and the way of a file through them."""
+"""The service behind the HTTP API: workers, jobs, limits, and the way of a file through them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a sender wants of a file: its ``name``, the format, and how it is read (None: as the server does)."""
+    """A sender's wish for a file: its ``name``, the format, and how it is read (None: as the server does)."""
 
     name: str
     format: str

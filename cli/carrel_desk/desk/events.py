@@ -1,4 +1,4 @@
-"""What happens at the desk, told to every open browser window as server-sent events."""
+"""Events at the desk, told to every open browser window as server-sent events."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ log = logging.getLogger("carrel.desk")
 
 
 class Intake:
-    """Reads what comes; one task a file."""
+    """A reader of what comes; one task a file."""
 
     def __init__(self, store: Store, readers: Readers, events: Events) -> None:
         self._store, self._readers, self._events = store, readers, events

@@ -34,7 +34,7 @@ class Scanner(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to be scanned; empty values are left to the scanner."""
+    """A wish for a scan; empty values are left to the scanner."""
 
     device: str
     source: str = ""

@@ -1,4 +1,4 @@
-"""Who may sit at the desk: entry links that work once, and the cookies that they are exchanged for."""
+"""People at the desk: entry links that work once, and the cookies that they are exchanged for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request passes first: it is from this machine's own page or program, holds a token, and is bounded."""
+"""The guard that every request passes first: it is from this machine's own page or program, holds a token, and is bounded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who may ask for what.
+    """Permissions of requests.
 
     Parameters
     ----------

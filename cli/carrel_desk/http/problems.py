@@ -33,7 +33,7 @@ _STATUS: Mapping[type[CarrelError], int] = {UsageError: 422, InputError: 422, Mo
 
 
 class ProblemDocument(msgspec.Struct, omit_defaults=True):
-    """What a refused request is answered with; ``error`` and ``exit_code`` are those of ``carrel.errors``."""
+    """The answer to a refused request; ``error`` and ``exit_code`` are those of ``carrel.errors``."""
 
     title: str
     status: int

@@ -18,7 +18,7 @@ from carrel.workers.pool import Limits, LocalPool
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """``make_pool`` starts the workers' pool; ``options`` are those that it reads with, decided."""
+    """A reading station: ``make_pool`` starts the workers' pool; ``options`` are those that it reads with, decided."""
 
     make_pool: Callable[[], LocalPool]
     options: ReadOptions

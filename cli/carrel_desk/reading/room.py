@@ -55,7 +55,7 @@ class Readers:
 
     @property
     def asked(self) -> int:
-        """How many tasks have no answer yet."""
+        """The number of tasks without an answer yet."""
         return self._count
 
     def start(self) -> None:

@@ -47,7 +47,7 @@ class Index(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PackError(ValueError):
-    """What came is no pack."""
+    """A pack that is none."""
 
 
 @dataclass(frozen=True, slots=True)

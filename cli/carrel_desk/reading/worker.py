@@ -1,4 +1,4 @@
-"""What the desk's workers do beside reading: tiles for the screen, and documents of corrected pages."""
+"""Tasks of the desk's workers beside reading: tiles for the screen, and documents of corrected pages."""
 
 from __future__ import annotations
 

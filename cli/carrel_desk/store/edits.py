@@ -1,4 +1,4 @@
-"""What people typed, line by line, as the journal tells it: nobody's text is thrown away."""
+"""Texts that people typed, line by line, as the journal tells it: nobody's text is thrown away."""
 
 from __future__ import annotations
 

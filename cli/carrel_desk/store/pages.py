@@ -42,7 +42,7 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 @dataclass(slots=True)
 class LineEntry:
-    """What the queue knows of a line."""
+    """A line as the queue knows it."""
 
     id: str
     expected_errors: float

@@ -1,4 +1,4 @@
-"""What runs a network: one Protocol, one module a runtime, each imported when used."""
+"""Runtimes of networks: one Protocol, one module a runtime, each imported when used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Runtime:
-    """What networks run on: ``onnxruntime`` or ``openvino``, ``cpu``, ``gpu`` or ``cuda``, and the precision."""
+    """The place where networks run: ``onnxruntime`` or ``openvino``, ``cpu``, ``gpu`` or ``cuda``, and the precision."""
 
     backend: str
     device: str

@@ -13,12 +13,12 @@ PAGE_PX = (1024, 736)
 
 
 def lines() -> list[Array]:
-    """Ink of three lines, float32 ``(1, 1, 48, width)`` in [0, 1], 500 to 800 px wide."""
+    """Return ink of three lines, float32 ``(1, 1, 48, width)`` in [0, 1], 500 to 800 px wide."""
     return [_line(text) for text in TEXTS]
 
 
 def page() -> Array:
-    """Ink of a page of twenty lines, float32 ``(1024, 736)`` in [0, 1]."""
+    """Return ink of a page of twenty lines, float32 ``(1024, 736)`` in [0, 1]."""
     import cv2
 
     gray = np.zeros(PAGE_PX, np.uint8)

@@ -1,4 +1,4 @@
-"""What is asked for, what was measured, and the memory that follows from both.
+"""The request, the measurements, and the memory that follows from both.
 
 Memory is foreseen as: what is loaded (``base``, the runtime with its networks, the language model, Tesseract once a
 thread), and on top of it the worst moment of a page: decoding it, segmenting it strip by strip, or reading lines in so
@@ -56,7 +56,7 @@ def shipped_costs() -> Costs:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How a runtime did on the built-in lines and page; ``fault`` says why it may not be used.
+    """Figures of a runtime on the built-in lines and page; ``fault`` says why it may not be used.
 
     ``load_s`` and ``first_line_s`` from nothing to the first line; ``lines_per_s`` with ``threads`` callers; ``page_s`` for
     the segmenter; ``memory_bytes`` more resident than before the runtime was loaded.
@@ -73,7 +73,7 @@ class Measured:
     threads: int = 1
 
     def seconds_for(self, lines: int) -> float:
-        """From nothing to so many lines read, on pages of `LINES_A_PAGE`."""
+        """Return from nothing to so many lines read, on pages of `LINES_A_PAGE`."""
         if self.lines_per_s <= 0:
             return math.inf
         pages = max(1, lines // LINES_A_PAGE)
@@ -82,7 +82,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller wants.
+    """The caller's wishes.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ class Request:
 
     @property
     def names_runtime(self) -> bool:
-        """Whether the choice is narrowed."""
+        """A choice that is narrowed."""
         return (self.backend, self.device, self.precision) != ("auto", "auto", "auto")
 
     @property
     def names_one_runtime(self) -> bool:
-        """Whether there is no choice."""
+        """A choice of one only."""
         return "auto" not in (self.backend, self.device, self.precision)
 
 

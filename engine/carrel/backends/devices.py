@@ -1,4 +1,4 @@
-"""What networks could run on here: asked of the runtimes themselves, which takes a second and much memory, so that
+"""Devices that networks could run on here: asked of the runtimes themselves, which takes a second and much memory, so that
 `carrel.backends.probe` does it in a process of its own."""
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Found:
 
 
 def versions() -> dict[str, str]:
-    """Installed runtimes with their versions; nothing is imported."""
+    """Return installed runtimes with their versions; nothing is imported."""
     found = {package: installed_version(package) for package in RUNTIMES}
     return {package: version for package, version in found.items() if version is not None}
 
 
 def has_choice(backend: str, device: str) -> bool:
-    """Whether more than onnxruntime on the processor may be there for these wishes ("auto": any); imports nothing."""
+    """Tell whether more than onnxruntime on the processor may be there for these wishes ("auto": any); imports nothing."""
     openvino = backend != "onnxruntime" and device != "cuda" and find_spec("openvino") is not None
     cuda = backend != "openvino" and device in ("auto", "cuda") and "onnxruntime-gpu" in versions()
     return openvino or cuda or device in ("gpu", "cuda") or backend == "openvino"
 
 
 def machine() -> dict[str, str]:
-    """What results of a probe depend on beside models: processor, system, drivers, runtimes."""
+    """Return what results of a probe depend on beside models: processor, system, drivers, runtimes."""
     nvidia = Path("/proc/driver/nvidia/version")
     with suppress(OSError):
         return _machine(nvidia.read_text("utf-8", "replace").splitlines()[0])
@@ -57,12 +57,12 @@ def machine() -> dict[str, str]:
 
 
 def processor_name() -> str:
-    """The processor's own name."""
+    """Return the processor's own name."""
     return _processor_entry("model name") or platform.processor() or platform.machine()
 
 
 def find_devices() -> list[Found]:
-    """Every device of every installed runtime; those that are not there are named with the reason."""
+    """Return every device of every installed runtime; those that are not there are named with the reason."""
     return [Found("onnxruntime", "cpu", processor_name(), ("int8", "fp32")), _cuda(), *_openvino()]
 
 

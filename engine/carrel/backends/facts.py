@@ -1,4 +1,4 @@
-"""What is asked for and what is known of this machine, gathered before `carrel.backends.selection.select`."""
+"""The request and the facts of this machine, gathered before `carrel.backends.selection.select`."""
 
 from __future__ import annotations
 

@@ -69,12 +69,12 @@ def drop(device: str, error: Exception) -> None:
 
 
 def dropped(device: str) -> bool:
-    """Whether a device has failed in this process."""
+    """Tell whether a device has failed in this process."""
     return device in _dropped
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory, the device's or the machine's, has run out."""
+    """Tell whether an error says that memory, the device's or the machine's, has run out."""
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
 
 

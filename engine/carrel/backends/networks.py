@@ -25,7 +25,7 @@ BYTES_PER_INPUT_PX = {"onnxruntime": 90, "openvino": 150}
 
 
 def open_network(model: Model, runtime: Runtime, threads: int) -> Network:
-    """The model's network, compiled for the runtime.
+    """Return the model's network, compiled for the runtime.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Net
 def open_line_network(
     model: Model, runtime: Runtime, threads: int, budget: Budget, *, starts_on_cpu: bool = False
 ) -> Network:
-    """A network that reads lines: within the memory limit, and on the processor where its device fails or is not ready."""
+    """Return a network that reads lines: within the memory limit, and on the processor where its device fails or is not ready."""
     first = {"ink": builtin.lines()[0]} if starts_on_cpu else None
     network = _with_fallback(model, runtime, threads, first)
     return Guarded(network, BYTES_PER_INPUT_PX[runtime.backend], model.name, budget)
@@ -57,7 +57,7 @@ def open_line_network(
 def open_page_network(
     model: Model, runtime: Runtime, budget: Budget, *, starts_on_cpu: bool = False
 ) -> Callable[[Array], Array]:
-    """The segmenter: ink ``(h, w)`` to maps, strip by strip where memory is short.
+    """Return the segmenter: ink ``(h, w)`` to maps, strip by strip where memory is short.
 
     On onnxruntime it is loaded for each page (10 ms), because the memory it worked in would stay with it.
     """
@@ -105,7 +105,7 @@ def _rows_for(room_rows: int, height: int) -> int:
 
 
 def is_plain(runtime: Runtime) -> bool:
-    """Whether it is onnxruntime on the processor, which is always there and loads in no time."""
+    """Tell whether it is onnxruntime on the processor, which is always there and loads in no time."""
     return (runtime.backend, runtime.device) == (CPU.backend, CPU.device)
 
 

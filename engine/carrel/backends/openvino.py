@@ -81,7 +81,7 @@ class OpenvinoBackend:
 
 
 def core_of_openvino() -> Any:
-    """OpenVINO's ``Core``.
+    """Return OpenVINO's ``Core``.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def core_of_openvino() -> Any:
 
 
 def pad(array: Array) -> Array:
-    """``array``, ``(n, channels, height, width)``, padded with zeros to steps: lines to the right, pages below too."""
+    """Return ``array``, ``(n, channels, height, width)``, padded with zeros to steps: lines to the right, pages below too."""
     height, width = array.shape[2:]
     step = STEP_PX if height < PAGE_STEP_PX else PAGE_STEP_PX
     below = 0 if height < PAGE_STEP_PX else -height % PAGE_STEP_PX
@@ -100,7 +100,7 @@ def pad(array: Array) -> Array:
 
 
 def cut(output: Array, padded: tuple[int, ...], shape: tuple[int, ...]) -> Array:
-    """Without what padding from ``shape`` to ``padded`` added: columns of ``(n, t, c)``, rows and columns of maps."""
+    """Return without what padding from ``shape`` to ``padded`` added: columns of ``(n, t, c)``, rows and columns of maps."""
     if output.ndim == 3:
         return output[:, : -(-output.shape[1] * shape[3] // padded[3])]
     if output.ndim == 4:

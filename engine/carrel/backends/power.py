@@ -1,4 +1,4 @@
-"""What Linux tells of battery and heat. It is shown by ``carrel devices`` and changes no plan: what runs follows from what
+"""Battery and heat, as Linux tells them. It is shown by ``carrel devices`` and changes no plan: what runs follows from what
 was measured, so that the same machine reads the same way plugged in or not; ``carrel devices --probe`` measures anew.
 
 See the kernel's ABI: sysfs-class-power, sysfs-class-thermal, sysfs-devices-system-cpu.
@@ -28,7 +28,7 @@ class Power:
 
 
 def power_state(system: Path = SYSTEM) -> Power:
-    """What there is to read below ``system``, usually ``/sys``."""
+    """Return what there is to read below ``system``, usually ``/sys``."""
     processors = system / "devices" / "system" / "cpu"
     shares = [
         allowed / possible
@@ -70,7 +70,7 @@ def _on_battery(supplies: Path) -> bool | None:
 
 
 def in_words(power: Power) -> str:
-    """One line; empty where nothing is told."""
+    """Return one line; empty where nothing is told."""
     parts: list[str] = []
     if power.on_battery is not None:
         parts.append("on battery" if power.on_battery else "on mains")

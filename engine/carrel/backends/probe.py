@@ -38,14 +38,14 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found on this machine, and how it did; ``measured`` is empty where nothing was tried yet."""
+    """Devices of this machine and their figures; ``measured`` is empty where nothing was tried yet."""
 
     found: tuple[Found, ...]
     measured: tuple[Measured, ...]
 
 
 def outputs_of(networks: Networks) -> Outputs:
-    """What the networks make of the built-in lines and page, cut down to what must be the same on every device.
+    """Return what the networks make of the built-in lines and page, cut down to what must be the same on every device.
 
     ``recognition``: the best class of each frame of each line; ``writing``: the probability in twentieths;
     ``segmentation``: where the page has a baseline, one cell in eight.
@@ -64,7 +64,7 @@ def outputs_of(networks: Networks) -> Outputs:
 
 
 def agreement(outputs: Outputs, expected: Outputs) -> float:
-    """The smallest share over the tasks of outputs that are as expected, in [0, 1]."""
+    """Return the smallest share over the tasks of outputs that are as expected, in [0, 1]."""
     return min((_agreement(outputs.get(task, []), expected[task], task) for task in expected), default=0.0)
 
 
@@ -118,7 +118,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def expected_outputs(models: Mapping[str, Model]) -> Outputs | None:
-    """The stored outputs of these models; None for models that have none."""
+    """Return the stored outputs of these models; None for models that have none."""
     stored: dict[str, Any] = json.loads(Path(__file__).with_name("expected.json").read_text("utf-8"))
     keys = {task: network_key(model) for task, model in models.items()}
     if not all(key in stored for key in keys.values()):
@@ -134,7 +134,7 @@ def network_key(model: Model) -> str:
 
 
 def packed(row: Sequence[float]) -> str:
-    """A row of outputs as text: values and how often each comes, ``0*12 7*1``."""
+    """Return a row of outputs as text: values and how often each comes, ``0*12 7*1``."""
     parts: list[list[int]] = []
     for value in map(int, row):
         if parts and parts[-1][0] == value:
@@ -168,7 +168,7 @@ def survey(
 
 
 def stored_survey(models: Mapping[str, Model], threads: int) -> Survey | None:
-    """The result of an earlier probe, None where there was none."""
+    """Return the result of an earlier probe, None where there was none."""
     path = _path(trusted_folder("runtime"), models, threads)
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _from_json(json.loads(path.read_text("utf-8"))) if path is not None else None

@@ -19,7 +19,7 @@ from carrel.models.folders import Model, open_model
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What the request asks for; see `carrel.backends.probe`."""
+    """Return what the request asks for; see `carrel.backends.probe`."""
     if request.get("list"):
         return {"found": [asdict(found) for found in find_devices()]}
     import cv2  # loaded whatever the runtime

@@ -1,4 +1,4 @@
-"""What to run on and how much at a time: one pure function of a request and of facts."""
+"""The selection of runtime and batch: one pure function of a request and of facts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLAIN = (CPU, replace(CPU, precision="fp32"))
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a selection follows from: devices found, how their runtimes did, and the memory model's figures."""
+    """Facts that a selection follows from: devices found, how their runtimes did, and the memory model's figures."""
 
     found: tuple[Found, ...] = ()
     measured: tuple[Measured, ...] = ()
@@ -41,11 +41,11 @@ class Facts:
         return list(dict.fromkeys([*_PLAIN, *(runtime for found in self.found for runtime in found.runtimes)]))
 
     def result(self, runtime: Runtime) -> Measured | None:
-        """How a runtime did, None where it was not tried."""
+        """Return how a runtime did, None where it was not tried."""
         return next((m for m in self.measured if m.runtime == runtime), None)
 
     def fault(self, runtime: Runtime) -> str:
-        """Why a runtime may not be used, as far as is known."""
+        """Return why a runtime may not be used, as far as is known."""
         result = self.result(runtime)
         return result.fault if result else ""
 
@@ -87,7 +87,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is selected, and the smallest limit in bytes that would do (0: none would)."""
+    """The reason why nothing is selected, and the smallest limit in bytes that would do (0: none would)."""
 
     reason: str
     least_bytes: int = 0

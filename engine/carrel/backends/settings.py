@@ -1,4 +1,4 @@
-"""What this process may use: processors, memory, and a private folder to keep things in.
+"""Resources that this process may use: processors, memory, and a private folder to keep things in.
 
 A container's share counts, not what the machine has: the number of processors follows from the affinity mask and the
 quotas of cgroups (v1 and v2, the process's own and all above it), memory from what is free and from their limits.
@@ -21,13 +21,13 @@ _UNLIMITED = 1 << 60  # cgroup v1 writes a huge number where there is no limit
 
 
 def allowed_cores(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Processors that the process may keep busy, at least 1: the affinity mask, cut to the smallest quota."""
+    """Return processors that the process may keep busy, at least 1: the affinity mask, cut to the smallest quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([cores, *(math.ceil(quota) for quota in _processor_quotas(mount, own))]))
 
 
 def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Memory that programs can have without swapping, within the limits of the container if there are any."""
+    """Return memory that programs can have without swapping, within the limits of the container if there are any."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError, ValueError, IndexError, StopIteration):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
@@ -36,12 +36,12 @@ def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 
 
 def default_limit_bytes() -> int:
-    """The memory to stay within where nobody says: four fifths of what is free."""
+    """Return the memory to stay within where nobody says: four fifths of what is free."""
     return int(SHARE_OF_FREE * free_bytes())
 
 
 def cache_root() -> Path:
-    """``$XDG_CACHE_HOME/carrel``, by default ``~/.cache/carrel``.
+    """Return ``$XDG_CACHE_HOME/carrel``, by default ``~/.cache/carrel``.
 
     Raises
     ------

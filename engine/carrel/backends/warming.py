@@ -35,7 +35,7 @@ class Warming:
         self._network = network
 
     def wait(self) -> None:
-        """Until the device is ready."""
+        """Wait until the device is ready."""
         self._thread.join()
 
     def run(self, inputs: Tensors) -> Tensors:

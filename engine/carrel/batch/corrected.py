@@ -1,4 +1,4 @@
-"""What is written to a batch's output outside of it: corrected results, worksheets, reports, packs.
+"""Files that are written to a batch's output outside of it: corrected results, worksheets, reports, packs.
 
 The journal knows them then: corrected results are Carrel's own, formats that are asked for later hold the corrections,
 and everything is found again by ``carrel privacy`` and ``carrel purge``.

@@ -1,4 +1,4 @@
-"""Where a batch keeps what: results, and a private folder with journal, lock, heartbeat and spool."""
+"""Folders of a batch: results, and a private folder with journal, lock, heartbeat and spool."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATE_FILE = re.compile(r"journal\.sqlite(-wal|-shm)?(\.~\d+~)?|status\.json|lo
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What became of a result: the digest of what Carrel wrote, None where it wrote nothing because a person had
+    """The end of a result: the digest of what Carrel wrote, None where it wrote nothing because a person had
     changed what was there; ``aside`` is where a file went that stood in the way and that Carrel did not write."""
 
     digest: str | None
@@ -152,7 +152,7 @@ class Folders:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Held while a batch works on this output; released by the system when the process ends.
+        """Yield held while a batch works on this output; released by the system when the process ends.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class Folders:
             return 0
 
     def is_there(self, path: str) -> bool:
-        """Whether something stands at the path of a result."""
+        """Tell whether something stands at the path of a result."""
         return os.path.lexists(self.output / path)
 
     def digest(self, path: str) -> str | None:

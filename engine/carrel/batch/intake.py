@@ -15,7 +15,7 @@ from carrel.workers.files import SeenFile, seen
 
 @dataclass(slots=True)
 class Found:
-    """What a walk found: scans, how many other files there were, and folders that could not be read."""
+    """Files that a walk found: scans, how many other files there were, and folders that could not be read."""
 
     files: list[SeenFile] = field(default_factory=list[SeenFile])
     others: int = 0

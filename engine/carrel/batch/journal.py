@@ -55,7 +55,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far the batch has come. ``waiting_files`` have not been opened; ``duplicates`` are files whose content another
+    """Counts of a batch so far. ``waiting_files`` have not been opened; ``duplicates`` are files whose content another
     file has too; ``review`` counts pages to look at (`carrel.page.page_needs_review`); ``gone`` files went away or changed before they
     were read; ``unreadable`` folders could not be looked into."""
 
@@ -82,7 +82,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What became of the files that one run found; they add up to ``found``. Files with some pages refused or put aside
+    """Counts of the files that one run found, by what became of them; they add up to ``found``. Files with some pages refused or quarantined
     count as such."""
 
     found: int
@@ -154,7 +154,7 @@ class Journal(Results):
             )
 
     def use_settings(self, settings: str, formats: Sequence[str]) -> int:
-        """From now on pages are read under these settings and written in these formats.
+        """Return from now on pages are read under these settings and written in these formats.
 
         Pages that are read stay so; returns how many of them were read under other settings.
         """
@@ -182,7 +182,7 @@ class Journal(Results):
         return len(again)
 
     def take_file(self) -> SeenFile | None:
-        """The next file to open, marked as running; files that failed before come last."""
+        """Return the next file to open, marked as running; files that failed before come last."""
         with self._commit():
             row = self._one(
                 "SELECT id, path, bytes, changed_ns FROM files WHERE state='queued'"
@@ -194,7 +194,7 @@ class Journal(Results):
         return _seen(*row[1:])
 
     def opened(self, file: SeenFile, sha256: str, pages: int, candidates: Candidates) -> bool:
-        """A file was opened: it holds the pages of this digest, and gets a name.
+        """Return a file was opened: it holds the pages of this digest, and gets a name.
 
         ``candidates`` gives names for the results of so many pages, each a list: that of the document, then those of its
         pages. The first list of which all are free is taken. A file whose content was replaced keeps its name; its old results are then
@@ -223,7 +223,7 @@ class Journal(Results):
         return True
 
     def take_page(self) -> QueuedPage | None:
-        """The next page to read or to write, marked as running; pages that failed before come last."""
+        """Return the next page to read or to write, marked as running; pages that failed before come last."""
         with self._commit():
             row = self._one("SELECT sha256, page_index FROM takeable ORDER BY lost_runs, attempts, row LIMIT 1")
             if row is None:
@@ -263,19 +263,19 @@ class Journal(Results):
 
     @property
     def unfinished(self) -> bool:
-        """Whether there is a file to open or a page to read."""
+        """A file to open or a page to read is left."""
         files = "SELECT 1 FROM files WHERE state IN ('queued', 'running')"
         pages = "SELECT 1 FROM pages WHERE state='running'"
         return bool(self._one(f"SELECT EXISTS({files}) OR EXISTS({pages}) OR EXISTS(SELECT 1 FROM takeable)")[0])
 
     def takeable_pages(self, most: int) -> int:
-        """How many pages `take_page` would give, counted up to ``most``."""
+        """Return how many pages `take_page` would give, counted up to ``most``."""
         return int(self._one("SELECT count(*) FROM (SELECT 1 FROM takeable LIMIT ?)", (most,))[0])
 
     def page_done(
         self, key: PageKey, reading: bytes, counts: tuple[int, int, int], written: Sequence[Written] = ()
     ) -> None:
-        """A page was read, and its results are on the disk; ``counts`` of lines, unread ones, and ones to review."""
+        """Record that a page was read, and its results are on the disk; ``counts`` of lines, unread ones, and ones to review."""
         with self._commit():
             if not self._set_page(
                 key,
@@ -291,7 +291,7 @@ class Journal(Results):
             )
 
     def page_kept(self, key: PageKey) -> None:
-        """A page that was read again stays as it was."""
+        """Record that a page that was read again stays as it was."""
         with self._commit():
             if self._set_page(key, "state='done', reason=NULL, settings=?", self.meta("settings")):
                 self._db.execute(
@@ -318,7 +318,7 @@ class Journal(Results):
             )
 
     def page_written(self, key: PageKey, written: Sequence[Written] = ()) -> None:
-        """Results that a read page lacked are on the disk, or cannot be made."""
+        """Record that results that a read page lacked are on the disk, or cannot be made."""
         with self._commit():
             if self._set_page(key, "state='done', reason=NULL"):
                 self._record(written)
@@ -330,25 +330,25 @@ class Journal(Results):
                 self._record(written)
 
     def page_refused(self, key: PageKey, reason: str) -> None:
-        """A page is at fault, for good."""
+        """Record that a page is at fault, for good."""
         with self._commit():
             self._set_page(key, "state='refused', reason=?", reason)
 
     def file_refused(self, file: SeenFile, reason: str) -> None:
-        """A file is at fault, for good."""
+        """Record that a file is at fault, for good."""
         self._close_file(file, "state='refused', reason=?", reason)
 
     def page_failed(self, key: PageKey, reason: str) -> None:
-        """Its worker died over it, or took too long: one more attempt, then quarantine."""
+        """Record that its worker died over it, or took too long: one more attempt, then quarantine."""
         with self._commit():
             self._set_page(key, _FAILED, MOST_ATTEMPTS, reason)
 
     def file_failed(self, file: SeenFile, reason: str) -> None:
-        """Its worker died over it, or took too long: one more attempt, then quarantine."""
+        """Record that its worker died over it, or took too long: one more attempt, then quarantine."""
         self._close_file(file, _FAILED, MOST_ATTEMPTS, reason)
 
     def file_gone(self, file: SeenFile) -> None:
-        """A file went away before its pages were read; pages that no other file holds are retired."""
+        """Record that a file went away before its pages were read; pages that no other file holds are retired."""
         with self._commit():
             row = self._one(
                 f"SELECT id, sha256 FROM files WHERE path=? AND bytes=? AND changed_ns=? AND {_NOW}", _key(file)
@@ -382,7 +382,7 @@ class Journal(Results):
         return [Original(_seen(*row[:3]), row[3], row[4], bool(row[5])) for row in rows]
 
     def settle_file(self, file: SeenFile, *, departed: bool) -> None:
-        """The original was kept, or ``departed``: moved or deleted."""
+        """Record that the original was kept, or ``departed``: moved or deleted."""
         with self._commit():
             self._db.execute(
                 f"UPDATE files SET settled=? WHERE path=? AND bytes=? AND changed_ns=? AND {_NOW}",

@@ -1,4 +1,4 @@
-"""How many workers, on what their networks run, and how much memory each may have."""
+"""The plan of a batch: number of workers, their runtime, and the memory of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WorkerPlan:
 
 
 def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers: int | None = None) -> WorkerPlan:
-    """As many workers as there are cores and as fit into memory, unless their number is given.
+    """Return as many workers as there are cores and as fit into memory, unless their number is given.
 
     Parameters
     ----------
@@ -64,6 +64,6 @@ def plan_workers(options: ReadOptions, memory_bytes: int | None = None, workers:
 
 
 def cache_folder() -> Path:
-    """Where workers keep compiled kernels: apart from those of other commands, which never load what a worker that a
+    """Return where workers keep compiled kernels: apart from those of other commands, which never load what a worker that a
     hostile page took over could have written."""
     return cache_root() / "workers"

@@ -58,7 +58,7 @@ class Section:
 
 
 def proof_sheet(folders: Folders | None = None) -> list[Section]:
-    """Everything an archive asks about: storage, sockets, telemetry, models, memory.
+    """Return everything an archive asks about: storage, sockets, telemetry, models, memory.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ DAY_S = 86_400.0
 
 @dataclass(slots=True)
 class Purged:
-    """How much was deleted; ``changed`` results are no longer what Carrel wrote and stay; ``left`` are files in the
+    """Counts of what was deleted; ``changed`` results are no longer what Carrel wrote and stay; ``left`` are files in the
     output folder that Carrel did not write or could not delete; ``jump`` are two times that cannot both be right."""
 
     results: int = 0

@@ -1,4 +1,4 @@
-"""What a batch wrote, file by file with its digest: nothing else is ever replaced or deleted.
+"""Results of a batch, file by file with their digests: nothing else is ever replaced or deleted.
 
 Ages are told by ticks: moments at which Carrel was at work, written down as they came. Between two of them no more time
 counts than `MOST_GAP_S`, so that a clock that jumps makes no result old.
@@ -85,7 +85,7 @@ class Results(Database):
         return found
 
     def wrote(self, path: str) -> bool:
-        """Whether Carrel wrote a result of this path."""
+        """Tell whether Carrel wrote a result of this path."""
         return self._one("SELECT 1 FROM results WHERE path=?", (path,)) is not None
 
     def digest_of(self, path: str) -> str | None:
@@ -94,12 +94,12 @@ class Results(Database):
         return row and row[0]
 
     def listed(self, path: str, digest: str) -> None:
-        """A list of pages was written to ``path``."""
+        """Record that a list of pages was written to ``path``."""
         with self._commit():
             self._record([Written(Delivery(0, 0, LIST, path, None, False), digest)])
 
     def note(self, path: str, digest: str) -> None:
-        """A file was written or written anew outside a batch: as a result of the page whose other results have its name,
+        """Record that a file was written or written anew outside a batch: as a result of the page whose other results have its name,
         else as one of no page."""
         stem, form = next(
             ((path[: -len(end)], form) for form, end in _LONGEST_FIRST if path.endswith(end)), (path, LIST)

@@ -49,7 +49,7 @@ Log = Callable[[str], None]
 
 
 class Batch:
-    """Reads files below ``root`` into the output folder; a context manager.
+    """A run over files below ``root`` into the output folder; a context manager.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Batch:
 
     @property
     def key(self) -> str | None:
-        """What pages are read under; None until the first worker has loaded its models."""
+        """The key that pages are read under; None until the first worker has loaded its models."""
         return self._key
 
     def document(self, path: Path) -> str:

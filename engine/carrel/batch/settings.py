@@ -1,4 +1,4 @@
-"""What a batch was asked to do, as it travels to the workers and into the journal."""
+"""The request of a batch, as it travels to the workers and into the journal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Settings:
 
     @property
     def work(self) -> Work:
-        """What workers are told."""
+        """The message that workers get."""
         return Work(self.options, self.review_below, self.most_pages, self.most_bytes, self.entry)
 
 

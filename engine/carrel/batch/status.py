@@ -1,4 +1,4 @@
-"""How a batch is doing: a heartbeat for whoever looks from outside, and the arithmetic of rates."""
+"""The state of a batch: a heartbeat for whoever looks from outside, and the arithmetic of rates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pace:
         return 60.0 * len(self._ends) / max(time.monotonic() - since, 1e-3)
 
     def minutes_left(self, counts: Counts) -> float | None:
-        """None before the first page."""
+        """Return none before the first page."""
         rate = self.pages_per_minute
         return pages_left(counts) / rate if rate else None
 

@@ -29,7 +29,7 @@ DOCUMENT_FILE = "document.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """How a hot folder is watched.
+    """Choices for watching a hot folder.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Watcher:
 
 
 def is_complete(file: SeenFile) -> bool:
-    """Whether a file can be opened and nobody writes to it, as far as the system tells; one that may not be read counts
+    """Tell whether a file can be opened and nobody writes to it, as far as the system tells; one that may not be read counts
     as complete, so that it is refused."""
     try:
         with open_unchanged(file, empty=True) as descriptor:

@@ -1,4 +1,4 @@
-"""Refuses logits that no decoder can read: a wrong shape is the caller's mistake, NaN the model's."""
+"""Checks of logits that no decoder can read: a wrong shape is the caller's mistake, NaN the model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a language model folder holds, and its binding to a network's classes."""
+"""Contents of a language model folder, and its binding to a network's classes."""
 
 from __future__ import annotations
 

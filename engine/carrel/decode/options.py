@@ -1,4 +1,4 @@
-"""What a caller may choose for the beam search."""
+"""Choices for the beam search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder gives back for a line of logits."""
+"""Results of decoding a line of logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a transcription is from the truth, and why.
+"""The distance of a transcription from the ground truth, and its reasons.
 
 >>> from carrel.evaluate import character_errors, word_errors
 >>> character_errors("carrel", "barrels"), word_errors("a small room", "a room")

@@ -1,4 +1,4 @@
-"""How sure a rate is: percentile intervals of the bootstrap (Efron, 10.1214/aos/1176344552).
+"""Confidence intervals of rates: percentile intervals of the bootstrap (Efron, 10.1214/aos/1176344552).
 
 Whole documents are drawn where there are ten or more, because lines of one hand err together; else lines.
 """
@@ -29,12 +29,12 @@ class Interval(NamedTuple):
 
 
 def cer_interval(evaluation: Evaluation, normalization: str = AS_IS.name) -> Interval | None:
-    """95 % interval of the character error rate; None with fewer than two units."""
+    """Return 95 % interval of the character error rate; None with fewer than two units."""
     return _interval(evaluation, normalization, words=False)
 
 
 def wer_interval(evaluation: Evaluation, normalization: str = AS_IS.name) -> Interval | None:
-    """95 % interval of the word error rate; None with fewer than two units."""
+    """Return 95 % interval of the word error rate; None with fewer than two units."""
     return _interval(evaluation, normalization, words=True)
 
 
@@ -55,14 +55,14 @@ def _units(evaluation: Evaluation, normalization: str) -> tuple[Unit, list[Count
 
 
 def resampled_rates(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Rates of ``DRAWS`` samples drawn with replacement from (errors, total) rows (n, 2): the same for the same rows."""
+    """Return rates of ``DRAWS`` samples drawn with replacement from (errors, total) rows (n, 2): the same for the same rows."""
     draws = np.random.default_rng(_SEED).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), size=DRAWS)
     sums = draws @ pairs  # (draws, 2)
     return sums[:, 0] / np.maximum(sums[:, 1], 1)
 
 
 def difference_interval(first: Evaluation, second: Evaluation) -> Interval | None:
-    """95 % interval of the second's CER less the first's over the same documents; None with fewer than five.
+    """Return 95 % interval of the second's CER less the first's over the same documents; None with fewer than five.
 
     Paired, so much narrower than the two intervals suggest.
     """

@@ -1,4 +1,4 @@
-"""How many errors go when the lines with most errors expected are corrected."""
+"""The share of errors that go when the lines with most errors expected are corrected."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def coverage(expected: Sequence[float], errors: Sequence[int]) -> NDArray[np.flo
 
 def review_coverage(lines: Sequence[LineScore]) -> NDArray[np.float64]:
     """Return the ``coverage`` of the lines that were read and have a confidence; ``(1, 2)`` zeros where there is none."""
-    sure = [line for line in lines if line.confidence is not None]
-    expected = [wrong_characters(line.hypothesis, line.confidence or 0.0) for line in sure]
-    return coverage(expected, [line.counts["as is"].character_errors for line in sure])
+    confident = [line for line in lines if line.confidence is not None]
+    expected = [wrong_characters(line.hypothesis, line.confidence or 0.0) for line in confident]
+    return coverage(expected, [line.counts["as is"].character_errors for line in confident])
 
 
 def share_removed(curve: NDArray[np.float64], share_looked_at: float) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 def distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
-    """Fewest insertions, deletions and substitutions that turn ``truth`` into ``hypothesis``."""
+    """Return fewest insertions, deletions and substitutions that turn ``truth`` into ``hypothesis``."""
     start, end_truth, end_hypothesis = _differing_part(truth, hypothesis)
     truth, hypothesis = truth[start:end_truth], hypothesis[start:end_hypothesis]
     if not truth or not hypothesis:
@@ -23,12 +23,12 @@ def distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
 
 
 def character_errors(truth: str, hypothesis: str) -> int:
-    """Wrong, missing and extra code points; the numerator of the character error rate."""
+    """Return wrong, missing and extra code points; the numerator of the character error rate."""
     return distance(truth, hypothesis)
 
 
 def word_errors(truth: str, hypothesis: str) -> int:
-    """Wrong, missing and extra words, words being what white space separates."""
+    """Return wrong, missing and extra words, words being what white space separates."""
     return distance(truth.split(), hypothesis.split())
 
 
@@ -60,7 +60,7 @@ def _bit_vector_distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashabl
 
 
 def align(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[tuple[int | None, int | None]]:
-    """One cheapest alignment, as pairs of positions; None stands for a missing or an extra item.
+    """Return one cheapest alignment, as pairs of positions; None stands for a missing or an extra item.
 
     Where several are cheapest, matches and substitutions are preferred to missing items, those to extra ones, from the
     end backwards. Takes len(truth) * len(hypothesis) * 4 bytes.

@@ -1,4 +1,4 @@
-"""What is compared: the lines of a document, with places where the file gives them."""
+"""Documents to compare: the lines of a document, with places where the file gives them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Document:
 
 
 def from_page(name: str, page: Page) -> Document:
-    """The lines of ``page``."""
+    """Return the lines of ``page``."""
     lines = tuple(_text_line(line) for line in page.lines)
     return Document(name, lines, (page.width_px, page.height_px), page.source.file_name, page.source.page_index)
 
@@ -50,5 +50,5 @@ def _text_line(line: Line) -> TextLine:
 
 
 def from_text(name: str, text: str) -> Document:
-    """A line for each line of ``text`` that is not blank."""
+    """Return a line for each line of ``text`` that is not blank."""
     return Document(name, tuple(TextLine(line.strip()) for line in text.splitlines() if line.strip()))

@@ -1,4 +1,4 @@
-"""Which lines of the truth and of a hypothesis belong together when segmentation or order differ.
+"""Matches of lines of the ground truth and of a hypothesis when segmentation or order differ.
 
 With places, lines that run along each other belong together, a line cut in two or two lines run into one included.
 Without, lines with similar text do: first those in the same order, then the rest wherever they stand.
@@ -33,7 +33,7 @@ class Match(NamedTuple):
 
 
 def match_lines(truth: Document, hypothesis: Document) -> list[Match]:
-    """Every line of either side in exactly one match, in the truth's order, extra lines last."""
+    """Return every line of either side in exactly one match, in the truth's order, extra lines last."""
     placed = [line for document in (truth, hypothesis) for line in document.lines if line.text]
     same_size = truth.size_px is not None and truth.size_px == hypothesis.size_px
     if same_size and all(len(line.baseline) > 1 for line in placed):
@@ -44,7 +44,7 @@ def match_lines(truth: Document, hypothesis: Document) -> list[Match]:
 
 
 def lines_out_of_order(matches: list[Match]) -> int:
-    """Fewest lines of the hypothesis that would have to be moved to follow the truth's order."""
+    """Return fewest lines of the hypothesis that would have to be moved to follow the truth's order."""
     starts = [min(match.hypothesis) for match in matches if match.truth and match.hypothesis]
     tails: list[int] = []  # smallest end of an increasing run of each length
     for start in starts:

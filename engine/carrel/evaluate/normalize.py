@@ -1,4 +1,4 @@
-"""What may be left out of a comparison: case, punctuation, spacing, typographic forms.
+"""Differences that may be left out of a comparison: case, punctuation, spacing, typographic forms.
 
 Text is always compared in NFC with white space folded to single spaces and none at the ends, so a line break counts as
 a space. Rates are those of jiwer and dinglehopper to the last digit on the same text (tests/engine/test_evaluate_dinglehopper.py), but for this: dinglehopper counts a letter and its marks as one unit even where they have no
@@ -26,7 +26,7 @@ _TYPOGRAPHY = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """What counts: True compares it, False leaves it out."""
+    """Differences that count: True compares them, False leaves it out."""
 
     name: str
     case: bool = True
@@ -35,7 +35,7 @@ class Normalization:
     typography: bool = True
 
     def apply(self, text: str) -> str:
-        """``text`` with what does not count left out."""
+        """Return ``text`` with what does not count left out."""
         text = unicodedata.normalize("NFC", text)
         if not self.typography:
             text = text.translate(_TYPOGRAPHY)

@@ -30,7 +30,7 @@ del { background: #ffd7d5; text-decoration: none } ins { background: #ccf1d3; te
 
 
 def as_data(evaluation: Evaluation, routes: list[Route]) -> dict[str, Any]:
-    """Everything that was counted; rates and intervals as parts of one."""
+    """Return everything that was counted; rates and intervals as parts of one."""
     return {
         "format": FORMAT,
         "totals": {n.name: _rates(evaluation, n.name) for n in ALL},
@@ -47,7 +47,7 @@ def as_data(evaluation: Evaluation, routes: list[Route]) -> dict[str, Any]:
 
 
 def _curve(evaluation: Evaluation) -> list[list[float]]:
-    """Share of errors that go when so large a share of lines, least sure first, is corrected: in steps of 5 %."""
+    """Share of errors that go when so large a share of lines, least confident first, is corrected: in steps of 5 %."""
     curve = review_coverage(evaluation.lines)
     return [[step / 20, share_removed(curve, step / 20)] for step in range(21)] if curve[-1, 1] else []
 
@@ -57,7 +57,7 @@ def _curve_picture(evaluation: Evaluation) -> str:
     points = " ".join(f"{300 * share:.1f},{200 - 200 * errors:.1f}" for share, errors in _curve(evaluation))
     if not points:
         return ""
-    caption = "Errors removed (up) by correcting the least sure lines first (right), both from 0 to 100 %"
+    caption = "Errors removed (up) by correcting the least confident lines first (right), both from 0 to 100 %"
     return (
         "<h2>Review</h2><svg viewBox='-5 -5 310 210' width='310' height='210' fill='none'>"
         "<rect width='300' height='200' stroke='#ccc'/><path d='M0 200L300 0' stroke='#ccc'/>"
@@ -100,7 +100,7 @@ def _document(document: DocumentScore) -> dict[str, Any]:
 
 
 def as_table(evaluation: Evaluation, routes: list[Route], most: int = 10) -> str:
-    """The same, short, for people: totals, kinds of writing, routes, worst documents, confusions."""
+    """Return the same, short, for people: totals, kinds of writing, routes, worst documents, confusions."""
     return "\n".join(_table_lines(evaluation, routes, most)) + "\n"
 
 
@@ -145,7 +145,7 @@ def _line_summary(evaluation: Evaluation) -> str:
 
 
 def percent(value: float) -> str:
-    """``value`` in percent with two decimals."""
+    """Return ``value`` in percent with two decimals."""
     return f"{100 * value:.2f} %"
 
 
@@ -154,7 +154,7 @@ def _range(interval: Interval | None) -> str:
 
 
 def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, most_lines: int) -> str:
-    """One page that needs nothing else: the table, then the lines with most errors, differences marked.
+    """Return one page that needs nothing else: the table, then the lines with most errors, differences marked.
 
     Each line's truth stands above what was read; red was not read so, green was read instead.
     """

@@ -1,4 +1,4 @@
-"""What it would have cost to send every line to one recognizer, or to know each time which one is right."""
+"""The cost of sending every line to one recognizer, or to know each time which one is right."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Route:
 
 
 def compare_routes(pairs: Sequence[tuple[Document, Document]]) -> list[Route]:
-    """Routes for (truth, hypothesis) pairs whose hypothesis lines carry readings of several recognizers.
+    """Return routes for (truth, hypothesis) pairs whose hypothesis lines carry readings of several recognizers.
 
     Where a recognizer has not read a line, the line's chosen text stands. ``best of all`` takes for every line the
     reading nearest to the truth, which no routing can beat. Empty where no line has two readings.

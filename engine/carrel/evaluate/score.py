@@ -44,7 +44,7 @@ class Counts:
 
 
 def rate(errors: int, total: int) -> float:
-    """``errors`` for each of ``total``; errors against nothing count as 1."""
+    """Return ``errors`` for each of ``total``; errors against nothing count as 1."""
     return errors / total if total else float(errors > 0)
 
 
@@ -82,7 +82,7 @@ class DocumentScore:
     out_of_order: int
 
     def total(self, normalization: str = AS_IS.name) -> Counts:
-        """The sum of the lines' counts."""
+        """Return the sum of the lines' counts."""
         return sum((line.counts[normalization] for line in self.lines), Counts())
 
 
@@ -111,8 +111,8 @@ def _score_line(truth: Document, hypothesis: Document, match: Match) -> LineScor
     right = [hypothesis.lines[index] for index in match.hypothesis]
     texts = _joined(left), _joined(right)
     counts = {normalization.name: count(*texts, normalization) for normalization in ALL}
-    sure = [line.confidence for line in right if line.confidence is not None]
-    return LineScore(truth.name, match, *texts, _writing(left + right), counts, min(sure, default=None))
+    known = [line.confidence for line in right if line.confidence is not None]
+    return LineScore(truth.name, match, *texts, _writing(left + right), counts, min(known, default=None))
 
 
 def _joined(lines: list[TextLine]) -> str:
@@ -139,15 +139,15 @@ class Evaluation:
         return [line for document in self.documents for line in document.lines]
 
     def total(self, normalization: str = AS_IS.name) -> Counts:
-        """The sum over all documents."""
+        """Return the sum over all documents."""
         return sum((document.total(normalization) for document in self.documents), Counts())
 
     def in_order(self) -> Counts:
-        """The sum over all documents read as a whole, so that wrong order counts."""
+        """Return the sum over all documents read as a whole, so that wrong order counts."""
         return sum((document.in_order for document in self.documents), Counts())
 
     def by_writing(self) -> dict[str, Counts]:
-        """Counts for each kind of writing that occurs."""
+        """Return counts for each kind of writing that occurs."""
         kinds: dict[str, Counts] = {}
         for line in self.lines:
             kinds[line.writing] = kinds.get(line.writing, Counts()) + line.counts[AS_IS.name]
@@ -155,7 +155,7 @@ class Evaluation:
 
 
 def confusions(lines: Sequence[LineScore]) -> Counter[tuple[str, str]]:
-    """What was taken for what, most frequent first by ``most_common``; the empty text stands for nothing."""
+    """Return what was taken for what, most frequent first by ``most_common``; the empty text stands for nothing."""
     found: Counter[tuple[str, str]] = Counter()
     for line in lines:
         if line.truth and line.hypothesis and line.counts[AS_IS.name].character_errors:
@@ -169,7 +169,7 @@ def _is_short(pair: tuple[str, str]) -> bool:
 
 
 def differences(truth: str, hypothesis: str) -> list[tuple[str, str]]:
-    """Both texts cut into pieces that are equal and pieces that differ, in turn; joined they give the texts again."""
+    """Return both texts cut into pieces that are equal and pieces that differ, in turn; joined they give the texts again."""
     pieces: list[tuple[str, str]] = []
     was_same: bool | None = None
     for left, right in align(truth, hypothesis):

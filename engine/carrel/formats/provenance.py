@@ -1,4 +1,4 @@
-"""What has no place of its own in ALTO or PAGE, as one line of JSON in their processing notes."""
+"""Facts that have no place of their own in ALTO or PAGE, as one line of JSON in their processing notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from carrel.page import Page, Provenance
 
 
 def settings_json(page: Page) -> str:
-    """Models, languages, skew, resolution, uncovered ink and page index, in ASCII."""
+    """Return models, languages, skew, resolution, uncovered ink and page index, in ASCII."""
     provenance = page.provenance
     settings = {
         "models": provenance.models,
@@ -25,7 +25,7 @@ def settings_json(page: Page) -> str:
 
 
 def with_settings(page: Page, software: str, settings: str) -> Page:
-    """``page`` with what ``settings_json`` wrote; unchanged settings where another program wrote something else."""
+    """Return ``page`` with what ``settings_json`` wrote; unchanged settings where another program wrote something else."""
     page = replace(page, provenance=replace(page.provenance, software=software))
     try:
         loaded = json.loads(settings)

@@ -21,26 +21,26 @@ _SEPARATOR = "}"
 
 
 def child(parent: Element, name: str, text: str | None = None, /, **attributes: str) -> Element:
-    """A new element at the end of ``parent``."""
+    """Return a new element at the end of ``parent``."""
     element = ET.SubElement(parent, name, attributes)
     element.text = text
     return element
 
 
 def to_bytes(root: Element, short_empty: bool = True) -> bytes:
-    """``root`` as indented UTF-8 with an XML declaration; ``short_empty`` writes ``<a />`` for an empty element."""
+    """Return ``root`` as indented UTF-8 with an XML declaration; ``short_empty`` writes ``<a />`` for an empty element."""
     ET.indent(root)
     text = ET.tostring(root, encoding="utf-8", short_empty_elements=short_empty)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text + b"\n"
 
 
 def joined(points: Points, within: str) -> str:
-    """``points`` as text: a space between points, ``within`` between x and y."""
+    """Return ``points`` as text: a space between points, ``within`` between x and y."""
     return " ".join(f"{x}{within}{y}" for x, y in points)
 
 
 def decimal(value: float) -> str:
-    """A confidence with four decimals."""
+    """Return a confidence with four decimals."""
     return f"{value:.4f}"
 
 
@@ -90,7 +90,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def parse(data: bytes) -> Document:
-    """The tree of an XML file.
+    """Return the tree of an XML file.
 
     Raises
     ------

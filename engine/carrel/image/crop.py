@@ -1,4 +1,4 @@
-"""Line crops: straightened along the baseline, neighbours masked away, evenly lit."""
+"""Line crops: normalized along the baseline, neighbours masked away, evenly lit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_LIGHT_RATIO = 2.0
 
 @dataclass(frozen=True)
 class Crop:
-    """A straightened line.
+    """A normalized line.
 
     ``gray`` is uint8 ``(height, width)``, ink dark; ``baseline_row`` the row on which the letters stand; ``ruler`` holds
     for each column the page point of that row, ``(width, 2)``, and ``normal`` the page vector of one row downwards.
@@ -71,7 +71,7 @@ def _extent(polygon: Curve, points: Curve, normals: Curve) -> tuple[float, float
     return max(4.0, -float(rows.min())), max(2.0, float(rows.max()))
 
 
-def straighten(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
+def normalize(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     """Unroll a line along its baseline, at the page's own resolution.
 
     Parameters
@@ -145,8 +145,8 @@ def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
 
 
 def crop_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
-    """Crop a line: `straighten` it with the baseline lengthened to the ends of the polygon."""
-    return straighten(gray, extend(baseline, polygon), polygon)
+    """Crop a line: `normalize` it with the baseline lengthened to the ends of the polygon."""
+    return normalize(gray, extend(baseline, polygon), polygon)
 
 
 def extend(baseline: Curve, polygon: Curve) -> Curve:

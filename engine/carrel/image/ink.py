@@ -16,7 +16,7 @@ MIN_CONTRAST = 24.0
 def gray_levels(
     gray: NDArray[np.uint8], fractions: tuple[float, ...], inside: NDArray[np.uint8] | None = None
 ) -> NDArray[np.int64]:
-    """Gray levels under which the given fractions of the pixels lie, from the histogram; of those ``inside``, not 0, alone."""
+    """Return gray levels under which the given fractions of the pixels lie, from the histogram; of those ``inside``, not 0, alone."""
     import cv2
 
     cumulated = np.cumsum(cv2.calcHist([gray], [0], inside, [256], [0, 256]), dtype=np.float64)
@@ -64,7 +64,7 @@ def to_inverted(
 
 @dataclass(frozen=True, slots=True)
 class LineInput:
-    """How a network takes a line: the ``input`` entry of a recognition model's manifest.
+    """The input that a network takes for a line: the ``input`` entry of a recognition model's manifest.
 
     ``kind`` is ``ink`` (`to_ink`) or ``inverted`` (`to_inverted`).
     """
@@ -75,12 +75,12 @@ class LineInput:
     width_multiple_px: int = 4
 
     def of(self, gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)`` in [0, 1]."""
+        """Return the network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)`` in [0, 1]."""
         make = to_ink if self.kind == "ink" else to_inverted
         return make(gray, self.height_px, self.margin_px, self.width_multiple_px)
 
 
 def holds_ink(gray: NDArray[np.uint8]) -> bool:
-    """Whether a line, uint8 ``(height, width)``, has pixels clearly darker than its paper (0.1 % of them at least)."""
+    """Tell whether a line, uint8 ``(height, width)``, has pixels clearly darker than its paper (0.1 % of them at least)."""
     darkest, paper_level = gray_levels(gray, (0.001, 0.8))
     return bool(paper_level - darkest >= MIN_CONTRAST)

@@ -1,4 +1,4 @@
-"""What a caller may hand over to be read: a path, bytes, a file, a picture or an array."""
+"""Inputs that a caller may hand over to be read: a path, bytes, a file, a picture or an array."""
 
 from __future__ import annotations
 

@@ -7,6 +7,6 @@ from numpy.typing import ArrayLike
 
 
 def median(values: ArrayLike) -> float:
-    """The middle one of one or more values, or the mean of the two in the middle."""
+    """Return the middle one of one or more values, or the mean of the two in the middle."""
     ordered = np.sort(np.asarray(values), axis=None)
     return float(ordered[[(len(ordered) - 1) // 2, len(ordered) // 2]].mean())

@@ -22,7 +22,7 @@ OVERLAY, OVERLAY_SUFFIX = "overlay", ".overlay.png"
 def draw_overlay(
     page: Page, gray: NDArray[np.uint8], review_below: float = 0.0, uncovered: NDArray[np.bool_] | None = None
 ) -> bytes:
-    """PNG of the scan, at most 2000 px long, with polygons, baselines, order and routing.
+    """Return PNG of the scan, at most 2000 px long, with polygons, baselines, order and routing.
 
     Blue lines were taken for print, orange ones for handwriting, violet ones were unsure; red outlines were not read.
     Regions are outlined in green, stamps in olive.

@@ -17,7 +17,7 @@ LINKERS = ("cc", "clang", "ld", "ld.lld")
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What `warm` found or made: the folder, None where none is private, and whether there is a library in it."""
+    """Results of `warm`: the folder, None where none is private, and whether there is a library in it."""
 
     folder: Path | None
     library: bool
@@ -61,7 +61,7 @@ def build_library(folder: Path) -> bool:
 
 
 def link(code: bytes, folder: Path, linker: Sequence[str]) -> bool:
-    """Link an object file into the library of a folder, with digests beside it; False if the linker fails.
+    """Return link an object file into the library of a folder, with digests beside it; False if the linker fails.
 
     Parameters
     ----------

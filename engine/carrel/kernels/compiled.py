@@ -1,4 +1,4 @@
-"""How kernels are compiled: by numba, to machine code for this processor. Importing this loads numba."""
+"""Compilation of kernels: by numba, to machine code for this processor. Importing this loads numba."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def inner(function: Callable[P, R] | None = None, **settings: Any) -> Any:
 
 @extending.intrinsic
 def array_at(_context: Any, address: Any, shape: Any, dtype: Any) -> Any:
-    """The C-ordered array of a shape (a tuple) and type at an address."""
+    """Return the C-ordered array of a shape (a tuple) and type at an address."""
     array = types.Array(dtype.dtype, shape.count, "C")
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -56,7 +56,7 @@ def array_at(_context: Any, address: Any, shape: Any, dtype: Any) -> Any:
 
 @extending.intrinsic
 def arrays_at(_context: Any, addresses: Any, sizes: Any, kind: Any) -> Any:
-    """The C-ordered arrays of a list such as `carrel.kernels.records.Workspace`, as one.
+    """Return the C-ordered arrays of a list such as `carrel.kernels.records.Workspace`, as one.
 
     At ``addresses`` lie their addresses, int64 in the list's order; at ``sizes`` the sizes of `SIDES`.
     """

@@ -35,13 +35,13 @@ LEAST_FACTOR, MOST_FACTOR = 1e-30, 1e30
 
 @inner
 def within_factors(factor: float) -> float:
-    """A factor, or the nearest that the search can bear; of NaN the least."""
+    """Return a factor, or the nearest that the search can bear; of NaN the least."""
     return min(factor, MOST_FACTOR) if factor > LEAST_FACTOR else LEAST_FACTOR
 
 
 @inner
 def language_step(language: Language, state: int, label: int, unknown: float) -> tuple[float, int]:
-    """Factor of class ``label`` in a state, and the next state. Unknown classes cost ``unknown`` and forget the context."""
+    """Return factor of class ``label`` in a state, and the next state. Unknown classes cost ``unknown`` and forget the context."""
     symbol = np.int64(language.symbols[label])
     if symbol < 0:
         return within_factors(unknown), 0
@@ -68,7 +68,7 @@ def language_step(language: Language, state: int, label: int, unknown: float) ->
 
 @inner
 def word_step(lexicon: Lexicon, node: int, label: int, penalty: float) -> tuple[float, int]:
-    """Factor of class ``label`` in a lexicon's node, and the next node; leaving the lexicon costs ``penalty``, once a
+    """Return factor of class ``label`` in a lexicon's node, and the next node; leaving the lexicon costs ``penalty``, once a
     word."""
     symbol = np.int64(lexicon.symbols[label])
     factor = 1.0
@@ -98,5 +98,5 @@ def word_step(lexicon: Lexicon, node: int, label: int, penalty: float) -> tuple[
 
 @inner
 def word_end(lexicon: Lexicon, node: int, penalty: float) -> float:
-    """Factor of ending the word here: ``penalty`` inside an entry; between words and after a whole one nothing."""
+    """Return factor of ending the word here: ``penalty`` inside an entry; between words and after a whole one nothing."""
     return penalty if node > 0 and not lexicon.nodes[node] & NODE_END else 1.0

@@ -22,13 +22,13 @@ TINY = 2.0 ** (1 - LIMIT)
 
 @inner
 def within_scales(scale: float) -> float:
-    """A scale of logits, or the nearest that keeps what stands behind a row of them the least; of NaN the least."""
+    """Return a scale of logits, or the nearest that keeps what stands behind a row of them the least; of NaN the least."""
     return min(scale, MOST_SCALE) if scale > LEAST_SCALE else LEAST_SCALE
 
 
 @inner
 def largest_of(bits: NDArray[np.int32]) -> tuple[np.float32, np.bool_]:
-    """Largest of a row of floats, given as their bits ``(c,)``: integers compare in vectors, floats would not.
+    """Return largest of a row of floats, given as their bits ``(c,)``: integers compare in vectors, floats would not.
 
     The second value is False for rows with NaN or +inf, and for such as are zero or -inf throughout.
     """
@@ -56,7 +56,7 @@ def candidates_of(
     probabilities: NDArray[np.float64],
     candidates: NDArray[np.int32],
 ) -> tuple[np.int64, float, float]:
-    """Classes of a frame with at least ``threshold`` of its mass, and always the best one.
+    """Return classes of a frame with at least ``threshold`` of its mass, and always the best one.
 
     ``scale`` is ``log2(e) / temperature``, ``offset`` a whole number, not far from the largest logit times that if
     possible: `next_offset` of the row before. Fills ``powers`` with 2 to the power of the logits times ``scale`` less the
@@ -89,7 +89,7 @@ def candidates_of_shares(
     probabilities: NDArray[np.float64],
     candidates: NDArray[np.int32],
 ) -> tuple[np.int64, float]:
-    """`candidates_of` where the row holds probabilities; returns the number, 0 where they do not sum to 1, and the sum."""
+    """Return `candidates_of` where the row holds probabilities; returns the number, 0 where they do not sum to 1, and the sum."""
     mass = np.float64(copy_of(row, powers))
     if not 1.0 - TOLERANCE <= mass <= 1.0 + TOLERANCE:
         return np.int64(0), 0.0
@@ -106,7 +106,7 @@ def list_candidates(
     probabilities: NDArray[np.float64],
     candidates: NDArray[np.int32],
 ) -> np.int64:
-    """Classes whose powers reach ``level``, and their powers times ``share``. Returns how many there are."""
+    """Return classes whose powers reach ``level``, and their powers times ``share``. Returns how many there are."""
     count = np.int64(0)
     least = np.float32(max(level, TINY))
     for place in range(0, classes, PADDING):
@@ -137,6 +137,6 @@ def list_best(
 
 @inner
 def next_offset(offset: float, mass: float) -> float:
-    """An offset for the next row, where this one's powers had that sum; it changes seldom, as the next row waits for it."""
+    """Return an offset for the next row, where this one's powers had that sum; it changes seldom, as the next row waits for it."""
     exponent = np.int64(np.float32(mass).view(np.int32) >> 23) - 127
     return offset + exponent if exponent < -NEAR or exponent > NEAR else offset

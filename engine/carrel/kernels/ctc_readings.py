@@ -1,4 +1,4 @@
-"""What the search found, written out: characters with places and probabilities. Compiled, unchecked."""
+"""Results of the search, written out: characters with places and probabilities. Compiled, unchecked."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def close_line(
 
 @inner
 def last_word_end(lexicon: Lexicon, rules: Rules, node: int) -> float:
-    """`word_end` at the line's end, where a word may go on in the next line."""
+    """Return `word_end` at the line's end, where a word may go on in the next line."""
     return 1.0 if rules.open_ends or node == HYPHENED else word_end(lexicon, node, rules.penalty)
 
 
 @inner
 def best_slot(work: Workspace, occupied: int) -> int:
-    """Slot of the largest mass not yet taken (taken ones are negative); -1 if none is above 0."""
+    """Return slot of the largest mass not yet taken (taken ones are negative); -1 if none is above 0."""
     best, best_mass = -1, 0.0
     for s in range(occupied):
         if work.masses[NEXT_TOTAL, s] > best_mass:
@@ -80,7 +80,7 @@ def best_slot(work: Workspace, occupied: int) -> int:
 
 @inner
 def write_characters(work: Workspace, slot: int, characters: NDArray[np.int32]) -> int:
-    """Classes and first frames of the prefix in ``slot``. Returns how many characters it has."""
+    """Return classes and first frames of the prefix in ``slot``. Returns how many characters it has."""
     length = 0
     node = work.slots[NODE, slot]
     while work.nodes[node, PARENT] >= 0:
@@ -103,7 +103,7 @@ def write_spans(
     characters: NDArray[np.int32],
     shares: NDArray[np.float64],
 ) -> None:
-    """Ends of the characters, and what share of the mass of all characters in its span each has.
+    """Write the ends of the characters, and what share of the mass of all characters in its span each has.
 
     The span reaches to the first frame of the next character; the end is where the blank takes over from the peak on.
     """
@@ -147,7 +147,7 @@ def set_path(work: Workspace, slot: int, length: int) -> None:
 def write_support(
     work: Workspace, occupied: int, length: int, characters: NDArray[np.int32], support: NDArray[np.float64]
 ) -> None:
-    """For each character, the mass of the readings in the beam that have it too: the same class between its neighbours."""
+    """Write for each character the mass of the readings in the beam that have it too: the same class between its neighbours."""
     starts, labels = characters[STARTS], characters[LABELS]
     support[:length] = 0.0
     total = 0.0
@@ -186,7 +186,7 @@ def write_reading(
     characters: NDArray[np.int32],
     probabilities: NDArray[np.float64],
 ) -> tuple[int, float]:
-    """The reading in ``slot``. Returns its length and its confidence, the mean of the ``probabilities``."""
+    """Return the reading in ``slot``. Returns its length and its confidence, the mean of the ``probabilities``."""
     length = write_characters(work, slot, characters)
     write_spans(logits, rules, work, length, characters, work.chances[0])
     set_path(work, slot, length)
@@ -214,7 +214,7 @@ def read_line(
     probabilities: NDArray[np.float64],
     used: int,
 ) -> int:
-    """The best ``len(readings)`` readings of a line. Their characters go behind the ``used`` ones; returns how many are
+    """Return the best ``len(readings)`` readings of a line. Their characters go behind the ``used`` ones; returns how many are
     used then."""
     occupied, log_scale = search_line(logits, rules, language, lexicon, first_context, first_node, work)
     for reading in readings:

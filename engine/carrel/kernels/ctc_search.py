@@ -39,7 +39,7 @@ SMALLEST, LARGEST = 1e-60, 1e60
 
 
 class Rules(NamedTuple):
-    """What the search is asked to do: `SETTINGS` in the kernel's terms."""
+    """Settings of the search: `SETTINGS` in the kernel's terms."""
 
     blank: int
     width: int
@@ -57,7 +57,7 @@ class Rules(NamedTuple):
 
 @inner
 def language_step_again(work: Workspace, rules: Rules, language: Language, state: int, label: int) -> tuple[float, int]:
-    """`language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
+    """Return `language_step`, remembered: a prefix that stays is extended by the same few characters frame after frame."""
     key = rules.memo_key | np.int64(state << 20 | label)
     place = np.int64(np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - MEMO_BITS))
     record: Any = work.memo[place]
@@ -72,7 +72,7 @@ def language_step_again(work: Workspace, rules: Rules, language: Language, state
 def step(
     work: Workspace, rules: Rules, language: Language, lexicon: Lexicon, context: int, word: int, label: int
 ) -> tuple[float, int, int]:
-    """Factor of a character after a prefix, and the prefix's states after it."""
+    """Return factor of a character after a prefix, and the prefix's states after it."""
     factor = 1.0
     if rules.use_language:
         factor, context = language_step_again(work, rules, language, context, label)
@@ -108,7 +108,7 @@ def choose_tries(work: Workspace, blank: int, count: int, least: float) -> np.in
 def stay(
     work: Workspace, rules: Rules, occupied: int, frame: int, marks: int
 ) -> tuple[np.int64, int, float, float, float]:
-    """Masses of the prefixes that stay: by a blank, by a repeat, and by the last character added to a parent in the beam.
+    """Return masses of the prefixes that stay: by a blank, by a repeat, and by the last character added to a parent in the beam.
 
     Pairs of slot and character that make such a prefix are noted in ``taken`` (and listed in ``origins[PAIR]``).
     Returns the numbers of pairs and marks, the best and the smallest mass, and the largest bound for new prefixes.
@@ -158,7 +158,7 @@ def stay(
 
 @inner
 def level_of_best(work: Workspace, count: int, width: int, low: float, high: float) -> tuple[float, float]:
-    """Levels that split the ``width`` best masses of the ``pool`` off: all that reach the second, and of those that only
+    """Return levels that split the ``width`` best masses of the ``pool`` off: all that reach the second, and of those that only
     reach the first (exact ties) as many as there is room for. More than ``width`` reach ``low``, none is above ``high``.
 
     Bisection on the bits of positive doubles, which are ordered as their values are.
@@ -190,7 +190,7 @@ def extend(
     widest: float,
     best: float,
 ) -> tuple[int, float, float]:
-    """New prefixes with a mass of at least ``cut`` by the first ``count`` of ``tries``. Returns their number, the best mass
+    """Return new prefixes with a mass of at least ``cut`` by the first ``count`` of ``tries``. Returns their number, the best mass
     of the ``pool`` and the cut, which rises with the masses found: it never exceeds the smallest of the ``width`` best.
     """
     chances, bounds = work.try_chances, work.masses[BOUND]
@@ -255,7 +255,7 @@ def extend_slot(
 
 @inner
 def child_of(work: Workspace, node: int, label: int, nodes: int) -> int:
-    """The node of a prefix and one more character; ``nodes``, the number there are, if it has to be made."""
+    """Return the node of a prefix and one more character; ``nodes``, the number there are, if it has to be made."""
     child = work.nodes[node, CHILD]
     while child >= 0:
         if work.nodes[child, LABEL] == label:
@@ -374,7 +374,7 @@ def settle(
 
 @inner
 def ceiling_of(rules: Rules, language: Language, context: int) -> float:
-    """The largest factor of a character in a state of the language model, whose n-grams will be looked at next."""
+    """Return the largest factor of a character in a state of the language model, whose n-grams will be looked at next."""
     if not rules.use_language:
         return 1.0
     record: Any = language.states[context]
@@ -415,7 +415,7 @@ def advance(
     marks: int,
     frame: int,
 ) -> tuple[int, int, int, float]:
-    """One frame with ``count`` candidates. Returns the numbers of occupied slots, nodes and marks, and the best mass."""
+    """Return one frame with ``count`` candidates. Returns the numbers of occupied slots, nodes and marks, and the best mass."""
     pairs, marks, best, smallest, widest = stay(work, rules, occupied, frame, marks)
     cut = smallest if occupied == rules.width else 0.0
     cut = max(cut, best * rules.beam_threshold)
@@ -452,7 +452,7 @@ def rescale(work: Workspace, occupied: int, factor: float) -> None:
 
 @inner
 def fold(work: Workspace, occupied: int) -> None:
-    """A blank follows every prefix (of the probability 1)."""
+    """Let a blank follow every prefix (of the probability 1)."""
     for s in range(occupied):
         work.masses[BLANK, s] = work.masses[TOTAL, s]
         work.masses[CHARACTER, s] = 0.0
@@ -460,7 +460,7 @@ def fold(work: Workspace, occupied: int) -> None:
 
 @inner
 def start(work: Workspace) -> None:
-    """The beam holds the empty prefix."""
+    """Start with the empty prefix in the beam."""
     root = work.nodes[0]
     root[PARENT], root[LABEL], root[CHILD], root[SIBLING] = -1, -1, -1, -1
     root[SLOT], root[CONTEXT], root[WORD] = 0, 0, 0

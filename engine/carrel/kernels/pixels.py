@@ -22,7 +22,7 @@ def sauvola_rows(
     at_sums: int,
     at_binary: int,
 ) -> None:
-    """The rows ``first:after``, by running sums: of each column over the rows of the window, then along the row.
+    """Binarize the rows ``first:after``, by running sums: of each column over the rows of the window, then along the row.
 
     ``sums`` is zeroed scratch memory for ``4 * width + 2`` int32.
     """

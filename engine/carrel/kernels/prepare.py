@@ -23,7 +23,7 @@ LEAST_ROWS = 256
 def sauvola(
     gray: NDArray[np.uint8], window: int, k: float = 0.2, spread: float = 128.0, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Ink is what lies at or below ``mean * (1 + k * (deviation / spread - 1))`` of the window around it.
+    """Return ink is what lies at or below ``mean * (1 + k * (deviation / spread - 1))`` of the window around it.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ class Workspace(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What the search writes; the characters of the readings follow one another."""
+    """Arrays that the search writes; the characters of the readings follow one another."""
 
     readings: Annotated[NDArray[np.void], Sides(("lines", "alternatives"), dtype=READING)]
     characters: Annotated[NDArray[np.int32], Sides((3, "room"))]  # classes, first frames, frames after the last
@@ -151,11 +151,11 @@ class Table:
     spare: int
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Its shape, where the sides have these sizes."""
+        """Return its shape, where the sides have these sizes."""
         return tuple(side if isinstance(side, int) else sizes[side] for side in self.sides)
 
     def items(self, sizes: Mapping[str, int]) -> int:
-        """How many items of memory it needs."""
+        """Return how many items of memory it needs."""
         return prod(self.shape(sizes)) + self.spare
 
 
@@ -201,7 +201,7 @@ MEMORY = np.dtype(_numbers("calls", "at_sizes", "at_workspace", "at_results"))
 
 
 def address_of(array: NDArray[np.generic]) -> int:
-    """Where an array's memory begins; whoever uses this keeps the array."""
+    """Return where an array's memory begins; whoever uses this keeps the array."""
     try:
         memory: Any = array
         return addressof(c_char.from_buffer(memory))  # three times as fast

@@ -67,7 +67,7 @@ def copy_of(_context: Any, row: Any, copy: Any) -> Any:
 
 @extending.intrinsic
 def reaching_bits(_context: Any, values: Any, place: Any, level: Any) -> Any:
-    """Which of the `PADDING` values from ``place`` on are at least ``level``: the bits of an integer, lowest first."""
+    """Return which of the `PADDING` values from ``place`` on are at least ``level``: the bits of an integer, lowest first."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         memory, _ = _memory_of(context, builder, signature, arguments, 0)
@@ -81,7 +81,7 @@ def reaching_bits(_context: Any, values: Any, place: Any, level: Any) -> Any:
 
 @extending.intrinsic
 def count_reaching(_context: Any, values: Any, count: Any, level: Any) -> Any:
-    """How many of the first ``count`` float64 are at least ``level``; there is memory for a multiple of `LANES`."""
+    """Return how many of the first ``count`` float64 are at least ``level``; there is memory for a multiple of `LANES`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         memory, _ = _memory_of(context, builder, signature, arguments, 0)
@@ -122,7 +122,7 @@ def find_symbol(_context: Any, symbols: Any, first: Any, end: Any, symbol: Any) 
 
 @extending.intrinsic
 def prefetch(_context: Any, array: Any, place: Any) -> Any:
-    """Have an item of an array brought near that is wanted soon."""
+    """Return have an item of an array brought near that is wanted soon."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         memory, _ = _memory_of(context, builder, signature, arguments, 0)

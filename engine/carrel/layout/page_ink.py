@@ -21,14 +21,14 @@ class PageInk:
 
     @cached_property
     def small(self) -> tuple[NDArray[np.uint8], float]:
-        """See `carrel.layout.ink.at_working_size`."""
+        """The page at working size; see `carrel.layout.ink.at_working_size`."""
         from carrel.layout.ink import at_working_size
 
         return at_working_size(self.gray)
 
     @cached_property
     def ink(self) -> Ink:
-        """See `carrel.layout.ink.find_ink`."""
+        """Ink of the page; see `carrel.layout.ink.find_ink`."""
         from carrel.layout.ink import find_ink
 
         gray, scale = self.small

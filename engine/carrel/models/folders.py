@@ -51,7 +51,7 @@ class Model:
 
     @property
     def task(self) -> str:
-        """What the model does, a key of `carrel.models.tasks.TASKS`."""
+        """The task of the model, a key of `carrel.models.tasks.TASKS`."""
         return self.manifest.task
 
     def manifest_as(self, kind: type[Kind]) -> Kind:
@@ -270,7 +270,7 @@ def _read_manifest(path: Path) -> Any:
 
 
 def has_shipped_model(name: str) -> bool:
-    """Whether the ``carrel_models`` package holds this model."""
+    """Tell whether the ``carrel_models`` package holds this model."""
     return (shipped_folder(name) / "manifest.json").is_file()
 
 

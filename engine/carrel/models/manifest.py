@@ -1,8 +1,8 @@
-"""What a manifest may hold, one struct a task; every number that reaches a kernel or an allocation has its bounds here.
+"""Structs of manifests, one a task; every number that reaches a kernel or an allocation has its bounds here.
 
 ``files`` names each file by a key; its ``role`` says what it is for. ``training_only`` files may be absent. A decoder's
 ``cache`` names which output of one step is which input of the next. Fields that are not named here are for people and
-are passed over.
+are skipped.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
 
 
 class TrainingSource(Struct, frozen=True, kw_only=True):
-    """What a model was trained on, with its licence (``lic``) and language."""
+    """A source that a model was trained on, with its licence (``lic``) and language."""
 
     cite: Text = ""
     lic: Text = ""
@@ -90,7 +90,7 @@ class TrainingSource(Struct, frozen=True, kw_only=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What manifests of every task hold."""
+    """The fields of manifests of every task."""
 
     format_version: Annotated[int, Meta(ge=1, le=2)]
     task: Name
@@ -114,7 +114,7 @@ MIN_SCRIPT_LETTERS = 15
 
 
 class LineInput(Struct, frozen=True, kw_only=True):
-    """How a network takes a line; see `carrel.image.ink.LineInput`."""
+    """The input that a network takes for a line; see `carrel.image.ink.LineInput`."""
 
     height_px: Annotated[int, Meta(ge=8, le=1024)]
     margin_px: Annotated[int, Meta(ge=0, le=1024)]
@@ -146,7 +146,7 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 class Calibration(Struct, frozen=True, kw_only=True):
-    """What was fitted on lines of the split ``fitted_on``."""
+    """Figures fitted on lines of the split ``fitted_on``."""
 
     greedy: Greedy
     search: Search
@@ -172,7 +172,7 @@ class Recognition(Manifest, frozen=True, kw_only=True):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What classes 1, 2, ... are written as."""
+        """The texts of classes 1, 2, ...."""
         return tuple(symbol or "" for symbol in self.alphabet)
 
     @property
@@ -190,7 +190,7 @@ class Recognition(Manifest, frozen=True, kw_only=True):
 
 
 class PageInput(Struct, frozen=True, kw_only=True):
-    """How the segmenter takes a page: its longest side, and the multiples of height and width, px."""
+    """The input that the segmenter takes for a page: its longest side, and the multiples of height and width, px."""
 
     longest_side_px: Annotated[int, Meta(ge=64, le=8192)]
     multiple_px: tuple[Pixels, Pixels]
@@ -199,7 +199,7 @@ class PageInput(Struct, frozen=True, kw_only=True):
 
 
 class Maps(Struct, frozen=True, kw_only=True):
-    """What the segmenter gives: its maps, and the height and width of their cells, px of the input."""
+    """The output of the segmenter: its maps, and the height and width of their cells, px of the input."""
 
     channels: tuple[Literal["baseline"], Literal["body"], Literal["start"], Literal["end"]]
     cell_px: tuple[Pixels, Pixels]
@@ -215,7 +215,7 @@ class Segmentation(Manifest, frozen=True, kw_only=True):
 
 
 class Probability(Struct, frozen=True, kw_only=True):
-    """What the classifier gives."""
+    """The output of the classifier."""
 
     name: Literal["handwritten"] = "handwritten"
     meaning: Text = ""
@@ -230,7 +230,7 @@ class Logistic(Struct, frozen=True, kw_only=True):
 
 
 class WritingInput(LineInput, frozen=True, kw_only=True):
-    """How the classifier takes a line."""
+    """The input that the classifier takes for a line."""
 
     kind: Literal["ink"] = "ink"
     name: Literal["ink"] = "ink"

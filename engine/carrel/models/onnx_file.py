@@ -1,4 +1,4 @@
-"""What an ONNX file refers to outside itself, and what it takes and gives, found without running or importing anything.
+"""References of an ONNX file to other files, its inputs and outputs, found without running or importing anything.
 
 Tensors of an ONNX file may live in other files, named by a path. onnxruntime would open that path when the model is
 loaded, so a model from elsewhere could name any file of the machine; Carrel's models are whole in one file, and a file
@@ -30,7 +30,7 @@ Shapes = dict[str, Shape]
 
 
 def has_external_data(contents: bytes) -> bool:
-    """Whether any tensor of an ONNX file is kept in another file.
+    """Tell whether any tensor of an ONNX file is kept in another file.
 
     Raises
     ------

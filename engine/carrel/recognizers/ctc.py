@@ -25,7 +25,7 @@ ALTERNATIVES = 3
 
 
 class CtcRecognizer:
-    """Reads handwriting with the network of a model folder.
+    """A recognizer of handwriting with the network of a model folder.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ class CtcRecognizer:
         self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits of one line, float32 ``(t, classes)``."""
+        """Return logits of one line, float32 ``(t, classes)``."""
         return self._network.run({"ink": self._input.of(crop)})["logits"][0]
 
     def decode(self, logits: NDArray[np.float32]) -> tuple[Decoded, ...]:
-        """Readings of a line's logits, best first; one without a language model."""
+        """Return readings of a line's logits, best first; one without a language model."""
         if self._language is None:
             return (greedy(logits, self._blank, self._greedy.temperature),)
         from carrel.decode.beam import beam_search
@@ -73,11 +73,11 @@ class CtcRecognizer:
         return beam_search(logits + self._class_bias, options, self._language, self._lexicon, self._blank)
 
     def text_of(self, decoded: Decoded) -> str:
-        """The reading's text."""
+        """Return the reading's text."""
         return "".join(self._alphabet[c - 1] for c in decoded.classes).strip()
 
     def confidence_of(self, decoded: Decoded) -> float:
-        """Calibrated probability that a character of the reading is right, in [0, 1]."""
+        """Return calibrated probability that a character of the reading is right, in [0, 1]."""
         return _platt(decoded.confidence, self._calibration.confidence)
 
     @property

@@ -13,7 +13,7 @@ from carrel.recognizers.types import Recognition, Recognizer
 
 
 class LateRecognizer:
-    """Opens another recognizer at the first line, once whatever the number of threads.
+    """A recognizer that opens another at the first line, once whatever the number of threads.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class LateRecognizer:
         self._lock = threading.Lock()
 
     def opened(self) -> Recognizer:
-        """The recognizer, ready to read."""
+        """Return the recognizer, ready to read."""
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class TesseractRecognizer:
-    """Reads printed lines.
+    """A recognizer of printed lines.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which recognizer reads which line: the kind of writing decides, by one table.
+"""Recognizers of lines: the kind of writing decides, by one table.
 
 Lines of one page are mostly of one kind, so what the other lines look like counts as the prior of each.
 """
@@ -26,14 +26,14 @@ Classify = Callable[[Sequence[Gray], Spread], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a kind of writing is read.
+    """The recognizers of a kind of writing.
 
     Parameters
     ----------
     recognizers
         Names, the first choice first, then the fallback.
     fallback_below, unsure_fallback_below
-        Confidence under which the fallback reads a line too: where the kind is sure, and where it is not.
+        Confidence under which the fallback reads a line too: where the kind is clear, and where it is not.
     """
 
     recognizers: tuple[str, ...]
@@ -47,7 +47,7 @@ ROUTES: Mapping[WritingKind, Route] = {
 }
 """The kinds of writing, in the order of the classification's columns, and how each is read (val pages)."""
 MIN_KIND_PROBABILITY = 0.9
-"""Probability from which the kind of a line is sure."""
+"""Probability from which the kind of a line is clear."""
 PRIOR_LIMITS = (0.05, 0.95)
 """Prior of a kind: however alike the other lines are, one that differs clearly is believed."""
 BLEED_THROUGH_RECOGNIZER = "ctc"
@@ -55,7 +55,7 @@ BLEED_THROUGH_RECOGNIZER = "ctc"
 
 @dataclass(frozen=True)
 class Router:
-    """Reads lines, each with the recognizers of its kind of writing.
+    """A reader of lines, each with the recognizers of its kind of writing.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Router:
         kinds = list(self.routes)
         distributions = self._distributions(crops, inked, spread)
         likeliest = [kinds[k] for k in distributions.argmax(axis=1)] if len(crops) else []
-        sure = distributions.max(axis=1, initial=0.0) >= MIN_KIND_PROBABILITY
+        clear = distributions.max(axis=1, initial=0.0) >= MIN_KIND_PROBABILITY
         page = self._for_page(crops, inked, likeliest)
         tried: list[dict[str, Recognition]] = [{} for _ in crops]
         _read_by(
@@ -102,10 +102,10 @@ class Router:
             spread,
         )
         if self.writing == "auto":
-            _read_by(self._fallbacks(likeliest, sure.tolist(), tried), page, crops, tried, spread)
+            _read_by(self._fallbacks(likeliest, clear.tolist(), tried), page, crops, tried, spread)
         readings = [
-            _best(read, Writing(kind if is_sure else "unknown", round(float(of.max()), 4)))
-            for read, kind, is_sure, of in zip(tried, likeliest, sure, distributions, strict=True)
+            _best(read, Writing(kind if is_clear else "unknown", round(float(of.max()), 4)))
+            for read, kind, is_clear, of in zip(tried, likeliest, clear, distributions, strict=True)
         ]
         checker = page.get(BLEED_THROUGH_RECOGNIZER)
         if self.writing != "auto" or checker is None:
@@ -135,13 +135,13 @@ class Router:
         return page
 
     def _fallbacks(
-        self, kinds: Sequence[WritingKind], sure: Sequence[bool], tried: Sequence[dict[str, Recognition]]
+        self, kinds: Sequence[WritingKind], clear: Sequence[bool], tried: Sequence[dict[str, Recognition]]
     ) -> dict[int, str]:
         """Return the fallback of each line that is to be read by it, too."""
         chosen: dict[int, str] = {}
-        for k, (kind, is_sure, read) in enumerate(zip(kinds, sure, tried, strict=True)):
+        for k, (kind, is_clear, read) in enumerate(zip(kinds, clear, tried, strict=True)):
             route = self.routes[kind]
-            below = route.fallback_below if is_sure else route.unsure_fallback_below
+            below = route.fallback_below if is_clear else route.unsure_fallback_below
             first = read.get(route.recognizers[0])
             if first is not None and len(route.recognizers) > 1 and (not first.text or first.confidence < below):
                 chosen[k] = route.recognizers[1]

@@ -17,7 +17,7 @@ def _go_on() -> None:
 
 @dataclass(frozen=True)
 class Spread:
-    """How the lines of a page are worked on.
+    """A way to work on the lines of a page.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ class PrintReading:
 
 
 class Tesseract:
-    """Reads single lines in any of some languages.
+    """Tesseract for single lines in any of some languages.
 
     As many API objects as there are lines read at the same time are made for each language, when first needed, and kept:
     loading a language costs more than reading a line.

@@ -1,4 +1,4 @@
-"""What a recognizer takes and gives."""
+"""Inputs and outputs of recognizers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Reading:
 
 
 class Recognizer(Protocol):
-    """Reads line crops, uint8 ``(height, width)``, ink dark; one recognition a crop, in their order.
+    """A reader of line crops, uint8 ``(height, width)``, ink dark; one recognition a crop, in their order.
 
     ``spread`` says in how many threads, and calls what may stop the work. `read` may itself be called from several
     threads at once.

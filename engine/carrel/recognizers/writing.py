@@ -18,14 +18,14 @@ MAX_WIDTH_PX = 1024
 
 
 class WritingClassifier:
-    """Tells print from handwriting with a ``writing`` model, whose network gives the probability of handwriting."""
+    """A classifier of print and handwriting with a ``writing`` model, whose network gives the probability of handwriting."""
 
     def __init__(self, model: Model, network: Network) -> None:
         self._network = network
         self._input = model.manifest_as(Writing).input
 
     def probability_printed(self, crop: NDArray[np.uint8]) -> float:
-        """Probability in [0, 1] that a line crop, uint8 ``(height, width)``, is print."""
+        """Return probability in [0, 1] that a line crop, uint8 ``(height, width)``, is print."""
         of = self._input
         ink = to_ink(crop, of.height_px, of.margin_px, of.width_multiple_px)[..., :MAX_WIDTH_PX]
         return 1.0 - float(self._network.run({"ink": ink})["handwritten"].ravel()[0])

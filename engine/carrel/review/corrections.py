@@ -19,7 +19,7 @@ from carrel.same_place import same_lines
 
 
 class Who(NamedTuple):
-    """Who corrects, and when: UTC, as ``2026-01-31T12:00:00Z``."""
+    """The person who corrects, and the time: UTC, as ``2026-01-31T12:00:00Z``."""
 
     by: str
     at: str
@@ -32,7 +32,7 @@ def who_now(by: str) -> Who:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a person made of a line of a document; ``line`` is the line as it was before."""
+    """A correction of a line of a document; ``line`` is the line as it was before."""
 
     document: str
     line: Line
@@ -40,7 +40,7 @@ class Change:
 
     @property
     def differs(self) -> bool:
-        """Whether the text is another than before."""
+        """A text that is another than before."""
         return self.correction.text != folded(self.line.final_text)
 
 

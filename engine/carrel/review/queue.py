@@ -1,4 +1,4 @@
-"""Which lines a person should look at first, and what came of it.
+"""The queue of lines for a person to review first, and its results.
 
 The measure is the confidence that recognition gave: calibrated, so that one less the confidence of a character is the
 chance that it is wrong.

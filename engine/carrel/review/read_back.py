@@ -1,4 +1,4 @@
-"""What people hand back, whatever it is: a worksheet, a spreadsheet, an edited page, or a folder of such pages."""
+"""Files that people hand back: a worksheet, a spreadsheet, an edited page, or a folder of such pages."""
 
 from __future__ import annotations
 

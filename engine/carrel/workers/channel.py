@@ -71,7 +71,7 @@ class Channel:
 
     @property
     def pending(self) -> bool:
-        """Whether something waits to be sent."""
+        """Messages that wait to be sent."""
         return bool(self._outgoing)
 
     def send(self, message: Struct, descriptor: int | None = None) -> None:

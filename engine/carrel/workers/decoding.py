@@ -99,7 +99,7 @@ class Written(Struct, frozen=True, tag="written", forbid_unknown_fields=True):
 
 
 class Refused(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
-    """Why there is no answer, what follows the file's name in the message; ``out_of_memory``: a higher limit will do."""
+    """The reason why there is no answer, which follows the file's name in the message; ``out_of_memory``: a higher limit will do."""
 
     reason: Reason
     out_of_memory: bool = False

@@ -65,7 +65,7 @@ def open_unchanged(file: SeenFile, *, empty: bool = False) -> Generator[int]:
 
 
 def has_writer(descriptor: int) -> bool:
-    """Whether some process has the open file open for writing, as far as the system tells: by a lease, which local disks
+    """Tell whether some process has the open file open for writing, as far as the system tells: by a lease, which local disks
     give for files of one's own, else by looking at the processes that may be looked at. Network drives tell nothing.
     """
     try:

@@ -22,7 +22,7 @@ class Places:
 
 
 class Process(Protocol):
-    """What a pool needs of a worker's process; ``subprocess.Popen`` is one."""
+    """The parts of a worker's process that a pool needs; ``subprocess.Popen`` is one."""
 
     def poll(self) -> int | None: ...
     def wait(self, timeout: float | None = None) -> int: ...

@@ -1,4 +1,4 @@
-"""What a pool and its workers say to each other: typed, bounded structs, never pickles.
+"""Messages between a pool and its workers: typed, bounded structs, never pickles.
 
 A worker decodes strangers' files; what it says is data, so that a worker that was taken over cannot take over its parent:
 every number has a range, every text and list a length, and nothing nests deeper than the types do.
@@ -28,7 +28,7 @@ FormatName = Annotated[str, Meta(max_length=32)]
 
 
 class Work(Struct, frozen=True):
-    """What all tasks of a pool have in common.
+    """The common part of all tasks of a pool.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Began(Struct, frozen=True, tag="began", forbid_unknown_fields=True):
 
 
 class Decoded(Struct, frozen=True, tag="decoded", forbid_unknown_fields=True):
-    """What a stranger's bytes can draw out is over; the time for reading starts."""
+    """The end of what a stranger's bytes can draw out; the time for reading starts."""
 
 
 class Opened(Struct, frozen=True, tag="opened", forbid_unknown_fields=True):
@@ -169,7 +169,7 @@ _Message = TypeVar("_Message")
 
 
 class MessageError(Exception):
-    """What came is no message, or holds more than a message may."""
+    """A message that is none, or holds more than a message may."""
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What workers do with a page: read it, and write it out in every format that was asked for."""
+"""The work on a page: reading it, and writing it out in every format that was asked for."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ _END_S = 0.5  # a process that has closed its socket is given this long to end b
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a task; ``seconds`` since a worker got it, 0 where none did."""
+    """The answer to a task; ``seconds`` since a worker got it, 0 where none did."""
 
     task: Task
     outcome: Outcome
@@ -73,7 +73,7 @@ class Pool(Protocol):
 
     @property
     def idle(self) -> int:
-        """How many more tasks would be taken up at once."""
+        """The number of tasks that would be taken up at once."""
         ...
 
     @property
@@ -141,7 +141,7 @@ class LocalPool:
     places
         Folders that the workers use.
     show_stderr
-        Let through what libraries write, which may quote pages.
+        Show what libraries write, which may quote pages.
     launch
         Starts a worker; by default a new Python.
     """
@@ -196,7 +196,7 @@ class LocalPool:
 
     @property
     def idle(self) -> int:
-        """How many more tasks would be taken up at once."""
+        """The number of tasks that would be taken up at once."""
         return max(0, sum(w.ready and w.task is None for w in self._workers) - len(self._queue))
 
     def submit(self, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""What a worker may not do: reach the internet, write outside its spool, grow without bound, leave a core dump.
+"""Limits of a worker, which may not reach the internet, write outside its spool, grow without bound, leave a core dump.
 
 Linux only: a seccomp filter and Landlock rules, both through ctypes and both irrevocable. On kernels without Landlock,
 and on processors whose system calls are not listed here, the functions do what they can and say what they did.
@@ -35,7 +35,7 @@ _NETWORK_RIGHTS = 0b11  # bind and connect of TCP
 
 
 def limit_resources(memory_bytes: int | None) -> None:
-    """Few open files, and at most ``memory_bytes`` of private memory that can be written to."""
+    """Allow few open files, and at most ``memory_bytes`` of private memory that can be written to."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -51,7 +51,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def forbid_dumps() -> None:
-    """No core dump of this process, and no other process of the same user may look into its memory."""
+    """Forbid core dumps of this process; no other process of the same user may look into its memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(_PR_SET_DUMPABLE, 0)
 

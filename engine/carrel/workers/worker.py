@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class PageFunction(Protocol):
-    """Reads one page and writes it in the formats, or writes one that was read before; ``identity`` names the models it uses by content.
+    """A function that reads one page and writes it in the formats, or writes one that was read before; ``identity`` names the models it uses by content.
 
     ``contents`` gives the bytes of the file that the scan is from, for formats that hold the scan.
     """

@@ -27,7 +27,7 @@ Ink = NDArray[np.float32]
 
 
 def to_input(gray: Gray, height_px: int) -> Ink:
-    """The line as the run time sees it, ``(height_px, width)``, with ``MARGIN_PX`` of paper on both sides."""
+    """Return the line as the run time sees it, ``(height_px, width)``, with ``MARGIN_PX`` of paper on both sides."""
     return to_ink(gray, height_px, MARGIN_PX, width_multiple_px=1)[0, 0]
 
 
@@ -116,7 +116,7 @@ def _paper(ink: Ink, rng: np.random.Generator) -> Ink:
 
 
 def augment(gray: Gray, height_px: int, rng: np.random.Generator, share: float = 1.0) -> Ink:
-    """One random view of a line as network input, float32 ``(height_px, width)`` in [0, 1].
+    """Return one random view of a line as network input, float32 ``(height_px, width)`` in [0, 1].
 
     A ``share`` of the views is distorted in full; the others are only warped, by a third of it.
     """

@@ -61,7 +61,7 @@ MAX_LANGUAGE_WEIGHT, MAX_LENGTH_BONUS, MAX_TEMPERATURE = 10.0, 100.0, 20.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """What goes into the manifest, and what it gave on the lines it was fitted on."""
+    """The manifest's figures, and their effect on the lines that they were fitted on."""
 
     entry: dict[str, Any]
     greedy_cer: float
@@ -77,7 +77,7 @@ def _errors(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | l
 
 
 def platt(confidences: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
-    """Slope and shift on the log odds that minimize the cross entropy to the shares ``right`` in [0, 1].
+    """Return slope and shift on the log odds that minimize the cross entropy to the shares ``right`` in [0, 1].
 
     By Newton steps of at most 1: a few lines that are all right would send them to infinity.
     """
@@ -103,7 +103,7 @@ def _shares(errors: NDArray[np.int64], texts: Sequence[str]) -> list[float]:
 
 
 def right_characters(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | list[str]) -> list[bool]:
-    """For each class of the readings, whether a cheapest alignment with the truth keeps all of it."""
+    """Return for each class of the readings, whether a cheapest alignment with the truth keeps all of it."""
     right: list[bool] = []
     for reading, text in zip(readings, texts, strict=True):
         pieces = [alphabet[c - 1] for c in reading.classes]
@@ -125,7 +125,7 @@ def _confidences(
 
 
 def priors(logits: Sequence[Logits]) -> NDArray[np.float64]:
-    """Mean share of each class in the frames of all lines, at least `LEAST_PRIOR`."""
+    """Return mean share of each class in the frames of all lines, at least `LEAST_PRIOR`."""
     total = np.zeros(logits[0].shape[1])
     for line in logits:
         shares = np.exp(line - line.max(1, keepdims=True))
@@ -134,14 +134,14 @@ def priors(logits: Sequence[Logits]) -> NDArray[np.float64]:
 
 
 def class_bias(prior: NDArray[np.float64], settings: Mapping[str, float]) -> NDArray[np.float32]:
-    """What is added to each class's logit: rare classes gain, by ``prior_weight``, and the blank, class 0, ``blank_bias``."""
+    """Return what is added to each class's logit: rare classes gain, by ``prior_weight``, and the blank, class 0, ``blank_bias``."""
     bias = settings["prior_weight"] * (np.log(prior[0]) - np.log(prior))
     bias[0] = settings["blank_bias"]
     return np.round(bias * settings["temperature"], 3).astype(np.float32)
 
 
 def descend(cost: Callable[[Mapping[str, float]], int]) -> dict[str, float]:
-    """Settings from `FIRST` on, each in turn moved by its step of `STEPS` while that lowers ``cost``."""
+    """Return settings from `FIRST` on, each in turn moved by its step of `STEPS` while that lowers ``cost``."""
     best, steps = dict(FIRST), dict(STEPS)
     lowest = cost(best)
     for _ in range(HALVINGS + 1):

@@ -1,6 +1,6 @@
 """Training lines whose transcription a trained network contradicts beyond doubt: crops that do not show their text.
 
-A network that has fitted the other lines reads such an image as something else, and is sure of it. The measure is the
+A network that has fitted the other lines reads such an image as something else, with confidence. The measure is the
 CTC likelihood of the transcription against that of the network's own reading of the same image.
 """
 
@@ -35,7 +35,7 @@ MIN_CHARACTERS = 5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a network says of one line. ``contradiction`` is in nats a character, the others are shares."""
+    """A network's verdict on one line. ``contradiction`` is in nats a character, the others are shares."""
 
     sample: LineSample
     reading: str
@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def excluded(self) -> bool:
-        """Beyond doubt: the reading differs, is far likelier, and is sure of itself."""
+        """Beyond doubt: the reading differs, is far likelier, with confidenceself."""
         return (
             len(self.sample.text) >= MIN_CHARACTERS
             and self.contradiction >= MIN_CONTRADICTION
@@ -56,7 +56,7 @@ class Verdict:
 
 @torch.inference_mode()
 def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Iterator[Verdict]:
-    """Each of ``samples`` judged by ``network``, longest images first."""
+    """Yield each of ``samples`` judged by ``network``, longest images first."""
     inputs = [to_input(s.gray, network.config.height_px) for s in samples]
     for i, logits in in_batches(network, inputs, "cpu"):
         yield verdict_of(samples[i], functional.log_softmax(logits.float(), -1), alphabet)
@@ -67,18 +67,18 @@ def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
     targets = encode(sample.text, alphabet), encode(reading, alphabet)
     cost = [cost_of(row, target) for target in targets]
     best = row.max(-1)
-    sure = best.values[best.indices != 0]
+    emitted = best.values[best.indices != 0]
     return Verdict(
         sample,
         reading,
         (cost[0] - cost[1]) / max(1, *map(len, targets)),
         Levenshtein.distance(reading.lower(), sample.text.lower()) / max(1, len(reading), len(sample.text)),
-        float(sure.mean().exp()) if len(sure) else 0.0,
+        float(emitted.mean().exp()) if len(emitted) else 0.0,
     )
 
 
 def cost_of(row: torch.Tensor, target: list[int]) -> float:
-    """Negative log likelihood of ``target`` under the frames ``row``; that of no character at all where it cannot fit."""
+    """Return negative log likelihood of ``target`` under the frames ``row``; that of no character at all where it cannot fit."""
     if frames_needed(target) > len(row):
         return float(-row[:, 0].sum())
     codes = torch.tensor([target], dtype=torch.long)
@@ -89,7 +89,7 @@ def cost_of(row: torch.Tensor, target: list[int]) -> float:
 
 
 def counts(found: Sequence[Verdict]) -> str:
-    """Lines and excluded lines of every source, a Markdown table."""
+    """Return lines and excluded lines of every source, a Markdown table."""
     lines, excluded = Counter(v.sample.source for v in found), Counter(v.sample.source for v in found if v.excluded)
     rows = [f"| {source} | {lines[source]} | {excluded[source]} |" for source in sorted(lines)]
     total = f"| all | {sum(lines.values())} | {sum(excluded.values())} |"

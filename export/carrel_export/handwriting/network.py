@@ -98,7 +98,7 @@ class Crnn(nn.Module):
         self.shortcut = nn.Conv1d(width, config.classes, 3, padding=1)
 
     def columns(self, ink: Tensor) -> Tensor:
-        """Features per frame, ``(n, t, 2 * hidden)``."""
+        """Return features per frame, ``(n, t, 2 * hidden)``."""
         x = torch.relu(self.collapse_norm(self.collapse(self.features(ink))))  # (n, c, 1, t)
         return self.gated(x).squeeze(2).transpose(1, 2)
 
@@ -111,6 +111,6 @@ class Crnn(nn.Module):
         return self.head(self.dropout(x))
 
     def with_shortcut(self, ink: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the network and of its auxiliary head, both ``(n, t, classes)``."""
+        """Return logits of the network and of its auxiliary head, both ``(n, t, classes)``."""
         x = self.columns(ink)
         return self.logits(x), self.shortcut(x.transpose(1, 2)).transpose(1, 2)

@@ -67,8 +67,8 @@ def align(
             frames[state // 2].append(t)
         state -= int(steps[t, state])
     middle = np.array([f[(len(f) - 1) // 2] for f in frames], np.int64)  # last frames first
-    sure = np.exp(emitted[middle, 2 * np.arange(len(classes)) + 1])
-    return middle, sure
+    confident = np.exp(emitted[middle, 2 * np.arange(len(classes)) + 1])
+    return middle, confident
 
 
 def stretched(gray: Gray) -> Gray:
@@ -86,7 +86,7 @@ def pieces_of(
     if len(classes) != len(sample.text) or len(logits) < 2 * len(classes):
         return
     logged = logits - np.logaddexp.reduce(logits, -1, keepdims=True)
-    middle, sure = align(logged, classes)
+    middle, confident = align(logged, classes)
     scale = sample.gray.shape[0] / height_px
     x = ((middle + 0.5) * STRIDE_PX - MARGIN_PX) * scale
     between = [0.0, *((x[1:] + x[:-1]) / 2), float(sample.gray.shape[1])]
@@ -97,7 +97,7 @@ def pieces_of(
         among = sample.text[max(0, i - 1) : i + 2]
         wanted = character in PIECES and sum(c.isdigit() for c in among) >= (1 if character.isdigit() else 2)
         share = (cuts[i + 1] - cuts[i]) / gray.shape[0]
-        if wanted and sure[i] >= LEAST_PROBABILITY and WIDTH_LIMITS[0] < share < WIDTH_LIMITS[1]:
+        if wanted and confident[i] >= LEAST_PROBABILITY and WIDTH_LIMITS[0] < share < WIDTH_LIMITS[1]:
             yield character, gray[:, cuts[i] : cuts[i + 1]]
 
 

@@ -90,7 +90,7 @@ def augmented(
     first: int,
     share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
-    """Batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one.
+    """Yield batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one.
 
     Of every ``share[1]`` batches only the one at ``share[0]``.
     """
@@ -122,7 +122,7 @@ def _feed(out: Any, batches_from: Callable[[int, int], Iterator[Any]], epoch: in
 
 
 def greedy(logits: NDArray[np.float32], alphabet: Sequence[str]) -> str:
-    """Best-path text of one line, ``(t, classes)``."""
+    """Return best-path text of one line, ``(t, classes)``."""
     path = logits.argmax(-1)
     keep = (path != 0) & (path != np.concatenate(([-1], path[:-1])))
     classes: list[int] = path[keep].tolist()
@@ -140,7 +140,7 @@ def in_batches(
 
 
 def ctc_loss(logits: Tensor, targets: Sequence[list[int]], frames: Sequence[int] | None = None) -> Tensor:
-    """CTC loss for each character of ``targets`` under logits ``(n, t, classes)``; all ``t`` frames count without ``frames``."""
+    """Return CTC loss for each character of ``targets`` under logits ``(n, t, classes)``; all ``t`` frames count without ``frames``."""
     flat = torch.tensor([c for t in targets for c in t])
     lengths = torch.tensor([len(t) for t in targets])
     log_probabilities = functional.log_softmax(logits.float(), -1).transpose(0, 1)  # (t, n, c)
@@ -150,7 +150,7 @@ def ctc_loss(logits: Tensor, targets: Sequence[list[int]], frames: Sequence[int]
 
 
 def divergence(logits: Tensor, taught: Tensor, targets: Sequence[list[int]]) -> Tensor:
-    """Kullback-Leibler divergence of frames ``(n, t, classes)`` from a teacher's, for each character of ``targets``.
+    """Return Kullback-Leibler divergence of frames ``(n, t, classes)`` from a teacher's, for each character of ``targets``.
 
     Distillation after G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
     doi:10.48550/arXiv.1503.02531, at temperature 1.
@@ -162,7 +162,7 @@ def divergence(logits: Tensor, taught: Tensor, targets: Sequence[list[int]]) -> 
 
 @torch.inference_mode()
 def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device: str) -> dict[str, float]:
-    """Character error rate per source and over all characters (``"all"``), greedy."""
+    """Return character error rate per source and over all characters (``"all"``), greedy."""
     network.eval()
     errors: dict[str, int] = {}
     lengths: dict[str, int] = {}
@@ -179,7 +179,7 @@ def evaluate(network: Crnn, samples: Sequence[LineSample], alphabet: str, device
 
 
 class Trainer:
-    """Holds the state of a run in ``folder``; `run` trains until the schedule ends."""
+    """A training run with its state in ``folder``; `run` trains until the schedule ends."""
 
     def __init__(self, folder: Path, packs: Path, options: TrainingOptions) -> None:
         self.folder, self.options = folder, options
@@ -370,7 +370,7 @@ class Trainer:
 
 
 def grown(network: Crnn, size: str) -> Crnn:
-    """A network of ``size`` that reads as the smaller trained one does: what it has more is the identity at first."""
+    """Return a network of ``size`` that reads as the smaller trained one does: what it has more is the identity at first."""
     larger = Crnn(replace(network.config, **SIZES[size]))
     try:
         missing, unknown = larger.load_state_dict(network.state_dict(), strict=False)
@@ -384,7 +384,7 @@ def grown(network: Crnn, size: str) -> Crnn:
 
 @torch.no_grad()
 def with_alphabet(network: Crnn, known: str, alphabet: str) -> Crnn:
-    """The network with classes for ``alphabet``, which holds all of ``known``: new ones begin as unlikely as the rarest."""
+    """Return the network with classes for ``alphabet``, which holds all of ``known``: new ones begin as unlikely as the rarest."""
     config = replace(network.config, classes=len(alphabet) + 1)
     if alphabet == known:
         return network
@@ -402,7 +402,7 @@ def with_alphabet(network: Crnn, known: str, alphabet: str) -> Crnn:
 
 
 def load_network(file: Path) -> tuple[Crnn, str, str]:
-    """The only network of a checkpoint; see `load_networks`."""
+    """Return the only network of a checkpoint; see `load_networks`."""
     networks, alphabet, size = load_networks(file)
     if len(networks) > 1:
         raise ExportError([f"{file}: mixes {len(networks)} networks; begin with one that is not mixed"])

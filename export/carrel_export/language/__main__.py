@@ -1,4 +1,4 @@
-"""Make a language model of line packs and corpora: ``python -m carrel_export.language --help``."""
+"""The command that makes a language model of line packs and corpora: ``python -m carrel_export.language --help``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often n-grams of characters occur, counted in chunks so that memory does not grow with the text. numpy alone.
+"""Counts of n-grams of characters, taken in chunks so that memory does not grow with the text. numpy alone.
 
 An n-gram is a whole number: one byte a symbol, the oldest first. Line ends are the symbol ``"\\n"``; as the first symbol
 of a context it stands for the beginning of a line.

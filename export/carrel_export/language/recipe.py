@@ -1,4 +1,4 @@
-"""How the shipped language model is made of line packs and corpora: a mixture of three estimates, pruned and packed."""
+"""The recipe of the shipped language model, made of line packs and corpora: a mixture of three estimates, pruned and packed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MORE_SYMBOLS = "@ßãìò"
 
 @dataclass(frozen=True)
 class Texts:
-    """What a model learns from: lines by kind of pack, and a folder of corpora. ``symbols`` are its characters."""
+    """Texts that a model learns from: lines by kind of pack, and a folder of corpora. ``symbols`` are its characters."""
 
     lines: Mapping[str, Sequence[str]]
     corpora: Path

@@ -37,7 +37,7 @@ def _grid(gray: Gray, size: int, rng: np.random.Generator) -> tuple[Ink, Ink]:
 
 
 def _scan(ink: Ink, rng: np.random.Generator) -> Ink:
-    """Faint or heavy ink, blur, stains, rulings, show-through, dark borders, grain."""
+    """Faint or heavy ink, blur, stains, rulings, bleed-through, dark borders, grain."""
     size = ink.shape[0]
     if rng.random() < 0.3:
         ink = cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.4, 1.4))).astype(np.float32)
@@ -77,7 +77,7 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
 
 
 def window(gray: Gray, maps: Maps, size: int, rng: np.random.Generator) -> tuple[Ink, Maps]:
-    """One training window: ink ``(size, size)`` in [0, 1] and targets ``(4, size / 2, size / 4)`` uint8."""
+    """Return one training window: ink ``(size, size)`` in [0, 1] and targets ``(4, size / 2, size / 4)`` uint8."""
     x, y = _grid(gray, size, rng)
     paper = cv2.remap(gray, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,))
     targets = cv2.remap(maps, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
@@ -88,6 +88,6 @@ def window(gray: Gray, maps: Maps, size: int, rng: np.random.Generator) -> tuple
 
 
 def whole(gray: Gray, multiple: tuple[int, int]) -> Ink:
-    """A whole page as ink, padded with paper to the multiples the network needs."""
+    """Return a whole page as ink, padded with paper to the multiples the network needs."""
     pad_y, pad_x = -gray.shape[0] % multiple[0], -gray.shape[1] % multiple[1]
     return np.pad((255.0 - gray.astype(np.float32)) / 255.0, ((0, pad_y), (0, pad_x))).astype(np.float32)

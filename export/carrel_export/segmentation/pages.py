@@ -40,7 +40,7 @@ def _length(line: Points) -> float:
 
 
 def spacing(baselines: Sequence[Points], heights: Sequence[float]) -> list[float]:
-    """Height of every line, at most the distance to the next baseline above or below it."""
+    """Return height of every line, at most the distance to the next baseline above or below it."""
     limited = [min(h, 1.6 * float(np.median(heights))) for h in heights]
     for i, line in enumerate(baselines):
         for j, other in enumerate(baselines):
@@ -55,7 +55,7 @@ def spacing(baselines: Sequence[Points], heights: Sequence[float]) -> list[float
 
 
 def read_pages(pack: Path, split: str) -> list[LayoutPage]:
-    """Pages of one split of ``pages.zip``, flattened as they are for reading."""
+    """Return pages of one split of ``pages.zip``, flattened as they are for reading."""
     pages: list[LayoutPage] = []
     with zipfile.ZipFile(pack) as archive:
         for row in map(json.loads, archive.read("pages.jsonl").decode("utf-8").splitlines()):
@@ -84,7 +84,7 @@ def read_pages(pack: Path, split: str) -> list[LayoutPage]:
 
 
 def target_maps(page: LayoutPage) -> Maps:
-    """Baselines, bodies, starts and ends drawn at the page's size, ``(h, w, 4)`` uint8, 0 or 255."""
+    """Return baselines, bodies, starts and ends drawn at the page's size, ``(h, w, 4)`` uint8, 0 or 255."""
     h, w = page.gray.shape
     maps = [np.zeros((h, w), np.uint8) for _ in range(4)]
     for line, height in zip(page.baselines, page.heights_px, strict=True):

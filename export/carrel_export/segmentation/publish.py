@@ -72,7 +72,7 @@ def export_fp32(network: Segmenter, target: Path) -> None:
 
 
 def true_maps(page: LayoutPage, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Target maps on the cells of an output of ``shape`` rows and columns."""
+    """Return target maps on the cells of an output of ``shape`` rows and columns."""
     maps = target_maps(page)
     cells = (maps.shape[1] // CELL_WIDTH_PX, maps.shape[0] // CELL_HEIGHT_PX)
     true = np.zeros((len(CHANNELS), *shape), bool)
@@ -82,7 +82,7 @@ def true_maps(page: LayoutPage, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def measure(file: Path, pages: Sequence[LayoutPage]) -> dict[str, float]:
-    """Dice overlap of the maps over whole pages, per channel."""
+    """Return Dice overlap of the maps over whole pages, per channel."""
     run = session(file)
     overlap, size = np.zeros(len(CHANNELS)), np.zeros(len(CHANNELS))
     for page in pages:
@@ -164,7 +164,7 @@ def _layout(figures: Path) -> dict[str, Any]:
 
 
 def card(manifest: dict[str, Any]) -> str:
-    """The model card."""
+    """Return the model card."""
     dice = manifest["figures"]["val_dice"]
     layout = manifest["figures"]["layout"]
     lines = [

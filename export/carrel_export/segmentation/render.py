@@ -122,7 +122,7 @@ def _face(families: Sequence[Sequence[Path]], size: float, rng: np.random.Genera
 
 
 def render_page(words: Sequence[str], families: Sequence[Sequence[Path]], rng: np.random.Generator) -> LayoutPage:
-    """One page of about 700 x 960 px in a random face and arrangement."""
+    """Return one page of about 700 x 960 px in a random face and arrangement."""
     width, height = int(rng.integers(560, 800)), int(rng.integers(700, 961))
     image = Image.new("L", (width, height), 255)
     sheet = _Sheet(image, ImageDraw.Draw(image), int(rng.integers(0, 110)))

@@ -73,7 +73,7 @@ def _feed(out: Any, pages: list[LayoutPage], options: SegmenterOptions, first: i
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Weighted cross entropy of all maps plus the Dice loss of baselines and bodies."""
+    """Return weighted cross entropy of all maps plus the Dice loss of baselines and bodies."""
     weight = torch.tensor(POSITIVE_WEIGHTS, device=logits.device).view(1, -1, 1, 1)
     entropy = functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
     probability = torch.sigmoid(logits[:, :2])
@@ -84,7 +84,7 @@ def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def dice(network: Segmenter, pages: list[LayoutPage], device: str) -> dict[str, float]:
-    """Dice overlap of the thresholded maps over whole pages, per channel."""
+    """Return Dice overlap of the thresholded maps over whole pages, per channel."""
     network.eval()
     overlap, size = np.zeros(len(CHANNELS)), np.zeros(len(CHANNELS))
     for page in pages:
@@ -102,7 +102,7 @@ def dice(network: Segmenter, pages: list[LayoutPage], device: str) -> dict[str, 
 
 
 class SegmenterTrainer:
-    """Holds the state of a run in ``folder``; `run` trains until the schedule ends."""
+    """A training run with its state in ``folder``; `run` trains until the schedule ends."""
 
     def __init__(self, folder: Path, pack: Path, options: SegmenterOptions) -> None:
         self.folder, self.options = folder, options
@@ -201,7 +201,7 @@ class SegmenterTrainer:
 
 
 def words_of(pack: Path) -> list[str]:
-    """Words of the training pages' transcriptions."""
+    """Return words of the training pages' transcriptions."""
     import zipfile
 
     with zipfile.ZipFile(pack) as archive:

@@ -24,7 +24,7 @@ def read_carrel(path: Path) -> Source:
 
 
 def mixture(sources: Sequence[Source]) -> Source:
-    """Several networks as one, which gives the mean of their probabilities; a single one as it is.
+    """Return several networks as one, which gives the mean of their probabilities; a single one as it is.
 
     Raises
     ------

@@ -68,12 +68,12 @@ def open_source(path: Path) -> Source:
 
 
 def compact(symbols: Sequence[str]) -> str | list[str]:
-    """An alphabet as text where every class is one character, as a list where not."""
+    """Return an alphabet as text where every class is one character, as a list where not."""
     return "".join(symbols) if all(len(s) == 1 for s in symbols) else list(symbols)
 
 
 def stride_of(network: nn.Module, height_px: int) -> int:
-    """Columns of the input that one frame of the logits covers."""
+    """Return columns of the input that one frame of the logits covers."""
     with torch.inference_mode():
         frames = network(torch.zeros(1, 1, height_px, PROBE_WIDTH_PX)).shape[1]
     return round(PROBE_WIDTH_PX / frames)

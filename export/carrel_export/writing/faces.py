@@ -58,7 +58,7 @@ _LEFT_OUT = ("z003", "chorus", "math", "symbol", "d050000l", "linbiolinum_k", "h
 
 
 def faces(folders: tuple[str, ...]) -> dict[str, list[Path]]:
-    """Font files per folder name; folders that are not installed are left out."""
+    """Return font files per folder name; folders that are not installed are left out."""
     found: dict[str, list[Path]] = {}
     for root in FOLDERS:
         for name in folders:
@@ -71,10 +71,10 @@ def faces(folders: tuple[str, ...]) -> dict[str, list[Path]]:
 
 
 def print_faces() -> dict[str, list[Path]]:
-    """Faces of print and typewriters."""
+    """Return faces of print and typewriters."""
     return faces(PRINT_FOLDERS)
 
 
 def script_faces() -> dict[str, list[Path]]:
-    """Faces that look written by hand."""
+    """Return faces that look written by hand."""
     return faces(SCRIPT_FOLDERS)

@@ -71,7 +71,7 @@ def _alto_types(folder: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 def line_types(pages: Path, whole_pages: Path | None) -> dict[tuple[str, str, str], bool]:
-    """Whether lines of mixed sources are handwritten, by source, page and text; contradictions are left out."""
+    """Tell whether lines of mixed sources are handwritten, by source, page and text; contradictions are left out."""
     found: dict[tuple[str, str, str], bool] = {}
     contradictory: set[tuple[str, str, str]] = set()
     rows = list(_packed_types(pages)) + (list(_alto_types(whole_pages)) if whole_pages else [])
@@ -93,7 +93,7 @@ def line_types(pages: Path, whole_pages: Path | None) -> dict[tuple[str, str, st
 def read_writing_lines(
     packs: Path, pages: Path, whole_pages: Path | None, splits: Sequence[str], height_px: int
 ) -> list[WritingLine]:
-    """Every line whose writing is known, scaled to ``height_px``."""
+    """Return every line whose writing is known, scaled to ``height_px``."""
     types = line_types(pages, whole_pages)
     lines: list[WritingLine] = []
     for sample in read_packs(packs, splits):

@@ -59,7 +59,7 @@ def _trimmed(gray: Gray, rng: np.random.Generator) -> Gray:
 
 
 def render_line(text: str, face: Path, typed: bool, height_px: int, rng: np.random.Generator) -> Gray:
-    """One line in one face, gray uint8 ``(height_px, width)``."""
+    """Return one line in one face, gray uint8 ``(height_px, width)``."""
     font = ImageFont.truetype(str(face), float(rng.uniform(30, 46)))
     image = _typed(text, font, rng) if typed else _set(text, font)
     gray = _trimmed(_worn(np.array(image), rng), rng)

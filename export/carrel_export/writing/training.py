@@ -60,7 +60,7 @@ class WritingOptions:
 def rendered(
     texts: Sequence[str], options: WritingOptions, rng: np.random.Generator, held_out: bool
 ) -> list[WritingLine]:
-    """Rendered lines of print and of script faces; with ``held_out`` only the families that measure, else all others."""
+    """Return rendered lines of print and of script faces; with ``held_out`` only the families that measure, else all others."""
     kept: list[WritingLine] = []
     for families, hand, count in (
         (print_faces(), False, options.rendered_print),
@@ -126,14 +126,14 @@ def train(lines: Sequence[WritingLine], options: WritingOptions) -> WritingNetwo
 
 
 def line_input(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A line as the run time hands it over, ``(1, 1, 48, w)``, w a multiple of 128."""
+    """Return a line as the run time hands it over, ``(1, 1, 48, w)``, w a multiple of 128."""
     ink = to_input(gray, HEIGHT_PX)
     return np.pad(ink, ((0, 0), (0, -ink.shape[1] % 128)))[None, None].astype(np.float32)
 
 
 @torch.inference_mode()
 def logits_of(network: WritingNetwork, lines: Sequence[WritingLine]) -> Floats:
-    """Logit of handwriting of every line."""
+    """Return logit of handwriting of every line."""
     return np.array([float(network(torch.from_numpy(line_input(line.gray)))) for line in lines])
 
 
@@ -152,7 +152,7 @@ def calibrate(logits: Floats, hand: NDArray[np.bool_], weights: Floats) -> tuple
 
 
 def expected_calibration_error(probability: Floats, hand: NDArray[np.bool_], bins: int = 10) -> float:
-    """Mean gap between confidence and accuracy over bins of confidence, DOI 10.1609/aaai.v29i1.9602."""
+    """Return mean gap between confidence and accuracy over bins of confidence, DOI 10.1609/aaai.v29i1.9602."""
     confidence, right = np.maximum(probability, 1 - probability), (probability >= 0.5) == hand
     place = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
     gaps = [
@@ -164,7 +164,7 @@ def expected_calibration_error(probability: Floats, hand: NDArray[np.bool_], bin
 
 
 def figures(network: WritingNetwork, lines: Sequence[WritingLine]) -> dict[str, Any]:
-    """Accuracy per source and writing, and calibration, over lines of more than five characters and over all."""
+    """Return accuracy per source and writing, and calibration, over lines of more than five characters and over all."""
     probability = 1 / (1 + np.exp(-logits_of(network, lines)))
     hand = np.array([line.handwritten for line in lines])
     long = np.array([line.characters > 5 for line in lines])
@@ -176,14 +176,14 @@ def figures(network: WritingNetwork, lines: Sequence[WritingLine]) -> dict[str, 
         per_source[name] = {"lines": int(chosen.sum()), "accuracy": round(float(right[chosen].mean()), 4)}
         if (chosen & long).any():
             per_source[name]["accuracy_over_5_characters"] = round(float(right[chosen & long].mean()), 4)
-    sure = np.maximum(probability, 1 - probability) >= 0.9
+    clear = np.maximum(probability, 1 - probability) >= 0.9
     return {
         "lines": len(lines),
         "accuracy": round(float(right.mean()), 4),
         "accuracy_over_5_characters": round(float(right[long].mean()), 4),
         "expected_calibration_error": round(expected_calibration_error(probability, hand), 4),
-        "share_sure": round(float(sure.mean()), 4),
-        "accuracy_where_sure": round(float(right[sure].mean()), 4),
+        "share_sure": round(float(clear.mean()), 4),
+        "accuracy_where_sure": round(float(right[clear].mean()), 4),
         "sources": per_source,
     }
 
@@ -260,7 +260,7 @@ def publish(
 
 
 def card(manifest: dict[str, Any]) -> str:
-    """The model card."""
+    """Return the model card."""
     rows = [
         f"| {split} | {name} | {row['lines']} | {row['accuracy']:.1%} |"
         for split in ("val", "test")
@@ -345,7 +345,7 @@ def main() -> None:
 
 
 def read_texts(packs: Path) -> list[str]:
-    """Texts of the training lines."""
+    """Return texts of the training lines."""
     from carrel.review.training_lines import read_texts as texts_of
 
     return [text for texts in texts_of(packs, "train").values() for text in texts if len(text) > 2]

@@ -1,4 +1,4 @@
-"""What importers of ALTO reject or lose: see ``carrel.formats.check.any_format``."""
+"""Faults for which importers of ALTO reject or lose data: see ``carrel.formats.check.any_format``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Context(NamedTuple):
 
 
 def findings(data: bytes) -> Iterator[Finding]:
-    """Everything to complain about in an ALTO file."""
+    """Yield everything to complain about in an ALTO file."""
     root, namespace, is_default = parse(data)
     yield from _header_findings(root, namespace, is_default)
     yield from identifier_findings(list(root.iter()), "ID")

@@ -1,4 +1,4 @@
-"""What importers reject or lose in a file that a schema accepts: references, order, geometry, text, names.
+"""Faults that importers reject in a file that a schema accepts: references, order, geometry, text, names.
 
 >>> from carrel.formats.check.any_format import check
 >>> for finding in check(data):            # doctest: +SKIP
@@ -18,7 +18,7 @@ from carrel.page import Box, Line, Page
 
 
 def check(data: bytes) -> list[Finding]:
-    """Everything to complain about in an ALTO, PAGE, hOCR or JSON file; nothing if importers will take it as it is.
+    """Return everything to complain about in an ALTO, PAGE, hOCR or JSON file; nothing if importers will take it as it is.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def check(data: bytes) -> list[Finding]:
 
 
 def page_findings(page: Page) -> Iterator[Finding]:
-    """What stands in the way of writing ``page`` as it is, without moving or dropping anything."""
+    """Yield what stands in the way of writing ``page`` as it is, without moving or dropping anything."""
     if page.width_px < 1 or page.height_px < 1:
         raise InputError(f"a page of {page.width_px} x {page.height_px} px")
     size = (page.width_px, page.height_px)
@@ -64,5 +64,5 @@ def _confidences(line: Line) -> Iterable[tuple[str, float]]:
 
 
 def is_inside(box: Box, size: tuple[int, int]) -> bool:
-    """Whether ``box`` has an area and lies on a page of ``size``."""
+    """Tell whether ``box`` has an area and lies on a page of ``size``."""
     return 0 <= box.left < box.right <= size[0] and 0 <= box.top < box.bottom <= size[1]

@@ -1,4 +1,4 @@
-"""What the checkers have in common: a finding, and the rules for identifiers, points, names and confidences."""
+"""Common parts of the checkers: a finding, and the conditions for identifiers, points, names and confidences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATH = re.compile(r"[/\\]")
 
 
 class Finding(NamedTuple):
-    """Where, and what is wrong there."""
+    """A fault and its place."""
 
     where: str
     what: str
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
 
 def point_findings(where: str, points: Points, size: tuple[int, int], at_least: int) -> Iterator[Finding]:
-    """Too few distinct points, or points outside the page: recognizers abort on either."""
+    """Yield too few distinct points, or points outside the page: recognizers abort on either."""
     if len(set(points)) < at_least:
         yield Finding(where, f"{len(set(points))} distinct points; importers want {at_least}")
     outside = [point for point in points if not (0 <= point[0] < size[0] and 0 <= point[1] < size[1])]
@@ -35,12 +35,12 @@ def point_findings(where: str, points: Points, size: tuple[int, int], at_least: 
 
 
 def identifier_findings(elements: list[Element], attribute: str) -> Iterator[Finding]:
-    """Identifiers that occur twice or are no XML names."""
+    """Yield identifiers that occur twice or are no XML names."""
     yield from id_findings(element.attrib[attribute] for element in elements if attribute in element.attrib)
 
 
 def id_findings(identities: Iterable[str]) -> Iterator[Finding]:
-    """Ids that occur twice or are no XML names; they are replaced when the page is written again."""
+    """Yield ids that occur twice or are no XML names; they are replaced when the page is written again."""
     counts = Counter(identities)
     for identity, count in counts.items():
         if count > 1:
@@ -50,7 +50,7 @@ def id_findings(identities: Iterable[str]) -> Iterator[Finding]:
 
 
 def file_name_findings(where: str, name: str | None) -> Iterator[Finding]:
-    """A missing image name, or one with folders: importers match pages to images by the bare name."""
+    """Yield a missing image name, or one with folders: importers match pages to images by the bare name."""
     if not name or not name.strip():
         yield Finding(where, "no image file name; importers match pages by it")
     elif _PATH.search(name):
@@ -58,14 +58,14 @@ def file_name_findings(where: str, name: str | None) -> Iterator[Finding]:
 
 
 def confidence_findings(where: str, element: Element, attribute: str) -> Iterator[Finding]:
-    """A confidence that is no number in [0, 1]."""
+    """Yield a confidence that is no number in [0, 1]."""
     text = element.get(attribute)
     if text is not None and probability(text) is None:
         yield Finding(where, f"{attribute} is {text[:40]!r}, not a number within 0 and 1")
 
 
 def page_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[int, int] | None, list[Finding]]:
-    """The size, and what is wrong with it: importers want whole, positive numbers."""
+    """Return the size, and what is wrong with it: importers want whole, positive numbers."""
     width, height = (index_number(text or "") or 0 for text in texts)
     if 0 < width < 10**7 and 0 < height < 10**7:
         return (width, height), []
@@ -73,12 +73,12 @@ def page_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[i
 
 
 def reference_findings(where: str, references: list[str], known: set[str], what: str) -> Iterator[Finding]:
-    """References to what is not there; schema validators do not follow them."""
+    """Yield references to what is not there; schema validators do not follow them."""
     for reference in references:
         if reference not in known:
             yield Finding(where, f"{what} {reference!r} does not exist")
 
 
 def name_of(element: Element, attribute: str) -> str:
-    """How a finding calls an element: by its identifier, else by its kind."""
+    """Return how a finding calls an element: by its identifier, else by its kind."""
     return element.get(attribute) or element.tag

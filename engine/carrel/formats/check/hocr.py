@@ -1,4 +1,4 @@
-"""What readers of hOCR reject or lose: see ``carrel.formats.check.any_format``."""
+"""Faults for which readers of hOCR reject or lose data: see ``carrel.formats.check.any_format``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _Checker:
 
 
 def findings(data: bytes) -> Iterator[Finding]:
-    """Everything to complain about in an hOCR file."""
+    """Yield everything to complain about in an hOCR file."""
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data)} bytes; at most {MAX_BYTES} are read")
     checker = _Checker()

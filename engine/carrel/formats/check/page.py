@@ -1,4 +1,4 @@
-"""What importers of PAGE reject or lose: see ``carrel.formats.check.any_format``."""
+"""Faults for which importers of PAGE reject or lose data: see ``carrel.formats.check.any_format``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INDEX = re.compile(r"readingOrder\s*\{\s*index:\s*(\d{1,9})")
 
 
 def findings(data: bytes) -> Iterator[Finding]:
-    """Everything to complain about in a PAGE file."""
+    """Yield everything to complain about in a PAGE file."""
     root, namespace, is_default = parse(data)
     version = _NAMESPACE.fullmatch(namespace)
     if not version:

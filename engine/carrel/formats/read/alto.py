@@ -49,7 +49,7 @@ _Tags = dict[str, tuple[str, str, str]]
 
 
 def read(root: Element) -> Page:
-    """The first page of an ALTO document; raises InputError for coordinates that are no numbers."""
+    """Return the first page of an ALTO document; raises InputError for coordinates that are no numbers."""
     element = root.find("Layout/Page")
     if element is None:
         raise InputError("ALTO without a Page")
@@ -194,7 +194,7 @@ def _word(string: Element) -> Word | None:
 
 
 def _characters(text: str, box: Box, digits: str) -> tuple[Character, ...]:
-    """CC counts from 0 (sure) to 9 (unsure); the box is shared out evenly."""
+    """CC counts from 0 (confident) to 9 (not); the box is shared out evenly."""
     values = digits.split() if " " in digits else list(digits)
     if len(values) != len(text) or not all(value in "0123456789" and len(value) == 1 for value in values):
         return ()

@@ -51,7 +51,7 @@ def _from_bytes(data: bytes) -> Page:
 
 
 def kind_of(data: bytes) -> Kind:
-    """The format of a file's bytes.
+    """Return the format of a file's bytes.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class PageFiles:
 def find_pages(folder: Path) -> dict[str, PageFiles]:
     """Find the pages below a folder, by name, page 9 before page 10.
 
-    Hidden folders are passed over, and so is every file that holds no page: METS, TEI alone, reports, settings. Texts
+    Hidden folders are skipped, and so is every file that holds no page: METS, TEI alone, reports, settings. Texts
     without a page are listed; they may be notes.
 
     Raises

@@ -126,7 +126,7 @@ def _parts(title: str) -> Iterator[str]:
 
 
 def read(data: bytes) -> Page:
-    """The first page of an hOCR document; raises InputError where there is none or numbers are none."""
+    """Return the first page of an hOCR document; raises InputError where there is none or numbers are none."""
     tree = _tree(data)
     pages = _all(tree.root, {"ocr_page"})
     if not pages:

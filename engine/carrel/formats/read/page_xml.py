@@ -53,7 +53,7 @@ _Custom = dict[str, dict[str, str]]
 
 
 def read(root: Element) -> Page:
-    """The page of a PAGE document; raises InputError for coordinates that are no numbers."""
+    """Return the page of a PAGE document; raises InputError for coordinates that are no numbers."""
     element = root.find("Page")
     if element is None:
         raise InputError("PAGE without a Page")

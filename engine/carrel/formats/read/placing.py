@@ -1,4 +1,4 @@
-"""Where the words of a line stand when only the line's text, baseline and polygon are known."""
+"""Places of the words of a line when only the line's text, baseline and polygon are known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FloatPoint = tuple[float, float]
 
 
 def place_words(text: str, baseline: Points, polygon: Points) -> tuple[Box, ...]:
-    """Boxes for the words of ``text``, in its order: the line's length shared out by number of letters.
+    """Return boxes for the words of ``text``, in its order: the line's length shared out by number of letters.
 
     Parameters
     ----------

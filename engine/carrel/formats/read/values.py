@@ -17,7 +17,7 @@ _LONGEST_INDEX = 9  # digits
 
 
 def number(text: str, name: str) -> float:
-    """``text`` as a finite number of at most ten million.
+    """Return ``text`` as a finite number of at most ten million.
 
     Raises
     ------
@@ -34,12 +34,12 @@ def number(text: str, name: str) -> float:
 
 
 def whole(text: str, name: str) -> int:
-    """``text`` as the nearest whole number; raises as ``number`` does."""
+    """Return ``text`` as the nearest whole number; raises as ``number`` does."""
     return round(number(text, name))
 
 
 def points(text: str, name: str) -> Points:
-    """All numbers in ``text``, two by two, whatever stands between them."""
+    """Return all numbers in ``text``, two by two, whatever stands between them."""
     found = _NUMBER.findall(text)
     if len(found) > 2 * MAX_POINTS:
         raise InputError(f"{name} has {len(found) // 2:,} points; at most {MAX_POINTS:,} are accepted")
@@ -55,7 +55,7 @@ def index_number(text: str) -> int | None:
 
 
 def probability(text: str | None) -> float | None:
-    """``text`` as a number in [0, 1]; None where it is none."""
+    """Return ``text`` as a number in [0, 1]; None where it is none."""
     try:
         value = float(text or "")
     except ValueError:
@@ -64,7 +64,7 @@ def probability(text: str | None) -> float | None:
 
 
 def positioned_box(attributes: Mapping[str, str], name: str) -> Box | None:
-    """The box of ALTO's HPOS, VPOS, WIDTH and HEIGHT; None where one is missing."""
+    """Return the box of ALTO's HPOS, VPOS, WIDTH and HEIGHT; None where one is missing."""
     keys = ("HPOS", "VPOS", "WIDTH", "HEIGHT")
     if any(key not in attributes for key in keys):
         return None
@@ -73,18 +73,18 @@ def positioned_box(attributes: Mapping[str, str], name: str) -> Box | None:
 
 
 def corners(box: Box) -> Points:
-    """The outermost pixels of ``box``, clockwise from the top left."""
+    """Return the outermost pixels of ``box``, clockwise from the top left."""
     right, bottom = max(box.right - 1, box.left), max(box.bottom - 1, box.top)
     return (box.left, box.top), (right, box.top), (right, bottom), (box.left, bottom)
 
 
 def mean(values: list[float]) -> float | None:
-    """The mean; None of nothing."""
+    """Return the mean; None of nothing."""
     return math.fsum(values) / len(values) if values else None
 
 
 def extent(lines: list[Line]) -> tuple[int, int]:
-    """Width and height that hold all lines, for files that do not state the page's size."""
+    """Return width and height that hold all lines, for files that do not state the page's size."""
     seen = [point for line in lines for point in (*line.polygon, *line.baseline)]
     if not seen:
         raise InputError("no page size, and no line to tell it from")
@@ -93,7 +93,7 @@ def extent(lines: list[Line]) -> tuple[int, int]:
 
 
 def page_size(width: float, height: float) -> tuple[int, int]:
-    """The size in px, rounded up.
+    """Return the size in px, rounded up.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """ALTO 4.2, valid under 4.4 too, as eScriptorium, kraken, Kitodo and Solr's highlighter import it.
 
 Line type, writing and recognizer of a line are tags, the line type first. Word confidences are WC, those of characters
-CC (0 sure, 9 unsure). A line that a person has seen has CS="true", a tag that says who and when, and what was read as an
+CC (0: confident, 9: not). A line that a person has seen has CS="true", a tag that says who and when, and what was read as an
 ALTERNATIVE of its first word. What ALTO has no place for is left out: a line's own confidence and its alternatives.
 """
 
@@ -30,7 +30,7 @@ _Tags = dict[_Tag, str]
 
 
 def write(page: Page) -> bytes:
-    """``page`` as ALTO: the same bytes for the same page."""
+    """Return ``page`` as ALTO: the same bytes for the same page."""
     page = interchange(page)
     root = ET.Element(
         "alto",
@@ -53,7 +53,7 @@ def taken_ids(page: Page) -> set[str]:
 
 
 def page_id(page: Page) -> str:
-    """An identifier that differs between pages of a collection."""
+    """Return an identifier that differs between pages of a collection."""
     digest = hashlib.sha256(page.source.file_name.encode()).hexdigest()[:8]
     return f"p{digest}_{page.source.page_index}"
 

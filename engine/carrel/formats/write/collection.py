@@ -40,7 +40,7 @@ class Entry:
 
 
 def write_iiif(entries: Sequence[Entry], base_url: str, label: str) -> bytes:
-    """A IIIF Presentation 3 manifest.
+    """Return a IIIF Presentation 3 manifest.
 
     Parameters
     ----------
@@ -174,6 +174,6 @@ def _add_group(parent: Element, use: str, prefix: str, named: list[tuple[str, st
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts file names as people do: page 9 before page 10."""
+    """Return sorts file names as people do: page 9 before page 10."""
     parts = re.split(r"(\d+)", name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]

@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def write(page: Page) -> bytes:
-    """The lines of ``page`` in reading order under a row of column names; page, region and line count from 1."""
+    """Return the lines of ``page`` in reading order under a row of column names; page, region and line count from 1."""
     page = interchange(page)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)

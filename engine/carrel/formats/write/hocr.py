@@ -22,7 +22,7 @@ _CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp
 
 
 def write(page: Page) -> bytes:
-    """``page`` as hOCR: the same bytes for the same page."""
+    """Return ``page`` as hOCR: the same bytes for the same page."""
     page = interchange(page)
     language = document_language(page.provenance.languages)
     root = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": language, "lang": language})

@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
 
 def broken_words(lines: tuple[Line, ...]) -> dict[tuple[int, int], Part]:
-    """The halves of words that a hyphen breaks, by (line, word), both counted from 0.
+    """Return the halves of words that a hyphen breaks, by (line, word), both counted from 0.
 
     A word counts as broken when its line ends in a letter and a hyphen and the next line begins with a small letter.
     Every line's words are those of its final text.

@@ -24,43 +24,43 @@ _BREAKS_CUSTOM = re.compile(r"[\s{};]+")
 
 
 def clean_text(text: str) -> str:
-    """``text`` without characters that XML 1.0 forbids, white space folded to single spaces."""
+    """Return ``text`` without characters that XML 1.0 forbids, white space folded to single spaces."""
     return " ".join(_ILLEGAL.sub("", text).split())
 
 
 def clean_label(label: str, default: str) -> str:
-    """A region or line type that survives tags and ``custom`` attributes; ``default`` where nothing is left."""
+    """Return a region or line type that survives tags and ``custom`` attributes; ``default`` where nothing is left."""
     return _BREAKS_CUSTOM.sub("_", _ILLEGAL.sub("", label)).strip("_") or default
 
 
 def clean_confidence(confidence: float) -> float:
-    """``confidence`` in [0, 1] with four decimals; what is no number becomes 0."""
+    """Return ``confidence`` in [0, 1] with four decimals; what is no number becomes 0."""
     if math.isnan(confidence):
         return 0.0
     return round(min(max(confidence, 0.0), 1.0), CONFIDENCE_DECIMALS)
 
 
 def base_name(file_name: str) -> str:
-    """The last part of a path of either kind; importers match pages to images by it."""
+    """Return the last part of a path of either kind; importers match pages to images by it."""
     name = PureWindowsPath(PurePosixPath(file_name).name).name
     return clean_text(_ILLEGAL.sub("\ufffd", name)) or "page"
 
 
 def clamp_points(points: Points, width_px: int, height_px: int) -> Points:
-    """``points`` moved into the page, without points that repeat their predecessor."""
+    """Return ``points`` moved into the page, without points that repeat their predecessor."""
     inside = ((min(max(x, 0), max(width_px - 1, 1)), min(max(y, 0), max(height_px - 1, 1))) for x, y in points)
     return tuple(point for point, _ in groupby(inside))
 
 
 def clamp_box(box: Box, width_px: int, height_px: int) -> Box:
-    """``box`` moved into the page, at least one pixel wide and high."""
+    """Return ``box`` moved into the page, at least one pixel wide and high."""
     left, top = min(max(box.left, 0), width_px - 1), min(max(box.top, 0), height_px - 1)
     right, bottom = min(max(box.right, left + 1), width_px), min(max(box.bottom, top + 1), height_px)
     return Box(left, top, right, bottom)
 
 
 def clean_baseline(baseline: Points, polygon: Points, width_px: int, height_px: int) -> Points:
-    """A baseline inside the page that spans at least 2 px; drawn along the polygon's foot where there is none."""
+    """Return a baseline inside the page that spans at least 2 px; drawn along the polygon's foot where there is none."""
     points = clamp_points(baseline or _foot(polygon), width_px, height_px)
     box = Box.around(points)
     if max(box.right - box.left, box.bottom - box.top) > 2:
@@ -71,7 +71,7 @@ def clean_baseline(baseline: Points, polygon: Points, width_px: int, height_px: 
 
 
 def clean_polygon(polygon: Points, width_px: int, height_px: int) -> Points:
-    """A polygon inside the page that encloses an area; a box of at least 2 px where it does not."""
+    """Return a polygon inside the page that encloses an area; a box of at least 2 px where it does not."""
     points = clamp_points(polygon, width_px, height_px)
     if len(points) > 1 and points[0] == points[-1]:
         points = points[:-1]
@@ -81,7 +81,7 @@ def clean_polygon(polygon: Points, width_px: int, height_px: int) -> Points:
 
 
 def interchange(page: Page) -> Page:
-    """``page`` in the interchange profile: see the module's first lines."""
+    """Return ``page`` in the interchange profile: see the module's first lines."""
     regions = tuple(_clean_region(region, page.width_px, page.height_px) for region in page.regions)
     source = Source(base_name(page.source.file_name), page.source.page_index)
     provenance = replace(page.provenance, software=clean_text(page.provenance.software))
@@ -161,7 +161,7 @@ def _box_polygon(box: Box, width_px: int, height_px: int) -> Points:
 
 
 def _foot(polygon: Points) -> Points:
-    """A line three quarters down the polygon's box."""
+    """A line three turns down the polygon's box."""
     box = Box.around(polygon or ((0, 0),))
     y = box.top + (box.bottom - box.top) * 3 // 4
     return (box.left, y), (box.right - 1, y)

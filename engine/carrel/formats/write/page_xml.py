@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]
 
 
 def write(page: Page) -> bytes:
-    """``page`` as PAGE: the same bytes for the same page."""
+    """Return ``page`` as PAGE: the same bytes for the same page."""
     page = interchange(page)
     root = ET.Element(
         "PcGts",

@@ -22,7 +22,7 @@ _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]
 
 
 def write(page: Page) -> bytes:
-    """``page`` as TEI: the same bytes for the same page."""
+    """Return ``page`` as TEI: the same bytes for the same page."""
     page = interchange(page)
     root = ET.Element("TEI", {"xmlns": "http://www.tei-c.org/ns/1.0"})
     taken = taken_ids(page)
