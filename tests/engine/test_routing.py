@@ -133,7 +133,7 @@ def test_all_lines_of_a_kind_are_read_in_one_call_and_all_fallback_lines_in_anot
 
 def test_a_further_kind_of_writing_is_a_row_of_the_table() -> None:
     routes: dict[WritingKind, Route] = {**ROUTES, "unknown": Route(("boxes",), 0.5, 0.5)}
-    recognizers = {name: Fixed(name, name, 0.2) for name in ("tesseract", "ctc", "boxes")}
+    recognizers = {name: Fixed(name, name, 0.6) for name in ("tesseract", "ctc", "boxes")}
     router = Router(recognizers, lambda crops, _: np.array([(0.01, 0.01, 0.98)]), routes=routes)
     (reading,) = router.read([_crop()])
     assert (reading.recognizer, reading.others) == ("boxes", ())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from carrel.image.ink import holds_ink
 from carrel.page import Writing, WritingKind
 from carrel.recognizers.bleed_through import refuse_bleed_through
+from carrel.recognizers.floor import refuse_doubtful
 from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import PageRecognizer, Reading, Recognition, Recognizer
 
@@ -75,7 +76,7 @@ class Router:
     routes: Mapping[WritingKind, Route] = field(default_factory=lambda: ROUTES)
 
     def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Reading]:
-        """Read the lines of one page: by kind, then the fallback of each kind, then without bleed-through.
+        """Read the lines of one page: by kind, then the fallback of each kind, then without bleed-through and what is too doubtful.
 
         Parameters
         ----------
@@ -109,8 +110,8 @@ class Router:
         ]
         checker = page.get(BLEED_THROUGH_RECOGNIZER)
         if self.writing != "auto" or checker is None:
-            return readings
-        return refuse_bleed_through(crops, readings, checker, spread)
+            return refuse_doubtful(readings)
+        return refuse_doubtful(refuse_bleed_through(crops, readings, checker, spread))
 
     def _distributions(self, crops: Sequence[Gray], inked: Sequence[bool], spread: Spread) -> NDArray[np.float64]:
         """Return the distribution over the kinds of each crop, given all; ``(n, kinds)``."""

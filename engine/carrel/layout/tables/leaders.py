@@ -27,9 +27,14 @@ def without_leaders(baselines: Sequence[Baseline], ink: Ink) -> tuple[list[Basel
     left, top, width, height = stats[:, : cv2.CC_STAT_AREA].T
     right, bottom, largest = left + width, top + height, np.maximum(width, height)
     leader = np.zeros(len(stats), bool)
+    largest_unit = max((baseline.x_height_px for baseline in baselines), default=0.0)
+    small = np.flatnonzero(largest < MAX_DOT_X_HEIGHTS * largest_unit)
     kept: list[Baseline] = []
     for baseline in baselines:
         unit = baseline.x_height_px
+        if not _may_hold_leaders(baseline, left[small], bottom[small]):
+            kept.append(baseline)
+            continue
         base = np.interp(left + width / 2, baseline.x, baseline.y)
         mine = (
             (right > baseline.x[0]) & (left < baseline.x[-1]) & (bottom > base - 0.9 * unit) & (top < base + 0.3 * unit)
@@ -45,6 +50,13 @@ def without_leaders(baselines: Sequence[Baseline], ink: Ink) -> tuple[list[Basel
         return kept, ink
     parts = ink.parts.kept(~leader)
     return kept, replace(ink, parts=parts, mask=parts.mask())
+
+
+def _may_hold_leaders(baseline: Baseline, left: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:
+    """Tell whether enough of the small ink at ``left`` and ``bottom`` (n,) lies along a line."""
+    reach = baseline.x_height_px
+    along = (left > baseline.x[0]) & (left < baseline.x[-1])
+    return int((along & (bottom > baseline.y.min() - reach) & (bottom < baseline.y.max() + reach)).sum()) >= MIN_DOTS
 
 
 def _leaders(
