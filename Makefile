@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check kernels wheel bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -38,6 +38,11 @@ wheel: setup-dev
 # One folder with everything, as .tar.zst and .deb with their sums, for the kind of machine it is made on; ZSTD_LEVEL=3 is quick.
 bundle: wheel
 	@$(BIN)/python scripts/build_bundle.py dist/carrel-*.whl dist/carrel-$$(uname -m)
+
+# Hours: a hot folder under every blow, three seeds; SOAK_MINUTES=5 for a short one.
+SOAK_MINUTES ?= 120
+check-slow: setup-dev
+	for seed in 1 2 3; do PYTHONPATH=tests $(BIN)/python tests/soak_watch.py --minutes $(SOAK_MINUTES) --seed $$seed || exit 1; done
 
 # Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes three minutes, ARGS=--resume goes on with
 # a stopped run. `make bench-compare BASE=bench.jsonl` gives ratios to an

@@ -1,4 +1,7 @@
-"""What a command sends and writes: it runs under ``strace``, with a fresh home and CI variables unset."""
+"""What a command sends and writes: it runs under ``strace``, with a fresh home and CI variables unset.
+
+Without ``--seccomp-bpf``, which would hide calls that a worker's own filter refuses.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from pathlib import Path
 
 CALLS = "socket,sendto,sendmsg,sendmmsg,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,io_uring_setup"
 _SOCKET = re.compile(r"socket\((AF_INET6?|AF_PACKET)\b.*\)\s+= (\S+)")
-_OPENED = re.compile(r'(?:open|openat|creat)\((?:AT_FDCWD, )?"([^"]*)", [^)]*(?:O_WRONLY|O_RDWR|O_CREAT)[^)]*\)\s+= \d')
-_MADE = re.compile(r'(?:mkdir|mkdirat|mknod|mknodat)\((?:AT_FDCWD, )?"([^"]*)".*= 0')
-_LINKED = re.compile(r'(?:rename|renameat2?|link|linkat|symlink|symlinkat)\(.*"([^"]*)"[^"]*\)\s+= 0')
+_PATH = r'(?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"([^"]*)"'
+_OPENED = re.compile(rf"(?:open|openat|creat)\({_PATH}, [^)]*(?:O_WRONLY|O_RDWR|O_CREAT)[^)]*\)\s+= \d")
+_MADE = re.compile(rf"(?:mkdir|mkdirat|mknod|mknodat)\({_PATH}.*= 0")
+_LINKED = re.compile(rf'(?:rename|renameat2?|link|linkat|symlink|symlinkat)\({_PATH}, {_PATH}[^"]*\)\s+= 0')
 _SILENCING = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
 
 
@@ -61,7 +65,7 @@ def watch_traffic(
     tracer = [
         "strace",
         "-f",
-        "--seccomp-bpf",
+        "-y",
         "-qq",
         "-s",
         "4096",
@@ -84,7 +88,11 @@ def watch_traffic(
     )
     text = _joined(log.read_text("utf-8", "replace"))
     sockets = tuple(f"{m.group(1)} -> {m.group(2)}" for m in _SOCKET.finditer(text))
-    written = {Path(home, m.group(1)) for pattern in (_OPENED, _MADE, _LINKED) for m in pattern.finditer(text)}
+    written = {
+        Path(home, m.groups()[-2] or "", m.groups()[-1])
+        for pattern in (_OPENED, _MADE, _LINKED)
+        for m in pattern.finditer(text)
+    }
     return Traffic(sockets, tuple(sorted(written)), done.returncode, done.stderr)
 
 

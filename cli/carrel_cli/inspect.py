@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from carrel.errors import InputError
+from carrel.image.files import shown
 from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan
 from carrel.options import ReadOptions
@@ -50,7 +51,7 @@ def command(ctx: click.Context, files: tuple[Path, ...], output: Path, read: Rea
                     target = output / f"{page_name(stem, index, count)}.inspect.png"
                     target.parent.mkdir(parents=True, exist_ok=True)
                     write_file(target, _picture(page, scan, review_below))
-                    click.echo("\n".join((f"{target}:", *_told(page, review_below))))
+                    click.echo("\n".join((f"{shown(target)}:", *_told(page, review_below))))
             except InputError as error:
                 click.echo(f"carrel: {error}", err=True)
                 codes.append(error.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -12,6 +13,7 @@ import click
 import carrel
 from carrel.errors import CarrelError
 from carrel_cli.messages import tell
+from carrel_cli.streams import flush_results, one_line, open_closed_streams, unwritten_results
 
 OWN_COMMANDS = {
     "apply": "carrel_cli.apply",
@@ -85,13 +87,18 @@ def cli(verbose: bool, log_format: str) -> None:
 
 def main() -> None:
     """Run the command line; exit codes as in ``carrel.errors``, 130 after Ctrl-C."""
+    open_closed_streams()
+    code: object = 0
     try:
         code = cli.main(standalone_mode=False)
+        flush_results()
     except CarrelError as error:
-        tell(str(error), failed=True)
+        tell(one_line(str(error)), failed=True)
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        click.echo("\n".join(map(one_line, told.getvalue().splitlines())), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted", failed=True)
@@ -99,4 +106,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of stdout has gone
         sys.stderr.close()
         code = 1
+    except OSError as error:
+        unwritten = unwritten_results(error)
+        if unwritten is None:
+            raise
+        tell(str(unwritten), failed=True)
+        code = unwritten.exit_code
     sys.exit(code if isinstance(code, int) else 0)

@@ -23,6 +23,7 @@ from carrel.output import make_folder
 from carrel.page import Page, expected_word_errors, page_needs_review
 from carrel_cli.page_range import PageRange
 from carrel_cli.reading import format_options, reading_options, review_option
+from carrel_cli.streams import complain
 from carrel_cli.targets import Outputs, name_results
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def read_files(
         with _progress(run.count, quiet=quiet) as advance:
             for entry, page, stem in run.pages():
                 if isinstance(page, CarrelError):
-                    click.echo(f"carrel: {str(page).replace(str(entry.path), shown(entry.named))}", err=True)
+                    complain(str(page).replace(str(entry.path), shown(entry.named)))
                     failures.setdefault(entry.named, page.with_traceback(None))  # which would keep the page in memory
                     continue
                 run.write(page, stem, first=first)
@@ -159,6 +160,7 @@ class _Run:
     def __init__(self, target: Target, decoder: Decoder, inputs: Sequence[_Input]) -> None:
         self._target, self._decoder, self._inputs = target, decoder, inputs
         self._reader: Reader | None = None
+        self._options: ReadOptions | None = None
         self._wanted: list[list[int] | InputError] = []
         counts: list[tuple[Path, int]] = []
         for entry in inputs:
@@ -178,6 +180,7 @@ class _Run:
         from carrel.reader import Reader
 
         paths = [entry.path for entry in self._inputs]
+        self._options = options
         self._reader = Reader(options, budget=budget, largest=self._decoder.largest_page(paths))
 
     def pages(self) -> Iterator[tuple[_Input, Page | CarrelError, str]]:
@@ -204,7 +207,7 @@ class _Run:
         for name in self._target.formats:
             if name not in OF_PAGE_ALONE:
                 continue
-            contents = FORMATS[name].write(page)
+            contents = FORMATS[name].write(page, options=self._options)
             if self._outputs is not None:
                 self._outputs.write(f"{stem}{FORMATS[name].suffix}", contents)
                 continue

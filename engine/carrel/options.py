@@ -51,6 +51,8 @@ class ReadOptions:
         Search handwriting with the language model of French, English and German that ships with Carrel.
     memory_bytes
         Resident memory that the process stays within; None takes ``CARREL_MEMORY``, or four fifths of what is free.
+    csv_safe
+        In CSV, put an apostrophe before cells that a spreadsheet would take for a formula.
     backend, device, precision
         ``auto`` takes ``CARREL_BACKEND``, ``CARREL_DEVICE`` and ``CARREL_PRECISION``, or what was measured to be fastest;
         else ``onnxruntime`` or ``openvino``; ``cpu``, ``gpu`` (Intel) or ``cuda``; ``int8``, ``bf16``, ``fp16`` or ``fp32``.
@@ -73,6 +75,7 @@ class ReadOptions:
     backend: str = "auto"
     device: str = "auto"
     precision: str = "auto"
+    csv_safe: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values of the wrong kind or range.

@@ -348,3 +348,23 @@ def test_pages_may_be_chosen(capfdbinary: pytest.CaptureFixture[bytes], three_pa
     assert (code, "has 3 pages, none of 7-9" in err) == (3, True)
     for wrong in ("x", "3-1", "0", "1,,2", "-"):
         assert run(capfdbinary, three_pages, "--pages", wrong)[0] == 2
+
+
+CARREL = str(Path(sys.executable).with_name("carrel"))
+
+
+@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
+def test_stdout_that_takes_nothing_is_an_exit_code(small_page: Path, to: str) -> None:
+    done = subprocess.run(["sh", "-c", f'"$0" read "$1" -q {to}', CARREL, small_page], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (5, 1), done.stderr
+    assert done.stderr.startswith(b"carrel: stdout ")
+
+
+def test_names_reach_no_terminal_raw(
+    small_page: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "a\x1b]0;owned\x07b.png"
+    shutil.copy(small_page, path)
+    for arguments in ((path, "-o", tmp_path / "out"), (path, tmp_path / "\x1bgone.png"), (path, "-f", "\x1b[2J")):
+        _, _, err = run(capfdbinary, *arguments)
+        assert err and all(c.isprintable() for line in err.splitlines() for c in line), err

@@ -79,7 +79,7 @@ def test_bad_pages_cost_themselves_only(make: MakeBatch, tmp_path: Path) -> None
     assert sorted(set(reasons)) == [
         "RuntimeError in batch_pages",
         "did not fit into memory",
-        "the worker was ended by SIGKILL",
+        "the worker was ended by SIGSEGV",
         "took longer than 1.5 s",
     ]
     assert len(reasons) == 8, "each is tried twice"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from batch_pages import ENTRY, RAISE, expected, fork_worker, write_page
+from batch_pages import ENTRY, RAISE, expected, fork_worker, page, write_page
 from carrel.batch.folders import Folders
 from carrel.batch.purge import expire, purge
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.batch.watch import Watcher, WatchOptions
 from carrel.errors import InputError, UsageError
+from carrel.workers.files import has_writer, is_written_by_a_process
 
 Watch = Callable[..., tuple[Batch, Watcher]]
 
@@ -124,3 +128,64 @@ def test_expiry_and_purge(watch: Watch, tmp_path: Path) -> None:
     assert (tmp_path / "in" / "box" / "a.png").exists()
     with pytest.raises(InputError, match="no batch has been there"):
         purge(batch.folders)
+
+
+def test_file_that_is_held_open_is_not_taken_and_lost(watch: Watch, tmp_path: Path) -> None:
+    """As a scanner does that writes page after page into one file."""
+    _, watcher = watch(originals="delete", quiet_s=0.1)
+    first, second = (Image.fromarray(page(number)) for number in (1, 2))
+    whole = io.BytesIO()
+    first.save(whole, "TIFF", save_all=True, append_images=[second])
+    path = tmp_path / "in" / "deed.tif"
+    with path.open("wb") as scanner:
+        first.save(scanner, "TIFF")
+        scanner.flush()
+        until = time.monotonic() + 1.5
+        go_on(watcher, lambda: time.monotonic() > until)
+        assert path.exists() and texts(tmp_path / "out") == {}
+        scanner.seek(0)
+        scanner.write(whole.getvalue())
+    go_on(watcher, lambda: not path.exists())
+    assert texts(tmp_path / "out") == {"deed-0001.txt": expected(1), "deed-0002.txt": expected(2)}
+
+
+def test_file_that_grows_after_it_was_read_is_read_again_and_not_deleted_before(watch: Watch, tmp_path: Path) -> None:
+    batch, watcher = watch(originals="delete", quiet_s=0.1)
+    path = write_page(tmp_path / "in" / "deed.png", 1)
+    go_on(watcher, lambda: batch.counts().running > 0)
+    write_page(path, 2)  # another page under its name, before the original is dealt with
+    go_on(watcher, lambda: not path.exists())
+    assert texts(tmp_path / "out")["deed.txt"] == expected(2)
+
+
+def test_hot_folder_that_is_made_anew(watch: Watch, tmp_path: Path) -> None:
+    _, watcher = watch(quiet_s=0.1)
+    write_page(tmp_path / "in" / "a.png", 1)
+    go_on(watcher, lambda: texts(tmp_path / "out") == {"a.txt": expected(1)})
+    shutil.rmtree(tmp_path / "in")
+    go_on(watcher, lambda: not (tmp_path / "in").exists())
+    write_page(tmp_path / "in" / "b.png", 2)
+    go_on(watcher, lambda: texts(tmp_path / "out") == {"a.txt": expected(1), "b.txt": expected(2)})
+
+
+def test_refused_empty_file_leaves_too_and_lists_are_no_results(watch: Watch, tmp_path: Path) -> None:
+    _, watcher = watch(originals="move", done=tmp_path / "done", refused=tmp_path / "refused", quiet_s=0.1)
+    (tmp_path / "in" / "empty.png").write_bytes(b"")
+    write_page(tmp_path / "in" / "box" / "document.png", 1)
+    go_on(watcher, lambda: sorted(p.name for p in (tmp_path / "in").iterdir()) == ["box"])
+    go_on(watcher, (tmp_path / "out" / "box" / "document.jsonl").exists)
+    assert (tmp_path / "refused" / "empty.png").exists()
+    assert texts(tmp_path / "out") == {"box/document.txt": expected(1)}
+
+
+def test_writers_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(b"x")
+    descriptor = os.open(path, os.O_RDONLY)
+    for flag, seen in ((os.O_RDONLY, False), (os.O_WRONLY, True), (os.O_RDWR, True)):
+        other = os.open(path, flag)
+        assert has_writer(descriptor) is seen
+        assert is_written_by_a_process(os.fstat(descriptor)) is seen
+        os.close(other)
+    assert not has_writer(descriptor)
+    os.close(descriptor)

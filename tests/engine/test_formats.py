@@ -20,6 +20,7 @@ from carrel.formats.check.any_format import check
 from carrel.formats.read.placing import place_words
 from carrel.formats.write.interchange import interchange
 from carrel.identity import with_ids
+from carrel.options import ReadOptions
 from carrel.page import Box, Line, Page, Region, Word, Writing
 from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
 
@@ -258,3 +259,15 @@ def test_stamps_are_written_and_read_back(name: str) -> None:
     assert [region.kind for region in again.regions] == ["MainZone", "StampZone", "StampZone"]
     assert [region.polygon for region in again.regions[-2:]] == [stamp.polygon for stamp in stamps]
     assert [[li.text for li in region.lines] for region in again.regions[-2:]] == [["1896"], []]
+
+
+def test_csv_cells_that_look_like_formulas_are_escaped_by_option() -> None:
+    page, _ = sample_page("letter")
+    line = replace(page.lines[0], text='=HYPERLINK("x")', words=(), correction=None)
+    region = replace(page.regions[0], lines=(line,))
+    bare, safe = (
+        FORMATS["csv"].write(replace(page, regions=(region,)), options=ReadOptions(csv_safe=choice)).decode()
+        for choice in (False, True)
+    )
+    assert '"=HYPERLINK(""x"")"' in bare and "'=HYPERLINK" not in bare
+    assert '"\'=HYPERLINK(""x"")"' in safe

@@ -99,10 +99,12 @@ def test_read_sends_nothing(tmp_path: Path, home: Path) -> None:
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     )  # compiled once, by whichever test is first
     command = [*CARREL, "read", tmp_path / "page.png", "-o", tmp_path / "out", "-q"]
-    traffic = watch_traffic(command, home, environment={"XDG_CACHE_HOME": str(cache)})
+    (spool := tmp_path / "tmp").mkdir()
+    traffic = watch_traffic(command, home, environment={"XDG_CACHE_HOME": str(cache), "TMPDIR": str(spool)})
     assert traffic.code == 0, traffic.stderr
     assert traffic.sockets == ()
-    assert traffic.outside(tmp_path / "out", cache / "carrel") == []
+    assert traffic.outside(tmp_path / "out", cache / "carrel", spool) == []
+    assert list(spool.iterdir()) == []
     assert list(home.iterdir()) == []
 
 

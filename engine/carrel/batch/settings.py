@@ -50,7 +50,17 @@ class Settings:
         return Work(self.options, self.review_below, self.most_pages, self.most_bytes, self.entry)
 
 
-_WITHOUT_EFFECT = ("threads", "max_megapixels", "memory_bytes", "backend", "device", "precision", "model")
+_WITHOUT_EFFECT = (
+    "csv_safe",
+    "page_timeout_s",
+    "threads",
+    "max_megapixels",
+    "memory_bytes",
+    "backend",
+    "device",
+    "precision",
+    "model",
+)
 """What a page need not be read again for: devices agree within what the probe allows, the model is in the identity."""
 
 

@@ -36,6 +36,8 @@ class Format:
     module: str
     needs_scan: bool = False
     """Whether writing takes the bytes of the scan's file, too."""
+    takes_options: bool = False
+    """Whether writing depends on the options, too."""
     multi_page: bool = False
     """Whether the pages of one scan's file go into one file."""
 
@@ -50,7 +52,9 @@ class Format:
             The scan cannot be decoded, or is not the page's.
         """
         write = import_module(f"carrel.formats.{self.module}").write
-        return write(page, scan, options) if self.needs_scan else write(page)
+        if self.needs_scan:
+            return write(page, scan, options)
+        return write(page, options) if self.takes_options else write(page)
 
     def write_document(
         self, pages: Sequence[tuple[Page, bytes]], options: ReadOptions | None = None
@@ -66,7 +70,7 @@ _ALL = (
     Format("page", ".page.xml", "write.page_xml"),
     Format("hocr", ".hocr.html", "write.hocr"),
     Format("tei", ".tei.xml", "write.tei"),
-    Format("csv", ".csv", "write.csv_lines"),
+    Format("csv", ".csv", "write.csv_lines", takes_options=True),
     Format("pdf", ".pdf", "pdf.document", needs_scan=True, multi_page=True),
 )
 #: name of the format -> all there is to know of it

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from carrel.budget import Budget, Load, OutOfMemoryLimitError, PageSize
 from carrel.errors import CarrelError, InputError
 from carrel.options import OwnText
-from carrel.workers import sandbox
+from carrel.workers import sandbox, seccomp
 from carrel.workers.channel import receive, send, send_frame
 from carrel.workers.messages import MOST_PAGES, Reason
 
@@ -119,8 +119,8 @@ def serve(end: socket.socket, parent: int) -> None:
     _import_decoders()
     sandbox.forbid_dumps()
     sandbox.limit_resources(_private_bytes() + limits.more_bytes)
-    sandbox.forbid_internet()
     sandbox.confine_files(_readable(limits.readable), [Path(path) for path in limits.writable])
+    seccomp.allow_only_reading()
     while True:
         try:
             body, descriptor = receive(end)

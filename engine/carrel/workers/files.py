@@ -72,12 +72,13 @@ def has_writer(descriptor: int) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # not SIGIO, which would end this process
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN or _is_written_by_a_process(os.fstat(descriptor))
+        return error.errno == errno.EAGAIN or is_written_by_a_process(os.fstat(descriptor))
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 
 
-def _is_written_by_a_process(status: os.stat_result) -> bool:
+def is_written_by_a_process(status: os.stat_result) -> bool:
+    """Whether a process that may be looked at has the file open for writing."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             for entry in (process / "fd").iterdir():

@@ -100,6 +100,7 @@ class Ready(Struct, frozen=True, tag="ready", forbid_unknown_fields=True):
     identity: Annotated[str, Meta(max_length=10_000)]
     sockets_refused: bool
     landlock: Annotated[int, Meta(ge=0, le=1000)]
+    calls_refused: bool = False
 
 
 class Fatal(Struct, frozen=True, tag="fatal", forbid_unknown_fields=True):

@@ -45,7 +45,7 @@ from carrel.workers.messages import (
 )
 
 START_TIMEOUT_S = 300.0
-MOST_FAILED_STARTS = 3
+MOST_FAILED_STARTS = 5  # in a row: a worker that was killed from outside has bad luck at most so often
 MOST_WORDS_BYTES = 2**16
 """Of an answer without results."""
 MOST_TEXT_BYTES = 2**26

@@ -25,7 +25,7 @@ import msgspec
 from carrel.budget import OutOfMemoryLimitError
 from carrel.errors import CarrelError, InputError
 from carrel.options import ReadOptions
-from carrel.workers import sandbox
+from carrel.workers import sandbox, seccomp
 from carrel.workers.channel import receive, send
 from carrel.workers.messages import (
     Began,
@@ -101,7 +101,8 @@ def work(end: socket.socket, parent: int) -> None:
     sockets, landlock = _confine(begin)
     try:
         desk = _Desk(begin.work)
-        send(end, Ready(desk.page_function(None).identity, sockets, landlock))
+        calls = seccomp.forbid_what_is_never_needed() if _has_accelerator(begin) else seccomp.allow_only_reading()
+        send(end, Ready(desk.page_function(None).identity, sockets, landlock, calls))
     except CarrelError as error:
         send(end, Fatal(type(error).__name__, str(error)))
         return
@@ -112,8 +113,13 @@ def _confine(begin: Begin) -> tuple[bool, int]:
     """Give up what is not needed; returns whether sockets are refused, and the version of Landlock."""
     sandbox.forbid_dumps()
     sandbox.limit_resources(begin.memory_bytes)
-    sockets = sandbox.forbid_internet()
-    return sockets, sandbox.confine_files([*begin.readable, *_own_folders()], begin.writable)
+    sockets = seccomp.forbid_internet()
+    readable = [*begin.readable, *_own_folders()]
+    return sockets, sandbox.confine_files(readable, begin.writable, devices=_has_accelerator(begin))
+
+
+def _has_accelerator(begin: Begin) -> bool:
+    return begin.work.options.device not in ("auto", "cpu")
 
 
 def _own_folders() -> list[Path]:

@@ -1,6 +1,7 @@
 """CSV: one row per line, UTF-8, commas, as RFC 4180 has it.
 
-``text`` is the final text, ``read`` what was read, ``state`` what a person made of it. A spreadsheet may take one that begins with = for a formula, so import it as text.
+``text`` is the final text, ``read`` what was read, ``state`` what a person made of it. A spreadsheet may take one that
+begins with = for a formula: import it as text, or have it written with an apostrophe before it (``--csv-safe``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import decimal, joined
+from carrel.options import ReadOptions
 from carrel.page import Box, Line, Page
 
 COLUMNS = (
@@ -18,8 +20,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write(page: Page) -> bytes:
-    """Return the lines of ``page`` in reading order under a row of column names; page, region and line count from 1."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(page: Page, options: ReadOptions | None = None) -> bytes:
+    """Write the lines of ``page`` in reading order under a row of column names; page, region and line count from 1."""
+    safe = options is not None and options.csv_safe
     page = interchange(page)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
@@ -27,7 +33,8 @@ def write(page: Page) -> bytes:
     for region_number, region in enumerate(page.regions, 1):
         for line_number, line in enumerate(region.lines, 1):
             place = (page.source.file_name, page.source.page_index + 1, region_number, region.kind, line_number)
-            writer.writerow((*place, *_line_values(line)))
+            row = (*place, *_line_values(line))
+            writer.writerow(map(_harmless, row) if safe else row)
     return buffer.getvalue().encode()
 
 
@@ -39,3 +46,7 @@ def _line_values(line: Line) -> tuple[str | int, ...]:
 
 def _origin(line: Line) -> tuple[str, str, str]:
     return (line.id, line.correction.state if line.correction else "", line.text)
+
+
+def _harmless(cell: str | int) -> str | int:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -1,0 +1,54 @@
+"""What the command line writes: nothing of a stranger's reaches a terminal raw, and a full disk is an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from carrel.errors import OutputError
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS)
+
+
+def one_line(text: str) -> str:
+    """Return text with control characters and marks of direction escaped; line breaks too."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def complain(message: object) -> None:
+    """Print an error to stderr as one line."""
+    click.echo(f"carrel: {one_line(str(message))}", err=True)
+
+
+def open_closed_streams() -> None:
+    """Give closed standard streams a place, so that no file that is opened later takes it; stdout then refuses."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if descriptor == 1 else os.O_RDWR)
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+
+
+def flush_results() -> None:
+    """Write out what stdout still holds.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    sys.stdout.flush()
+
+
+def unwritten_results(error: OSError) -> OutputError | None:
+    """Return the error for a stdout that takes no more, None where ``error`` is another; nothing is tried again at exit."""
+    if error.errno not in _UNWRITABLE or error.filename is not None:
+        return None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    reason = "is closed" if error.errno == errno.EBADF else f"takes no more ({error.strerror})"
+    return OutputError(f"stdout {reason}; free space, or name a folder with -o")
