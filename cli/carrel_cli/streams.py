@@ -1,4 +1,4 @@
-"""What the command line writes: nothing of a stranger's reaches a terminal raw, and a full disk is an exit code."""
+"""Streams of the command line: nothing of a stranger's reaches a terminal raw, and a full disk is an exit code."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def digest_in(folder: int, name: str) -> str | None:
 
 
 def sweep(folder: int) -> int:
-    """Delete files in the open folder that a killed process left half-written; returns how many."""
+    """Remove files in the open folder that a killed process left half-written; returns how many."""
     count = 0
     for name in os.listdir(folder):
         if _ASIDE.fullmatch(name) is None:

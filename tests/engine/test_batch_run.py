@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -292,3 +294,31 @@ def test_rebuild_takes_over_what_is_there(make: MakeBatch, tmp_path: Path) -> No
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert results(tmp_path / "out") == {f"{n}.txt": expected(n) for n in range(3)}
     assert run(make()).done == 3
+
+
+def test_random_kills_of_workers_lose_and_repeat_nothing(make: MakeBatch, tmp_path: Path) -> None:
+    """``CARREL_KILLS`` is how many; a page is put aside only if it was at hand in both deaths of its worker."""
+    kills, chance = int(os.environ.get("CARREL_KILLS", "40")), random.Random(7)
+    count = max(40, kills // 10)
+    for number in range(count):
+        write_page(tmp_path / "in" / f"{number}.png", number, SLOW if number % 4 == 0 else 0)
+    log: list[str] = []
+    done = 0
+    with make(workers=2, log=log.append) as batch:
+        batch.add(find_files(batch.root))
+        while not batch.finished:
+            batch.step(0.02)
+            workers = batch.pool._workers  # pyright: ignore[reportPrivateUsage]
+            workers = [worker for worker in workers if worker.ready]
+            if workers and done < kills and chance.random() < 0.1 and batch.key:
+                chance.choice(workers).process.kill()
+                done += 1
+        aside = [f for f in batch.journal.failures() if f[2] == "quarantined"]
+        assert batch.journal.reconciled().adds_up
+    failed = Counter(line.partition(": failed: ")[0] for line in log if ": failed: " in line)
+    assert done == kills or count > len(aside)
+    assert sum(failed.values()) <= done
+    assert len(aside) == sum(number == 2 for number in failed.values())
+    names = {path.stem for path, _, _, _ in aside}
+    right = {f"{n}.txt": expected(n, SLOW if n % 4 == 0 else 0) for n in range(count) if str(n) not in names}
+    assert results(tmp_path / "out") == right

@@ -78,7 +78,7 @@ def has_writer(descriptor: int) -> bool:
 
 
 def is_written_by_a_process(status: os.stat_result) -> bool:
-    """Whether a process that may be looked at has the file open for writing."""
+    """Return whether a process that may be looked at has the file open for writing."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             for entry in (process / "fd").iterdir():

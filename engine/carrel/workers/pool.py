@@ -45,7 +45,8 @@ from carrel.workers.messages import (
 )
 
 START_TIMEOUT_S = 300.0
-MOST_FAILED_STARTS = 5  # in a row: a worker that was killed from outside has bad luck at most so often
+MOST_FAILED_STARTS = 3
+MOST_LOST_TASKS = 20  # in a row, given to workers that died before they had begun them
 MOST_WORDS_BYTES = 2**16
 """Of an answer without results."""
 MOST_TEXT_BYTES = 2**26
@@ -164,7 +165,7 @@ class LocalPool:
         self._queue: deque[Task] = deque()
         self._answers: list[Answer] = []
         self._error: CarrelError | None = None
-        self._failed_starts = 0
+        self._failed_starts = self._lost_tasks = 0
 
     def __enter__(self) -> Self:
         return self
@@ -320,7 +321,7 @@ class LocalPool:
             raise MessageError("an answer to another task")
         if isinstance(outcome, (Refused, Failed)):
             outcome = msgspec.structs.replace(outcome, reason=shown_text(outcome.reason))
-        self._failed_starts = 0
+        self._failed_starts = self._lost_tasks = 0
         worker.task, worker.channel.most_bytes = None, MOST_WORDS_BYTES
         worker.warm |= isinstance(outcome, PageRead)
         self._answers.append(Answer(task, outcome, time.monotonic() - worker.since))
@@ -336,9 +337,9 @@ class LocalPool:
             return
         if task is not None:
             self._queue.appendleft(task)
-        if task is not None or not worker.ready:
-            self._failed_starts += 1
-        if self._failed_starts >= MOST_FAILED_STARTS:
+        self._failed_starts += not worker.ready
+        self._lost_tasks += task is not None
+        if self._failed_starts >= MOST_FAILED_STARTS or self._lost_tasks >= MOST_LOST_TASKS:
             self._error = CarrelError(
                 f"workers end before they can read anything ({reason}); give them more memory with --memory,"
                 " or see why with --log-text"

@@ -1,6 +1,6 @@
-"""What a worker may not do: see and write files outside its spool, grow without bound, leave a core dump.
+"""Confinement of a worker: no files outside its spool, no growth without bound, no core dump.
 
-Linux only: Landlock rules and limits, irrevocable; `carrel.workers.seccomp` filters system calls. On kernels without
+Linux only: Landlock and limits, irrevocable; `carrel.workers.seccomp` filters system calls. On kernels without
 Landlock, and on processors whose system calls are not listed, the functions do what they can and say what they did.
 """
 
@@ -46,7 +46,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def forbid_dumps() -> None:
-    """Forbid core dumps of this process, and that another process of the same user looks into its memory."""
+    """Refuse core dumps of this process, and that another process of the same user looks into its memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prctl(_PR_SET_DUMPABLE, 0)
 
@@ -66,22 +66,22 @@ def confine_files(readable: Iterable[Path], writable: Iterable[Path], *, devices
     network, scopes = _NETWORK_RIGHTS if version >= 4 else 0, _SCOPES if version >= 6 else 0
     attributes = ctypes.create_string_buffer(struct.pack("<QQQ", rights, network, scopes), 24)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    rules = _syscall(_CREATE_RULESET, ctypes.addressof(attributes), size, 0)
-    if rules < 0:
+    ruleset = _syscall(_CREATE_RULESET, ctypes.addressof(attributes), size, 0)
+    if ruleset < 0:
         return 0
     reading = _EXECUTE | _READ_FILE | _READ_DIR
     for path in readable:
-        _allow(rules, path, reading)
+        _allow(ruleset, path, reading)
     for path in writable:
-        _allow(rules, path, rights)
+        _allow(ruleset, path, rights)
     for path in (Path("/dev"),) if devices else _HARMLESS_DEVICES:
-        _allow(rules, path, (reading | _WRITE_FILE | _IOCTL_DEVICE) & rights)
-    done = _syscall(_RESTRICT_SELF, rules, 0, 0)
-    os.close(rules)
+        _allow(ruleset, path, (reading | _WRITE_FILE | _IOCTL_DEVICE) & rights)
+    done = _syscall(_RESTRICT_SELF, ruleset, 0, 0)
+    os.close(ruleset)
     return version if done == 0 else 0
 
 
-def _allow(rules: int, path: Path, rights: int) -> None:
+def _allow(ruleset: int, path: Path, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # what is not there needs no rule
@@ -89,7 +89,7 @@ def _allow(rules: int, path: Path, rights: int) -> None:
     if not path.is_dir():
         rights &= _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
     rule = ctypes.create_string_buffer(struct.pack("<Qi", rights, descriptor), 12)
-    _syscall(_ADD_RULE, rules, 1, ctypes.addressof(rule), 0)
+    _syscall(_ADD_RULE, ruleset, 1, ctypes.addressof(rule), 0)
     os.close(descriptor)
 
 

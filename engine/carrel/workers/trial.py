@@ -1,4 +1,4 @@
-"""What a worker may not do, tried: ``python -P -m carrel.workers.trial FOLDER`` confines itself as a worker and prints JSON.
+"""Trial of what a worker may not do: ``python -P -m carrel.workers.trial FOLDER`` confines itself as a worker and prints JSON.
 
 ``tried`` says for each deed whether it was refused; FOLDER is one that no worker has to do with.
 """
