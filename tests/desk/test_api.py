@@ -162,7 +162,7 @@ def test_a_job_called_off_at_once_leaves_nothing(client: Client, state: Path) ->
     [
         (b"no picture at all", 422, "is not PNG"),
         (b"", 400, "empty"),
-        (scan(batch_pages.KILL), 500, "ended by SIGKILL"),
+        (scan(batch_pages.KILL), 500, "ended by SIG"),
         (scan(batch_pages.RAISE), 500, "RuntimeError"),
         (scan(pages=51), 422, "51 pages"),
     ],
