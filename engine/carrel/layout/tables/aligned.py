@@ -59,9 +59,10 @@ def find_aligned_table(boxes: Boxes, x_height: float) -> AlignedTable | None:
         Px.
     """
     row = number_rows(boxes, x_height)
-    shared = np.bincount(row)[row] > 1 if len(boxes) else np.zeros(0, bool)
-    if len(np.unique(row[shared])) < MIN_ROWS:
+    lines_in_row = np.bincount(row)
+    if np.count_nonzero(lines_in_row > 1) < MIN_ROWS:  # `np.unique` would load numpy.ma for every page
         return None
+    shared = lines_in_row[row] > 1
     starts, widths = _columns_of(boxes[shared], x_height)
     inside = _longest_run(boxes, row, starts, widths, x_height)
     if not _is_table(boxes[inside], row[inside], starts, widths, x_height):
