@@ -39,7 +39,6 @@ _HEAD = """# Carrel from Python
 
 """
 _SECTION = re.compile(r"^(\w[\w ]*)\n-+$", re.MULTILINE)
-_REFERENCE = re.compile(r"(?<!`)`([A-Za-z_.]+)`(?!`)")
 
 
 def made() -> str:

@@ -147,3 +147,9 @@ def test_own_words_are_added_to_a_model(tmp_path: Path) -> None:
     assert known.words.holds("Zwingli")
     assert known.words.holds("honour")
     assert not word_list(["Zwinglis"]).holds("Zwingli")
+
+
+def test_orders_whose_keys_would_overflow_are_refused() -> None:
+    assert len(count_ngrams(LETTERS, symbols_of("abc"), 8)) == 8
+    with pytest.raises(ValueError, match="order 9: at most 8"):
+        count_ngrams(LETTERS, symbols_of("abc"), 9)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from statistics import median
@@ -51,7 +51,6 @@ native.shipped_folder = lambda: pathlib.Path("/nonexistent")
 LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
 """Where single lines are cut from the project's own pages: left, top, right, bottom."""
 ONE_THREAD = {"CARREL_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-CompiledOn = Mapping[str, Path]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,15 @@ def symbols_of(lines: Iterable[str], alphabet: str = "") -> str:
 
 
 def count_ngrams(lines: Iterable[str], symbols: str, order: int, chunk: int = CHUNK_CHARACTERS) -> list[Counts]:
-    """Count all n-grams of orders 1 to ``order``. None spans a line's end or a character without a number."""
+    """Count all n-grams of orders 1 to ``order``. None spans a line's end or a character without a number.
+
+    Raises
+    ------
+    ValueError
+        ``order`` is above `MAX_ORDER`: the keys would overflow.
+    """
+    if order > MAX_ORDER:
+        raise ValueError(f"order {order}: at most {MAX_ORDER}, since a key has a byte for each symbol")
     total = [Counts(np.zeros(0, np.uint64), np.zeros(0, np.int64))] * order
     for part in _chunks(lines, chunk):
         found = [Counts(*np.unique(keys, return_counts=True)) for keys in _occurrences(part, symbols, order)]
