@@ -35,6 +35,7 @@ def command(folder: Path, state: Path | None, dry_run: bool) -> None:
             return
         done = apply_stored(stored)
         notes.wrote(done.written)
+        notes.put_aside(done.aside)
         notes.corrected({stored[name][0].path(".json"): page for name, page in corrected.items()})
     report(done)
 

@@ -9,9 +9,10 @@ import click
 
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
-from carrel.batch.purge import NO_PROMISE, Purged, expire, purge, purge_document, require_batch
+from carrel.batch.purge import NO_PROMISE, Purged, expire, has_batch, purge, purge_document, purge_read_results
+from carrel.batch.read_results import has_list
 from carrel.batch.status import told_jump
-from carrel.errors import OutputError, UsageError
+from carrel.errors import InputError, OutputError, UsageError
 from carrel.image.files import shown
 from carrel_cli.paths import require_folder
 
@@ -36,22 +37,43 @@ def command(
     Says what was deleted, what is left, and what deleting cannot promise. Scans are never touched.
     """
     folders = Folders.of(require_folder(output), state)
-    require_batch(folders)
+    batch = has_batch(folders)
+    if not batch and not has_list(folders.output):
+        raise InputError(f"{shown(output)}: neither a batch nor carrel read -o has written there")
     if older_than is not None and document is not None:
         raise UsageError("--older-than and --document: choose one")
     if not yes:
         what = f"the results of {document}" if document else "what Carrel wrote"
         click.confirm(f"Delete {what} in {shown(output)}?", abort=True, err=True)
+    purged, elsewhere = Purged(), list[str]()
+    if batch:
+        purged, elsewhere = _of_batch(folders, older_than, document, changed=changed)
+    purge_read_results(folders.output, purged, changed=changed, document=document, days=older_than)
+    if document is not None and not batch and not (purged.results or purged.changed):
+        raise InputError(f"{shown(output)}: no results of a document named {document}; name it like its results")
+    _report(purged, elsewhere, document)
+
+
+def _of_batch(
+    folders: Folders, older_than: float | None, document: str | None, *, changed: bool
+) -> tuple[Purged, list[str]]:
+    """Delete what a batch wrote; also returns the files that it wrote elsewhere."""
     with folders.locked(), closing(Journal(folders.journal)) as journal:
         elsewhere = journal.elsewhere()
-        purged: Purged | None = None
         if document is not None:
-            purged = purge_document(folders, journal, document, changed=changed)
-        elif older_than is not None:
-            purged = expire(folders, journal, older_than, trust_clock=True)
-    purged = purged or purge(folders, changed=changed)
+            return purge_document(folders, journal, document, changed=changed), elsewhere
+        if older_than is not None:
+            return expire(folders, journal, older_than, trust_clock=True), elsewhere
+    return purge(folders, changed=changed), elsewhere
+
+
+def _report(purged: Purged, elsewhere: list[str], document: str | None) -> None:
     size = f"{purged.size_bytes / 1024:,.0f} KiB"
     click.echo(f"deleted: {purged.results:,} files of results, {purged.state_files:,} of journal and spool, {size}")
+    for path in purged.derived:
+        click.echo(
+            f"deleted with it: {shown(Path(path))}, or its lines there; carrel review and manifest make it again"
+        )
     if purged.jump:
         click.echo(told_jump(*purged.jump))
     if purged.changed:

@@ -30,7 +30,9 @@ _SHOWN = 20
 class Choices:
     """Options besides the folder."""
 
+    errors: float
     below: float
+    lines: int | None
     every: bool
     images: Path | None
     worksheet: Path | None
@@ -40,12 +42,22 @@ class Choices:
     dry_run: bool
     keep: Path | None
     state: Path | None
-    seconds_per_line: float
+    seconds_per_line: float | None
 
 
 @click.command("review")
 @click.argument("folder", type=FOLDER)
-@click.option("--below", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Confidence to look below.")
+@click.option(
+    "--errors",
+    type=click.FloatRange(min=0),
+    default=0.5,
+    show_default=True,
+    help="Wrong characters expected in a line from which it is listed.",
+)
+@click.option(
+    "--below", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Only lines of no more confidence."
+)
+@click.option("--lines", type=click.IntRange(min=1), help="No more lines than so many.  [default: all]")
 @click.option("--all", "every", is_flag=True, help="All lines that nobody has seen, whatever their confidence.")
 @click.option("--images", type=FOLDER, help="Folder of the scans.")
 @click.option(
@@ -62,7 +74,7 @@ class Choices:
 )
 @click.option("--state", type=click.Path(path_type=Path), help="Private folder of the batch.  [default: in FOLDER]")
 @click.option(
-    "--seconds-per-line", type=click.FloatRange(min=0), default=12.0, show_default=True, help="To correct one."
+    "--seconds-per-line", type=click.FloatRange(min=0), help="What correcting one takes you; tells how long all take."
 )
 @click.pass_context
 def command(ctx: click.Context, folder: Path, **chosen: object) -> None:
@@ -104,7 +116,8 @@ def _list(pages: Mapping[str, Page], choices: Choices) -> None:
     from carrel.review.queue import states, tasks_of, worst_first
 
     tasks = [task for name, page in pages.items() for task in tasks_of(name, page)]
-    worst = tasks if choices.every else worst_first(tasks, choices.below)
+    worst = tasks if choices.every else worst_first(tasks, choices.errors)
+    worst = [task for task in worst if task.line.confidence <= choices.below][: choices.lines]
     click.echo("\n".join(_summary(tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every)))
     picture = line_pictures(pages, choices.images)
     if choices.worksheet and choices.worksheet.suffix.lower() == ".xlsx":
@@ -116,7 +129,12 @@ def _list(pages: Mapping[str, Page], choices: Choices) -> None:
 
 
 def _summary(
-    tasks: Sequence[Task], worst: Sequence[Task], seen: Mapping[str, int], seconds_per_line: float, *, every: bool
+    tasks: Sequence[Task],
+    worst: Sequence[Task],
+    seen: Mapping[str, int],
+    seconds_per_line: float | None,
+    *,
+    every: bool,
 ) -> Iterator[str]:
     from math import isfinite
 
@@ -135,10 +153,8 @@ def _summary(
     yield ""
     yield f"{len(worst)} of {len(tasks)} lines to look at, {len({task.document for task in worst})} pages"
     yield f"{seen.get('corrected', 0)} lines corrected before, {seen.get('confirmed', 0)} confirmed"
-    yield (
-        f"{errors:.0f} of {total:.0f} wrong characters expected in them, {unread} lines not read; "
-        f"about {len(worst) * seconds_per_line / 60:.0f} minutes"
-    )
+    minutes = f"; about {len(worst) * seconds_per_line / 60:.0f} minutes" if seconds_per_line else ""
+    yield f"{errors:.0f} of {total:.0f} wrong characters expected in them, {unread} lines not read{minutes}"
     yield from _often("read as one thing or the other", disagreements(task.line for task in tasks))
 
 
@@ -173,6 +189,7 @@ def _take_back(
     if not choices.dry_run:
         done = apply_changes(stored, changes)
         notes.wrote(done.written)
+        notes.put_aside(done.aside)
         notes.corrected({stored[name][0].path(".json"): pages[name] for name in names})
         report(done)
     return pages, found.unplaced

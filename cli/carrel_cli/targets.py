@@ -6,25 +6,19 @@ never replaced.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import json
-import os
 import unicodedata
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from carrel.batch.names import candidates
+from carrel.batch.read_results import add_to_list, digests_of, locked_list
 from carrel.batch.results import SUFFIXES
 from carrel.errors import OutputError
 from carrel.formats import FORMATS
 from carrel.image.files import shown
 from carrel.output import write_file
-
-LIST_NAME = ".carrel-read"
-_MOST_LIST_BYTES = 2**26
 
 
 class Names(NamedTuple):
@@ -92,7 +86,7 @@ class Outputs:
     def __init__(self, folder: Path, names: Iterable[str], inputs: Sequence[Path], *, force: bool) -> None:
         self._folder, self._inputs, self._force = folder, [_identity(path) for path in inputs], force
         self._own: set[str] = set()
-        digests = self._digests()
+        digests = digests_of(folder)
         for name in names:
             self._require_free(name, digests)
             if _identity(folder / name):
@@ -107,13 +101,12 @@ class Outputs:
             It cannot be written, or another file has got in its way since the run began.
         """
         path = self._folder / name
-        with self._locked() as listed:
+        with locked_list(self._folder) as listed:
             if name not in self._own and _identity(path) and not self._force:
                 raise OutputError(f"{shown(path)}: was written by another run meanwhile; choose another folder with -o")
             write_file(path, contents)
             self._own.add(name)
-            entry = {"name": name, "sha256": hashlib.sha256(contents).hexdigest()}
-            os.write(listed, json.dumps(entry).encode() + b"\n")
+            add_to_list(listed, name, contents)
 
     def _require_free(self, name: str, digests: dict[str, str]) -> None:
         path = self._folder / name
@@ -127,34 +120,6 @@ class Outputs:
                 f"{shown(path)}: is no result of Carrel, or was changed since; choose another folder with -o, or replace"
                 " it with --force"
             )
-
-    def _digests(self) -> dict[str, str]:
-        """Digest of what Carrel last wrote, by name."""
-        if not os.path.lexists(self._folder / LIST_NAME):
-            return {}
-        with self._locked() as listed:
-            lines = os.pread(listed, _MOST_LIST_BYTES, 0).splitlines()
-        digests: dict[str, str] = {}
-        for line in lines:
-            with suppress(ValueError, KeyError, TypeError):  # a line that was cut off
-                entry = json.loads(line)
-                digests[str(entry["name"])] = str(entry["sha256"])
-        return digests
-
-    @contextmanager
-    def _locked(self) -> Generator[int]:
-        path = self._folder / LIST_NAME
-        try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            listed = os.open(path, flags, 0o644)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o") from error
-        try:
-            with suppress(OSError):  # no locks on this disk
-                fcntl.flock(listed, fcntl.LOCK_EX)
-            yield listed
-        finally:
-            os.close(listed)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

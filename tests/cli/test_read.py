@@ -15,13 +15,13 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from carrel.batch.read_results import LIST_NAME
 from carrel.evaluate import character_errors
 from carrel.formats import FORMATS
 from carrel.image.overlay import REFUSED
 from carrel.options import REVIEW_BELOW
 from carrel_cli.main import cli, main
 from carrel_cli.reading import READING_NAMES
-from carrel_cli.targets import LIST_NAME
 from drawn_pdfs import add_page, drawn, rendered, saved_pdf, text_of, words_at
 
 PAGES = Path(__file__).parents[1] / "pages"

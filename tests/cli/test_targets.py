@@ -11,8 +11,9 @@ import pytest
 from pikepdf import Pdf
 
 from carrel.batch.names import candidates
+from carrel.batch.read_results import LIST_NAME
 from carrel.errors import OutputError
-from carrel_cli.targets import LIST_NAME, Names, Outputs, name_results
+from carrel_cli.targets import Names, Outputs, name_results
 from drawn_pdfs import add_page, drawn, saved_pdf
 
 

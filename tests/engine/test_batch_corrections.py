@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,8 @@ from carrel.batch.settings import Settings
 from carrel.errors import UsageError
 from carrel.formats import read_page
 from carrel.options import ReadOptions
-from carrel_cli import apply, purge, review
+from carrel.review.training_lines import LineRow, read_rows, write_pack
+from carrel_cli import apply, privacy, purge, review
 from drawn_readings import ENTRY, LINES, text_of
 
 
@@ -168,6 +170,46 @@ def test_one_document_is_deleted_and_not_made_again(station: Station) -> None:
     station.check()
     missing = CliRunner().invoke(purge.command, [str(station.out), "--document", "nosuch", "--yes"])
     assert "no results of a document named nosuch" in str(missing.exception)
+
+
+def of_command(command: object, *arguments: object) -> str:
+    result = CliRunner().invoke(command, list(map(str, arguments)))  # type: ignore[arg-type]
+    assert result.exit_code == 0, result.exception
+    return result.output
+
+
+def test_what_tells_of_a_document_goes_with_it(station: Station) -> None:
+    out = station.out
+    for file in ("ws.tsv", "mine.tsv"):
+        of_command(review.command, out, "--all", "--worksheet", out / file)
+    of_command(review.command, out, "--all", "--html", out / "look.html")
+    (out / "mine.tsv").write_text((out / "mine.tsv").read_text("utf-8") + "\n", "utf-8")
+    pack = out / "kept.zip"
+    gray = np.full((64, 90), 200, np.uint8)
+    write_pack(pack, [(LineRow(f"{name}.png", f"what {name} says", name, "train"), gray) for name in "ab"])
+    with notes_of(out) as notes:
+        notes.wrote([pack])
+    told = of_command(purge.command, out, "--document", "a", "--yes")
+    assert [row.page for row in read_rows(pack)] == ["b"]
+    assert {path.name for path in out.iterdir()} == {".carrel", "b.json", "b.txt", "mine.tsv", "kept.zip"}
+    assert "mine.tsv may hold text of these pages" in told and "deleted with it: look.html" in told
+    of_command(purge.command, out, "--yes")
+    assert {path.name for path in out.iterdir()} == {"mine.tsv"}
+
+
+def test_copies_of_what_was_changed_are_known(station: Station) -> None:
+    out = station.out
+    (out / "a.txt").write_text("scribbled over\n")
+    station.correct("a", 1, "as it should be")
+    copy = out / "a.txt.kept-1"
+    assert copy.read_text() == "scribbled over\n"
+    assert "a.txt.kept-1" in of_command(privacy.command, out)
+    told = of_command(purge.command, out, "--document", "a", "--yes")
+    assert "kept: 1 results that were changed" in told and copy.exists()
+    of_command(purge.command, out, "--document", "b", "--yes", "--changed")
+    assert copy.exists()
+    of_command(purge.command, out, "--yes", "--changed")
+    assert not [path for path in out.rglob("*") if path.is_file()]
 
 
 STEPS = st.one_of(

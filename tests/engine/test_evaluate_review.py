@@ -40,12 +40,12 @@ def made(back: ReadBack) -> list[tuple[str, str, str]]:
 def test_most_expected_errors_come_first_and_seen_lines_are_out() -> None:
     page = read_page()
     tasks = tasks_of("d", page)
-    assert [task.line.id for task in worst_first(tasks, 0.8)] == ["r0l2", "r0l1", "r0l3"]
+    assert [task.line.id for task in worst_first(tasks)] == ["r0l2", "r0l1", "r0l3"]
     assert [round(task.expected_errors, 2) for task in tasks] == [0.11, 4.2, float("inf"), 2.4]
     assert [needs_review(task.line, 0.5) for task in tasks] == [False, True, True, False]
     assert disagreements(page.lines) == {("rn", "m"): 1}
     seen = with_changes(page, compare_text("d", page, from_text("d", "all is well\nthe cat\na rnan"), ANN).changes)
-    assert [task.line.id for task in worst_first(tasks_of("d", seen), 0.8)] == ["r0l2", "r0l3"]
+    assert [task.line.id for task in worst_first(tasks_of("d", seen))] == ["r0l2", "r0l3"]
     assert states([seen]) == {"corrected": 1} and not needs_review(seen.lines[1], 1.0)
 
 
@@ -55,7 +55,7 @@ def edited(rows: str) -> ReadBack:
 
 
 def test_worksheet_there_and_back() -> None:
-    text = worksheet.as_text(worst_first(tasks_of("a/d#1", read_page()), 0.8))
+    text = worksheet.as_text(worst_first(tasks_of("a/d#1", read_page())))
     assert text.splitlines()[2:] == ["a/d#1#r0l2\tall\t\t", "a/d#1#r0l1\t4.2\t\tthc cat", "a/d#1#r0l3\t2.4\t\ta rnan"]
     assert edited(text) == ReadBack((), ())  # what nobody touched says nothing
     back = edited(text.replace("thc", "the").replace("2.4\t\t", "2.4\tOK\t").replace("all\t\t", "all\tnone\t"))

@@ -372,3 +372,19 @@ def test_one_page_of_several_is_written_alone(tmp_path: Path) -> None:
         assert len(pdf.pages) == 1
     assert np.array_equal(rendered(data), rendered(before, 1))
     assert text_of(data) == "Harbour of Ostend"
+
+
+def test_layers_do_not_pile_up(tmp_path: Path) -> None:
+    pdf = Pdf.new()
+    add_page(pdf, drawn(), words_at(140, 8, "HBR-7", 10))
+    first = searchable(saved_pdf(pdf), tmp_path).data
+    again = first
+    for _ in range(3):
+        again = searchable(again, tmp_path).data
+    with pikepdf.open(io.BytesIO(first)) as one, pikepdf.open(io.BytesIO(again)) as other:
+        assert operators_of(one) == operators_of(other)
+    assert text_of(again) == text_of(first) and np.array_equal(rendered(first), rendered(again))
+
+
+def operators_of(pdf: Pdf) -> list[str]:
+    return [str(item.operator) for item in pikepdf.parse_content_stream(pdf.pages[0])]

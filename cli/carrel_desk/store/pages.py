@@ -26,7 +26,6 @@ from carrel.options import REVIEW_BELOW
 from carrel.output import write_file
 from carrel.page import Line, Page
 from carrel.review.corrections import Who, change_of, with_changes
-from carrel.review.queue import SECONDS_A_LINE
 from carrel.workers.files import SeenFile, seen
 from carrel_desk.reading.local import empty, make_private
 from carrel_desk.reading.tiles import Pack, open_pack
@@ -250,9 +249,9 @@ class Store:
         return self.folder / "pages" / f"{identity}.tiles"
 
     def seconds_a_line(self) -> float:
-        """Return how long a line takes: the median of those timed here, once there are enough."""
+        """Return how long a line takes: the median of those timed here; 0 until there are enough."""
         timed = self.edits.seconds
-        return statistics.median(timed) if len(timed) >= LEAST_TIMED else SECONDS_A_LINE
+        return statistics.median(timed) if len(timed) >= LEAST_TIMED else 0.0
 
     def open_lines(self) -> list[tuple[PageEntry, LineEntry]]:
         """Return the doubtful lines that nobody is done with, by place."""

@@ -276,14 +276,20 @@ async function readQueue() {
   queue = told.lines;
   total = told.total;
   listed = queue.length;
-  perLine = told.total ? told.seconds / told.total : perLine;
+  perLine = told.total ? told.seconds / told.total : 0;
   sayLeft();
 }
-let total = 0, listed = 0, perLine = 12;
+let total = 0, listed = 0, perLine = 0;
 
 function sayLeft() {
   const count = total - (listed - queue.length);
-  by("left-over").textContent = count > 0 ? say("leftOver", { count, minutes: Math.max(1, Math.round((count * perLine) / 60)) }) : page ? say("nothingLeft") : "";
+  by("left-over").textContent = count > 0 ? sayCount(count) : page ? say("nothingLeft") : "";
+}
+
+/** @param {number} count */
+function sayCount(count) {
+  if (!perLine) return say("leftCount", { count });
+  return say("leftOver", { count, minutes: Math.max(1, Math.round((count * perLine) / 60)) });
 }
 
 onKept(({ count, away, told }) => {

@@ -53,6 +53,7 @@ const TABLE = {
   keptDone: ["Kept, done", "Conservé, fait"],
   notKept: ["Not kept yet: {count} changes wait for the desk", "Pas encore conservé : {count} modifications attendent le bureau"],
   leftOver: ["{count} doubtful lines left, about {minutes} min", "Il reste {count} lignes douteuses, environ {minutes} min"],
+  leftCount: ["{count} doubtful lines left", "Il reste {count} lignes douteuses"],
   nothingLeft: ["No doubtful line is left.", "Il ne reste aucune ligne douteuse."],
   saving: ["Writing {name}…", "Écriture de {name}…"],
   saved: ["Saved: {name}", "Enregistré : {name}"],

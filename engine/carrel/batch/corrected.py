@@ -12,19 +12,21 @@ from pathlib import Path
 
 from carrel.batch.folders import STATE_FOLDER, Folders
 from carrel.batch.journal import Journal
+from carrel.batch.read_results import add_to_list, digests_of, has_list, locked_list
 from carrel.formats import FORMATS
 from carrel.page import Page
 
 
 class Notes:
-    """The journal of the batch whose output a folder is, or lies in; without one, nothing is noted."""
+    """The journal of the batch whose output a folder is, or lies in; without one, the list of what single runs wrote there."""
 
-    def __init__(self, folders: Folders | None, journal: Journal | None) -> None:
-        self._folders, self._journal = folders, journal
+    def __init__(self, folder: Path, folders: Folders | None, journal: Journal | None) -> None:
+        self._folder, self._folders, self._journal = folder, folders, journal
 
     def wrote(self, paths: Iterable[Path]) -> None:
         """Note files that were written: those in the output folder go with a purge, the others are named."""
         if self._folders is None or self._journal is None:
+            self._list_new(paths)
             return
         for path in paths:
             place = path.resolve()
@@ -35,6 +37,27 @@ class Notes:
             digest = self._folders.digest(known)
             if digest is not None:
                 self._journal.note(known, digest)
+
+    def _list_new(self, paths: Iterable[Path]) -> None:
+        """Add files to the list of single runs, if there is one; corrected results count as changed, so that none replaces
+        them."""
+        if not has_list(self._folder):
+            return
+        known = digests_of(self._folder)
+        with locked_list(self._folder) as listed:
+            for place in (path.resolve() for path in paths):
+                if (
+                    place.is_relative_to(self._folder)
+                    and (name := place.relative_to(self._folder).as_posix()) not in known
+                ):
+                    add_to_list(listed, name, place.read_bytes())
+
+    def put_aside(self, paths: Iterable[Path]) -> None:
+        """Note copies of what people had changed: named by ``carrel privacy``, and deleted as changed results are."""
+        if self._folders is None or self._journal is None:
+            return
+        for path in paths:
+            self._journal.note(path.resolve().relative_to(self._folders.output).as_posix(), "")
 
     def equal_pages(self, path: Path) -> list[str]:
         """Return the names of other results of the same page, of equal scans, by the path of a page's JSON."""
@@ -71,12 +94,12 @@ def notes_of(folder: Path, state: Path | None = None, *, alone: bool = False) ->
     """
     folders = _folders_of(folder.resolve(), state)
     if folders is None:
-        yield Notes(None, None)
+        yield Notes(folder.resolve(), None, None)
         return
     with folders.locked() if alone else nullcontext():
         journal = Journal(folders.journal)
         try:
-            yield Notes(folders, journal)
+            yield Notes(folder.resolve(), folders, journal)
         finally:
             journal.close()
 

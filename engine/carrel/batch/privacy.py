@@ -15,6 +15,7 @@ import carrel
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.plan import cache_folder
+from carrel.batch.read_results import LIST_NAME, digests_of
 from carrel.errors import CarrelError
 from carrel.image.files import shown
 from carrel.models.folders import model_folders, open_model
@@ -83,7 +84,7 @@ def _kept(folders: Folders | None) -> list[str]:
         "carrel desk: scans, pages, and every change of a line with the seconds it took, in its folder; without one, and with"
         " --kiosk, deleted at the end",
         "worksheets, reports, line packs: where carrel review and manifest were told to write them; named below with OUT",
-        "results of carrel read: where its -o says; no list of them is kept, they are yours to delete",
+        f"results of carrel read: where its -o says; {LIST_NAME} in that folder lists them; until carrel purge",
         "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
         "logs: stderr only; neither text nor file names, unless --log-text is given",
     ]
@@ -91,17 +92,20 @@ def _kept(folders: Folders | None) -> list[str]:
 
 
 def _kept_now(folders: Folders) -> list[str]:
+    single = len(digests_of(folders.output))
+    by_read = [f"now: {single:,} files of results of carrel read; until carrel purge"] if single else []
     if not folders.journal.exists():
-        return ["no batch has been here"]
+        return by_read or ["no batch has been here"]
     mode = folders.state.stat().st_mode & 0o777
     journal = Journal(folders.journal, readonly=True)
     try:
         counts, names = journal.counts(), journal.results()
-        others, elsewhere = journal.of_no_page(), journal.elsewhere()
+        others, elsewhere = [path for path, _ in journal.of_no_page()], journal.elsewhere()
     finally:
         journal.close()
     private = "private" if mode & 0o077 == 0 else f"NOT private (mode {mode:o}): others can look into it"
     return [
+        *by_read,
         f"now: {counts.done:,} pages done, {len(names):,} files of results kept; {folders.state} is {private}",
         *(f"also there, with text of pages: {shown(Path(path))}; until carrel purge" for path in others),
         *(f"elsewhere, with text of pages: {shown(Path(path))}; yours to delete" for path in elsewhere),

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from carrel.batch.derived import is_kept, page_names, strip_pack, tells_of
 from carrel.batch.folders import Folders
 from carrel.batch.intake import walk
 from carrel.batch.journal import Journal
+from carrel.batch.read_results import digests_of, rewrite_list
 from carrel.errors import InputError, OutputError
+from carrel.formats.write.contents import document_of
 from carrel.output import folder_below
 
 NO_PROMISE = (
@@ -27,10 +30,11 @@ DAY_S = 86_400.0
 
 @dataclass(slots=True)
 class Purged:
-    """Counts of what was deleted; ``changed`` results are no longer what Carrel wrote and stay; ``left`` are files in the
+    """Counts of what was deleted; ``derived`` files told of the deleted pages and of others; ``changed`` results are no longer what Carrel wrote and stay; ``left`` are files in the
     output folder that Carrel did not write or could not delete; ``jump`` are two times that cannot both be right."""
 
     results: int = 0
+    derived: list[str] = field(default_factory=list[str])
     state_files: int = 0
     size_bytes: int = 0
     changed: list[str] = field(default_factory=list[str])
@@ -72,8 +76,12 @@ def purge(folders: Folders, *, changed: bool = False) -> Purged:
     with suppress(OSError):
         folders.state.rmdir()
     _flush(folders.output)
-    purged.left = [p for p in walk(folders.output) if p.is_symlink() or not p.is_dir()]
+    purged.left = _files_left(folders.output)
     return purged
+
+
+def _files_left(folder: Path) -> list[Path]:
+    return [path for path in walk(folder) if path.is_symlink() or not path.is_dir()]
 
 
 def purge_document(folders: Folders, journal: Journal, name: str, *, changed: bool = False) -> Purged:
@@ -90,12 +98,53 @@ def purge_document(folders: Folders, journal: Journal, name: str, *, changed: bo
         raise InputError(
             f"{folders.output}: no results of a document named {name}; name it like its results, 1902/deed"
         )
+    paths = [path for path, _ in results]
+    kept = [(path, digest) for path, digest in journal.of_no_page() if is_kept(path, paths)]
     purged = Purged()
-    gone = _delete(folders, [(path, None if changed else digest) for path, digest in results], purged)
+    gone = _delete(folders, [(path, None if changed else digest) for path, digest in [*results, *kept]], purged)
+    _delete_derived(folders, journal, page_names([name, *paths]), purged)
     journal.expire(gone)
-    purged.left = [folders.output / path for path in journal.of_no_page()]
+    there = [path for path, _ in journal.of_no_page() if folders.is_there(path)]
+    purged.left = [path for path in map(folders.output.joinpath, there) if tells_of(path, page_names([name, *paths]))]
     _flush(folders.output)
     return purged
+
+
+def _delete_derived(folders: Folders, journal: Journal, names: Sequence[str], purged: Purged) -> None:
+    """Delete worksheets, reports and the like that tell of these pages and are as Carrel wrote them; they can be made again.
+
+    Line packs lose the lines of these pages alone.
+    """
+    for path, digest in journal.of_no_page():
+        place = folders.output / path
+        if folders.digest(path) != digest or not tells_of(place, names):
+            continue
+        if strip_pack(place, names):
+            journal.note(path, folders.digest(path) or "")
+        else:
+            journal.expire(_delete(folders, [(path, digest)], purged))
+        purged.derived.append(path)
+
+
+def purge_read_results(
+    folder: Path, purged: Purged, *, changed: bool = False, document: str | None = None, days: float | None = None
+) -> None:
+    """Delete what ``carrel read -o`` wrote to ``folder``, all or of one document, or only what is older than ``days``."""
+    folders, digests = Folders.of(folder), digests_of(folder)
+    left = dict(digests)
+    for path, digest in digests.items():
+        (page,) = page_names([path])
+        if document is not None and document not in (page, document_of(page)):
+            continue
+        if days is not None and time.time() - _changed_s(folder / path, 0.0) < days * DAY_S:
+            continue
+        for gone in _delete(folders, [(path, None if changed else digest)], purged):
+            del left[gone]
+    if digests and left != digests:
+        rewrite_list(folder, left)
+        _flush(folder)
+    if document is None and days is None:
+        purged.left = _files_left(folder)
 
 
 def _require_own(folders: Folders, journal: Journal) -> None:
@@ -111,8 +160,13 @@ def require_batch(folders: Folders) -> None:
     InputError
         None has.
     """
-    if not folders.journal.exists() or folders.identity is None:
+    if not has_batch(folders):
         raise InputError(f"{folders.output}: no batch has been there")
+
+
+def has_batch(folders: Folders) -> bool:
+    """Tell whether a batch has been there."""
+    return folders.journal.exists() and folders.identity is not None
 
 
 def expire(folders: Folders, journal: Journal, days: float, *, trust_clock: bool = False) -> Purged:

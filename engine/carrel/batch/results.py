@@ -131,11 +131,10 @@ class Results(Database):
             (name, *whole),
         )
 
-    def of_no_page(self) -> list[str]:
-        """Return the paths of what was written that is no page's: lists, worksheets, reports, line packs."""
-        return [
-            path for (path,) in self._all("SELECT path FROM results WHERE file IS NULL AND expired=0 ORDER BY path")
-        ]
+    def of_no_page(self) -> list[tuple[str, str]]:
+        """Return path and digest of what was written that is no page's: lists, worksheets, reports, line packs, and what
+        people had changed, put aside, which has no digest."""
+        return self._all("SELECT path, digest FROM results WHERE file IS NULL AND expired=0 ORDER BY path")
 
     def results(self) -> list[tuple[str, str]]:
         """Return path and digest of everything that Carrel wrote and did not delete."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from carrel.evaluate.coverage import wrong_characters
 from carrel.evaluate.score import LONGEST_CONFUSION, differences
-from carrel.page import Line, Page, needs_review
+from carrel.page import Line, Page
 from carrel.review.corrections import Change
 
-SECONDS_A_LINE = 12.0
-"""To look at a line and correct it; an assumption until somebody times it."""
+LEAST_ERRORS = 0.5
+"""Wrong characters expected in a line from which it is listed: about there, an error is as likely as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,9 @@ def tasks_of(document: str, page: Page) -> list[Task]:
     ]
 
 
-def worst_first(tasks: Iterable[Task], below: float) -> list[Task]:
-    """Return lines that were not read or whose confidence is under ``below``, most expected errors first."""
-    doubtful = (task for task in tasks if needs_review(task.line, below))
-    return sorted(doubtful, key=lambda task: -task.expected_errors)
+def worst_first(tasks: Iterable[Task], least: float = LEAST_ERRORS) -> list[Task]:
+    """Return lines in which at least so many wrong characters are expected, or that were not read, most first."""
+    return sorted((task for task in tasks if task.expected_errors >= least), key=lambda task: -task.expected_errors)
 
 
 def states(pages: Iterable[Page]) -> Counter[str]:

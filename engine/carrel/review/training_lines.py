@@ -102,14 +102,35 @@ def write_pack(file: Path, lines: Iterable[tuple[LineRow, NDArray[np.uint8]]]) -
     for row, gray in lines:
         rows[row.image] = replace(row, width=gray.shape[1])
         pictures[row.image] = _png(gray)
+    _write(file, assigned(sorted(rows.values(), key=lambda row: row.image)), pictures)
+    return len(rows)
+
+
+def _write(file: Path, rows: Iterable[LineRow], pictures: Mapping[str, bytes]) -> None:
+    ordered = sorted(rows, key=lambda row: row.image)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for row in assigned(sorted(rows.values(), key=lambda row: row.image)):
+        for row in ordered:
             archive.writestr(zipfile.ZipInfo(row.image, _TIME), pictures[row.image])
-            rows[row.image] = row
-        text = b"".join(_encoded(rows[name]) for name in sorted(rows))
-        archive.writestr(zipfile.ZipInfo(ROWS, _TIME), text)
+        archive.writestr(zipfile.ZipInfo(ROWS, _TIME), b"".join(map(_encoded, ordered)))
     write_file(file, buffer.getvalue())
+
+
+def drop_pages(file: Path, pages: Collection[str]) -> int:
+    """Write a pack without the lines of these pages; returns how many lines are left. Without any, it stays as it is.
+
+    Raises
+    ------
+    InputError
+        ``file`` is no pack.
+    OutputError
+        It cannot be written.
+    """
+    with _opened(file) as archive:
+        rows = [row for row in _rows(archive, file) if row.page not in pages]
+        pictures = {row.image: archive.read(row.image) for row in rows}
+    if rows:
+        _write(file, rows, pictures)
     return len(rows)
 
 

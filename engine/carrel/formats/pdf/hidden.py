@@ -59,11 +59,12 @@ class HiddenText:
 
 
 def without_hidden_text(instructions: Sequence[_Instruction]) -> list[_Instruction]:
-    """Return ``instructions`` without text objects all of whose text is invisible, and without tags that then hold nothing."""
+    """Return ``instructions`` without text all of whose text object is invisible, and without tags and ``q`` to ``Q`` that then
+    hold nothing."""
     kept: list[_Instruction] = []
     for block, hidden in _text_objects(instructions):
         kept += [item for item in block if not (hidden and str(item.operator) in _SHOWS)]
-    return _without_empty_tags(kept)
+    return _without_empty_saves(_without_empty_tags(kept))
 
 
 def _text_objects(instructions: Sequence[_Instruction]) -> Iterator[tuple[list[_Instruction], bool]]:
@@ -106,3 +107,20 @@ def _without_empty_tags(instructions: Sequence[_Instruction]) -> list[_Instructi
             opened = []
         kept.append(item)
     return [item for item in kept if item is not None]
+
+
+def _without_empty_saves(instructions: Sequence[_Instruction]) -> list[_Instruction]:
+    """Without stretches from q to Q that show nothing: an earlier layer is gone altogether."""
+    kept: list[_Instruction] = []
+    opened: list[int] = []  # where those begin that show nothing so far; -1 for the others
+    for item in instructions:
+        operator = str(item.operator)
+        if operator == "q":
+            opened.append(len(kept))
+        elif operator == "Q" and opened and (begin := opened.pop()) >= 0:
+            del kept[begin:]
+            continue
+        elif operator not in _SILENT:
+            opened = [-1] * len(opened)
+        kept.append(item)
+    return kept

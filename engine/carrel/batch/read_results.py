@@ -1,0 +1,83 @@
+"""Results of single runs, ``carrel read -o DIR``: a list in their folder says what was written, with digests.
+
+A later run replaces only what the list says, and ``carrel purge`` deletes only that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from carrel.errors import OutputError
+from carrel.output import write_file
+
+LIST_NAME = ".carrel-read"
+_MOST_BYTES = 2**26
+
+
+@contextmanager
+def locked_list(folder: Path) -> Generator[int]:
+    """Open the list of ``folder`` for one process at a time, through no link; yields a descriptor.
+
+    Raises
+    ------
+    OutputError
+        It cannot be opened.
+    """
+    path = folder / LIST_NAME
+    try:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        listed = os.open(path, flags, 0o644)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o") from error
+    try:
+        with suppress(OSError):  # no locks on this disk
+            fcntl.flock(listed, fcntl.LOCK_EX)
+        yield listed
+    finally:
+        os.close(listed)
+
+
+def has_list(folder: Path) -> bool:
+    """Tell whether a run has written to ``folder``."""
+    return os.path.lexists(folder / LIST_NAME)
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """Return the digest of what was last written, by name; empty where no run has written."""
+    if not has_list(folder):
+        return {}
+    with locked_list(folder) as listed:
+        lines = os.pread(listed, _MOST_BYTES, 0).splitlines()
+    digests: dict[str, str] = {}
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):  # a line that was cut off
+            entry = json.loads(line)
+            digests[str(entry["name"])] = str(entry["sha256"])
+    return digests
+
+
+def rewrite_list(folder: Path, digests: Mapping[str, str]) -> None:
+    """Make the list say this, or delete it where that is nothing.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    if digests:
+        entries = (json.dumps({"name": name, "sha256": digest}) + "\n" for name, digest in digests.items())
+        write_file(folder / LIST_NAME, "".join(entries).encode())
+    else:
+        (folder / LIST_NAME).unlink(missing_ok=True)
+
+
+def add_to_list(listed: int, name: str, contents: bytes) -> None:
+    """Note in the opened list what was written."""
+    entry = {"name": name, "sha256": hashlib.sha256(contents).hexdigest()}
+    os.write(listed, json.dumps(entry).encode() + b"\n")
