@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -21,21 +22,27 @@ from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, 
 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
-    "speed": ("start", "stages", "scaling", "exported", "runtime", "decode", "batching", "prepare"),
-    "memory": ("size", "growth", "sweep", "calibrate"),
-    "accuracy": ("pages", "lines", "confidence", "language", "layout"),
+    "speed": ("start", "stages", "scaling", "runtime", "decode", "prepare"),
+    "memory": ("size", "growth", "calibrate"),
+    "accuracy": ("pages", "lines", "language", "layout"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
-USUAL = ("print", "start", "stages", "scaling", "size")
+DEFAULT = ("print", "start", "stages", "scaling", "size")
 """What runs where no bench is named."""
 NO_DATA = 3
 """Exit code where there is nothing to measure."""
+T = TypeVar("T")
 
 
-def parser_of(benches: Sequence[ModuleType], prog: str) -> argparse.ArgumentParser:
+def parser_of(benches: Sequence[ModuleType]) -> argparse.ArgumentParser:
     """Return the options of all benches, and those of one that runs alone."""
-    about = (benches[0].__doc__ if len(benches) == 1 else __doc__) or ""
-    made = argparse.ArgumentParser(prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    alone = benches[0] if len(benches) == 1 else None
+    made = argparse.ArgumentParser(
+        f"carrel_bench {_name(alone)}" if alone else "carrel_bench",
+        description=alone.__doc__ if alone else __doc__,
+        epilog=None if alone else f"benches: {', '.join(BENCHES)}; without a name: {', '.join(DEFAULT)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     made.add_argument("--data", type=Path, metavar="DIR", help="real material; or a folder with lines/ and pages/")
     made.add_argument("--python", type=Path, help="interpreter of an environment with the peer, instead of a new one")
     made.add_argument("--rounds", type=int, help="how often each case is measured")
@@ -45,8 +52,8 @@ def parser_of(benches: Sequence[ModuleType], prog: str) -> argparse.ArgumentPars
     made.add_argument("--resume", action="store_true", help="do not run benches again that are in the file of --json")
     made.add_argument("--compare", type=Path, metavar="FILE", help="print ratios against a file of --json")
     made.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures; needs matplotlib")
-    if len(benches) == 1 and hasattr(benches[0], "add_options"):
-        benches[0].add_options(made)
+    if alone and hasattr(alone, "add_options"):
+        alone.add_options(made)
     return made
 
 
@@ -59,7 +66,7 @@ def data_of(bench: ModuleType, folder: Path | None) -> Path | None:
         It needs one, and there is none.
     """
     kind = getattr(bench, "DATA", None)
-    if kind is None or (folder is None and bench.__dict__.get("DATA_IS_OPTIONAL")):
+    if kind is None or (folder is None and hasattr(bench, "DATA_IS_OPTIONAL")):
         return folder
     if folder is None or not folder.is_dir():
         raise BenchError(f"{_name(bench)}: --data names no folder of {kind}", NO_DATA)
@@ -68,9 +75,6 @@ def data_of(bench: ModuleType, folder: Path | None) -> Path | None:
 
 def _name(bench: ModuleType) -> str:
     return bench.__name__.rpartition(".")[2]
-
-
-T = TypeVar("T")
 
 
 def within(limit_s: float, items: Iterable[T]) -> Iterator[T]:
@@ -85,8 +89,7 @@ def within(limit_s: float, items: Iterable[T]) -> Iterator[T]:
 
 def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], int]:
     """Return the figures of a bench and an exit code; a fault is told on stderr."""
-    defaults = parser_of([bench], _name(bench)).parse_args([])
-    given = argparse.Namespace(**(vars(defaults) | vars(options)))
+    given = argparse.Namespace(**(vars(parser_of([bench]).parse_args([])) | vars(options)))
     found: list[Figure] = []
     try:
         given.data = data_of(bench, options.data)
@@ -99,16 +102,12 @@ def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], i
     return found, 0 if found else NO_DATA
 
 
-def main(arguments: Sequence[str] | None = None, name: str | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run benches; print a table of each, write JSON lines and a plot where asked. The highest exit code counts."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    count = next((i for i, word in enumerate(words) if word not in BENCHES), len(words)) if name is None else 0
-    names = [name] if name else words[:count] or list(USUAL)
-    benches = [import_module(BENCHES[each]) for each in names]
-    parser = parser_of(benches, f"carrel_bench.{name}" if name else "carrel_bench")
-    if name is None:
-        parser.epilog = f"benches: {', '.join(BENCHES)}; without a name: {', '.join(USUAL)}"
-    options = parser.parse_args(words[count:])
+    names = list(takewhile(BENCHES.__contains__, words))
+    benches = [import_module(BENCHES[name]) for name in names or DEFAULT]
+    options = parser_of(benches).parse_args(words[len(names) :])
     file = Path(options.json) if options.json and options.json != "-" else None
     figures = load(file) if options.resume and file and file.exists() else []
     where, worst = circumstances(), 0

@@ -10,11 +10,15 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import carrel
 from carrel.installed import installed_version
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "numba", "tesserocr", "pikepdf", "pillow")
+OVERALL = "overall"
+"""The case of figures over all sources."""
+T = TypeVar("T")
 SHARES = ("CER", "WER", "recall", "precision", "share", "order error", "calibration error", "agreement")
 """First words of figures that are shown as percentages."""
 
@@ -45,6 +49,12 @@ class Figure:
 def figures_of(suite: str, program: str, case: str, numbers: Mapping[str, float]) -> Iterator[Figure]:
     """Yield a figure for each of the numbers."""
     return (Figure(suite, program, case, name, float(value)) for name, value in numbers.items())
+
+
+def by_source(items: Sequence[tuple[str, T]]) -> Iterator[tuple[str, list[T]]]:
+    """Yield every source with its items, then ``OVERALL`` with all of them; nothing where there are none."""
+    for source in (*sorted({source for source, _ in items}), *[OVERALL][: len(items)]):
+        yield source, [item for name, item in items if source in (name, OVERALL)]
 
 
 def circumstances() -> dict[str, str]:

@@ -108,11 +108,6 @@ class Figures:
         return (Figure(suite, program, case, name, value) for name, value in found.items())
 
 
-def measure(work: Work, repeats: int = 5, warm_up: int = 1, environment: Mapping[str, str] | None = None) -> Figures:
-    """Run work ``warm_up`` times and then ``repeats`` times."""
-    return in_turns({"": work}, repeats, warm_up, environment)[""]
-
-
 def in_turns(
     cases: Mapping[Name, Work], repeats: int = 5, warm_up: int = 1, environment: Mapping[str, str] | None = None
 ) -> dict[Name, Figures]:
@@ -127,25 +122,17 @@ def in_turns(
 def cost_of(work: Work, environment: Mapping[str, str] | None = None) -> Cost:
     """Run work once."""
     if not callable(work):
-        return _cost_of_command([str(part) for part in work], environment)
+        driver = [sys.executable, "-S", "-E", "-c", APART, *map(str, work)]
+        own = {**os.environ, **(environment or {})}
+        done = subprocess.run(driver, env=own, capture_output=True, text=True, check=True)
+        code, wall_s, spent_s, peak_kib, stdout, stderr = json.loads(done.stdout)
+        return Cost(wall_s, spent_s, peak_kib / 1024, Ended(code, stdout, stderr))
     forget_peak()
     began, cpu_began = time.perf_counter(), cpu_s()
     answer = work()
     if isinstance(answer, Cost):
         return answer
     return Cost(time.perf_counter() - began, cpu_s() - cpu_began, peak_mib(), answer)
-
-
-def _cost_of_command(command: Sequence[str], environment: Mapping[str, str] | None) -> Cost:
-    done = subprocess.run(
-        [sys.executable, "-S", "-E", "-c", APART, *command],
-        env={**os.environ, **(environment or {})},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    code, wall_s, spent_s, peak_kib, stdout, stderr = json.loads(done.stdout)
-    return Cost(wall_s, spent_s, peak_kib / 1024, Ended(code, stdout, stderr))
 
 
 def succeeded(cost: Cost) -> Cost:

@@ -78,7 +78,7 @@ def versions_of(python: Path, packages: Sequence[str]) -> dict[str, str]:
 def own_packages() -> dict[str, str]:
     """Return the environment in which another interpreter finds the packages of this project."""
     folders = Path(carrel.__file__).parents[2]
-    paths = [folders / name for name in ("engine", "export", "models")]
+    paths = [folders / name for name in ("engine", "export", "models", "bench")]
     given = paths if paths[1].is_dir() else [Path(carrel.__file__).parents[1]]
     return {"PYTHONPATH": os.pathsep.join(map(str, given))}
 

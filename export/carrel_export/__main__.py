@@ -161,7 +161,7 @@ def recalibrate(folder: Path, packs: Path) -> None:
 @click.argument("folder", type=FOLDER)
 @click.argument("figures", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def card(folder: Path, figures: Path) -> None:
-    """Write the card of a model FOLDER from FIGURES, the output of `python -m carrel_bench.lines --json`."""
+    """Write the card of a model FOLDER from FIGURES, the output of `python -m carrel_bench lines --json`."""
     from carrel_export.handwriting.card import write_card
 
     click.echo(write_card(folder, figures))

@@ -75,8 +75,8 @@ def test_nothing_found_and_nothing_true() -> None:
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
 <TextLine BASELINE="10 50 210 52"><Shape><Polygon POINTS="10 30 210 30 210 58 10 58"/></Shape></TextLine>
-<TextLine BASELINE="10 90"/><TextLine/></TextBlock></PrintSpace></Page></Layout></alto>"""
-PAGE = """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"><Page><TextRegion>
+<TextLine BASELINE="10 90"/></TextBlock></PrintSpace></Page></Layout></alto>"""
+PAGE = """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"><Page imageWidth="300" imageHeight="200"><TextRegion>
 <TextLine><Coords points="10,30 210,30 210,58 10,58"/><Baseline points="10,50 210,52"/></TextLine>
 </TextRegion></Page></PcGts>"""
 
@@ -95,7 +95,7 @@ def test_a_folder_is_scored(tmp_path: Path) -> None:
     entry = {"image": "page.png", "xml": "page.xml", "source": "drawn", "xml_scale": 1.0}
     (tmp_path / "index.json").write_text(json.dumps([entry]), "utf-8")
     file = tmp_path / "layout.jsonl"
-    assert main(["--data", str(tmp_path), "--finder", "ink", "--json", str(file)], name="layout") == 0
+    assert main(["layout", "--data", str(tmp_path), "--finder", "ink", "--json", str(file)]) == 0
     values = {(f.program, f.case, f.name): f.value for f in load(file)}
     assert values["ink", "drawn", "true lines"] == values["page", "page.png", "true lines"] == 1
     assert values["ink", "overall", "recall"] == values["ink", "overall", "found lines"] == 0
@@ -103,12 +103,12 @@ def test_a_folder_is_scored(tmp_path: Path) -> None:
 
 def test_pages_of_a_folder_are_read(tmp_path: Path) -> None:
     Image.new("L", (600, 300), 255).save(tmp_path / "page.png")
-    (tmp_path / "page.xml").write_text(ALTO.replace('<TextLine BASELINE="10 90"/><TextLine/>', ""), "utf-8")
+    (tmp_path / "page.xml").write_text(ALTO.replace('<TextLine BASELINE="10 90"/>', ""), "utf-8")
     (tmp_path / "page.txt").write_text("two words", "utf-8")
     entry = {"image": "page.png", "xml": "page.xml", "text": "page.txt", "source": "drawn", "xml_scale": 1.0}
     (tmp_path / "index.json").write_text(json.dumps([entry]), "utf-8")
     file = tmp_path / "pages.jsonl"
-    assert main(["--data", str(tmp_path), "--true-lines", "--json", str(file)], name="pages") == 0
+    assert main(["pages", "--data", str(tmp_path), "--true-lines", "--json", str(file)]) == 0
     values = {(f.program, f.case, f.name): f.value for f in load(file)}
     assert values["carrel", "drawn", "CER"] == values["carrel", "overall", "WER"] == 1
     assert values["page", "page.png", "recall"] == 0 and values["carrel", "overall", "peak MiB"] > 20

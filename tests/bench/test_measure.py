@@ -12,7 +12,7 @@ import pytest
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
 from carrel_bench.command import main, within
 from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, load, markdown, ratios
-from carrel_bench.measure import Cost, Figures, cost_of, in_turns, measure, succeeded
+from carrel_bench.measure import Cost, Figures, cost_of, in_turns, succeeded
 from carrel_bench.plots import draw
 from carrel_bench.worker import PeerError, Worker, versions_of
 
@@ -33,7 +33,7 @@ def test_a_command_that_fails_is_told() -> None:
 
 def test_a_function_is_warmed_up_and_repeated() -> None:
     calls: list[int] = []
-    found = measure(lambda: calls.append(len(calls)) or len(calls), repeats=3, warm_up=2)
+    found = in_turns({1: lambda: calls.append(len(calls)) or len(calls)}, repeats=3, warm_up=2)[1]
     assert (len(calls), found.cold.answer, [run.answer for run in found.runs]) == (5, 1, [3, 4, 5])
 
 
@@ -126,17 +126,17 @@ def test_a_bench_ends_in_time(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_bench_without_its_material_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([], name="lines") == 3
-    assert main(["--data", str(tmp_path)], name="lines") == 3
+    assert main(["lines"]) == 3
+    assert main(["lines", "--data", str(tmp_path)]) == 3
     assert main(["print", "--pages", str(tmp_path), "--quick"]) == 3
     assert capsys.readouterr().err.count("carrel_bench: ") >= 3
 
 
 def test_several_benches_run_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.jsonl"
-    assert main(["lines", "size", "batching", "--quick", "--json", str(file)]) == 3, "there are no lines"
-    assert {figure.suite for figure in load(file)} == {"size", "batching"}
-    assert "| batching | int8 | fp32 |" in capsys.readouterr().out
+    assert main(["lines", "size", "prepare", "--quick", "--json", str(file)]) == 3, "there are no lines"
+    assert {figure.suite for figure in load(file)} == {"size", "prepare"}
+    assert "| prepare | numpy |" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "benches: print, kraken" in capsys.readouterr().out.replace("\n", " ")

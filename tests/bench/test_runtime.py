@@ -1,9 +1,10 @@
-"""The benches of runtimes and of limits run, and say what is chosen and who kept the limit."""
+"""Runtimes are chosen by what was measured, and limits are swept and judged."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,44 +12,33 @@ from carrel.backends.devices import versions
 from carrel.budget import MIB
 from carrel.loading import network_models
 from carrel.options import ReadOptions
+from carrel.review.training_lines import LineSample
+from carrel_bench.measure import Cost, Figures
 from carrel_bench.memory.calibrate import PARTS, peak_of
-from carrel_bench.memory.sweep import Swept, Verdict, judge, read_under, remembering, sweep
+from carrel_bench.peers.line_turns import LinesRead
 from carrel_bench.peers.print_pages import OWN_PAGES
-from carrel_bench.speed.runtime import chosen_case, comparison, run_case
-from carrel_bench.worker import PeerError
+from carrel_bench.speed.runtime import chosen_case
+from sweep_memory import Swept, Verdict, judge, read_under, remembering, sweep
 
 LETTER = OWN_PAGES / "letter.jpg"
 
 
-def model() -> Path:
-    return network_models(ReadOptions())["recognition"].folder
-
-
-def test_a_case_is_measured() -> None:
-    values = run_case(("onnxruntime cpu int8", 1), model(), None)
-    assert values["lines/s"] > 0 and values["cold ms"] > values["load ms"] > 0
-    assert values["peak_mib"] > values["MiB before"] > 10
-
-
-def test_failing_case_is_named() -> None:
-    with pytest.raises(PeerError, match="nothing"):
-        run_case(("nothing", 1), model(), None)
-
-
-def row_of(lines_per_s: float) -> dict[str, float]:
-    times = {"load ms": 100.0, "first line ms": 20.0, "peak MiB": 80.0, "MiB before": 35.0}
-    return {"lines/s": lines_per_s, "lines/s, median": lines_per_s, **times}
+def line_read(lines_per_s: float) -> LinesRead:
+    answer = {"load ms": 100.0, "read_s": 1.0, "MiB before": 35.0}
+    turns = tuple(Cost(1.0, 1 / lines_per_s, 80.0, answer | {"read_s": 1 / lines_per_s}) for _ in range(2))
+    return LinesRead(("a", "b"), Figures(Cost(1.0, 1.0, 80.0, answer), turns), (1, 1))
 
 
 def test_fastest_is_chosen_and_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARREL_THREADS", "2")
     rates = {"onnxruntime cpu int8": 100, "onnxruntime cpu fp32": 300, "torch eager": 30}
-    table = {(name, 2): row_of(rate) for name, rate in rates.items()}
-    chosen = chosen_case(table, model())
-    assert chosen == ("onnxruntime cpu fp32", 2)
-    found = {(f.case, f.name): f.value for f in comparison(("onnxruntime cpu fp32", 2), table)}
-    assert found["over torch eager", "lines/s, ratio"] == 10
-    assert found["", "chosen, threads"] == 2
+    found = {(name, 2): line_read(rate) for name, rate in rates.items()}
+    model = network_models(ReadOptions())["recognition"].folder
+    assert chosen_case(found, model) == ("onnxruntime cpu fp32", 2)
+    lines = [LineSample("drawn", "", "1", "test", text, np.zeros((1, 1), np.uint8)) for text in "ax"]
+    numbers = found["onnxruntime cpu fp32", 2].numbers(lines, found["torch eager", 2])
+    assert (numbers["speed, ratio"], numbers["lines/s"]) == (pytest.approx(10), pytest.approx(300))
+    assert (numbers["CER"], numbers["agreement"], numbers["cold ms"]) == (0.5, 1.0, 1000)
 
 
 def test_memory_that_is_kept_and_memory_at_worst_are_told_apart() -> None:

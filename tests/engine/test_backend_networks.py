@@ -48,6 +48,14 @@ def test_line_reads_the_same_alone_and_in_company(runtime: Runtime, handwriting:
         np.testing.assert_array_equal(logits, alone[index % len(alone)])
 
 
+@pytest.mark.parametrize(("runtime", "same"), [(INT8, False), (FP32, True)])
+def test_lines_of_a_batch_read_otherwise_in_int8(runtime: Runtime, same: bool, handwriting: Model) -> None:
+    """Why lines are read one by one: the quantized LSTM scales its input over the whole batch."""
+    network, line = open_network(handwriting, runtime, 1), builtin.lines()[0]
+    both = logits_of(network, np.concatenate([0.4 * line, line]).astype(np.float32))
+    assert np.allclose(both[:1], logits_of(network, np.float32(0.4) * line), atol=1e-3) == same
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES[1:])
 def test_float32_is_float32_everywhere(runtime: Runtime, handwriting: Model) -> None:
     wanted = [logits_of(open_network(handwriting, FP32, 1), line) for line in builtin.lines()]

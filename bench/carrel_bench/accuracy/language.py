@@ -29,14 +29,13 @@ from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import read_packs
 from carrel_bench.accuracy.packs import add_pack_options
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import OVERALL, Figure, by_source, figures_of
 
 FITTED_ON = 3
 """Every so many lines are looked at by the fit."""
 STEPS = {"language_weight": 0.08, "length_bonus": 0.8, "lexicon_penalty": 0.1}
 Bound = tuple[Language, Lexicon | None]
 DATA = "lines"
-OVERALL = "overall"
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,8 @@ class Heard:
 
     def some(self, kept: Sequence[int]) -> Heard:
         """Return some of the lines, by number."""
-        parts = ([rows[i] for i in kept] for rows in (self.logits, self.texts, self.sources))
-        logits, texts, sources = parts
-        return replace(self, logits=logits, texts=texts, sources=sources)
+        names = ("logits", "texts", "sources")
+        return replace(self, **{name: [getattr(self, name)[i] for i in kept] for name in names})
 
 
 def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
@@ -84,15 +82,10 @@ def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
     return Heard([line + bias for line in logits], texts, sources, manifest.symbols, options)
 
 
-def read_texts(heard: Heard, known: Bound, options: DecodeOptions) -> list[str]:
-    """Return the text of every line."""
-    found = beam_search_lines(heard.logits, None, options, *known)
-    return ["".join(heard.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
-
-
 def errors_of(heard: Heard, known: Bound, options: DecodeOptions) -> NDArray[np.int64]:
     """Return the character errors of every line."""
-    texts = read_texts(heard, known, options)
+    found = beam_search_lines(heard.logits, None, options, *known)
+    texts = ["".join(heard.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
     return np.array([character_errors(true, read) for true, read in zip(heard.texts, texts, strict=True)])
 
 
@@ -129,21 +122,18 @@ def numbers_of(heard: Heard, model: LanguageModel, fitted: bool) -> Iterator[tup
     began = time.process_time()
     errors = errors_of(heard, known, options)
     spent = time.process_time() - began
-    for source in [*sorted(set(heard.sources)), OVERALL]:
-        lines = [i for i, name in enumerate(heard.sources) if source in (name, OVERALL)]
+    for source, lines in by_source([(name, i) for i, name in enumerate(heard.sources)]):
         texts = [heard.texts[i] for i in lines]
         cer = float(errors[lines].sum() / sum(map(len, texts)))
         yield source, {"CER": cer, "perplexity": perplexity(model.ngrams, texts)}
-    yield (
-        OVERALL,
-        {
-            "n-grams": len(model.ngrams.arcs),
-            "language weight": options.language_weight,
-            "length bonus": options.length_bonus,
-            "lexicon penalty": options.lexicon_penalty if model.words else 1.0,
-            "ms/line": 1e3 * spent / len(errors),
-        },
-    )
+    settings = {
+        "n-grams": len(model.ngrams.arcs),
+        "language weight": options.language_weight,
+        "length bonus": options.length_bonus,
+        "lexicon penalty": options.lexicon_penalty if model.words else 1.0,
+        "ms/line": 1e3 * spent / len(errors),
+    }
+    yield OVERALL, settings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

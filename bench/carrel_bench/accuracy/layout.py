@@ -1,6 +1,6 @@
 """Line recall, precision, reading order, time and memory of layout analysis on pages with ground truth.
 
-``python -m carrel_bench.layout --data DIR [--split val] [--finder ink] [--json]``: DIR holds either ``index.json`` with
+``python -m carrel_bench layout --data DIR [--split val] [--finder ink] [--json]``: DIR holds either ``index.json`` with
 page images and their ALTO or PAGE files, or packs ``pages*.zip`` with ``pages.jsonl``.
 """
 
@@ -11,26 +11,24 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from io import BytesIO
 from itertools import groupby
 from operator import add
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from carrel.formats import read_page
 from carrel.layout.types import Heatmaps
 from carrel_bench.accuracy.layout_score import LayoutScore, Points, TrueLine, score_page
 from carrel_bench.answer import forget_peak, peak_mib
-from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.figures import OVERALL, Figure, by_source, figures_of, warn
 
 DATA = "pages"
-OVERALL = "overall"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,45 +41,21 @@ class TruePage:
     lines: tuple[TrueLine, ...]
 
 
-def _points(text: str, scale: float) -> Points:
-    """``x,y x,y`` or ``x y x y`` to ``(n, 2)``."""
-    return np.array(text.replace(",", " ").split(), dtype=np.float64).reshape(-1, 2) * scale
-
-
-def _name(element: Any) -> str:
-    return etree.QName(element).localname
-
-
-def _line(baseline: Points, polygon: Points | None, region: int = 0) -> TrueLine | None:
-    """None for a line without a baseline of some length."""
-    if len(baseline) < 2 or np.ptp(baseline, axis=0).max() < 1.0:
-        return None
-    if polygon is None or len(polygon) < 3:
-        height = np.array([0.0, 0.3 * float(np.ptp(baseline[:, 0]))])
-        polygon = np.concatenate((baseline - height, baseline[::-1]))
-    return TrueLine(baseline, polygon, region=region)
-
-
-def _alto_line(element: Any, scale: float) -> TrueLine | None:
-    baseline = element.get("BASELINE")
-    rings = [e.get("POINTS") for e in element.iter() if _name(e) == "Polygon"]
-    return _line(_points(baseline, scale), _points(rings[0], scale) if rings else None) if baseline else None
-
-
-def _page_line(element: Any, scale: float) -> TrueLine | None:
-    found = {_name(e): e.get("points") for e in element if _name(e) in ("Baseline", "Coords")}
-    ring = _points(found["Coords"], scale) if found.get("Coords") else None
-    return _line(_points(found["Baseline"], scale), ring) if found.get("Baseline") else None
+def _line(baseline: ArrayLike, polygon: ArrayLike, region: int, scale: float = 1.0) -> Iterator[TrueLine]:
+    """Yield nothing for a line without a baseline of some length."""
+    along, ring = (np.array(points, np.float64).reshape(-1, 2) * scale for points in (baseline, polygon))
+    if len(along) < 2 or np.ptp(along, axis=0).max() < 1.0:
+        return
+    if len(ring) < 3:
+        ring = np.concatenate((along - np.array([0.0, 0.3 * float(np.ptp(along[:, 0]))]), along[::-1]))
+    yield TrueLine(along, ring, region=region)
 
 
 def lines_of_xml(file: Path, scale: float) -> tuple[TrueLine, ...]:
     """Return the true lines of an ALTO or PAGE file, in its order; ``scale`` is image px per XML px."""
-    root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
-    read = _alto_line if _name(root) == "alto" else _page_line
-    elements = [e for e in root.iter() if isinstance(e.tag, str) and _name(e) == "TextLine"]
-    parents = [e.getparent() for e in elements]
-    lines = ((read(e, scale), parents.index(parent)) for e, parent in zip(elements, parents, strict=True))
-    return tuple(replace(line, region=region) for line, region in lines if line is not None)
+    regions = enumerate(read_page(file).regions)
+    rows = [(line.baseline, line.polygon, number) for number, region in regions for line in region.lines]
+    return tuple(line for row in rows for line in _line(*row, scale))
 
 
 def _gray(data: bytes) -> NDArray[np.uint8]:
@@ -96,20 +70,14 @@ def _folder_pages(folder: Path) -> Iterator[TruePage]:
 
 
 def _packed_pages(file: Path, split: str) -> Iterator[TruePage]:
+    """Yield packed pages; lines that follow each other with one ``region_type`` make a region."""
     with zipfile.ZipFile(file) as pack:
         for row in map(json.loads, pack.read("pages.jsonl").decode("utf-8").splitlines()):
             if row["split"] == split:
-                yield TruePage(row["image"], row["source"], _gray(pack.read(row["image"])), _packed_lines(row["lines"]))
-
-
-def _packed_lines(rows: list[dict[str, Any]]) -> tuple[TrueLine, ...]:
-    """Lines of a packed page; those that follow each other with one ``region_type`` make a region."""
-    lines: list[TrueLine | None] = []
-    for region, (_, group) in enumerate(groupby(rows, key=lambda row: row.get("region_type"))):
-        for row in group:
-            baseline, polygon = np.array(row["baseline"], float).reshape(-1, 2), np.array(row["polygon"], float)
-            lines.append(_line(baseline, polygon, region))
-    return tuple(line for line in lines if line)
+                regions = groupby(row["lines"], key=lambda line: line.get("region_type"))
+                rows = [(line["baseline"], line["polygon"], i) for i, (_, own) in enumerate(regions) for line in own]
+                lines = tuple(line for each in rows for line in _line(*each))
+                yield TruePage(row["image"], row["source"], _gray(pack.read(row["image"])), lines)
 
 
 def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
@@ -167,18 +135,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every page (``page``), every source and over all."""
-    finder = options.finder
-    heatmaps = load_heatmaps(options.model) if finder == "model" else None
-    scores: dict[str, list[LayoutScore]] = {}
+    heatmaps = load_heatmaps(options.model) if options.finder == "model" else None
+    scores: list[tuple[str, LayoutScore]] = []
     forget_peak()
     for page in pages(options.data, options.split):
         found, seconds = found_baselines(page.gray, heatmaps)
         score = score_page(page.lines, found, seconds)
-        scores.setdefault(page.source, []).append(score)
+        scores.append((page.source, score))
         warn(f"{page.name}: recall {score.recall:.1%}, precision {score.precision:.1%}, {seconds:.2f} s")
         yield from figures_of("layout", "page", page.name, numbers_of(score))
-    for source, own in sorted(scores.items()):
-        yield from figures_of("layout", finder, source, numbers_of(reduce(add, own)))
+    for source, own in by_source(scores):
+        yield from figures_of("layout", options.finder, source, numbers_of(reduce(add, own)))
     if scores:
-        overall = numbers_of(reduce(add, [score for own in scores.values() for score in own]))
-        yield from figures_of("layout", finder, OVERALL, overall | {"peak MiB": peak_mib()})
+        yield Figure("layout", options.finder, OVERALL, "peak MiB", peak_mib())

@@ -7,7 +7,8 @@ a line that was found in two pieces, or two lines found as one, is not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,6 @@ class TrueLine:
 
     baseline: Points
     polygon: Points
-    text: str = ""
     region: int = 0
     """Which region of the page it lies in: order between regions is a matter of convention."""
 
@@ -45,18 +45,7 @@ class LayoutScore:
     seconds: float = 0.0
 
     def __add__(self, other: LayoutScore) -> LayoutScore:
-        return LayoutScore(
-            self.true_lines + other.true_lines,
-            self.recalled + other.recalled,
-            self.found_lines + other.found_lines,
-            self.precise + other.precise,
-            self.neighbours + other.neighbours,
-            self.misordered + other.misordered,
-            self.pairs + other.pairs,
-            self.inverted + other.inverted,
-            self.pages + other.pages,
-            self.seconds + other.seconds,
-        )
+        return LayoutScore(*map(add, astuple(self), astuple(other)))
 
     @property
     def recall(self) -> float:

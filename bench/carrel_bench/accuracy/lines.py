@@ -1,7 +1,10 @@
-"""Handwriting recognition on line images: CER and WER per source, greedy and with the language model, fp32 and int8.
+"""Handwriting recognition on line images: CER, WER and the worth of confidences per source, for every precision.
 
-``python -m carrel_bench.lines --data DIR [--split test] [--model DIR]... [--json]``: DIR holds line packs. ``overall`` is
-the micro average; the interval is the 95 % bootstrap over pages.
+``python -m carrel_bench lines --data DIR [--split test] [--model DIR]... [--plot FILE.png]``: DIR holds line packs, which
+are read greedily and with the language model. ``overall`` is the micro average; the interval is the 95 % bootstrap over
+pages. Confidences have two figures: the expected calibration error of characters (10.1609/aaai.v29i1.9602; equal numbers
+in each bin), and the share of all errors in the fifth of the lines with the lowest confidence, which is what a person who
+corrects these removes. ``--plot`` draws both curves, of int8 with the language model.
 """
 
 from __future__ import annotations
@@ -13,32 +16,107 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carrel.backends.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors, word_errors
+from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
+from carrel.evaluate.distance import align
 from carrel.loading import shipped_language
 from carrel.models.folders import Model, open_model
+from carrel.recognizers import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import add_pack_options, handwriting_folders, lines_of
-from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.figures import OVERALL, Figure, by_source, figures_of, warn
 
 DATA = "lines"
 RESAMPLES = 1000
-OVERALL = "overall"
+BINS = 15
+REVIEWED = 0.2
+"""Share of the lines that a person looks at."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Errors on one line."""
+class Judged:
+    """A line that was read: errors made and expected, and each character's confidence and whether it is right."""
 
-    source: str
-    page: str
+    page: tuple[str, str]
     characters: int
     character_errors: int
     words: int
     word_errors: int
+    expected_errors: float
+    spans: tuple[tuple[float, bool], ...]
+
+
+def judge(line: LineSample, found: Recognition) -> Judged:
+    """Compare a recognized line with its transcription."""
+    true = "".join(line.text.split())  # spaces have no confidence of their own
+    spans = [span for word in found.words for span in word.characters]
+    read = "".join(span.text for span in spans)
+    right = {j for i, j in align(true, read) if i is not None and j is not None and true[i] == read[j]}
+    return Judged(
+        (line.source, line.page),
+        len(line.text),
+        character_errors(line.text, found.text),
+        len(line.text.split()),
+        word_errors(line.text, found.text),
+        wrong_characters(found.text, found.confidence),
+        tuple((span.confidence, j in right) for j, span in enumerate(spans)),
+    )
+
+
+def summarize(judged: Sequence[Judged]) -> dict[str, float]:
+    """Return CER, its 95 % interval by resampling pages, WER, and what confidences are worth."""
+    totals: dict[tuple[str, str], list[int]] = {}
+    for line in judged:
+        total = totals.setdefault(line.page, [0, 0])
+        total[0] += line.character_errors
+        total[1] += line.characters
+    table = np.array([totals[page] for page in sorted(totals)])  # (pages, 2)
+    sums = table[np.random.default_rng(0).integers(0, len(table), (RESAMPLES, len(table)))].sum(1)
+    low, high = np.percentile(sums[:, 0] / sums[:, 1], (2.5, 97.5))
+    return {
+        "lines": len(judged),
+        "CER": float(table[:, 0].sum() / table[:, 1].sum()),
+        "CER, low": float(low),
+        "CER, high": float(high),
+        "WER": sum(line.word_errors for line in judged) / max(1, sum(line.words for line in judged)),
+        "calibration error": calibration_error(reliability(judged)),
+        "share of errors in the first fifth": share_removed(review_curve(judged), REVIEWED),
+    }
+
+
+def reliability(judged: Sequence[Judged]) -> Floats:
+    """Return mean confidence, share that is right and number, ``(bins, 3)``, of bins of equal number."""
+    pairs = np.array([span for line in judged for span in line.spans], np.float64).reshape(-1, 2)
+    order = np.argsort(pairs[:, 0], kind="stable")
+    bins = [pairs[part] for part in np.array_split(order, BINS) if len(part)]
+    return np.array([(*part.mean(0), len(part)) for part in bins]).reshape(-1, 3)
+
+
+def calibration_error(table: Floats) -> float:
+    """Return the mean distance of confidence and share right, weighted by number; 0 where nothing was read."""
+    return float(np.average(np.abs(table[:, 0] - table[:, 1]), weights=table[:, 2])) if len(table) else 0.0
+
+
+def review_curve(judged: Sequence[Judged]) -> Floats:
+    """Return the share of errors removed by the share of lines reviewed, ``(lines + 1, 2)``."""
+    return coverage([line.expected_errors for line in judged], [line.character_errors for line in judged])
+
+
+def curves(program: str, judged: Sequence[Judged]) -> Iterator[Figure]:
+    """Yield points of both curves, a suite of their own."""
+    for confidence, right, _ in reliability(judged):
+        yield Figure("confidence", program, f"{confidence:.3f}", "share right, by confidence", float(right))
+    curve = review_curve(judged)
+    for part in np.linspace(0, 1, 11):
+        yield Figure(
+            "confidence", program, f"{part:.1f}", "share of errors, by share of lines", share_removed(curve, part)
+        )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,50 +125,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, action="append", help="model folder; may be repeated (default: shipped)")
 
 
-def count_errors(line: LineSample, text: str) -> Counted:
-    """Compare a reading with the transcription."""
-    return Counted(
-        line.source,
-        line.page,
-        len(line.text),
-        character_errors(line.text, text),
-        len(line.text.split()),
-        word_errors(line.text, text),
-    )
-
-
-def summarize(counted: Sequence[Counted]) -> dict[str, float]:
-    """Return CER, its 95 % interval by resampling pages, WER."""
-    totals: dict[tuple[str, str], list[int]] = {}
-    for c in counted:
-        total = totals.setdefault((c.source, c.page), [0, 0])
-        total[0] += c.character_errors
-        total[1] += c.characters
-    table = np.array([totals[page] for page in sorted(totals)])  # (pages, 2)
-    drawn = np.random.default_rng(0).integers(0, len(table), (RESAMPLES, len(table)))
-    sums = table[drawn].sum(1)
-    low, high = np.percentile(sums[:, 0] / sums[:, 1], (2.5, 97.5))
-    return {
-        "lines": len(counted),
-        "CER": float(table[:, 0].sum() / table[:, 1].sum()),
-        "CER, low": float(low),
-        "CER, high": float(high),
-        "WER": sum(c.word_errors for c in counted) / max(1, sum(c.words for c in counted)),
-    }
-
-
-def read_all(recognizer: CtcRecognizer, lines: Sequence[LineSample]) -> tuple[list[Counted], float]:
-    """Return the errors on every line, and lines per CPU second."""
-    began = time.process_time()
-    texts = [recognizer.text_of(recognizer.decode(recognizer.logits_of(line.gray))[0]) for line in lines]
-    rate = len(lines) / (time.process_time() - began)
-    return [count_errors(line, text) for line, text in zip(lines, texts, strict=True)], rate
-
-
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
-    lines = lines_of(options)
-    language = shipped_language()
+    lines, language = lines_of(options), shipped_language()
     for folder in options.model or handwriting_folders():
         yield from _of_model(open_model(folder, "recognition"), lines, {"greedy": None, "language model": language})
 
@@ -98,13 +135,17 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
 def _of_model(
     model: Model, lines: Sequence[LineSample], decoders: Mapping[str, LanguageModel | None]
 ) -> Iterator[Figure]:
-    for role in ("onnx-fp32", "onnx-int8"):
-        backend = OrtBackend(model.read_file(role), model.name)
+    for precision in ("fp32", "int8"):
+        backend = OrtBackend(model.read_file(f"onnx-{precision}"), model.name)
         for decoding, known in decoders.items():
-            counted, rate = read_all(CtcRecognizer(model, backend, known), lines)
-            program = f"{model.name} {role.removeprefix('onnx-')} {decoding}"
+            recognizer, began = CtcRecognizer(model, backend, known), time.process_time()
+            found = recognizer.read([line.gray for line in lines])
+            rate = len(lines) / (time.process_time() - began)
+            judged = [judge(line, read) for line, read in zip(lines, found, strict=True)]
+            program = f"{model.name} {precision} {decoding}"
             warn(f"{program}: {rate:.1f} lines per CPU second")
-            for source in (*sorted({c.source for c in counted}), OVERALL):
-                own = [c for c in counted if source in (c.source, OVERALL)]
+            for source, own in by_source([(line.page[0], line) for line in judged]):
                 yield from figures_of("lines", program, source, summarize(own))
             yield Figure("lines", program, OVERALL, "lines/CPU s", rate)
+            if known and precision == "int8":
+                yield from curves(program, judged)

@@ -1,6 +1,6 @@
 """Whole pages, end to end: lines found, CER, WER, seconds and peak memory for each page.
 
-``python -m carrel_bench.pages --data DIR [--tesseract] [--true-lines]``: DIR holds ``index.json`` (a list of objects with
+``python -m carrel_bench pages --data DIR [--tesseract] [--true-lines]``: DIR holds ``index.json`` (a list of objects with
 ``image``, ``xml``, ``text``, ``source``, ``xml_scale``), the page images, their ALTO or PAGE files, and their texts.
 
 CER and WER compare whole pages, in order, after folding white space and typographic quotes, dashes and ellipses. A second
@@ -16,7 +16,6 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,43 +32,23 @@ from carrel.recognizers.routing import Router
 from carrel_bench.accuracy.folding import fold
 from carrel_bench.accuracy.layout import lines_of_xml
 from carrel_bench.accuracy.layout_score import TrueLine, score_page
-from carrel_bench.accuracy.page_lines import LineErrors, line_errors
-from carrel_bench.figures import BenchError, Figure, figures_of, warn
+from carrel_bench.accuracy.page_lines import line_errors
+from carrel_bench.figures import BenchError, Figure, by_source, figures_of, warn
 from carrel_bench.measure import Ended, cost_of
 
 DATA = "pages"
-OVERALL = "overall"
 TESSERACT_LIMIT_S = 120
+Counts = dict[str, float]
+"""What is counted on a page: characters and errors of each kind, lines, seconds, MiB."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """One page: lines in the truth, of those found, lines found in all; error counts; time and memory."""
-
-    page: str
-    source: str
-    lines: int
-    lines_recalled: int
-    lines_found: int
-    characters: int
-    character_errors: int
-    words: int
-    word_errors: int
-    seconds: float
-    cpu_seconds: float
-    peak_mib: float
-    lines_errors: LineErrors
-    tesseract_errors: int | None = None
-    tesseract_seconds: float | None = None
-    true_line_errors: int | None = None
-
-
-def run_tesseract(image: Path, languages: str) -> tuple[str, float]:
-    """Return text and seconds of the Tesseract command; no text where it takes over ``TESSERACT_LIMIT_S``."""
+def run_tesseract(image: Path, languages: str, ground_truth: str) -> Counts:
+    """Return errors and seconds of the Tesseract command; no text where it takes over ``TESSERACT_LIMIT_S``."""
     command = ["timeout", str(TESSERACT_LIMIT_S), "tesseract", str(image), "-", "-l", languages]
     cost = cost_of(command, {"OMP_THREAD_LIMIT": "1"})
     ended: Ended = cost.answer
-    return ("" if ended.code else ended.stdout), cost.wall_s
+    text = "" if ended.code else fold(ended.stdout)
+    return {"by Tesseract": character_errors(ground_truth, text), "Tesseract s": cost.wall_s}
 
 
 def read_true_lines(router: Router, image: Path, lines: Sequence[TrueLine]) -> str:
@@ -81,79 +60,67 @@ def read_true_lines(router: Router, image: Path, lines: Sequence[TrueLine]) -> s
 
 def read_page(
     reader: carrel.Reader, folder: Path, entry: dict[str, Any], languages: str | None, router: Router | None
-) -> Result:
+) -> Counts:
     """Read one page of the folder and compare it with its ground truth.
 
     ``languages`` asks for Tesseract's figures too, ``router`` for those of the lines of the ground truth.
     """
-    image = folder / entry["image"]
+    image, xml, scale = folder / entry["image"], folder / entry["xml"], float(entry.get("xml_scale", 1.0))
     cost = cost_of(lambda: reader.read(image))
     page: Page = cost.answer
-    truth = fold((folder / entry["text"]).read_text("utf-8"))
-    xml, scale = folder / entry["xml"], float(entry.get("xml_scale", 1.0))
-    true_lines = lines_of_xml(xml, scale)
+    ground_truth, text = fold((folder / entry["text"]).read_text("utf-8")), fold(page.text)
+    true_lines, errors = lines_of_xml(xml, scale), line_errors(xml, scale, page, fold)
     score = score_page(true_lines, [np.array(line.baseline, np.float64) for line in page.lines])
-    text = fold(page.text)
-    peer_errors = peer_seconds = None
-    if languages is not None:
-        peer_text, peer_seconds = run_tesseract(image, languages)
-        peer_errors = character_errors(truth, fold(peer_text))
-    true_line_errors = None
-    if router is not None:
-        true_line_errors = character_errors(truth, fold(read_true_lines(router, image, true_lines)))
-    return Result(
-        page=entry["image"],
-        source=entry["source"],
-        lines=score.true_lines,
-        lines_recalled=score.recalled,
-        lines_found=score.found_lines,
-        characters=len(truth),
-        character_errors=character_errors(truth, text),
-        words=len(truth.split()),
-        word_errors=word_errors(truth, text),
-        seconds=cost.wall_s,
-        cpu_seconds=cost.cpu_s,
-        peak_mib=cost.peak_mib,
-        lines_errors=line_errors(xml, scale, page, fold),
-        tesseract_errors=peer_errors,
-        tesseract_seconds=peer_seconds,
-        true_line_errors=true_line_errors,
-    )
-
-
-def summarize(results: Sequence[Result]) -> dict[str, float]:
-    """Return micro averages, the slowest page, the highest peak."""
-    characters, words = max(1, sum(r.characters for r in results)), max(1, sum(r.words for r in results))
-    summary = {
-        "pages": len(results),
-        "lines": sum(r.lines for r in results),
-        "recall": sum(r.lines_recalled for r in results) / max(1, sum(r.lines for r in results)),
-        "CER": sum(r.character_errors for r in results) / characters,
-        "WER": sum(r.word_errors for r in results) / words,
-        "CER in any order": sum(r.lines_errors.total for r in results) / characters,
-        "share missed": sum(r.lines_errors.missed for r in results) / characters,
-        "share extra": sum(r.lines_errors.extra for r in results) / characters,
-        "share extra, handwritten": sum(r.lines_errors.extra_handwritten for r in results) / characters,
-        "s/page": median(r.seconds for r in results),
-        "s/page, slowest": max(r.seconds for r in results),
-        "CPU s/page": median(r.cpu_seconds for r in results),
-        "peak MiB": max(r.peak_mib for r in results),
+    counts: Counts = {
+        "lines": score.true_lines,
+        "lines found": score.recalled,
+        "characters": len(ground_truth),
+        "words": len(ground_truth.split()),
+        "character errors": character_errors(ground_truth, text),
+        "word errors": word_errors(ground_truth, text),
+        "in any order": errors.total,
+        "missed": errors.missed,
+        "extra": errors.extra,
+        "extra, handwritten": errors.extra_handwritten,
+        "s": cost.wall_s,
+        "CPU s": cost.cpu_s,
+        "MiB": cost.peak_mib,
     }
-    known = [r.true_line_errors for r in results if r.true_line_errors is not None]
-    if known:
-        summary["CER given the true lines"] = sum(known) / characters
+    if router is not None:
+        counts["given the true lines"] = character_errors(
+            ground_truth, fold(read_true_lines(router, image, true_lines))
+        )
+    return counts | (run_tesseract(image, languages, ground_truth) if languages else {})
+
+
+def summarize(pages: Sequence[Counts]) -> dict[str, float]:
+    """Return micro averages, the slowest page, the highest peak."""
+    total = {name: sum(page[name] for page in pages) for name in pages[0]}
+    characters, seconds = max(1, total["characters"]), [page["s"] for page in pages]
+    summary = {
+        "pages": len(pages),
+        "lines": total["lines"],
+        "recall": total["lines found"] / max(1, total["lines"]),
+        "CER": total["character errors"] / characters,
+        "WER": total["word errors"] / max(1, total["words"]),
+        "CER in any order": total["in any order"] / characters,
+        **{f"share {kind}": total[kind] / characters for kind in ("missed", "extra", "extra, handwritten")},
+        "s/page": median(seconds),
+        "s/page, slowest": max(seconds),
+        "CPU s/page": median(page["CPU s"] for page in pages),
+        "peak MiB": max(page["MiB"] for page in pages),
+    }
+    if "given the true lines" in total:
+        given = summary["CER given the true lines"] = total["given the true lines"] / characters
         for name in ("CER", "CER in any order"):
-            summary[f"factor of finding lines, {name}"] = summary[name] / max(1e-4, summary["CER given the true lines"])
+            summary[f"factor of finding lines, {name}"] = summary[name] / max(1e-4, given)
     return summary
 
 
-def of_tesseract(results: Sequence[Result]) -> dict[str, float]:
-    """Return the figures of the Tesseract command on the same pages, if it has read them."""
-    errors = [r.tesseract_errors for r in results if r.tesseract_errors is not None]
-    seconds = [r.tesseract_seconds for r in results if r.tesseract_seconds is not None]
-    if not errors:
-        return {}
-    cer = sum(errors) / max(1, sum(r.characters for r in results))
+def of_tesseract(pages: Sequence[Counts]) -> dict[str, float]:
+    """Return the figures of the Tesseract command on the same pages."""
+    errors, seconds = sum(page["by Tesseract"] for page in pages), [page["Tesseract s"] for page in pages]
+    cer = errors / max(1, sum(page["characters"] for page in pages))
     return {"CER": cer, "s/page": median(seconds), "s/page, slowest": max(seconds)}
 
 
@@ -174,25 +141,23 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     BenchError
         There are no such pages, or no Tesseract command.
     """
-    sources, languages = options.source, options.lang
     index = options.data / "index.json"
     entries = json.loads(index.read_text("utf-8")) if index.exists() else []
-    entries = [e for e in entries if not sources or e["source"] in sources]
+    entries = [e for e in entries if not options.source or e["source"] in options.source]
     if not entries:
         raise BenchError(f"no such pages in {options.data}", 3)
-    asked = languages if options.tesseract else None
-    if asked and shutil.which("tesseract") is None:
+    if options.tesseract and shutil.which("tesseract") is None:
         raise BenchError("no tesseract command; apt-get install tesseract-ocr", 2)
-    threads = options.threads
-    reader = carrel.Reader(carrel.ReadOptions(languages=tuple(languages.split("+")), threads=threads))
+    reader = carrel.Reader(carrel.ReadOptions(languages=tuple(options.lang.split("+")), threads=options.threads))
     router = load_engines(reader.options).router if options.true_lines else None
-    results: list[Result] = []
+    counted: list[tuple[str, Counts]] = []
     for entry in entries:
-        results.append(read_page(reader, options.data, entry, asked, router))
-        summary = summarize(results[-1:])
+        counts = read_page(reader, options.data, entry, options.lang if options.tesseract else None, router)
+        counted.append((entry["source"], counts))
+        summary = summarize([counts])
         warn(f"{entry['image']}: found {summary['recall']:.1%}, CER {summary['CER']:.1%}, {summary['s/page']:.1f} s")
         yield from figures_of("pages", "page", entry["image"], summary)
-    for source in (*sorted({r.source for r in results}), OVERALL):
-        own = [r for r in results if source in (r.source, OVERALL)]
+    for source, own in by_source(counted):
         yield from figures_of("pages", "carrel", source, summarize(own))
-        yield from figures_of("pages", "tesseract", source, of_tesseract(own))
+        if options.tesseract:
+            yield from figures_of("pages", "tesseract", source, of_tesseract(own))

@@ -1,6 +1,6 @@
 """Size of a searchable PDF over its input, Carrel beside OCRmyPDF.
 
-``python -m carrel_bench.growth [--quick]``: the same drawn A4 page of print as fax group 4, JPEG, JPEG 2000, CMYK JPEG
+``python -m carrel_bench growth [--quick]``: the same drawn A4 page of print as fax group 4, JPEG, JPEG 2000, CMYK JPEG
 and gray PNG, and a scan in a PDF. Both keep the picture and add text; ``share of input`` above 100 % is what that costs.
 Both run as commands, one job, in turns; OCRmyPDF in an environment of its own that is made at the first use (not with
 ``--quick``). It has a gap where it refuses the input.

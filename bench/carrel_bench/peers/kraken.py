@@ -20,7 +20,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -166,16 +167,15 @@ def read_by_all(
     """Let models of kraken's and both files of each of Carrel's folders read the same lines in turns."""
     here = Path(__file__).parent
     network_worker = here.parent / "speed" / "network_worker.py"
-    with ExitStack() as stack:
-        workers = {
-            name: stack.enter_context(Worker(python, here / "kraken_worker.py", ["lines", str(model)]))
-            for name, model in models.items()
-        }
-        for name, folder in folders.items():
-            for role in (r for r in ("onnx-fp32", "onnx-int8") if r in open_model(folder).manifest.files):
-                worker = Worker(sys.executable, network_worker, [str(folder), role, "onnxruntime"])
-                workers[f"{name}, {role.removeprefix('onnx-')}"] = stack.enter_context(worker)
-        return read_in_turns(workers, lines, LINES_A_TURN)
+    workers = {
+        name: partial(Worker, python, here / "kraken_worker.py", ["lines", str(model)])
+        for name, model in models.items()
+    }
+    for name, folder in folders.items():
+        for precision in (p for p in ("fp32", "int8") if f"onnx-{p}" in open_model(folder).manifest.files):
+            arguments = [f"onnxruntime cpu {precision}", "1", str(folder)]
+            workers[f"{name}, {precision}"] = partial(Worker, sys.executable, network_worker, arguments)
+    return read_in_turns(workers, lines, LINES_A_TURN)
 
 
 def trained(options: argparse.Namespace, packs: Path, work: Path, python: Path) -> dict[str, dict[str, Any]]:
@@ -185,12 +185,10 @@ def trained(options: argparse.Namespace, packs: Path, work: Path, python: Path) 
     cpu_s = 60 * options.train_minutes
     for name in ("carrel", *NETWORKS):
         if name not in found:
-            own = name == "carrel"
-            found[name] = (
-                train_carrel(python, packs, work, options.size, cpu_s)
-                if own
-                else train_kraken(python, packs, work, name, cpu_s)
-            )
+            if name == "carrel":
+                found[name] = train_carrel(python, packs, work, options.size, cpu_s)
+            else:
+                found[name] = train_kraken(python, packs, work, name, cpu_s)
             record.write_text(json.dumps(found), "utf-8")
     return found
 

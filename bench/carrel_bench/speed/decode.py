@@ -1,6 +1,6 @@
 """Carrel's beam search against fast-ctc-decode, pyctcdecode and flashlight-text.
 
-``python -m carrel_bench.decode --data DIR [--peers NAME...]``: test lines of the packs in DIR, through the shipped network.
+``python -m carrel_bench decode --data DIR [--peers NAME...]``: test lines of the packs in DIR, through the shipped network.
 
 Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
 machine slows all of them alike. Times are processor time of the decoding thread. In the cases ``batch``, ``single`` and

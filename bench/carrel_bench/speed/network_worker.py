@@ -1,9 +1,16 @@
-"""One network on one runtime, reading lines for `carrel_bench.peers.line_turns`: ``MODEL_FOLDER ROLE RUNTIME``."""
+"""One network on one runtime, reading lines for `carrel_bench.peers.line_turns`: ``NAME THREADS MODEL_FOLDER``.
+
+NAME is a runtime (``onnxruntime cpu int8``), ``onnxruntime defaults`` (float32) or ``torch eager``, which a Python with
+torch and Carrel's export package runs. Carrel's runtimes are called from several threads, the others use their own.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,68 +18,77 @@ import numpy as np
 
 from carrel.backends import Network, Tensors
 from carrel.models.folders import Model, open_model
+from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel_bench.answer import resident_mib
+
+DEFAULTS, TORCH = "onnxruntime defaults", "torch eager"
 
 
 class Defaults:
-    """onnxruntime with its own defaults, but one thread: what exporting and loading a network gives anybody."""
+    """onnxruntime as it comes, in float32: what exporting and loading a network gives anybody."""
 
-    def __init__(self, contents: bytes) -> None:
+    def __init__(self, model: Model, threads: int) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        contents = model.read_file("onnx-fp32")
         self._session: Any = onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
 
     def run(self, inputs: Tensors) -> Tensors:
         return {"logits": self._session.run(None, dict(inputs))[0]}
 
 
-class OpenvinoFile:
-    """OpenVINO's own file, run as Carrel's backend runs ONNX on OpenVINO: lines padded to steps, one thread."""
+class Torch:
+    """The same weights in PyTorch, eager, float32."""
 
-    def __init__(self, network: bytes, weights: bytes) -> None:
-        from carrel.backends.openvino import core_of_openvino
-
-        core = core_of_openvino()
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
-        model = core.read_model(network, weights)
-        self._request: Any = core.compile_model(model, "CPU", settings).create_infer_request()
+    def __init__(self, model: Model, threads: int) -> None:
+        self._torch: Any = import_module("torch")
+        module: Any = import_module("carrel_export.handwriting.network")
+        load_file: Any = import_module("safetensors.torch").load_file
+        self._torch.set_num_threads(threads)
+        shape = model.manifest_as(Recognition).network or {}
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in shape.items()}
+        self._network = module.Crnn(module.CrnnConfig(**fields))
+        weights = {k: v.float() for k, v in load_file(model.folder / "weights.safetensors").items()}
+        self._network.load_state_dict(weights, strict=False)
+        self._network.eval()
 
     def run(self, inputs: Tensors) -> Tensors:
-        from carrel.backends.openvino import cut, pad
-
-        ink = inputs["ink"]
-        padded = pad(ink)
-        return {"logits": cut(np.array(self._request.infer({0: padded})[0]), padded.shape, ink.shape)}
+        with self._torch.inference_mode():
+            return {"logits": self._network(self._torch.from_numpy(np.array(inputs["ink"]))).numpy()}
 
 
-def open_backend(model: Model, role: str, runtime: str) -> Network:
-    """Return the file with this role on ``defaults``, ``onnxruntime`` or ``openvino`` (as fp32, or ``openvino-bf16``)."""
-    contents = model.read_file(role)
-    if runtime == "defaults":
-        return Defaults(contents)
-    if role.startswith("openvino"):
-        return OpenvinoFile(contents, model.read_file(f"{role}-weights"))
-    if runtime.startswith("openvino"):
-        from carrel.backends.openvino import OpenvinoBackend
+def open_named(name: str, threads: int, model: Model) -> Network:
+    """Return the network of a model on a runtime."""
+    if name in (DEFAULTS, TORCH):
+        return (Defaults if name == DEFAULTS else Torch)(model, threads)
+    from carrel.backends import Runtime
+    from carrel.backends.networks import open_network
 
-        return OpenvinoBackend(contents, model.name, "cpu", runtime.removeprefix("openvino-") or "fp32", 1)
-    from carrel.backends.ort import OrtBackend
-
-    return OrtBackend(contents, model.name)
+    return open_network(model, Runtime(*name.split()), threads)
 
 
-def start(folder: str, role: str, runtime: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Open the network; best path, one thread."""
+def start(name: str, threads: str, folder: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Open the network, and answer with best paths."""
+    before_mib, began = resident_mib(), time.perf_counter()
     model = open_model(Path(folder), "recognition")
-    recognizer = CtcRecognizer(model, open_backend(model, role, runtime))
+    recognizer = CtcRecognizer(model, open_named(name, int(threads), model))
+    facts = {"load ms": 1000 * (time.perf_counter() - began), "MiB before": before_mib}
+    pool = ThreadPoolExecutor(1 if name in (DEFAULTS, TORCH) else int(threads))
+
+    def text(line: Any) -> str:
+        return recognizer.text_of(recognizer.decode(recognizer.logits_of(line))[0])
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         with np.load(question["lines"]) as saved:
             lines = [saved[name] for name in saved.files]
-        began = time.process_time()
-        texts = [recognizer.text_of(recognizer.decode(recognizer.logits_of(line))[0]) for line in lines]
-        return {"texts": texts, "cpu_s": time.process_time() - began}
+        cpu_began, began = time.process_time(), time.perf_counter()
+        texts = list(pool.map(text, lines))
+        spent = {"cpu_s": time.process_time() - cpu_began, "read_s": time.perf_counter() - began}
+        return {"texts": texts, **spent, **facts}
 
     return answer

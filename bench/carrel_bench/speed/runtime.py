@@ -1,19 +1,21 @@
-"""Runtimes, precisions and threads side by side: the handwriting network on drawn lines.
+"""Runtimes, precisions and threads side by side: the handwriting network on drawn lines, or on those of packs.
 
-``python -m carrel_bench.runtime [--model DIR] [--python PYTHON]``: lines per second, peak of resident memory, time to load,
-to the first line and from nothing to it, for every runtime, precision and number of threads, in turns, in processes of
-their own; onnxruntime with its defaults and, given a Python that has torch, the same weights in PyTorch, for comparison.
-What Carrel selects has a row ``chosen``, with ratios to these two.
+``python -m carrel_bench runtime [--data DIR] [--model DIR] [--python PYTHON]``: lines per second by the clock and by the
+processor, from line image to best path, peak of resident memory, time to load, and to import, load and read a line
+(``cold``), for every runtime, precision and number of threads, each in a process of its own, in turns on the same lines; CER where there
+are packs. onnxruntime with its defaults in float32 is what ratios are to, turn by turn; given a Python that has torch,
+the same weights in PyTorch take part. What Carrel selects has a row ``chosen``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
+
+import numpy as np
 
 from carrel.backends.costs import Measured, shipped_costs
 from carrel.backends.devices import Found, versions
@@ -21,101 +23,97 @@ from carrel.backends.facts import request_of
 from carrel.backends.selection import Facts, Selection, select
 from carrel.backends.settings import allowed_cores
 from carrel.budget import MIB
-from carrel.loading import network_models
+from carrel.loading import HANDWRITING_MODEL
+from carrel.models.folders import Model, open_model, shipped_model
 from carrel.options import ReadOptions
+from carrel.review.training_lines import LineSample
+from carrel_bench.accuracy.packs import add_pack_options, drawn_evenly, lines_of
 from carrel_bench.figures import Figure, figures_of
 from carrel_bench.memory.calibrate import CPU_RUNTIMES
+from carrel_bench.peers.line_turns import LinesRead, read_in_turns
+from carrel_bench.speed.network_worker import DEFAULTS, TORCH
 from carrel_bench.worker import Worker, own_packages
 
-WORKER = Path(__file__).with_name("runtime_worker.py")
-PEERS = ("onnxruntime defaults", "torch eager")
+DATA = "lines"
+DATA_IS_OPTIONAL = True
+WORKER = Path(__file__).with_name("network_worker.py")
+WIDTHS_PX = (800, 400, 1200, 1800, 600, 1000, 1400, 500)
+LINES_A_TURN = 40
 Case = tuple[str, int]
 """A way to run the network, and threads."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the model and the Python with torch."""
+    """Add which lines and model."""
+    add_pack_options(parser)
     parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
-    parser.add_argument("--torch-python", type=Path, dest="python", help="the same as --python")
+    parser.add_argument("--lines", type=int, default=400, help="so many lines of packs, drawn evenly; 0 for all")
+
+
+def drawn_lines(count: int) -> list[LineSample]:
+    """Return strokes on paper, gray of eight widths; the same each time."""
+    chance = np.random.default_rng(0)
+    grays = [np.where(chance.random((48, width)) > 0.85, 0, 255).astype(np.uint8) for width in WIDTHS_PX]
+    return [LineSample("drawn", "", str(i), "test", "", grays[i % len(grays)]) for i in range(count)]
 
 
 def cases(with_torch: bool, quick: bool) -> list[Case]:
     """Return everything that can be measured here, with one thread and with all."""
-    names = [str(r) for r in CPU_RUNTIMES if r.backend in versions()]
-    names += PEERS[: 2 if with_torch else 1]
+    names = [DEFAULTS, *[TORCH][:with_torch], *(str(r) for r in CPU_RUNTIMES if r.backend in versions())]
     return [(name, threads) for threads in sorted({1, 1 if quick else allowed_cores()}) for name in names]
 
 
-def run_case(case: Case, model: Path, python: Path | None) -> dict[str, float]:
-    """Run a case once, in a new process; ``cold ms`` is from its start to the first line."""
-    name, threads = case
-    foreign = name == "torch eager" and python is not None
-    began = time.perf_counter()
-    arguments = [name, str(threads), str(model)]
-    with Worker(
-        python if foreign and python else sys.executable,
-        WORKER,
-        arguments,
-        environment=own_packages() if foreign else None,
-    ) as worker:
-        first = worker.ask(first=True)
-        cold_ms = 1000 * (time.perf_counter() - began)
-        return {**first, **worker.ask(first=False), "cold ms": cold_ms}
+def open_worker(case: Case, model: Path, python: Path | None) -> Worker:
+    """Return a process for a case."""
+    (name, threads), foreign = case, python if case[0] == TORCH else None
+    environment = own_packages() if foreign else None
+    return Worker(foreign or sys.executable, WORKER, [name, str(threads), str(model)], environment=environment)
 
 
-def numbers_of(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the best speed and its median, the least times, and the highest memory over the rounds."""
-    return {
-        "lines/s": max(r["lines/s"] for r in rounds),
-        "lines/s, median": median(r["lines/s"] for r in rounds),
-        "lines/CPU s": max(r["lines/CPU s"] for r in rounds),
-        **{name: min(r[name] for r in rounds) for name in ("load ms", "first line ms", "cold ms", "MiB before")},
-        "peak MiB": max(r["peak_mib"] for r in rounds),
-    }
-
-
-def chosen_case(table: Mapping[Case, Mapping[str, float]], model: Path) -> Case | None:
+def chosen_case(found: Mapping[Case, LinesRead], model: Path) -> Case | None:
     """Return what is selected, given these measurements."""
-    known, cores = {str(r): r for r in CPU_RUNTIMES}, max(threads for _, threads in table)
+    known, cores = {str(r): r for r in CPU_RUNTIMES}, max(threads for _, threads in found)
     measured = [
         Measured(
             known[name],
-            load_s=row["load ms"] / 1000,
-            first_line_s=row["first line ms"] / 1000,
-            lines_per_s=row["lines/s"],
-            memory_bytes=int((row["peak MiB"] - row["MiB before"]) * MIB),
+            load_s=read.figures.cold.answer["load ms"] / 1000,
+            first_line_s=read.figures.cold.answer["read_s"],
+            lines_per_s=sum(read.counts) / sum(run.answer["read_s"] for run in read.figures.runs),
+            memory_bytes=int((read.figures.peak_mib - read.figures.cold.answer["MiB before"]) * MIB),
             threads=cores,
         )
-        for (name, threads), row in table.items()
+        for (name, threads), read in found.items()
         if name in known and threads == cores
     ]
-    found = [Found(m.runtime.backend, m.runtime.device, "", (m.runtime.precision,)) for m in measured]
-    got = select(request_of(ReadOptions(model=model)), Facts(tuple(found), tuple(measured), shipped_costs()))
+    devices = [Found(m.runtime.backend, m.runtime.device, "", (m.runtime.precision,)) for m in measured]
+    got = select(request_of(ReadOptions(model=model)), Facts(tuple(devices), tuple(measured), shipped_costs()))
     return (str(got.runtime), got.threads) if isinstance(got, Selection) else None
+
+
+def size_mb(model: Model, name: str) -> float:
+    """Return the size of the network's file."""
+    precision = "int8" if name.endswith("int8") else "fp32"
+    return model.manifest.files[model.network_file(precision)].bytes / 1e6
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of all cases, and what is chosen."""
-    model = options.model or network_models(ReadOptions())["recognition"].folder
+    task = "recognition"
+    model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
+    lines = drawn_lines(options.rounds * LINES_A_TURN)
+    if options.data:
+        lines = drawn_evenly(lines_of(options), options.lines)
     todo = cases(options.python is not None, options.quick)
-    seen: dict[Case, list[dict[str, float]]] = {case: [] for case in todo}
-    for _ in range(options.rounds):
-        for case in todo:
-            seen[case].append(run_case(case, model, options.python))
-    table = {case: numbers_of(rounds) for case, rounds in seen.items()}
-    for (name, threads), row in table.items():
-        yield from figures_of("runtime", name, f"{threads} threads", row)
-    chosen = chosen_case(table, model)
-    if chosen in table:
-        yield from comparison(chosen, table)
-
-
-def comparison(chosen: Case, table: Mapping[Case, Mapping[str, float]]) -> Iterator[Figure]:
-    """Yield speed and memory of what is chosen over those of the peers with as many threads."""
-    name, threads = chosen
-    yield Figure("runtime", f"{name}", "", "chosen, threads", threads)
-    for peer in PEERS:
-        if (peer, threads) in table:
-            mine, theirs = table[chosen], table[peer, threads]
-            for ratio in ("lines/s", "lines/s, median", "peak MiB"):
-                yield Figure("runtime", name, f"over {peer}", f"{ratio}, ratio", mine[ratio] / theirs[ratio])
+    workers = {case: partial(open_worker, case, model.folder, options.python) for case in todo}
+    read = read_in_turns(workers, lines, LINES_A_TURN)
+    for (name, threads), found in read.items():
+        size = {"MB": size_mb(model, name), "load ms": found.figures.cold.answer["load ms"]}
+        numbers = size | found.numbers(lines, read[DEFAULTS, threads])
+        yield from figures_of("runtime", name, f"{threads} threads", numbers)
+    if (chosen := chosen_case(read, model.folder)) in read:
+        peers = {name: read[name, chosen[1]] for name in (DEFAULTS, TORCH) if (name, chosen[1]) in read}
+        for name, theirs in peers.items():
+            over = read[chosen].numbers(lines, theirs)
+            memory = {"peak MiB, ratio": over["peak MiB"] / theirs.figures.peak_mib}
+            yield from figures_of("runtime", "chosen", f"over {name}", memory | {"speed, ratio": over["speed, ratio"]})
+        yield from figures_of("runtime", "chosen", chosen[0], {"threads": chosen[1]})

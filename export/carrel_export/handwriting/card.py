@@ -17,16 +17,16 @@ WORST = 3
 
 
 def write_card(folder: Path, figures: Path) -> str:
-    """Write ``card.md`` into a model folder from its manifest and the JSON lines of ``python -m carrel_bench.lines --json``."""
+    """Write ``card.md`` into a model folder from its manifest and the JSON lines of ``python -m carrel_bench lines --json``."""
     model = open_model(folder, "recognition")
     manifest = model.manifest_as(Recognition)
     try:
         rows = _measured(figures, manifest.name)
         tables = [_figures(manifest.name, rows), _sources(manifest), _weaknesses(rows)] if rows else []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{figures}: no figures of `carrel_bench.lines --json` ({error!r})") from None
+        raise InputError(f"{figures}: no figures of `carrel_bench lines --json` ({error!r})") from None
     if not rows:
-        raise InputError(f"{figures}: holds no figures of {manifest.name}; measure it with `carrel_bench.lines --json`")
+        raise InputError(f"{figures}: holds no figures of {manifest.name}; measure it with `carrel_bench lines --json`")
     card = "\n\n".join([_head(model, manifest), *tables]) + "\n"
     write_file(folder / CARD, card.encode())
     return card
@@ -72,7 +72,7 @@ def _figures(name: str, rows: Mapping[str, Any]) -> str:
         "## Figures",
         "",
         "Lines of the `test` pages, none of which were used for training or tuning; character error rate with its 95 %",
-        "bootstrap interval over pages. From `python -m carrel_bench.lines --data DIR --split test`.",
+        "bootstrap interval over pages. From `python -m carrel_bench lines --data DIR --split test`.",
         "",
         "| source | lines | " + " | ".join(f"{key.removeprefix(name + ' ')}" for key in rows) + " |",
         "|---|---|" + "---|" * len(rows),

@@ -1,7 +1,7 @@
 """Trained segmenter -> model folder: export, quantize, measure both, publish what passes the gate.
 
 ``python -m carrel_export.segmentation.publish --run FOLDER --pack pages.zip --sources sources.json --out MODEL_FOLDER``;
-``--figures`` takes the JSON lines that ``python -m carrel_bench.layout --json`` printed for the same weights.
+``--figures`` takes the JSON lines that ``python -m carrel_bench layout --json`` printed for the same weights.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _finds_lines(fp32: Mapping[str, float], _: Model) -> None:
 
 
 def _layout(figures: Path) -> dict[str, Any]:
-    """Return the figures of `carrel_bench.layout --json` over all, and by source."""
+    """Return the figures of `carrel_bench layout --json` over all, and by source."""
     found: dict[str, dict[str, float]] = {}
     for row in map(json.loads, figures.read_text("utf-8").splitlines()):
         if row.get("suite") == "layout" and row["program"] != "page":

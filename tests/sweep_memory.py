@@ -1,8 +1,10 @@
 """Pages read by the command itself under memory limits: peaks, refusals and the limits they name, processor time.
 
-``python -m carrel_bench sweep --read PAGE... [--store FILE]``: every page without a limit, under ten limits, and under each
-limit that a refusal names. With ``--store`` rows are kept as they come, and a sweep that was stopped goes on where it was.
-The exit code is 1 where a run went over its limit, a limit that was named was refused, or speed was lost.
+    python tests/sweep_memory.py PAGE... [--store FILE]
+
+Reads every page without a limit, under ten limits, and under each limit that a refusal names. With ``--store`` rows are
+kept as they come, and a sweep that was stopped goes on where it was. The exit code is 1 where a run went over its limit,
+a limit that was named was refused, or speed was lost.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from carrel.backends.devices import versions
-from carrel_bench.figures import BenchError, Figure, figures_of, warn
+from carrel_bench.figures import BenchError
 from carrel_bench.measure import Ended, cost_of
 
 LIMITS_MIB = (250, 315, 400, 500, 630, 800, 1000, 1260, 1590, 2000)
@@ -46,14 +48,6 @@ class Swept:
 
 
 Read = Callable[[str, Path, int], Swept]
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add pages, limits and where rows are kept."""
-    parser.add_argument("--read", type=Path, nargs="+", default=[], metavar="PAGE")
-    parser.add_argument("--backend", action="append", help="may be repeated (default: all installed)")
-    parser.add_argument("--limit", type=int, action="append", help="MiB; may be repeated")
-    parser.add_argument("--store", type=Path, metavar="FILE", help="keep rows here, and go on from them")
 
 
 def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
@@ -147,28 +141,25 @@ def judge(rows: Sequence[Swept]) -> Verdict:
     return Verdict(len(rows), over, len(named & refused), slow, round(min(shares, default=1.0), 3))
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
-    """Yield what each run took, and the verdict.
-
-    Raises
-    ------
-    BenchError
-        Something was over its limit, refused again or slow.
-    """
+def main() -> int:
+    """Sweep, print each row and the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE")
+    parser.add_argument("--backend", action="append", help="may be repeated (default: all installed)")
+    parser.add_argument("--limit", type=int, action="append", help="MiB; may be repeated")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="keep rows here, and go on from them")
+    options = parser.parse_args()
     backends = options.backend or [b for b in ("onnxruntime", "openvino") if b in versions()]
     rows: list[Swept] = []
-    for row in sweep(backends, options.read, options.limit or LIMITS_MIB, remembering(options.store)):
+    for row in sweep(backends, options.pages, options.limit or LIMITS_MIB, remembering(options.store)):
         rows.append(row)
-        case = f"{row.page}, {f'{row.limit_mib} MiB' if row.limit_mib else 'no limit'}"
         result = "OVER" if row.over else f"refused, names {row.named_mib}" if row.named_mib else "read"
-        warn(f"{row.backend} {case}: {result}")
-        yield from figures_of(
-            "sweep",
-            row.backend,
-            case,
-            {"peak MiB": row.peak_mib, "CPU s": row.cpu_s, "limit named, MiB": row.named_mib},
-        )
+        limit = f"{row.limit_mib} MiB" if row.limit_mib else "no limit"
+        print(f"{row.backend} {row.page}, {limit}: {result}, peak {row.peak_mib} MiB, {row.cpu_s} CPU s", flush=True)
     verdict = judge(rows)
-    yield from figures_of("sweep", "all", "", asdict(verdict))
-    if verdict.over + verdict.refused_again + verdict.slow:
-        raise BenchError(f"limits are not kept: {verdict}")
+    print(verdict)
+    return 1 if verdict.over + verdict.refused_again + verdict.slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
