@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from carrel.layout import FoundLine
 from carrel.layout.order.regions import in_reading_order
+from carrel.layout.types import TableArea
 from drawn_pages import placed_line as line
 from drawn_pages import shuffled
 
@@ -145,3 +146,7 @@ def test_the_part_of_a_table_where_only_two_columns_are_filled_is_read_row_by_ro
     places = [(50, 200, 350), (50, 350), (50, 350), (50, 350), (50, 200, 350), (50, 200, 350)]
     rows = [line(left, left + 60, 100 + 50 * k + (20 if k > 3 else 0)) for k, row in enumerate(places) for left in row]
     assert_read_as([*rows, *prose(50, 410, 500, 4)])
+
+
+def test_a_table_without_lines_has_no_region() -> None:
+    assert in_reading_order([], TableArea(0.0, 0.0, 500.0, 500.0)) == ()

@@ -103,3 +103,57 @@ def test_light_lines_on_a_dark_part_are_read() -> None:
     expected = carrel.read(gray).text
     gray[1240:] = 255 - gray[1240:]
     assert character_errors(expected, carrel.read(gray).text) < 0.05 * len(expected)
+
+
+def film_of(gray: Gray, rim_level: int, grain: float) -> Gray:
+    """A negative on film: dull, grainy, with bare film around."""
+    film = np.full((gray.shape[0] + 200, gray.shape[1] + 200), float(rim_level), np.float32)
+    film[100:-100, 100:-100] = 40 + (255.0 - gray) * 0.72
+    noise = np.random.default_rng(7).normal(0.0, 1.0, film.shape).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 0.9)
+    return np.clip(film + smooth / smooth.std() * grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rim_level", [12, 238])
+def test_grainy_film_with_a_rim_is_a_negative(name: str, rim_level: int) -> None:
+    film = film_of(page(name), rim_level, 11.0)
+    assert np.median(positive(film)[300:-300, 300:-300]) > 150
+
+
+def test_grainy_paper_is_no_negative() -> None:
+    grain = np.random.default_rng(3).normal(0.0, 14.0, (1400, 1000))
+    assert not is_negative(np.clip(100 + grain, 0, 255).astype(np.uint8))
+    assert not is_negative(255 - film_of(page("letter"), 12, 11.0))
+
+
+def barred(angle_degrees: float, letters: str, height_px: int) -> tuple[Gray, Gray]:
+    """A page with a dark bar, and where the bar is."""
+    sheet, mask = np.full((900, 1200), 232, np.uint8), np.zeros((900, 1200), np.uint8)
+    bar = (slice(400, 400 + height_px), slice(150, 1050))
+    sheet[bar], mask[bar] = 28, 1
+    cv2.putText(sheet, letters, (180, 400 + height_px * 3 // 4), cv2.FONT_HERSHEY_DUPLEX, height_px / 45, (238,), 2)
+    for y in range(100, 380, 50):
+        cv2.putText(sheet, "Words on the paper around", (150, y), cv2.FONT_HERSHEY_DUPLEX, 1.0, (40,), 2)
+    turn = cv2.getRotationMatrix2D((600, 450), angle_degrees, 1.0)
+    turned = [cv2.warpAffine(part, turn, (1200, 900), borderValue=(fill,)) for part, fill in ((sheet, 232), (mask, 0))]
+    return turned[0].astype(np.uint8), turned[1].astype(np.uint8)
+
+
+@pytest.mark.parametrize("angle", [-4.0, 0.0, 2.0])
+@pytest.mark.parametrize("height_px", [40, 70])
+def test_light_letters_on_a_bar_become_dark(angle: float, height_px: int) -> None:
+    sheet, bar = barred(angle, "Article    Shelf    Price", height_px)
+    lightened = positive(sheet.copy())
+    inside = cv2.erode(bar, np.ones((9, 9), np.uint8)) > 0
+    assert np.array_equal(lightened[inside], 255 - sheet[inside])
+    outside = cv2.dilate(bar, np.ones((15, 15), np.uint8)) == 0
+    assert np.array_equal(lightened[outside], sheet[outside])
+    assert lightened[bar > 0].min() >= 15
+    assert (lightened[bar > 0] < 100).mean() < 0.2
+
+
+@pytest.mark.parametrize("letters", ["", "I"])
+def test_a_bar_without_words_stays_dark(letters: str) -> None:
+    sheet, _ = barred(0.0, letters, 60)
+    assert np.array_equal(positive(sheet.copy()), sheet)

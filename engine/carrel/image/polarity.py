@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.bars import lighten_bars
 from carrel.image.ink import gray_levels
 
 _SAMPLED_PX = 100_000  # pixels that are sampled of a page, or up to four times as many
 _DARK_GROUND = 128  # gray level
 _WINDOW_PX = 31  # of the sampled page; wider than any stroke
 _CLEAR_STEP, _MAX_STEP = 6, 128  # gray levels
+_CLEAR_GRAINS = 4.5  # steps of so many median deviations, three standard ones, are no grain
 _MIN_LIGHTER_RATIO = 1.3  # lighter to darker pixels; a page on a black table is below 1.2
 _MIN_SKEWNESS = 0.5  # pages of archives are below -1, their negatives above 1
 _MIN_REGION_SHARE = 0.01  # of the page, of a dark region
@@ -36,7 +38,7 @@ def is_negative(gray: NDArray[np.uint8]) -> bool:
 
 
 def positive(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return dark writing on light ground: a negative is inverted in place, and so are dark regions with light writing.
+    """Return dark writing on light ground: a negative is inverted in place, and so are dark regions and bars with light writing.
 
     uint8 ``(h, w)`` in and out.
     """
@@ -45,6 +47,8 @@ def positive(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for rows, columns, mask in negative_regions(gray):
         part = gray[rows, columns]
         np.invert(part, out=part, where=mask)
+    if _may_hold_dark_parts(gray):
+        lighten_bars(gray)
     return gray
 
 
@@ -59,7 +63,7 @@ def negative_regions(gray: NDArray[np.uint8]) -> list[tuple[slice, slice, NDArra
     import cv2
 
     small, step = _sampled(gray)
-    if min(small.shape) < 2 * _WINDOW_PX or (cv2.blur(small, (9, 9)) < _DARK_GROUND).mean() < _MIN_REGION_SHARE:
+    if min(small.shape) < 2 * _WINDOW_PX or not _may_hold_dark_parts(gray):
         return []
     ground = _ground_of(small)
     dark = (ground < _DARK_GROUND).astype(np.uint8)
@@ -82,6 +86,14 @@ def negative_regions(gray: NDArray[np.uint8]) -> list[tuple[slice, slice, NDArra
     return found
 
 
+def _may_hold_dark_parts(gray: NDArray[np.uint8]) -> bool:
+    """Return whether a share of the page worth a look is dark over more than strokes."""
+    import cv2
+
+    dark = cv2.blur(_sampled(gray)[0], (9, 9)) < _DARK_GROUND
+    return bool(dark.mean() >= _MIN_REGION_SHARE)
+
+
 def _sampled(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """Return every so many-th px of a page, and the distance between them."""
     step = max(1, int((gray.size / _SAMPLED_PX) ** 0.5))
@@ -98,8 +110,11 @@ def _is_written_light(small: NDArray[np.uint8], ground: NDArray[np.uint8], insid
     """Return whether the px inside are more often lighter than their ground, and skewed to the light."""
     import cv2
 
-    lighter = np.count_nonzero((cv2.subtract(small, ground) > _CLEAR_STEP) & inside)
-    darker = np.count_nonzero((cv2.subtract(ground, small) > _CLEAR_STEP) & inside)
+    difference = np.asarray(cv2.absdiff(small, ground), np.uint8)
+    grain = float(gray_levels(difference, (0.5,), inside.view(np.uint8))[0])
+    clear = max(_CLEAR_STEP, int(_CLEAR_GRAINS * grain))
+    lighter = np.count_nonzero((cv2.subtract(small, ground) > clear) & inside)
+    darker = np.count_nonzero((cv2.subtract(ground, small) > clear) & inside)
     step = cv2.subtract(small, cv2.blur(small, (_WINDOW_PX, _WINDOW_PX)), dtype=cv2.CV_16S)[inside]
     step = np.clip(step, -_MAX_STEP, _MAX_STEP).astype(np.float32)
     squared = np.square(step)

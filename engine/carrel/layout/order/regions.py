@@ -193,7 +193,7 @@ def in_reading_order(lines: list[FoundLine], table: TableArea | None = None) -> 
 
     ``table`` is where a table stands: its lines make a region of their own, row by row.
     """
-    if table is None:
+    if table is None or not lines:
         return _regions(lines)
     boxes = _boxes(lines)
     across, down = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
