@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from carrel.layout import FoundLine
@@ -103,6 +103,7 @@ def test_no_lines_no_regions() -> None:
     assert in_reading_order([]) == ()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.floats(0, 900), st.floats(12, 900), st.floats(20, 1400)),
