@@ -234,14 +234,47 @@ def escriptorium_alto(data: bytes) -> list[tuple[str, list[list[float]], str | N
     return found
 
 
-def escriptorium_page(data: bytes) -> list[tuple[str, list[list[int]]]]:
-    """Text and baseline of each line by eScriptorium's rules: words joined, else every TextEquiv joined."""
+def _type_by_escriptorium(custom: str) -> str:
+    """The type that eScriptorium takes from ``custom``: all from the first type of structure to the last semicolon."""
+    return custom.partition("structure")[2].partition("type:")[2].rpartition(";")[0].lstrip()
+
+
+def escriptorium_page(data: bytes) -> list[tuple[str, list[list[int]], str]]:
+    """Text, baseline and type of each line by eScriptorium's rules: words joined, else every TextEquiv joined."""
     root = etree.fromstring(data)
     names = {"p": root.nsmap[None]}
-    found: list[tuple[str, list[list[int]]]] = []
+    found: list[tuple[str, list[list[int]], str]] = []
     for line in root.iterfind("p:Page/p:TextRegion/p:TextLine", names):
         path = "p:Word/p:TextEquiv/p:Unicode" if line.find("p:Word", names) is not None else "p:TextEquiv/p:Unicode"
         text = " ".join(unicode.text or "" for unicode in line.iterfind(path, names))
         points = line.find("p:Baseline", names).get("points")
-        found.append((text, [list(map(int, pair.split(","))) for pair in points.split(" ")]))
+        baseline = [list(map(int, pair.split(","))) for pair in points.split(" ")]
+        found.append((text, baseline, _type_by_escriptorium(line.get("custom"))))
     return found
+
+
+_SKIPPED_BY_ESCRIPTORIUM = ("DOWNLOAD", "FULLTEXT", "MAX", "MEDIUM", "MIN", "THUMBS")
+_IMAGES_FOR_ESCRIPTORIUM = ("image/gif", "image/jpeg", "image/png", "image/jp2")
+
+
+def escriptorium_mets(data: bytes) -> list[tuple[str | None, dict[str, str]]]:
+    """Image and transcriptions (group -> file) of each page by eScriptorium's rules for METS."""
+    root = etree.fromstring(data)
+    names = {"m": "http://www.loc.gov/METS/"}
+    files = {file.get("ID"): file for file in root.iterfind("m:fileSec//m:file", names)}
+    pages: list[tuple[str | None, dict[str, str]]] = []
+    for page in root.iterfind("m:structMap[@TYPE='PHYSICAL']//m:div[@TYPE]", names):
+        if "page" not in page.get("TYPE"):
+            continue
+        image, sources = None, dict[str, str]()
+        for pointer in page.iterfind("m:fptr", names):
+            file = files[pointer.get("FILEID")]
+            use, href = file.getparent().get("USE"), file[0].get("{http://www.w3.org/1999/xlink}href")
+            if use in _SKIPPED_BY_ESCRIPTORIUM:
+                continue
+            if not file.get("MIMETYPE").startswith("image/"):
+                sources[use] = href
+            elif image is None and file.get("MIMETYPE") in _IMAGES_FOR_ESCRIPTORIUM:
+                image = href
+        pages.append((image, sources))
+    return pages

@@ -76,8 +76,9 @@ def test_alto_structure() -> None:
         ('imageWidth="1000"', 'imageWidth="0"', "Page: page size '0' x '800'"),
         ('regionRef="r0"', 'regionRef="r7"', "ReadingOrder: region 'r7' does not exist"),
         ("{index:1;}", "{index:0;}", "r0: a readingOrder index occurs twice in custom"),
-        ("readingOrder {index:1;} structure", "structure", "r0: some elements have a readingOrder index"),
+        ("readingOrder {index:1;} writing", "writing", "r0: some elements have a readingOrder index"),
         ("structure {type:MainZone;}", "structure {type:MainZone;", "r0: custom is not of the form"),
+        ("structure {type:DefaultLine;}", "structure {type:DefaultLine;} x {y:z;}", "r0l0: structure is not the last"),
         ('points="60,70 940,70"', 'points="60,70"', "r0l0: Baseline '60,70' is not x,y pairs"),
         ('points="60,70 940,70"', 'points="60.5,70 940,70"', "is not x,y pairs of whole numbers"),
         ('points="60,70 940,70"', 'points="-6,70 940,70"', "is not x,y pairs of whole numbers"),
@@ -85,7 +86,8 @@ def test_alto_structure() -> None:
         ("<Unicode>one</Unicode>", "<Unicode>won</Unicode>", "r0l0: the words' text is not the line's"),
         ('conf="0.9000"', 'conf="2"', "conf is '2'"),
         ("</TextLine>", "<TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>", "r0l0: 2 TextEquiv; importers join them"),
-        ("</TextRegion>", "<TextEquiv><Unicode>x</Unicode></TextEquiv></TextRegion>", "r0: the region's text is not"),
+        ("<Unicode>one two\nthree", "<Unicode>x", "r0: the region's text is not"),
+        ("</TextRegion>", "<TextEquiv><Unicode>x</Unicode></TextEquiv></TextRegion>", "r0: 2 TextEquiv; importers join them"),
     ],
 )  # fmt: skip
 def test_page(old: str, new: str, finding: str) -> None:

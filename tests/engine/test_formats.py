@@ -109,7 +109,49 @@ def test_escriptorium_reads_every_line(page: Page) -> None:
     alto = escriptorium_alto(FORMATS["alto"].write(page))
     assert [line[:2] for line in alto] == expected
     assert [line[2] for line in alto] == [line.line_type for line in clean.lines]
-    assert escriptorium_page(FORMATS["page"].write(page)) == expected
+    page_xml = escriptorium_page(FORMATS["page"].write(page))
+    assert [line[:2] for line in page_xml] == expected
+    assert [line[2] for line in page_xml] == [line.line_type for line in clean.lines]
+
+
+@slow
+@given(pages)
+def test_page_can_be_read_by_region(page: Page) -> None:
+    clean = interchange(page)
+    root = etree.fromstring(FORMATS["page"].write(page))
+    texts = ["\n".join(line.final_text for line in region.lines if line.final_text) for region in clean.regions]
+    path = "{*}TextEquiv/{*}Unicode"
+    assert [region.findtext(path, "") for region in root.iter("{*}TextRegion")] == texts
+
+
+def test_page_has_border_and_print_space() -> None:
+    """Marginal notes and page numbers are outside of the print space, by PAGE's own definition."""
+    body, margin = page_of("one", "two").regions[0], Region("MarginTextZone", ((5, 5), (40, 5), (40, 90), (5, 90)), ())
+    root = etree.fromstring(FORMATS["page"].write(page_of(regions=(body, margin))))
+    points = {name: root.find(f"{{*}}Page/{{*}}{name}/{{*}}Coords").get("points") for name in ("Border", "PrintSpace")}
+    assert points == {"Border": "0,0 999,0 999,799 0,799", "PrintSpace": "60,30 940,30 940,165 60,165"}
+    assert etree.fromstring(FORMATS["page"].write(page_of(regions=(margin,)))).find(".//{*}PrintSpace") is None
+
+
+def test_hocr_has_a_paragraph_in_each_area_and_whole_numbers_of_dots() -> None:
+    page = page_of("שלום", "1948 ספר", dpi=299.9994)
+    root = etree.fromstring(FORMATS["hocr"].write(page))
+    (area,) = root.iterfind(".//{*}div[@class='ocr_carea']")
+    (paragraph,) = area
+    assert (paragraph.get("class"), paragraph.get("dir")) == ("ocr_par", "rtl")
+    assert [line.get("class") for line in paragraph] == ["ocr_line", "ocr_line"]
+    assert "scan_res 300 300" in root.find(".//{*}div[@class='ocr_page']").get("title")
+    assert read_page(FORMATS["hocr"].write(page)).dpi == 299.9994
+
+
+@pytest.mark.parametrize(("end", "told"), [((70, 10), "textangle 90"), ((70, 790), "textangle 270")])
+def test_hocr_tells_the_angle_of_steep_lines(end: tuple[int, int], told: str) -> None:
+    """A slope has no number there."""
+    start = (70, 800 - end[1])
+    line = replace(page_of("up").lines[0], baseline=(start, end))
+    data = FORMATS["hocr"].write(page_of(regions=(Region("MainZone", (), (line,)),)))
+    assert told.encode() in data and b"; baseline" not in data
+    assert read_page(data).lines[0].baseline == (start, end)
 
 
 @slow

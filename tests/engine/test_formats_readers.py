@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from carrel.errors import InputError
 from carrel.formats import read_page
 from carrel.formats.xml_tree import MAX_BYTES, MAX_DEPTH, parse
-from carrel.page import Box
+from carrel.page import Box, Points
 
 ALTO_2 = b"""<?xml version="1.0"?><alto xmlns="http://www.loc.gov/standards/alto/ns-v2#">
 <Description><MeasurementUnit>mm10</MeasurementUnit><sourceImageInformation><fileName>news.tif</fileName>
@@ -101,6 +101,25 @@ def test_hocr_of_tesseract() -> None:
     (line,) = page.lines
     assert line.text == "R&D café" and [word.confidence for word in line.words] == [0.96, 0.5]
     assert line.baseline == ((10, 42), (499, 47)) and page.provenance.software == "tesseract 5.5.4"
+
+
+@pytest.mark.parametrize(
+    ("properties", "baseline", "polygon"),
+    [
+        ("baseline 0.1 -60", ((100, 140), (499, 180)), ((100, 100), (499, 140), (499, 199), (100, 159))),
+        ("baseline -0.1 -20", ((100, 180), (499, 140)), ((100, 140), (499, 100), (499, 159), (100, 199))),
+        ("baseline 0.9 -90", ((100, 110), (499, 469)), ((100, 100), (499, 100), (499, 199), (100, 199))),
+        ("", ((100, 175), (499, 175)), ((100, 100), (499, 100), (499, 199), (100, 199))),
+        ("textangle 180", ((499, 124), (100, 124)), ((100, 100), (499, 100), (499, 199), (100, 199))),
+        ("textangle 90", ((399, 199), (399, 100)), ((100, 100), (499, 100), (499, 199), (100, 199))),
+        ("textangle 270", ((199, 100), (199, 199)), ((100, 100), (499, 100), (499, 199), (100, 199))),
+    ],
+)
+def test_hocr_of_slanted_and_turned_lines(properties: str, baseline: Points, polygon: Points) -> None:
+    """The outline of a slanted line is a band along it: the whole box would hold the neighbours too."""
+    line = f"<span class='ocr_line' title='bbox 100 100 500 200; {properties}'>x</span>"
+    page = read_page(f"<html><div class='ocr_page' title='bbox 0 0 600 500'>{line}</div></html>".encode())
+    assert [(line.baseline, line.polygon) for line in page.lines] == [(baseline, polygon)]
 
 
 BOMB = b'<!DOCTYPE alto [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><alto>&b;</alto>'

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from carrel.formats import FORMATS
-from carrel.formats.write.contents import document_of
+from carrel.formats.write.collection.contents import document_of
 from carrel.formats.write.text import write_document
 from carrel.output import write_file
 from carrel.page import Page

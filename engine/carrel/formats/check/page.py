@@ -75,6 +75,7 @@ def _region_findings(region: Element, page: Element, size: tuple[int, int]) -> I
         yield Finding(where, "a TextRegion inside another is lost by importers")
     yield from _custom_findings(where, region)
     yield from _coords_findings(where, region, "Coords", size, at_least=3)
+    yield from _equivalent_findings(where, region)
     lines = region.findall("TextLine")
     yield from _index_findings(where, lines)
     for line in lines:
@@ -113,8 +114,11 @@ def _equivalent_findings(where: str, element: Element) -> Iterator[Finding]:
 
 
 def _custom_findings(where: str, element: Element) -> Iterator[Finding]:
-    if not _CUSTOM.fullmatch(element.get("custom", "")):
+    custom = element.get("custom", "")
+    if not _CUSTOM.fullmatch(custom):
         yield Finding(where, "custom is not of the form: name {key:value;}")
+    elif ";" in custom.rpartition("structure")[2].partition("}")[2] and "structure" in custom:
+        yield Finding(where, "structure is not the last in custom; eScriptorium takes all that follows for its type")
 
 
 def _coords_findings(where: str, parent: Element, name: str, size: tuple[int, int], at_least: int) -> Iterator[Finding]:

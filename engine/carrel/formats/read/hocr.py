@@ -35,6 +35,7 @@ from carrel.page import (
 
 _LINES = frozenset({"ocr_line", "ocrx_line", "ocr_textfloat", "ocr_header", "ocr_caption", "ocr_footer"})
 _KINDS = _LINES | {"ocr_page", "ocr_carea", "ocr_par", "ocrx_word"}
+_MOST_FALL = 0.9  # of its box's height that a slanted line falls: more leaves no band
 _NAME = re.compile(r"[\w-]+")
 _STRUCTURAL = re.compile(r'[\\";]')
 _QUOTED = re.compile(r'"((?:\\.|[^"\\])*+)"')
@@ -185,10 +186,32 @@ def _outline(properties: dict[str, str]) -> Points:
     return corners(box) if box else ()
 
 
+def _line_outline(properties: dict[str, str]) -> Points:
+    """The line's own polygon; of a box around a slanted line the band along the slope, which leaves the neighbours out."""
+    box, slope = _box(properties), _slope(properties)
+    if "poly" in properties or box is None or slope is None:
+        return _outline(properties)
+    fall = round(slope[0] * (box.right - 1 - box.left))
+    if abs(fall) > _MOST_FALL * (box.bottom - box.top):
+        return corners(box)
+    (left, top), (right, _), (_, bottom), _ = corners(box)
+    down, up = max(fall, 0), min(fall, 0)
+    return (left, top - up), (right, top + down), (right, bottom + up), (left, bottom - down)
+
+
+def _slope(properties: dict[str, str]) -> tuple[float, float] | None:
+    """Slope of the baseline, and its height at the box's lower left corner in px."""
+    values = properties.get("baseline", "").split()
+    if len(values) != 2:
+        return None
+    slope, offset = (number(value, "baseline") for value in values)
+    return slope, offset
+
+
 def _line(node: _Node) -> Line | None:
     words = tuple(word for child in _all(node, {"ocrx_word"}) if (word := _word(child)))
     text = " ".join(word.text for word in words) if words else " ".join("".join(node.text).split())
-    polygon = _outline(node.properties) or tuple(point for word in words for point in corners(word.box))
+    polygon = _line_outline(node.properties) or tuple(point for word in words for point in corners(word.box))
     if not polygon:
         return None
     kind, _, chance = node.properties.get("x_writing", "").partition(" ")
@@ -221,14 +244,23 @@ def _baseline(properties: dict[str, str], polygon: Points) -> Points:
     """Carrel's own points, else hOCR's slope and offset from the box's lower left corner, else a guess."""
     if "x_baseline" in properties:
         return points(properties["x_baseline"], "x_baseline")
-    box = _box(properties) or Box.around(polygon)
-    values = properties.get("baseline", "").split()
-    if len(values) != 2:
+    box, slope = _box(properties) or Box.around(polygon), _slope(properties)
+    if properties.get("textangle", "0").split()[:1] != ["0"]:
+        return _turned_baseline(box, number(properties["textangle"].split()[0], "textangle"))
+    if slope is None:
         y = box.top + (box.bottom - box.top) * 3 // 4
         return (box.left, y), (box.right - 1, y)
-    slope, offset = (number(value, "baseline") for value in values)
-    start = box.bottom + offset
-    return (box.left, round(start)), (box.right - 1, round(start + slope * (box.right - 1 - box.left)))
+    start = box.bottom + slope[1]
+    return (box.left, round(start)), (box.right - 1, round(start + slope[0] * (box.right - 1 - box.left)))
+
+
+def _turned_baseline(box: Box, degrees: float) -> Points:
+    """A baseline for text turned counterclockwise, guessed from its box."""
+    right, bottom = box.right - 1, box.bottom - 1
+    x_up, x_down = box.left + (right - box.left) * 3 // 4, box.left + (right - box.left) // 4
+    y, y_over = box.top + (bottom - box.top) * 3 // 4, box.top + (bottom - box.top) // 4
+    ways = ((box.left, y), (right, y)), ((x_up, bottom), (x_up, box.top)), ((right, y_over), (box.left, y_over))
+    return (*ways, ((x_down, box.top), (x_down, bottom)))[round(degrees / 90) % 4]
 
 
 def _word(node: _Node) -> Word | None:

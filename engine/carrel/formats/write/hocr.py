@@ -1,4 +1,4 @@
-"""hOCR 1.2 as well-formed XHTML: page, areas, lines, words.
+"""hOCR 1.2 as well-formed XHTML: page, areas, each with one paragraph, lines, words.
 
 Beside the standard's properties, lines carry the whole baseline, the writing, the recognizer, who corrected them, when,
 and what had been read (percent-encoded) as ``x_`` properties, areas their kind, so that reading back loses little.
@@ -18,7 +18,7 @@ from carrel.identity import unused
 from carrel.languages import document_language
 from carrel.page import Box, Line, Page, Region, Word
 
-_CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"
+_CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"
 
 
 def write(page: Page) -> bytes:
@@ -47,23 +47,27 @@ def _add_head(root: Element, page: Page) -> None:
 def _page_title(page: Page) -> str:
     name = page.source.file_name.replace("\\", "\\\\").replace('"', '\\"')
     title = f'image "{name}"; bbox 0 0 {page.width_px} {page.height_px}; ppageno {page.source.page_index}'
-    return title + (f"; scan_res {page.dpi:g} {page.dpi:g}" if page.dpi else "")
+    return title + (f"; scan_res {page.dpi:.0f} {page.dpi:.0f}" if page.dpi else "")  # whole numbers by the standard
 
 
 def _add_region(page: Element, region: Region, taken: set[str]) -> None:
     title = f"{_bbox(Box.around(region.polygon))}; poly {joined(region.polygon, ' ')}; x_kind {region.kind}"
     area = _add(page, "div", "ocr_carea", region.id, title)
+    paragraph = _add(area, "p", "ocr_par", unused(f"{region.id}p", taken), _bbox(Box.around(region.polygon)))
+    texts = [line.final_text for line in region.lines if line.final_text]
+    if texts and all(map(is_right_to_left, texts)):
+        paragraph.set("dir", "rtl")
     for line in region.lines:
-        _add_line(area, line, taken)
+        _add_line(paragraph, line, taken)
 
 
-def _add_line(area: Element, line: Line, taken: set[str]) -> None:
+def _add_line(paragraph: Element, line: Line, taken: set[str]) -> None:
     box = Box.around(line.polygon)
     title = f"{_bbox(box)}; {_slope(line, box)}; poly {joined(line.polygon, ' ')}"
     title += f"; x_baseline {joined(line.baseline, ' ')}; x_conf {decimal(line.confidence)}; x_type {line.line_type}"
     title += f"; x_writing {line.writing.kind} {decimal(line.writing.probability)}"
     title += f"; x_recognizer {line.recognizer}" if line.recognizer else ""
-    element = _add(area, "span", "ocr_line", line.id, title + _correction(line))
+    element = _add(paragraph, "span", "ocr_line", line.id, title + _correction(line))
     if is_right_to_left(line.final_text):
         element.set("dir", "rtl")
     for index, word in enumerate(line.words):
@@ -78,8 +82,10 @@ def _correction(line: Line) -> str:
 
 
 def _slope(line: Line, box: Box) -> str:
-    """The baseline's chord as hOCR gives it: slope, and height at the box's lower left corner."""
+    """The baseline's chord as hOCR gives it: slope, and height at the box's lower left corner; the angle of steep lines."""
     (x0, y0), (x1, y1) = line.baseline[0], line.baseline[-1]
+    if abs(y1 - y0) > abs(x1 - x0):
+        return f"textangle {90 if y1 < y0 else 270}"
     slope = (y1 - y0) / (x1 - x0) if x1 != x0 else 0.0
     return f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.0f}"
 

@@ -1,8 +1,10 @@
 """PAGE 2019-07-15 as Transkribus, eScriptorium, kraken and OCR-D import it.
 
 ``custom`` carries what importers look for there (reading order, structure types) and what PAGE has no place for
-(writing, recognizer, who corrected a line, when, and what had been read; percent-encoded). Each line and word has one TextEquiv: importers join them. Alternatives and characters are left
-out.
+(writing, recognizer, who corrected a line, when, and what had been read; percent-encoded). The structure comes last:
+eScriptorium takes all up to the last semicolon for the type. Each region, line and word has one TextEquiv: importers join
+them. The whole scan is the border, what holds the regions of running text the print space. Alternatives and characters
+are left out.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
-from carrel.page import Line, Page, Points, Region, Word
+from carrel.page import Box, Line, Page, Points, Region, Word
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 PRODUCTION = {"printed": "printed", "handwritten": "handwritten-cursive"}
+_OUTSIDE_PRINT_SPACE = ("MarginTextZone", "NumberingZone", "QuireMarksZone", "StampZone")  # by PAGE's own definition
 _NOT_RECORDED = "1970-01-01T00:00:00Z"  # PAGE demands a time
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
 
@@ -39,6 +42,7 @@ def write(page: Page) -> bytes:
     )
     _add_metadata(root, page)
     element = child(root, "Page", **_page_attributes(page))
+    _add_spaces(element, page)
     taken = taken_ids(page)
     if page.regions:
         group = child(child(element, "ReadingOrder"), "OrderedGroup", id=unused("ro", taken))
@@ -64,12 +68,24 @@ def _page_attributes(page: Page) -> dict[str, str]:
     return {"imageFilename": page.source.file_name} | size
 
 
+def _add_spaces(element: Element, page: Page) -> None:
+    """The border, which is the scan's, and the print space where there is text that belongs to it."""
+    _add_coords(child(element, "Border"), corners(Box(0, 0, page.width_px, page.height_px)))
+    text = [region for region in page.regions if region.kind.partition(":")[0] not in _OUTSIDE_PRINT_SPACE]
+    if text:
+        around = Box.around(tuple(point for region in text for point in region.polygon))
+        _add_coords(child(element, "PrintSpace"), corners(around))
+
+
 def _add_region(page: Element, region: Region, index: int, taken: set[str]) -> None:
     custom = f"readingOrder {{index:{index};}} structure {{type:{region.kind};}}"
     element = child(page, "TextRegion", id=region.id, custom=custom)
     _add_coords(element, region.polygon)
     for line_index, line in enumerate(region.lines):
         _add_line(element, line, line_index, taken)
+    texts = [line.final_text for line in region.lines if line.final_text]
+    if texts:
+        child(child(element, "TextEquiv"), "Unicode", "\n".join(texts))
 
 
 def _add_line(region: Element, line: Line, index: int, taken: set[str]) -> None:
@@ -87,10 +103,10 @@ def _add_line(region: Element, line: Line, index: int, taken: set[str]) -> None:
 
 
 def _line_custom(line: Line, index: int) -> str:
-    custom = f"readingOrder {{index:{index};}} structure {{type:{line.line_type};}}"
+    custom = f"readingOrder {{index:{index};}}"
     custom += f" writing {{kind:{line.writing.kind}; probability:{decimal(line.writing.probability)};}}"
     custom += f" recognizer {{name:{line.recognizer};}}" if line.recognizer else ""
-    return custom + _correction_custom(line)
+    return custom + _correction_custom(line) + f" structure {{type:{line.line_type};}}"
 
 
 def _correction_custom(line: Line) -> str:
