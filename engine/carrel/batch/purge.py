@@ -18,7 +18,7 @@ from carrel.batch.intake import walk
 from carrel.batch.journal import Journal
 from carrel.batch.read_results import digests_of, rewrite_list
 from carrel.errors import InputError, OutputError
-from carrel.formats.write.contents import document_of
+from carrel.formats.write.collection.contents import document_of
 from carrel.output import folder_below
 
 NO_PROMISE = (
