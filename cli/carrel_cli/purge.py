@@ -59,9 +59,9 @@ def _of_batch(
 ) -> tuple[Purged, list[str]]:
     """Delete what a batch wrote; also returns the files that it wrote elsewhere."""
     with folders.locked(), closing(Journal(folders.journal)) as journal:
-        elsewhere = journal.elsewhere()
+        elsewhere = [path for path in journal.elsewhere() if Path(path).exists()]
         if document is not None:
-            return purge_document(folders, journal, document, changed=changed), elsewhere
+            return purge_document(folders, journal, document, changed=changed), []
         if older_than is not None:
             return expire(folders, journal, older_than, trust_clock=True), elsewhere
     return purge(folders, changed=changed), elsewhere

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +101,7 @@ def command(ctx: click.Context, folder: Path, **chosen: object) -> None:
         if choices.corrected:
             pages, unplaced = _take_back(stored, choices, notes)
         else:
-            _list(pages, choices)
+            _list(pages, choices, _read_before(stored, notes))
         if choices.keep and choices.images:
             click.echo(f"{keep_lines(pages, choices.images, choices.keep)} lines kept in {choices.keep / PACK}")
         written = (choices.worksheet, choices.html_file, choices.keep and choices.keep / PACK)
@@ -110,12 +110,21 @@ def command(ctx: click.Context, folder: Path, **chosen: object) -> None:
         ctx.exit(3)
 
 
-def _list(pages: Mapping[str, Page], choices: Choices) -> None:
+def _read_before(stored: Mapping[str, tuple[PageFiles, Page]], notes: Notes) -> set[str]:
+    """Pages that equal one before them, whose corrections they share."""
+    equal = set[str]()
+    for name, (files, _) in stored.items():
+        if name not in equal:
+            equal.update(notes.equal_pages(files.path(".json")))
+    return equal
+
+
+def _list(pages: Mapping[str, Page], choices: Choices, equal: Collection[str]) -> None:
     from carrel.output import write_file
     from carrel.review import spreadsheet, worksheet
     from carrel.review.queue import states, tasks_of, worst_first
 
-    tasks = [task for name, page in pages.items() for task in tasks_of(name, page)]
+    tasks = [task for name, page in pages.items() if name not in equal for task in tasks_of(name, page)]
     worst = tasks if choices.every else worst_first(tasks, choices.errors)
     worst = [task for task in worst if task.line.confidence <= choices.below][: choices.lines]
     click.echo("\n".join(_summary(tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every)))

@@ -138,6 +138,9 @@ def test_equal_scans_share_corrections(station: Station) -> None:
     station.check()
     station.correct("c", 0, "twice")
     station.check()
+    sheet = station.root / "all.tsv"
+    CliRunner().invoke(review.command, [str(station.out), "--all", "--worksheet", str(sheet)])
+    assert {row.partition("#")[0] for row in sheet.read_text("utf-8").splitlines()[2:]} == {"a", "b"}  # each once
 
 
 def test_corrections_wait_for_a_batch_that_is_at_work(station: Station) -> None:
@@ -170,6 +173,19 @@ def test_one_document_is_deleted_and_not_made_again(station: Station) -> None:
     station.check()
     missing = CliRunner().invoke(purge.command, [str(station.out), "--document", "nosuch", "--yes"])
     assert "no results of a document named nosuch" in str(missing.exception)
+
+
+def test_a_renamed_scan_has_its_results_under_the_new_name(station: Station) -> None:
+    station.correct("a", 1, "as it should be")
+    station.formats = ("text", "json", "pdf")
+    station.batch()
+    (station.root / "in/a.png").rename(station.root / "in/z.png")
+    station.batch()
+    assert not [line for line in station.log if "cannot be made" in line]
+    for end in (".txt", ".json"):
+        assert (station.out / f"z{end}").read_bytes() == (station.out / f"a{end}").read_bytes()
+    assert "as it should be" in (station.out / "z.txt").read_text("utf-8")
+    assert (station.out / "z.pdf").is_file()
 
 
 def of_command(command: object, *arguments: object) -> str:

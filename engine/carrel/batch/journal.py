@@ -230,7 +230,7 @@ class Journal(Results):
                 return None
             key = PageKey(*row)
             file = self._one(
-                "SELECT path, bytes, changed_ns FROM files WHERE sha256=? AND state='opened' ORDER BY settled, id",
+                "SELECT path, bytes, changed_ns FROM files WHERE sha256=? AND state='opened' ORDER BY settled, run DESC, id",
                 (key.sha256,),
             )
             stored = self.stored(key)

@@ -104,8 +104,8 @@ def purge_document(folders: Folders, journal: Journal, name: str, *, changed: bo
     gone = _delete(folders, [(path, None if changed else digest) for path, digest in [*results, *kept]], purged)
     _delete_derived(folders, journal, page_names([name, *paths]), purged)
     journal.expire(gone)
-    there = [path for path, _ in journal.of_no_page() if folders.is_there(path)]
-    purged.left = [path for path in map(folders.output.joinpath, there) if tells_of(path, page_names([name, *paths]))]
+    places = map(folders.output.joinpath, [*(path for path, _ in journal.of_no_page()), *journal.elsewhere()])
+    purged.left = [path for path in places if tells_of(path, page_names([name, *paths]))]
     _flush(folders.output)
     return purged
 
