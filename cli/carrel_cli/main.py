@@ -31,6 +31,7 @@ OWN_COMMANDS = {
     "read": "carrel_cli.read",
     "review": "carrel_cli.review",
     "serve": "carrel_cli.serve",
+    "tesseract": "carrel_cli.tesseract.command",
     "warm": "carrel_cli.warm",
     "watch": "carrel_cli.watch",
 }
@@ -83,6 +84,12 @@ def cli(verbose: bool, log_format: str) -> None:
     from carrel_cli.messages import show_messages
 
     show_messages(verbose=verbose, as_json=log_format == "json")
+
+
+def tesseract() -> None:
+    """Run ``carrel tesseract`` as a command of its own, ``carrel-tesseract``."""
+    sys.argv[1:1] = ["tesseract"]
+    main()
 
 
 def main() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,7 +21,7 @@ from carrel.output import make_folder
 from carrel.page import Page, expected_word_errors, page_needs_review
 from carrel_cli.page_range import PageRange
 from carrel_cli.reading import format_options, reading_options, review_option
-from carrel_cli.streams import complain
+from carrel_cli.streams import complain, stdin_in_memory
 from carrel_cli.targets import Outputs, name_results
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 PDF = "pdf"
 """Searchable PDF: one document for each file, the page itself with text on it."""
 STDIN = Path("-")
-_CHUNK_BYTES = 2**20
 UNCOVERED_INK = 0.25
 """Above this share of the ink outside all lines the summary says so; pictures and cut-off facing pages exceed it, too."""
 
@@ -145,13 +142,8 @@ class _Input:
 
     @classmethod
     def of(cls, file: Path) -> _Input:
-        """Return ``-`` is all of stdin, kept in memory: nothing of it reaches a disk."""
-        if file != STDIN:
-            return cls(file, file)
-        descriptor = os.memfd_create("stdin", 0)
-        with os.fdopen(os.dup(descriptor), "wb") as memory:
-            shutil.copyfileobj(sys.stdin.buffer, memory, _CHUNK_BYTES)
-        return cls(Path(f"/proc/self/fd/{descriptor}"), Path("stdin"))
+        """Return the file; ``-`` is all of stdin."""
+        return cls(stdin_in_memory(), Path("stdin")) if file == STDIN else cls(file, file)
 
 
 class _Run:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import click
 
 from carrel.errors import OutputError
 
+_CHUNK_BYTES = 2**20
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS)
 
 
@@ -32,6 +35,14 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDONLY if descriptor == 1 else os.O_RDWR)
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+
+
+def stdin_in_memory() -> Path:
+    """Return the path of a file that holds all of stdin, in memory: nothing of it reaches a disk."""
+    descriptor = os.memfd_create("stdin", 0)
+    with os.fdopen(os.dup(descriptor), "wb") as memory:
+        shutil.copyfileobj(sys.stdin.buffer, memory, _CHUNK_BYTES)
+    return Path(f"/proc/self/fd/{descriptor}")
 
 
 def flush_results() -> None:

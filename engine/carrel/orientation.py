@@ -26,7 +26,17 @@ def find_orientation(
     read: Callable[[Sequence[FoundLine]], Sequence[Reading]],
     segment: Callable[[int], Sequence[FoundRegion]],
 ) -> int:
-    """Return the degrees by which a page must be rotated counterclockwise; only doubtful pages are tried.
+    """Return the degrees by which a page must be rotated counterclockwise; see `try_orientations`."""
+    return best_orientation(try_orientations(upright, readings, read, segment))
+
+
+def try_orientations(
+    upright: Sequence[FoundRegion],
+    readings: Sequence[Reading],
+    read: Callable[[Sequence[FoundLine]], Sequence[Reading]],
+    segment: Callable[[int], Sequence[FoundRegion]],
+) -> dict[int, float]:
+    """Return the legibility of a page by the degrees that it is rotated by; only doubtful pages are rotated.
 
     Parameters
     ----------
@@ -37,17 +47,17 @@ def find_orientation(
     segment
         Finds the regions of the page rotated by some degrees, px of the scan.
     """
-    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE:
-        return 0
     lines = lines_of(upright)
     sample = longest(lines)
     tried = {0: legibility([readings[k] for k in sample])}
+    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE:
+        return tried
     tried[180] = legibility(read([reversed_line(lines[k]) for k in sample]))
     if max(tried.values()) < MIN_LEGIBILITY:
         for degrees in (90, 270):
             lines = lines_of(segment(degrees))
             tried[degrees] = legibility(read([lines[k] for k in longest(lines)]))
-    return best_orientation(tried)
+    return tried
 
 
 def best_orientation(legibilities: dict[int, float]) -> int:
@@ -73,10 +83,10 @@ def lines_of(regions: Sequence[FoundRegion]) -> list[FoundLine]:
     return [line for region in regions for line in region.lines]
 
 
-def longest(lines: Sequence[FoundLine]) -> list[int]:
-    """Return the indices of the longest lines."""
+def longest(lines: Sequence[FoundLine], count: int = SAMPLE_LINES) -> list[int]:
+    """Return the indices of the longest lines, so many at most."""
     lengths = [float(np.hypot(*np.ptp(line.baseline, axis=0))) for line in lines]
-    return sorted(range(len(lengths)), key=lambda k: -lengths[k])[:SAMPLE_LINES]
+    return sorted(range(len(lengths)), key=lambda k: -lengths[k])[:count]
 
 
 def reversed_line(line: FoundLine) -> FoundLine:

@@ -21,12 +21,15 @@ from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
-from carrel.orientation import find_orientation
+from carrel.orientation import best_orientation, find_orientation, lines_of, longest, try_orientations
 from carrel.page import Page, Provenance
 from carrel.progress import Watch
 from carrel.recognizers.routing import languages_of
 from carrel.recognizers.spread import Spread
 from carrel.recognizers.types import Reading
+
+ORIENTATION_LINES = 6
+"""Longest lines of a page that tell its orientation, where nothing else is asked: twice the sample that is compared."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,28 @@ class Reader:
         regions = merged(regions, scan.regions)
         provenance = self._provenance(found.skew_degrees, readings)
         return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink)
+
+    def read_regions(self, scan: Scan, regions: Sequence[FoundRegion]) -> Page:
+        """Read lines that were found before, px of the scan, and put the page together; their order is kept."""
+        height_px, width_px = scan.gray.shape
+        crops, readings = self._recognize(scan, lines_of(regions), Watch(timeout_s=self.options.page_timeout_s))
+        found = assemble_regions(ScanFrame(width_px, height_px), regions, crops, readings)
+        return Page(width_px, height_px, scan.dpi, found, scan.source, self._provenance(0.0, readings))
+
+    def find_orientation(self, scan: Scan) -> tuple[int, float]:
+        """Return the degrees by which a scan must be rotated counterclockwise, and the legible characters of the
+        few lines that tell it; nothing else is read."""
+        watch = Watch(timeout_s=self.options.page_timeout_s)
+        found = self._segment(scan, 0, watch)
+        lines = tuple(found.lines[k] for k in sorted(longest(found.lines, ORIENTATION_LINES)))
+        tried = try_orientations(
+            [FoundRegion("MainZone", region.polygon, lines) for region in found.regions[:1]],
+            self._recognize(scan, lines, watch)[1],
+            read=lambda lines: self._recognize(scan, lines, watch)[1],
+            segment=lambda degrees: self._segment(scan, degrees, watch).regions,
+        )
+        degrees = best_orientation(tried)
+        return degrees, tried[degrees]
 
     def _segment(self, scan: Scan, degrees: int, watch: Watch) -> _Segmented:
         """Find the lines of a page that is rotated counterclockwise by its orientation.

@@ -72,6 +72,22 @@ def write_document(pages: Sequence[tuple[Page, bytes]], options: ReadOptions | N
     return _written(pages, options or ReadOptions(), whole=True)
 
 
+def write_text_only(pages: Sequence[Page]) -> bytes:
+    """Write the text of pages unseen on empty sheets of their scans' size: a layer for programs that lay it on the scans
+    themselves."""
+    buffer = io.BytesIO()
+    with Pdf.new() as pdf:
+        layers = Layers(pdf)
+        for page in map(interchange, pages):
+            scale = _points_per_px(page)
+            sheet = pdf.add_blank_page(page_size=(page.width_px * scale, page.height_px * scale))
+            sheet.contents_add(layers.operators(page, sheet_of(sheet), None))
+            layers.add_font(sheet.obj)
+        layers.finish()
+        pdf.save(buffer, deterministic_id=True)
+    return buffer.getvalue()
+
+
 def _written(pages: Sequence[tuple[Page, bytes]], options: ReadOptions, *, whole: bool) -> WrittenDocument:
     """``whole``: with all pages of a PDF that they are from."""
     first, scan = pages[0]
