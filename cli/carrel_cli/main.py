@@ -26,6 +26,7 @@ OWN_COMMANDS = {
     "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",
     "models": "carrel_cli.models",
+    "pack": "carrel_cli.pack",
     "privacy": "carrel_cli.privacy",
     "purge": "carrel_cli.purge",
     "read": "carrel_cli.read",

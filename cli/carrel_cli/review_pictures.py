@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from carrel.image.source import Scan
@@ -29,22 +27,11 @@ body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62re
 def keep_lines(pages: Mapping[str, Page], images: Path, folder: Path) -> int:
     """Write the lines that people have seen and that have text into the pack; a line kept before is replaced."""
     from carrel.output import make_folder
-    from carrel.review.scans import scan_of
-    from carrel.review.training_lines import LineRow, line_picture, write_pack
+    from carrel.review.packing import cut_lines, seen_with_text
+    from carrel.review.training_lines import write_pack
 
     make_folder(folder)
-    lines: list[tuple[LineRow, NDArray[np.uint8]]] = []
-    for name, page in pages.items():
-        seen = [line for line in page.lines if line.correction and line.final_text.strip()]
-        scan = scan_of(images, name, page) if seen else None
-        if seen and scan is None:
-            click.echo(f"{name}: no scan of {page.width_px} x {page.height_px} px in {images}", err=True)
-        if scan is None:
-            continue
-        for line in seen:
-            image = f"{name.replace('/', '_')}-{line.id}.png"
-            row = LineRow(image, " ".join(line.final_text.split()), name, "", line.final_text)
-            lines.append((row, line_picture(scan, line)))
+    lines = list(cut_lines(pages, images, seen_with_text, lambda reason: click.echo(reason, err=True)))
     write_pack(folder / PACK, lines)
     return len(lines)
 
