@@ -20,7 +20,7 @@ from pathlib import Path
 
 from carrel.backends.devices import versions
 from carrel_bench.figures import BenchError
-from carrel_bench.measure import Ended, cost_of
+from carrel_bench.measure import CARREL, Ended, cost_of
 
 LIMITS_MIB = (250, 315, 400, 500, 630, 800, 1000, 1260, 1590, 2000)
 FULL_SPEED_FROM_MIB = 600
@@ -52,10 +52,9 @@ Read = Callable[[str, Path, int], Swept]
 
 def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
     """Run ``carrel read`` on a page, with its peak of resident memory by the kernel's account."""
-    carrel = [sys.executable, "-c", "from carrel_cli.main import main; main()", "read", "--backend", backend]
     with tempfile.TemporaryDirectory() as folder:
         limit = ["--memory", f"{limit_mib}M"] if limit_mib else []
-        cost = cost_of([*carrel, *limit, "-o", folder, page])
+        cost = cost_of([*CARREL, "read", "--backend", backend, *limit, "-o", folder, page])
     ended: Ended = cost.answer
     named = 0
     if ended.code:

@@ -22,12 +22,12 @@ from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, 
 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
-    "speed": ("start", "stages", "scaling", "runtime", "decode", "prepare"),
+    "speed": ("start", "stages", "runtime", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
     "accuracy": ("pages", "lines", "language", "layout"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
-DEFAULT = ("print", "start", "stages", "scaling", "size")
+DEFAULT = ("print", "start", "stages", "size")
 """What runs where no bench is named."""
 NO_DATA = 3
 """Exit code where there is nothing to measure."""

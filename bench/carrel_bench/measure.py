@@ -24,6 +24,8 @@ from carrel_bench.figures import BenchError, Figure
 Work = Sequence[str | Path] | Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)
 
+CARREL = (sys.executable, "-c", "from carrel_cli.main import main; main()")
+"""The command of this environment."""
 APART = """
 import json, os, resource, subprocess, sys, time
 began = time.perf_counter()

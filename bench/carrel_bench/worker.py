@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import distributions
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import Any
 
 import carrel
 from carrel_bench.figures import BenchError, warn
-from carrel_bench.measure import Cost
+from carrel_bench.measure import Cost, Name
 
 ANSWER_LIMIT_S = 600.0
 """Longest answer, s: training apart, nothing here takes so long."""
@@ -78,7 +79,7 @@ def versions_of(python: Path, packages: Sequence[str]) -> dict[str, str]:
 def own_packages() -> dict[str, str]:
     """Return the environment in which another interpreter finds the packages of this project."""
     folders = Path(carrel.__file__).parents[2]
-    paths = [folders / name for name in ("engine", "export", "models", "bench")]
+    paths = [folders / name for name in ("engine", "export", "models")]
     given = paths if paths[1].is_dir() else [Path(carrel.__file__).parents[1]]
     return {"PYTHONPATH": os.pathsep.join(map(str, given))}
 
@@ -155,3 +156,24 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def take_turns(
+    programs: Mapping[Name, Callable[[], Worker]], questions: Iterable[Mapping[str, Any]]
+) -> dict[Name, list[Cost]]:
+    """Ask every program each question in turn; what each answer cost. One that fails is left out, and named on stderr.
+
+    A program starts with its first question, so that nothing else runs while it does.
+    """
+    costs: dict[Name, list[Cost]] = {name: [] for name in programs}
+    workers: dict[Name, Worker] = {}
+    with ExitStack() as stack:
+        for question in questions:
+            for name in tuple(costs):
+                try:
+                    workers[name] = workers.get(name) or stack.enter_context(programs[name]())
+                    costs[name].append(workers[name].asking(**question)())
+                except PeerError as error:
+                    warn(f"left out: {error}")
+                    del costs[name]
+    return costs

@@ -1,4 +1,4 @@
-"""Runtimes are chosen by what was measured, and limits are swept and judged."""
+"""Lines read in turns are compared, parts of the memory model measured, limits swept and judged."""
 
 from __future__ import annotations
 
@@ -10,33 +10,25 @@ from PIL import Image
 
 from carrel.backends.devices import versions
 from carrel.budget import MIB
-from carrel.loading import network_models
-from carrel.options import ReadOptions
 from carrel.review.training_lines import LineSample
 from carrel_bench.measure import Cost, Figures
 from carrel_bench.memory.calibrate import PARTS, peak_of
 from carrel_bench.peers.line_turns import LinesRead
 from carrel_bench.peers.print_pages import OWN_PAGES
-from carrel_bench.speed.runtime import chosen_case
 from sweep_memory import Swept, Verdict, judge, read_under, remembering, sweep
 
 LETTER = OWN_PAGES / "letter.jpg"
 
 
 def line_read(lines_per_s: float) -> LinesRead:
-    answer = {"load ms": 100.0, "read_s": 1.0, "MiB before": 35.0}
-    turns = tuple(Cost(1.0, 1 / lines_per_s, 80.0, answer | {"read_s": 1 / lines_per_s}) for _ in range(2))
-    return LinesRead(("a", "b"), Figures(Cost(1.0, 1.0, 80.0, answer), turns), (1, 1))
+    turns = tuple(Cost(1.0, 1 / lines_per_s, 80.0, {"read_s": 1 / lines_per_s}) for _ in range(2))
+    return LinesRead(("a", "b"), Figures(Cost(1.0, 1.0, 80.0), turns), (1, 1))
 
 
-def test_fastest_is_chosen_and_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARREL_THREADS", "2")
-    rates = {"onnxruntime cpu int8": 100, "onnxruntime cpu fp32": 300, "torch eager": 30}
-    found = {(name, 2): line_read(rate) for name, rate in rates.items()}
-    model = network_models(ReadOptions())["recognition"].folder
-    assert chosen_case(found, model) == ("onnxruntime cpu fp32", 2)
+def test_lines_read_in_turns_are_compared() -> None:
+    mine, theirs = line_read(300), line_read(30)
     lines = [LineSample("drawn", "", "1", "test", text, np.zeros((1, 1), np.uint8)) for text in "ax"]
-    numbers = found["onnxruntime cpu fp32", 2].numbers(lines, found["torch eager", 2])
+    numbers = mine.numbers(lines, theirs)
     assert (numbers["speed, ratio"], numbers["lines/s"]) == (pytest.approx(10), pytest.approx(300))
     assert (numbers["CER"], numbers["agreement"], numbers["cold ms"]) == (0.5, 1.0, 1000)
 

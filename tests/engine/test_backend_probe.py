@@ -115,7 +115,7 @@ def models() -> dict[str, Model]:
 
 
 def test_shipped_models_have_expected_outputs(models: dict[str, Model]) -> None:
-    assert expected_outputs(models) is not None, "run: python -m carrel_bench calibrate --store-expected"
+    assert expected_outputs(models) is not None, "run: python scripts/store_expected.py"
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])

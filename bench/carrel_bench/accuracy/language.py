@@ -1,8 +1,8 @@
 """Language models on lines of handwriting: CER and perplexity per source, settings fitted or as the network's manifest says.
 
 ``python -m carrel_bench language --data DIR [--split val] [--model DIR] [--ngrams FILE]... [--fit]``: DIR holds line
-packs. The network runs once (``--logits FILE.npz`` keeps what it gave for the next run); every n-gram file then reads the
-same logits. ``--fit`` looks for the settings with the lowest CER on every third line.
+packs. The network runs once; every n-gram file then reads the same logits. ``--fit`` looks for the settings with the
+lowest CER on every third line.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from carrel.loading import HANDWRITING_MODEL, language_of
 from carrel.models.folders import Model, open_model, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.review.training_lines import read_packs
-from carrel_bench.accuracy.packs import add_pack_options
+from carrel.review.training_lines import LineSample
+from carrel_bench.accuracy.packs import add_pack_options, lines_of
 from carrel_bench.figures import OVERALL, Figure, by_source, figures_of
 
 FITTED_ON = 3
@@ -39,38 +39,21 @@ DATA = "lines"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Lines as the network gave them: logits with the class bias added, texts and sources."""
+class Outputs:
+    """Lines with the network's logits, the class bias added; the network's alphabet and settings."""
 
-    logits: list[NDArray[np.float32]]
-    texts: list[str]
-    sources: list[str]
+    lines: Sequence[LineSample]
+    logits: Sequence[NDArray[np.float32]]
     alphabet: Sequence[str]
     options: DecodeOptions
 
-    def some(self, kept: Sequence[int]) -> Heard:
-        """Return some of the lines, by number."""
-        names = ("logits", "texts", "sources")
-        return replace(self, **{name: [getattr(self, name)[i] for i in kept] for name in names})
 
-
-def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
-    """Return the network's output on a split, from the file ``kept`` if it is there, else left there."""
-    if kept is not None and kept.exists():
-        with np.load(kept, allow_pickle=False) as saved:
-            logits = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
-            texts, sources = saved["texts"].tolist(), saved["sources"].tolist()
-    else:
-        recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
-        lines = list(read_packs(data, (split,)))
-        logits = [recognizer.logits_of(line.gray) for line in lines]
-        texts, sources = [line.text for line in lines], [line.source for line in lines]
-        if kept is not None:
-            frames = np.array([*map(len, logits)])
-            np.savez(kept, logits=np.concatenate(logits), frames=frames, texts=texts, sources=sources)
+def outputs_of(model: Model, lines: Sequence[LineSample]) -> Outputs:
+    """Return the network's outputs for lines."""
     manifest = model.manifest_as(Recognition)
     search = manifest.calibration.search
     bias = np.array(search.class_bias or [0.0], np.float32)
+    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
     options = DecodeOptions(
         beam_width=search.beam_width,
         beam_threshold=search.beam_threshold,
@@ -79,20 +62,20 @@ def hear(model: Model, data: Path, split: str, kept: Path | None) -> Heard:
         length_bonus=search.length_bonus,
         lexicon_penalty=search.lexicon_penalty,
     )
-    return Heard([line + bias for line in logits], texts, sources, manifest.symbols, options)
+    return Outputs(lines, [recognizer.logits_of(line.gray) + bias for line in lines], manifest.symbols, options)
 
 
-def errors_of(heard: Heard, known: Bound, options: DecodeOptions) -> NDArray[np.int64]:
+def errors_of(outputs: Outputs, known: Bound, options: DecodeOptions) -> NDArray[np.int64]:
     """Return the character errors of every line."""
-    found = beam_search_lines(heard.logits, None, options, *known)
-    texts = ["".join(heard.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
-    return np.array([character_errors(true, read) for true, read in zip(heard.texts, texts, strict=True)])
+    found = beam_search_lines(outputs.logits, None, options, *known)
+    texts = ["".join(outputs.alphabet[c - 1] for c in readings[0].classes).strip() for readings in found]
+    return np.array([character_errors(line.text, text) for line, text in zip(outputs.lines, texts, strict=True)])
 
 
-def fit(heard: Heard, known: Bound) -> DecodeOptions:
+def fit(outputs: Outputs, known: Bound) -> DecodeOptions:
     """Return the options with the lowest CER, each of `STEPS` moved in turn while that helps, then by half of it."""
-    best = heard.options
-    lowest = int(errors_of(heard, known, best).sum())
+    best = outputs.options
+    lowest = int(errors_of(outputs, known, best).sum())
     for part in (1.0, 0.5):
         moved = True
         while moved:
@@ -103,7 +86,7 @@ def fit(heard: Heard, known: Bound) -> DecodeOptions:
                     if not 0.02 <= value <= (1.0 if name == "lexicon_penalty" else 10.0):
                         continue
                     tried = replace(best, **{name: value})
-                    errors = int(errors_of(heard, known, tried).sum())
+                    errors = int(errors_of(outputs, known, tried).sum())
                     if errors < lowest:
                         best, lowest, moved = tried, errors, True
     return best
@@ -115,16 +98,18 @@ def perplexity(model: NgramModel, texts: Sequence[str]) -> float:
     return float(10.0 ** (-score / sum(len(text) + 1 for text in texts)))
 
 
-def numbers_of(heard: Heard, model: LanguageModel, fitted: bool) -> Iterator[tuple[str, dict[str, float]]]:
+def numbers_of(outputs: Outputs, model: LanguageModel, fitted: bool) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield CER and perplexity per source and over all; there with settings and milliseconds of search a line."""
-    known = model.bound(heard.alphabet)
-    options = fit(heard.some(range(0, len(heard.texts), FITTED_ON)), known) if fitted else heard.options
+    known, options = model.bound(outputs.alphabet), outputs.options
+    if fitted:
+        some = replace(outputs, lines=outputs.lines[::FITTED_ON], logits=outputs.logits[::FITTED_ON])
+        options = fit(some, known)
     began = time.process_time()
-    errors = errors_of(heard, known, options)
+    errors = errors_of(outputs, known, options)
     spent = time.process_time() - began
-    for source, lines in by_source([(name, i) for i, name in enumerate(heard.sources)]):
-        texts = [heard.texts[i] for i in lines]
-        cer = float(errors[lines].sum() / sum(map(len, texts)))
+    for source, own in by_source([(line.source, i) for i, line in enumerate(outputs.lines)]):
+        texts = [outputs.lines[i].text for i in own]
+        cer = float(errors[own].sum() / sum(map(len, texts)))
         yield source, {"CER": cer, "perplexity": perplexity(model.ngrams, texts)}
     settings = {
         "n-grams": len(model.ngrams.arcs),
@@ -140,7 +125,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add lines, network and n-gram files."""
     add_pack_options(parser, "val")
     parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
-    parser.add_argument("--logits", type=Path, help="file that keeps the network's output for the next run")
     parser.add_argument("--ngrams", type=Path, action="append", help="n-gram file; may be repeated (default: shipped)")
     parser.add_argument("--lexicon", type=Path, help="file of words, for n-gram files (the shipped model has its own)")
     parser.add_argument("--no-lexicon", action="store_true", help="leave the shipped model's words out")
@@ -151,13 +135,11 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every n-gram file."""
     task = "recognition"
     model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
-    heard = hear(model, options.data, options.split, options.logits)
-    if options.source:
-        heard = heard.some([i for i, source in enumerate(heard.sources) if source in options.source])
+    outputs = outputs_of(model, lines_of(options))
     for file in options.ngrams or [None]:
         known = language_of(file)
         if options.lexicon:
             known = replace(known, words=parse_words(options.lexicon.read_bytes(), str(options.lexicon)))
         known = replace(known, words=None) if options.no_lexicon else known
-        for source, numbers in numbers_of(heard, known, options.fit):
+        for source, numbers in numbers_of(outputs, known, options.fit):
             yield from figures_of("language", str(file or "shipped"), source, numbers)

@@ -1,7 +1,6 @@
 """Memory of the parts of Carrel, MiB: the figures of the memory model, each measured in two fresh processes.
 
-``python -m carrel_bench calibrate [--write]``; ``--store-expected`` keeps what the shipped networks make of the built-in
-lines instead.
+``python -m carrel_bench calibrate [--write]``.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import numpy as np
 from carrel import budget
 from carrel.backends import Runtime, builtin
 from carrel.budget import MIB
-from carrel_bench.accuracy.packs import handwriting_folders
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
 from carrel_bench.figures import Figure, figures_of
 from carrel_bench.worker import PeerError, Worker
@@ -73,20 +71,26 @@ def measure_base() -> dict[str, float]:
     return {"base": resident_mib()}
 
 
-def measure_runtime(runtime: Runtime) -> dict[str, float]:
-    """Measure a runtime with its networks, after several pages in turn and lines of many widths on each."""
+def opened(task: str, runtime: Runtime = CPU_RUNTIMES[0]) -> Any:
+    """Return a shipped network; for ``segmentation`` what makes maps of a page."""
     from carrel.backends.networks import open_network, open_page_network
     from carrel.loading import network_models
     from carrel.options import ReadOptions
 
+    model = network_models(ReadOptions())[task]
+    if task == "segmentation":
+        return open_page_network(model, runtime, budget.Budget())
+    return open_network(model, runtime, 1)
+
+
+def measure_runtime(runtime: Runtime) -> dict[str, float]:
+    """Measure a runtime with its networks, after several pages in turn and lines of many widths on each."""
     imported()
-    models = network_models(ReadOptions())
     page, lowest = np.resize(builtin.page(), PAGE), np.resize(builtin.page(), STRIP)
     wide = np.tile(builtin.lines()[0], (1, 1, 1, 8))
 
     def work() -> object:
-        networks = [open_network(models[task], runtime, 1) for task in ("recognition", "writing")]
-        maps = open_page_network(models["segmentation"], runtime, budget.Budget())
+        networks, maps = [opened(task, runtime) for task in ("recognition", "writing")], opened("segmentation", runtime)
         for _ in range(PAGES):
             maps(page)
             maps(lowest)
@@ -98,21 +102,19 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
     loaded = peak_of(work)[1]
     if runtime.backend == "openvino":  # it keeps what it compiled
         return {"runtime": loaded}
-    maps = open_page_network(models["segmentation"], runtime, budget.Budget())
+    maps = opened("segmentation", runtime)
     strip, whole = (peak_of(partial(maps, ink))[0] for ink in (lowest, page))
     return {"runtime": loaded, "strip": strip, "segmenter": whole}
 
 
 def measure_language() -> dict[str, float]:
     """Measure the language model and its search; with the compiler where no library of kernels was built."""
-    from carrel.backends.networks import open_network
-    from carrel.loading import network_models, shipped_language
-    from carrel.options import ReadOptions
+    from carrel.loading import HANDWRITING_MODEL, shipped_language
+    from carrel.models.folders import shipped_model
     from carrel.recognizers.ctc import CtcRecognizer
 
     imported()
-    model = network_models(ReadOptions())["recognition"]
-    network = open_network(model, CPU_RUNTIMES[0], 1)
+    model, network = shipped_model(HANDWRITING_MODEL, "recognition"), opened("recognition")
     logits = [network.run({"ink": line})["logits"][0] for line in builtin.lines()]
 
     def work() -> object:
@@ -136,20 +138,15 @@ def measure_tesseract() -> dict[str, float]:
 
 
 def measure_layout() -> dict[str, float]:
-    """Measure preparing a page and looking for its lines, beside the pages themselves and the segmenter."""
+    """Measure preparing a page and segmenting it, beside the pages themselves and the segmenter."""
     from carrel.image.prepare import prepare
     from carrel.layout import segment_page, uncovered_ink
 
     imported()
     gray = (255 - 255 * np.kron(builtin.page(), np.ones((3, 3)))).astype(np.uint8)
-    from carrel.backends.networks import open_page_network
-    from carrel.loading import network_models
-    from carrel.options import ReadOptions
+    maps, kept = opened("segmentation"), dict[bytes, Any]()
 
-    maps = open_page_network(network_models(ReadOptions())["segmentation"], CPU_RUNTIMES[0], budget.Budget())
-    kept: dict[bytes, object] = {}
-
-    def remembered(ink: object) -> object:
+    def remembered(ink: Any) -> Any:
         key = np.asarray(ink).tobytes()[:: 1 << 12]
         if key not in kept:
             kept[key] = maps(np.asarray(ink))
@@ -157,20 +154,16 @@ def measure_layout() -> dict[str, float]:
 
     def work() -> None:
         prepared = prepare(gray)
-        uncovered_ink(prepared.gray, segment_page(prepared.gray, None, remembered))  # type: ignore[arg-type]
+        uncovered_ink(prepared.gray, segment_page(prepared.gray, None, remembered))
 
     work()  # maps are remembered: only what surrounds the network is measured
     return {"layout": max(0.0, peak_of(work)[0] - 3 * gray.nbytes / MIB)}
 
 
 def measure_line() -> dict[str, float]:
-    """Measure one more line at the same time, as wide as usual lines are."""
-    from carrel.backends.networks import open_network
-    from carrel.loading import network_models
-    from carrel.options import ReadOptions
-
+    """Measure one more line at the same time, as wide as most lines are."""
     imported()
-    network = open_network(network_models(ReadOptions())["recognition"], CPU_RUNTIMES[0], 1)
+    network = opened("recognition")
     line = np.zeros((1, 1, 48, WIDE_PX), np.float32)
     network.run({"ink": line[..., :64].copy()})
     return {"line": peak_of(lambda: network.run({"ink": line}))[0]}
@@ -207,34 +200,13 @@ def calibrate(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {**stored, **costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
 
 
-def store_expected() -> None:
-    """Write what the shipped networks make of the built-in lines, in float32 on onnxruntime, for the probe."""
-    from carrel.backends.networks import open_network
-    from carrel.backends.probe import network_key, outputs_of, packed
-    from carrel.loading import network_models
-    from carrel.options import ReadOptions
-
-    stored: dict[str, list[str]] = {}
-    for handwriting in handwriting_folders():
-        models = network_models(ReadOptions(model=handwriting))
-        outputs = outputs_of({task: open_network(model, CPU_RUNTIMES[1], 1) for task, model in models.items()})
-        stored |= {network_key(models[task]): [packed(row) for row in rows] for task, rows in outputs.items()}
-    (BACKENDS / "expected.json").write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is kept."""
     parser.add_argument("--write", action="store_true", help="keep the figures in the engine")
-    parser.add_argument(
-        "--store-expected", action="store_true", help="keep the networks' outputs for the probe, no more"
-    )
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of the memory model."""
-    if options.store_expected:
-        store_expected()
-        return
     file = BACKENDS / "costs.json"
     found = calibrate(json.loads(file.read_text("utf-8")))
     if options.write:

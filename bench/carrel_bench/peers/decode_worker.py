@@ -52,28 +52,26 @@ class Carrel:
         from carrel.decode.beam import beam_search, beam_search_lines
         from carrel.decode.options import DecodeOptions
 
-        use_model = bool(question["model"])
         options = DecodeOptions(
             beam_width=width,
             candidate_threshold=THRESHOLD,
             beam_threshold=question.get("beam_threshold", 0.0),
             language_weight=WEIGHT,
         )
-        language = self.language if use_model else None
+        language = self.language if question["model"] else None
         alphabet = "\0" + self.alphabet
         normalized = question.get("given") == PROBABILITIES
         if normalized:
             logits = [softmax(line) for line in logits]
 
-        def batch() -> Texts:
-            found = beam_search_lines(logits, options=options, language=language, normalized=normalized)
+        def run() -> Texts:
+            if question.get("single"):
+                found = [beam_search(line, options, language, normalized=normalized) for line in logits]
+            else:
+                found = beam_search_lines(logits, options=options, language=language, normalized=normalized)
             return ["".join([alphabet[c] for c in readings[0].classes]) for readings in found]
 
-        def one_by_one() -> Texts:
-            found = [beam_search(line, options, language, normalized=normalized) for line in logits]
-            return ["".join([alphabet[c] for c in readings[0].classes]) for readings in found]
-
-        return one_by_one if question.get("single") else batch
+        return run
 
 
 class FastCtcDecode:

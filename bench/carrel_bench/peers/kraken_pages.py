@@ -11,8 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from statistics import median
@@ -22,11 +21,10 @@ import numpy as np
 from PIL import Image
 
 from carrel_bench.accuracy.layout import TruePage, found_baselines, load_heatmaps, pages
-from carrel_bench.accuracy.layout_score import LayoutScore, score_page
-from carrel_bench.figures import Figure, figures_of, warn
-from carrel_bench.measure import Cost
+from carrel_bench.accuracy.layout_score import score_page
+from carrel_bench.figures import Figure, figures_of
 from carrel_bench.peers.programs import KRAKEN
-from carrel_bench.worker import Worker, peer_python
+from carrel_bench.worker import Worker, peer_python, take_turns
 
 DATA = "pages"
 
@@ -63,32 +61,27 @@ def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of both on every page and over all."""
     python = options.python or peer_python("kraken", KRAKEN)
-    scores: dict[str, list[LayoutScore]] = {"carrel": [], "kraken": []}
-    costs: dict[str, list[Cost]] = {"carrel": [], "kraken": []}
-    with ExitStack() as stack:
-        workers = {
-            "carrel": stack.enter_context(Worker(sys.executable, Path(__file__))),
-            "kraken": stack.enter_context(Worker(python, Path(__file__).with_name("kraken_worker.py"), ["pages"])),
-        }
-        for page in chosen_pages(options.data, options.pages):
-            for name, worker in workers.items():
-                cost = worker.asking(page=str(options.data / page.name))()
-                score = score_page(page.lines, [np.array(line, float) for line in cost.answer["baselines"]])
-                costs[name].append(cost)
-                scores[name].append(score)
-                warn(f"{page.name} {name}: {cost.cpu_s:.2f} CPU s, recall {score.recall:.1%}")
-                numbers = {"recall": score.recall, "precision": score.precision, "CPU s": cost.cpu_s}
-                yield from figures_of("kraken_pages", name, page.name, numbers)
-    for name, own in costs.items():
-        overall = reduce(add, scores[name])
-        ratios = [cost.cpu_s / theirs.cpu_s for cost, theirs in zip(own, costs["kraken"], strict=True)]
+    workers = {
+        "carrel": partial(Worker, sys.executable, Path(__file__)),
+        "kraken": partial(Worker, python, Path(__file__).with_name("kraken_worker.py"), ["pages"]),
+    }
+    chosen = chosen_pages(options.data, options.pages)
+    found = take_turns(workers, ({"page": str(options.data / page.name)} for page in chosen))
+    for name, costs in found.items():
+        lines = [[np.array(line, float) for line in cost.answer["baselines"]] for cost in costs]
+        scores = [score_page(page.lines, own) for page, own in zip(chosen, lines, strict=True)]
+        for page, cost, score in zip(chosen, costs, scores, strict=True):
+            numbers = {"recall": score.recall, "precision": score.precision, "CPU s": cost.cpu_s}
+            yield from figures_of("kraken_pages", name, page.name, numbers)
+        overall = reduce(add, scores)
+        ratios = [cost.cpu_s / theirs.cpu_s for cost, theirs in zip(costs, found["kraken"], strict=True)]
         numbers = {
             "recall": overall.recall,
             "precision": overall.precision,
-            "CPU s": median(cost.cpu_s for cost in own),
-            "s": median(cost.wall_s for cost in own),
+            "CPU s": median(cost.cpu_s for cost in costs),
+            "s": median(cost.wall_s for cost in costs),
             "CPU, ratio": median(ratios),
             "CPU, highest ratio": max(ratios),
-            "peak MiB": max(cost.peak_mib for cost in own),
+            "peak MiB": max(cost.peak_mib for cost in costs),
         }
         yield from figures_of("kraken_pages", name, "", numbers)

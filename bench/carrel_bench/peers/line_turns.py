@@ -7,8 +7,7 @@ processor seconds from the images to them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,8 +16,8 @@ import numpy as np
 
 from carrel.evaluate import character_errors
 from carrel.review.training_lines import LineSample
-from carrel_bench.measure import Cost, Figures, Name
-from carrel_bench.worker import Worker
+from carrel_bench.measure import Figures, Name
+from carrel_bench.worker import Worker, take_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +49,10 @@ def read_in_turns(
     programs: Mapping[Name, Callable[[], Worker]], lines: Sequence[LineSample], lines_a_turn: int
 ) -> dict[Name, LinesRead]:
     """Let workers read lines, so many in a turn; each starts with one line alone, cold, and all do the first turn twice."""
-    costs: dict[Name, list[Cost]] = {name: [] for name in programs}
-    workers: dict[Name, Worker] = {}
     starts = range(0, len(lines), lines_a_turn)
     turns = [lines[:1], *(lines[start : start + lines_a_turn] for start in (0, *starts))]
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        file = Path(folder) / "turn.npz"
-        for turn in turns:
-            np.savez(file, **{str(i): line.gray for i, line in enumerate(turn)})  # type: ignore[arg-type]
-            for name, start in programs.items():
-                workers[name] = workers.get(name) or stack.enter_context(start())
-                costs[name].append(workers[name].asking(lines=str(file))())
+    with tempfile.TemporaryDirectory() as folder:
+        costs = take_turns(programs, _questions(turns, Path(folder) / "turn.npz"))
     counts = tuple(len(turn) for turn in turns[2:])
     return {
         name: LinesRead(
@@ -68,3 +60,9 @@ def read_in_turns(
         )
         for name, (cold, _, *found) in costs.items()
     }
+
+
+def _questions(turns: Sequence[Sequence[LineSample]], file: Path) -> Iterator[dict[str, str]]:
+    for turn in turns:
+        np.savez(file, **{str(i): line.gray for i, line in enumerate(turn)})  # type: ignore[arg-type]
+        yield {"lines": str(file)}

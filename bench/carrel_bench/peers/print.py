@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,21 +26,14 @@ from carrel_bench.figures import BenchError, Figure, figures_of, warn
 from carrel_bench.measure import Cost
 from carrel_bench.peers.print_pages import TruePage, own_pages, pages_of
 from carrel_bench.peers.programs import OCRMYPDF, RAPIDOCR, RAPIDOCR_OPENVINO
-from carrel_bench.worker import PeerError, Worker, peer_python
+from carrel_bench.worker import PeerError, Worker, peer_python, take_turns
 
 LANGUAGES = "eng+fra"
 PEERS = {"rapidocr": RAPIDOCR, "rapidocr-ov": RAPIDOCR_OPENVINO, "ocrmypdf": OCRMYPDF}
 BASE = "tesserocr"
+Costs = list[list[Cost]]
+"""Of a program: for each page what reading it cost, first in the round that warms up."""
 SCRIPT = Path(__file__).with_name("print_worker.py")
-
-
-@dataclass
-class Readings:
-    """Readings of a program of each page, and the cost of each, by page; ``cold`` is its first."""
-
-    cold: Cost | None = None
-    texts: dict[str, str] = field(default_factory=dict[str, str])
-    costs: dict[str, list[Cost]] = field(default_factory=dict[str, list[Cost]])
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,63 +58,32 @@ def programs(only: Sequence[str] | None, *, quick: bool) -> dict[str, Path]:
     return {name: python for name, python in found.items() if not only or name in only}
 
 
-def read_in_turns(found: Mapping[str, Path], pages: Sequence[TruePage], rounds: int) -> dict[str, Readings]:
-    """Let every program read every page, in turn, page by page; one that fails is left out from then on."""
-    readings = {name: Readings() for name in found}
-    with ExitStack() as stack:
-        workers = {n: stack.enter_context(Worker(p, SCRIPT, (n, LANGUAGES))) for n, p in found.items()}
-        for turn in range(1 + rounds):
-            for page in pages:
-                for name in tuple(workers):
-                    try:
-                        cost = workers[name].asking(image=str(page.image))()
-                    except PeerError as error:
-                        warn(f"left out: {error}")
-                        del workers[name], readings[name]
-                        continue
-                    own = readings[name]
-                    own.cold = own.cold or cost
-                    own.texts[page.name] = cost.answer["text"]
-                    if turn:
-                        own.costs.setdefault(page.name, []).append(cost)
-            warn(f"print: round {turn} of {rounds}")
-    return readings
-
-
-def numbers_of(own: Readings, pages: Sequence[TruePage], base: Readings | None) -> dict[str, float]:
+def numbers_of(own: Costs, pages: Sequence[TruePage], base: Costs | None) -> dict[str, float]:
     """Return what a program needs over all pages, with its ratios to ``base``."""
-    costs = [cost for found in own.costs.values() for cost in found]
-    lines = sum(len(page.text.splitlines()) for page in pages)
+    texts = [fold(costs[-1].answer["text"]) for costs in own]
+    wanted, warm = [fold(page.text) for page in pages], [cost for costs in own for cost in costs[1:]]
+    words = sum(len(text.split()) for text in wanted)
     numbers = {
-        "WER": _rate(
-            [word_errors(fold(p.text), fold(own.texts[p.name])) for p in pages], [fold(p.text).split() for p in pages]
-        ),
-        "cold start to the first page, s": own.cold.wall_s if own.cold else 0.0,
-        "warm s/page": median(cost.wall_s for cost in costs),
-        "pages/min": 60 / median(cost.wall_s for cost in costs),
-        "lines/CPU s": lines / _least(own),
-        "CPU s/page": median(cost.cpu_s for cost in costs),
+        "WER": sum(map(word_errors, wanted, texts)) / max(1, words),
+        "cold start to the first page, s": own[0][0].wall_s,
+        "warm s/page": median(cost.wall_s for cost in warm),
+        "pages/min": 60 / median(cost.wall_s for cost in warm),
+        "lines/CPU s": sum(len(page.text.splitlines()) for page in pages) / _least(own),
+        "CPU s/page": median(cost.cpu_s for cost in warm),
         "CPU s, all pages, of least": _least(own),
-        "peak MiB": max(cost.peak_mib for cost in costs),
+        "peak MiB": max(cost.peak_mib for cost in warm),
     }
     if base is not None:
-        pairs = [
-            mine.cpu_s / theirs.cpu_s
-            for page in own.costs
-            for mine, theirs in zip(own.costs[page], base.costs[page], strict=True)
-        ]
+        theirs = [cost for costs in base for cost in costs[1:]]
+        pairs = [mine.cpu_s / other.cpu_s for mine, other in zip(warm, theirs, strict=True)]
         numbers |= {"CPU, ratio": median(pairs), "CPU, ratio of least": _least(own) / _least(base)}
         numbers |= {"CPU, lowest ratio": min(pairs), "CPU, highest ratio": max(pairs)}
     return numbers
 
 
-def _least(own: Readings) -> float:
+def _least(own: Costs) -> float:
     """Return the sum over the pages of the least CPU seconds of each."""
-    return sum(min(cost.cpu_s for cost in costs) for costs in own.costs.values())
-
-
-def _rate(errors: Sequence[int], units: Sequence[Sequence[str] | str]) -> float:
-    return sum(errors) / max(1, sum(map(len, units)))
+    return sum(min(cost.cpu_s for cost in costs[1:]) for costs in own)
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
@@ -137,12 +98,13 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         pages = list(pages_of(options.pages) if options.pages else own_pages(Path(folder), few=options.quick))
         if not pages:
             raise BenchError(f"no images with NAME.gt.txt in {options.pages}", 3)
-        found = programs(options.only, quick=options.quick)
-        readings = read_in_turns(found, pages, options.rounds)
-    for name, own in readings.items():
-        for page in pages:
-            true, text = fold(page.text), fold(own.texts[page.name])
-            least = min(cost.cpu_s for cost in own.costs[page.name])
-            yield Figure("print", name, page.name, "CER", _rate([character_errors(true, text)], [true]))
-            yield Figure("print", name, page.name, "CPU s", least)
-        yield from figures_of("print", name, "", numbers_of(own, pages, readings.get(BASE)))
+        interpreters = programs(options.only, quick=options.quick)
+        workers = {name: partial(Worker, each, SCRIPT, (name, LANGUAGES)) for name, each in interpreters.items()}
+        turns = take_turns(workers, ({"image": str(page.image)} for _ in range(1 + options.rounds) for page in pages))
+    read = {name: [costs[i :: len(pages)] for i in range(len(pages))] for name, costs in turns.items()}
+    for name, own in read.items():
+        for page, costs in zip(pages, own, strict=True):
+            true, text = fold(page.text), fold(costs[-1].answer["text"])
+            errors, least = character_errors(true, text) / max(1, len(true)), min(cost.cpu_s for cost in costs[1:])
+            yield from figures_of("print", name, page.name, {"CER": errors, "CPU s": least})
+        yield from figures_of("print", name, "", numbers_of(own, pages, read.get(BASE)))

@@ -50,9 +50,7 @@ WORKER = Path(__file__).parents[1] / "peers" / "decode_worker.py"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is decoded, and by what."""
-    parser.add_argument(
-        "--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet instead"
-    )
+    parser.add_argument("--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet")
     parser.add_argument("--ngrams", type=Path, help="n-gram file; the shipped one by default")
     parser.add_argument("--lines", type=int, default=24)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)

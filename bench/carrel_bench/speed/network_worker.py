@@ -20,7 +20,6 @@ from carrel.backends import Network, Tensors
 from carrel.models.folders import Model, open_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel_bench.answer import resident_mib
 
 DEFAULTS, TORCH = "onnxruntime defaults", "torch eager"
 
@@ -74,10 +73,8 @@ def open_named(name: str, threads: int, model: Model) -> Network:
 
 def start(name: str, threads: str, folder: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Open the network, and answer with best paths."""
-    before_mib, began = resident_mib(), time.perf_counter()
     model = open_model(Path(folder), "recognition")
     recognizer = CtcRecognizer(model, open_named(name, int(threads), model))
-    facts = {"load ms": 1000 * (time.perf_counter() - began), "MiB before": before_mib}
     pool = ThreadPoolExecutor(1 if name in (DEFAULTS, TORCH) else int(threads))
 
     def text(line: Any) -> str:
@@ -89,6 +86,6 @@ def start(name: str, threads: str, folder: str) -> Callable[[dict[str, Any]], di
         cpu_began, began = time.process_time(), time.perf_counter()
         texts = list(pool.map(text, lines))
         spent = {"cpu_s": time.process_time() - cpu_began, "read_s": time.perf_counter() - began}
-        return {"texts": texts, **spent, **facts}
+        return {"texts": texts, **spent}
 
     return answer

@@ -1,17 +1,15 @@
 """Preparing a page: flattening and Sauvola's threshold, Carrel beside OpenCV, scikit-image and doxapy.
 
-``python -m carrel_bench prepare [--page FILE] [--quick]``: every contestant runs on the same A4 page at 300 dpi (drawn here
-unless one is given), one thread, in turns; CPU milliseconds, least and median. scikit-image and doxapy run in an
+``python -m carrel_bench prepare [--page FILE] [--quick]``: every contestant runs on the same A4 page at 300 dpi, one of the
+project's own as a poor office scan unless one is given, one thread, in turns; CPU milliseconds, least and median. scikit-image and doxapy run in an
 environment of their own (not with ``--quick``). OpenCV's own ways to divide by the background are measured at full size,
 as its users write them. ``over copy`` is the ratio to a plain copy of the page, ``share of pixels unlike`` those that
-differ from Carrel's kernel by more than 2 gray levels, ``gain`` the fastest peer's time by that of Carrel's kernel. Last
-come wall-clock milliseconds of the kernels with the rows in several threads, by one.
+differ from Carrel's kernel by more than 2 gray levels, ``gain`` the fastest peer's time by that of Carrel's kernel.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from carrel_bench.figures import Figure, figures_of, warn
 from carrel_bench.measure import Cost, Figures, Work, in_turns
 from carrel_bench.peers.pixels_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
+from carrel_bench.peers.print_pages import A4_PAGES, OWN_PAGES, WORN, degraded
 from carrel_bench.peers.programs import PIXELS
 from carrel_bench.worker import PeerError, Worker, peer_python
 
@@ -38,21 +37,19 @@ COPY = ("copy", "numpy")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the page."""
-    parser.add_argument("--page", type=Path, help="a scan to use instead of the drawn page")
+    parser.add_argument("--page", type=Path, help="a scan to use instead")
 
 
-def drawn_page(width: int = 2480, height: int = 3508) -> Gray:
-    """Return lines of letters on paper under uneven light; the same each time."""
-    rng = np.random.default_rng(1)
-    page = np.full((height, width), 235, np.uint8)
-    letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz      "))
-    for y in range(300, height - 250, 66):
-        text = "".join(rng.choice(letters, 70))
-        cv2.putText(page, text, (240, y), cv2.FONT_HERSHEY_COMPLEX, 1.25, 40, 3, cv2.LINE_AA)
-    across, down = np.meshgrid(np.linspace(0, 1, width, dtype=np.float32), np.linspace(0, 1, height, dtype=np.float32))
-    light = 1 - 0.4 * ((across - 0.3) ** 2 + (down - 0.2) ** 2)
-    noise = 3 * rng.standard_normal(page.shape, np.float32)
-    return np.rint((page * light + noise).clip(0, 255)).astype(np.uint8)
+def page_of(file: Path | None, quick: bool) -> Gray:
+    """Return the page; a corner of it where there is little time."""
+    from carrel.image.source import open_scans
+
+    with TemporaryDirectory() as folder:
+        worn = Path(folder) / "worn.jpg"
+        if file is None:
+            degraded(OWN_PAGES / "a4" / f"{A4_PAGES[0]}.png", worn, WORN)
+        gray = next(open_scans(file or worn, 250.0)).gray
+    return gray[300:1200, 300:1000].copy() if quick else gray
 
 
 def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
@@ -70,12 +67,8 @@ def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
     }
 
 
-ALIKE = (
-    ("sauvola", "opencv: box filters"),
-    ("sauvola", "scikit-image"),
-    ("sauvola", "doxapy"),
-)
-"""What computes the same as Carrel's kernel; the others mean to."""
+ALIKE = "sauvola"
+"""The step in which all compute the same; of flattening each has a way of its own."""
 
 
 def _opencv_mean(gray: Gray) -> Gray:
@@ -128,7 +121,7 @@ def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
     for (step, name), figures in found.items():
         least = figures.least_cpu_s
         numbers = {"CPU ms, least": 1000 * least, "CPU ms": 1000 * figures.cpu_s, "over copy": least / copy_s}
-        if (step, name) in ALIKE:
+        if step == ALIKE and name != OWN:
             unlike = np.abs(figures.cold.answer.astype(np.int16) - found[step, OWN].cold.answer) > 2
             numbers["share of pixels unlike"] = float(unlike.mean())
         yield from figures_of("prepare", name, step, numbers)
@@ -137,30 +130,13 @@ def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
         yield Figure("prepare", OWN, step, "gain", min(peers) / found[step, OWN].least_cpu_s)
 
 
-def in_threads(page: Gray, rounds: int, threads: int) -> Iterator[Figure]:
-    """Yield what splitting the rows among threads gives, in turns with one thread; the pixels must be the same."""
-    from carrel.kernels import prepare as kernels
-
-    works = {n: partial(kernels.sauvola, page, WINDOW, K, threads=n) for n in (1, threads)}
-    found = in_turns(works, rounds)
-    same = np.array_equal(found[1].cold.answer, found[threads].cold.answer)
-    for count, figures in found.items():
-        yield Figure("prepare", OWN, f"sauvola, {count} threads", "wall ms, least", 1000 * figures.least_wall_s)
-    yield Figure("prepare", OWN, f"sauvola, {threads} threads", "share of pixels the same", float(same))
-
-
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
-    """Yield the figures of all contestants, then those of several threads."""
+    """Yield the figures of all contestants."""
     cv2.setNumThreads(1)
-    file, page = options.page, drawn_page(700, 900) if options.quick else drawn_page()
-    if file:
-        from carrel.image.source import open_scans
-
-        page = next(open_scans(file, 250.0)).gray
+    page = page_of(options.page, options.quick)
     target = np.empty_like(page)
     with ExitStack() as stack:
         works: dict[Step, Work] = {COPY: lambda: np.copyto(target, page), **contestants(page)}
         if not options.quick:
             works |= in_their_environment(stack, page, options.python)
         yield from numbers_of(in_turns(works, options.rounds))
-    yield from in_threads(page, options.rounds, max(2, os.cpu_count() or 2))

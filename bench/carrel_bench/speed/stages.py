@@ -10,11 +10,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import carrel
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
@@ -57,16 +58,11 @@ def places() -> dict[str, tuple[Any, str]]:
 @contextmanager
 def watched(stages: dict[str, Stage], *, with_memory: bool) -> Generator[None]:
     """Count what the stages take, while inside."""
-    found = places()
-    originals = {name: getattr(owner, attribute) for name, (owner, attribute) in found.items()}
-    try:
-        for name, (owner, attribute) in found.items():
-            stage = stages.setdefault(name, Stage())
-            setattr(owner, attribute, _counted(originals[name], stage, with_memory=with_memory))
+    with ExitStack() as stack:
+        for name, (owner, attribute) in places().items():
+            counted = _counted(getattr(owner, attribute), stages.setdefault(name, Stage()), with_memory=with_memory)
+            stack.enter_context(mock.patch.object(owner, attribute, counted))
         yield
-    finally:
-        for name, (owner, attribute) in found.items():
-            setattr(owner, attribute, originals[name])
 
 
 def _counted(work: Callable[..., Any], stage: Stage, *, with_memory: bool) -> Callable[..., Any]:
@@ -97,8 +93,7 @@ def profile(page: Path) -> dict[str, Stage]:
         whole = time.process_time() - began
     with watched(rises, with_memory=True):
         reader.read(page)
-    for name, stage in times.items():
-        stage.rise_mib = rises[name].rise_mib
+    times = {name: replace(stage, rise_mib=rises[name].rise_mib) for name, stage in times.items()}
     times["everything else"] = Stage(1, whole - sum(stage.cpu_s for stage in times.values()))
     times[WHOLE] = Stage(1, whole, resident_mib())
     return times

@@ -13,12 +13,11 @@ import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 from carrel.kernels.native import belongs, shipped_folder
-from carrel_bench.figures import Figure
-from carrel_bench.measure import Cost, cost_of, in_turns, succeeded
+from carrel_bench.figures import Figure, figures_of
+from carrel_bench.measure import Figures, in_turns, succeeded
 from carrel_bench.peers.print_pages import OWN_PAGES
 
 FLOOR = """
@@ -48,6 +47,7 @@ import pathlib
 from carrel.kernels import native
 native.shipped_folder = lambda: pathlib.Path("/nonexistent")
 """
+CACHED = "numba's cache"
 LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
 """Where single lines are cut from the project's own pages: left, top, right, bottom."""
 ONE_THREAD = {"CARREL_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -92,22 +92,17 @@ def _beside_the_floor(folder: Path, rounds: int) -> Iterator[Figure]:
 
 
 def _by_kernels(folder: Path, page: Path, rounds: int) -> Iterator[Figure]:
-    works = {"search": SEARCH, "page": READ}
-    before = {"numba's cache": WITHOUT_LIBRARY, "library": ""}
+    """Measure each kind of kernels; the first run without the library compiles into a cache, which the others use."""
+    before = {CACHED: WITHOUT_LIBRARY, "library": ""}
     if not belongs(shipped_folder()):
         del before["library"]
-
-    def run(case: str, kernels: str, cache: Path) -> Cost:
-        command = [sys.executable, "-c", before[kernels] + works[case], page]
-        return succeeded(cost_of(command, ONE_THREAD | {"XDG_CACHE_HOME": str(cache)}))
-
-    # the page compiles into the cache that is used afterwards
-    runs = {("compiled on the spot", "search"): [run("search", "numba's cache", folder / "once")]}
-    runs["compiled on the spot", "page"] = [run("page", "numba's cache", folder / "cached")]
-    for _ in range(rounds):
-        for kernels in before:
-            for case in works:
-                runs.setdefault((kernels, case), []).append(run(case, kernels, folder / "cached"))
-    for (kernels, case), costs in runs.items():
-        yield Figure("start", kernels, case, "CPU s", median(cost.cpu_s for cost in costs))
-        yield Figure("start", kernels, case, "peak MiB", max(cost.peak_mib for cost in costs))
+    works = {
+        (kernels, case): ["env", f"XDG_CACHE_HOME={folder / case}", sys.executable, "-c", prelude + code, page]
+        for kernels, prelude in before.items()
+        for case, code in (("search", SEARCH), ("page", READ))
+    }
+    for (kernels, case), figures in in_turns(works, rounds, environment=ONE_THREAD).items():
+        kinds = {kernels: figures} | ({"compiled on the spot": Figures(figures.cold, ())} if kernels == CACHED else {})
+        for kind, own in kinds.items():
+            peak_mib = max(succeeded(run).peak_mib for run in own.warm)
+            yield from figures_of("start", kind, case, {"CPU s": own.cpu_s, "peak MiB": peak_mib})
