@@ -36,9 +36,9 @@ def load_document(name: str, path: Path, no_places: bool = False) -> Document:
     """Read the lines of a file; ``no_places`` forgets where they stand."""
     from carrel.evaluate import Document, from_page, from_text
     from carrel.formats import read_page
-    from carrel.formats.read.any_format import load
+    from carrel.formats.read.any_format import load_text
 
     if path.suffix == ".txt":
-        return from_text(name, load(path).decode("utf-8-sig", "replace"))
+        return from_text(name, load_text(path))
     document = from_page(name, read_page(path))
     return Document(name, document.lines, None, document.image, document.page_index) if no_places else document

@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Compare transcriptions with the truth: files, or folders whose files have the same names.
 
-    Reads ALTO, PAGE, hOCR, Carrel's JSON and plain text. Prints character and word error rates with 95 % intervals, as
-    they are and without typography, case, punctuation, spacing; by kind of writing; lines missed, extra, split and out
+    Reads ALTO, PAGE, hOCR, Carrel's JSON and plain text (UTF-8, or with a byte order mark UTF-16). Prints character and word error rates with 95 % intervals, as
+    they are and without typography, compatibility forms (NFKC: ligatures, soft hyphens), case, punctuation, spacing; by kind of writing; lines missed, extra, split and out
     of order; what was taken for what. Where lines carry readings of several recognizers, also what it would have cost
     to send all lines to one. Several hypotheses (other settings, other engines) are compared with the first. The report
     and the JSON are those of the first.

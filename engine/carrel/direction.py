@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 _LEFTWARDS = ("R", "AL")
@@ -18,6 +19,12 @@ def is_right_to_left(text: str) -> bool:
         if direction in (*_LEFTWARDS, "L"):
             return direction != "L"
     return False
+
+
+def mostly_right_to_left(texts: Iterable[str]) -> bool:
+    """Tell whether more letters of ``texts`` run from right to left than from left to right."""
+    directions = Counter(unicodedata.bidirectional(character) for text in texts for character in text)
+    return sum(directions[direction] for direction in _LEFTWARDS) > directions["L"]
 
 
 def reordered(clusters: Sequence[str]) -> list[str]:

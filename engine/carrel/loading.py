@@ -16,12 +16,14 @@ from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import parse_ngrams, read_ngrams
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
+from carrel.models import manifest as manifests
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
 from carrel.options import ReadOptions
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
-from carrel.recognizers.routing import Router
+from carrel.recognizers.routing import ROUTES, Router, routes_for
+from carrel.recognizers.script import detect_script, scripts_of_languages
 from carrel.recognizers.writing import WritingClassifier
 
 HANDWRITING_MODEL = "handwriting-fast"
@@ -122,7 +124,7 @@ def load_engines(
     classifier = WritingClassifier(writing, told_apart)
     used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
     engines = Engines(
-        Router({printed.name: printed, ctc.name: ctc}, classifier.classify, options.writing),
+        _router(options, printed, ctc, handwriting, classifier),
         open_page_network(segmenter, selected.runtime, budget, starts_on_cpu=selected.starts_on_cpu)
         if segmenter
         else None,
@@ -134,6 +136,18 @@ def load_engines(
     load = Load(selected.own_bytes, selected.fixed_bytes - beside, selected.most_fixed_bytes - beside)
     budget.add_load(engines, load)
     return engines
+
+
+def _router(
+    options: ReadOptions, printed: TesseractRecognizer, ctc: LateRecognizer, model: Model, classifier: WritingClassifier
+) -> Router:
+    scripts = {
+        printed.name: scripts_of_languages(options.languages),
+        ctc.name: frozenset(model.manifest_as(manifests.Recognition).scripts),
+    }
+    recognizers = {printed.name: printed, ctc.name: ctc}
+    routes = ROUTES if options.model is not None else routes_for(scripts)  # a model that was named is used
+    return Router(recognizers, classifier.classify, options.writing, routes, scripts, detect_script)
 
 
 def load_language(model: Model) -> LanguageModel:

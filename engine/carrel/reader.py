@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget, PageSize
+from carrel.direction import mostly_right_to_left
 from carrel.errors import InputError, UsageError
 from carrel.image.crop import Crop, crop_line
 from carrel.image.inputs import Scannable, path_or_stream
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import FoundLine, FoundRegion, PageInk, segment_page, uncovered_ink
+from carrel.layout import FoundLine, FoundRegion, PageInk, in_leftward_order, segment_page, uncovered_ink
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import best_orientation, find_orientation, lines_of, longest, try_orientations
@@ -109,6 +110,8 @@ class Reader:
         if degrees:
             found = self._segment(scan, degrees, watch)
             crops, readings = self._recognize(scan, found.lines, watch)
+        if mostly_right_to_left(reading.recognition.text for reading in readings):
+            found, crops, readings = _from_the_right(found, crops, readings)
         watch.begin("assemble")
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
         regions = merged(regions, scan.regions)
@@ -268,6 +271,16 @@ class Reader:
         software = f"Carrel {carrel.__version__}"
         languages = languages_of(readings) or self.options.languages
         return Provenance(software, self.models, languages, round(skew_degrees, 3), _now())
+
+
+def _from_the_right(
+    found: _Segmented, crops: Sequence[Crop], readings: Sequence[Reading]
+) -> tuple[_Segmented, list[Crop], list[Reading]]:
+    """Segmentation cannot know the script: what was read says that columns are to be taken from the right."""
+    places = {id(line): index for index, line in enumerate(found.lines)}
+    ordered = replace(found, regions=in_leftward_order(found.regions))
+    order = [places[id(line)] for line in ordered.lines]
+    return ordered, [crops[index] for index in order], [readings[index] for index in order]
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from carrel.errors import InputError
 from carrel.formats import FORMATS
 from carrel.formats.check.any_format import check
+from carrel.formats.write.interchange import interchange
 from carrel_cli.check import command
 from oracle_formats import page_of
 
@@ -144,3 +146,40 @@ def test_command(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout == f"{bad}: ReadingOrder: region 'r7' does not exist\n"
     assert runner.invoke(command, [str(bad), str(none)]).exit_code == 3
+
+
+SHAPED = "\ufee3\ufeae\ufea3\ufe92\ufe8e"  # letters in the forms of their places, as old programs store them
+
+
+@pytest.mark.parametrize("form", ["json", "alto", "page", "hocr"])
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("שלום לכל הקוראים", True),
+        ("םולש לכל םיארוקה", False),
+        ("الرسالة القديمة", True),
+        ("ةلاسرلا ةميدقلا", False),
+        (SHAPED, True),
+        (SHAPED[::-1], False),
+        ("reading 1948 מים", True),
+        ("כתב", True),
+    ],
+)
+def test_letters_in_visual_order(form: str, text: str, right: bool) -> None:
+    found = [finding.what for finding in check(FORMATS[form].write(interchange(page_of(text))))]
+    assert found == [] if right else "letters in visual order" in "".join(found)
+
+
+@pytest.mark.parametrize("form", ["json", "alto", "page", "hocr"])
+def test_words_in_visual_order(form: str) -> None:
+    """The first word of Hebrew is the rightmost."""
+    page = interchange(page_of("שלום לכל הקוראים"))
+    (line,) = page.lines
+    boxes = [word.box for word in line.words][::-1]
+    words = tuple(replace(word, box=box) for word, box in zip(line.words, boxes, strict=True))
+    mixed = (replace(words[0], text="1948"), *words[1:])  # where numbers stand, the order is not that simple
+    for found, expected in ((line.words, 0), (words, 1), (mixed, 0)):
+        text = " ".join(word.text for word in found)
+        region = replace(page.regions[0], lines=(replace(line, words=found, text=text),))
+        said = check(FORMATS[form].write(replace(page, regions=(region,))))
+        assert [finding.where for finding in said if "words in visual order" in finding.what] == ["r0l0"] * expected

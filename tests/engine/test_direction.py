@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carrel.direction import clusters, is_right_to_left, logical_word, reordered
+from carrel.direction import clusters, is_right_to_left, logical_word, mostly_right_to_left, reordered
 from carrel.recognizers.tesseract import word_text
 
 SEEN = {  # letters from left to right, as they stand on the page -> the word
@@ -42,3 +42,8 @@ def test_twice_is_nothing(word: str) -> None:
 
 def test_direction_is_that_of_the_first_strong_letter() -> None:
     assert is_right_to_left("1948 שלום") and not is_right_to_left("a שלום") and not is_right_to_left("12")
+
+
+def test_direction_of_a_page_is_that_of_most_letters() -> None:
+    assert mostly_right_to_left(["שלום a", "1948"]) and not mostly_right_to_left(["שלום harbour", "1948"])
+    assert not mostly_right_to_left([]) and not mostly_right_to_left(["1948"])

@@ -299,3 +299,50 @@ def test_command_with_nothing_to_compare(tmp_path: Path) -> None:
     empty.mkdir()
     result = CliRunner().invoke(command, [str(tmp_path), str(empty)])
     assert isinstance(result.exception, InputError) and "no document in common" in str(result.exception)
+
+
+LIGATURES = (
+    "The \ufb01rst o\ufb03ce, the \ufb02oor and the st\u00adorm, \ufb06ill.",
+    "The first office, the floor and the storm, still.",
+)
+
+
+def test_compatibility_forms_and_soft_hyphens_may_be_left_out() -> None:
+    """A named profile; what is compared as it is stays so."""
+    nfkc = next(normalization for normalization in ALL if normalization.name == "NFKC")
+    assert count(*LIGATURES, nfkc).cer == 0 and count(*LIGATURES).cer > 0.2
+    assert nfkc.apply("\ufee1\ufefc \uff21\u2460 x\u200by") == "\u0645\u0644\u0627 A1 xy"
+    assert nfkc.apply("Stra\u00dfe \u2014 \u2019tis A") == "Stra\u00dfe \u2014 \u2019tis A"  # case and typography count
+
+
+SENTENCE = "Der Sch\u00fcler geht \u00fcber die Stra\u00dfe.\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_ground_truth_in_any_encoding_that_says_so(encoding: str, tmp_path: Path) -> None:
+    marks = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "utf-32-be": b"\0\0\xfe\xff"}
+    (tmp_path / "truth.txt").write_bytes(marks.get(encoding, b"") + SENTENCE.encode(encoding))
+    (tmp_path / "read.txt").write_text(SENTENCE, "utf-8")
+    result = CliRunner().invoke(command, [str(tmp_path / "truth.txt"), str(tmp_path / "read.txt")])
+    assert result.exit_code == 0 and "as is                      0.00 %" in result.output
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (SENTENCE.encode("cp1252"), "truth.txt: not UTF-8 (byte 7 is 0xfc)"),
+        (SENTENCE.encode("mac-roman"), "truth.txt: not UTF-8"),
+        (SENTENCE.encode("utf-16-le"), "truth.txt: not UTF-8"),
+        ("plain".encode("utf-16-be"), "truth.txt: holds zero bytes"),
+        (b"\xff\xfea", "truth.txt: damaged UTF-16"),
+    ],
+)
+@pytest.mark.parametrize("as_truth", [True, False])
+def test_text_in_an_unknown_encoding_is_refused_never_scored(
+    data: bytes, message: str, as_truth: bool, tmp_path: Path
+) -> None:
+    files = [tmp_path / "truth.txt", tmp_path / "read.txt"]
+    files[0].write_bytes(data)
+    files[1].write_text(SENTENCE, "utf-8")
+    result = CliRunner().invoke(command, [str(file) for file in (files if as_truth else reversed(files))])
+    assert isinstance(result.exception, InputError) and message in str(result.exception)

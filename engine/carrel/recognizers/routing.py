@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from carrel.image.ink import holds_ink
 from carrel.page import Writing, WritingKind
 from carrel.recognizers.bleed_through import refuse_bleed_through
 from carrel.recognizers.floor import refuse_doubtful
+from carrel.recognizers.script import Detect, refuse_unknown_script
 from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import PageRecognizer, Reading, Recognition, Recognizer
 
@@ -47,6 +48,16 @@ ROUTES: Mapping[WritingKind, Route] = {
     "handwritten": Route(("ctc", "tesseract"), fallback_below=0.0, unsure_fallback_below=0.9),
 }
 """The kinds of writing, in the order of the classification's columns, and how each is read (val pages)."""
+
+
+def routes_for(scripts: Mapping[str, frozenset[str]]) -> Mapping[WritingKind, Route]:
+    """Return the routes for the scripts that recognizers know, by their names: handwriting is not read by a network that
+    knows none of the scripts of the languages."""
+    if scripts["ctc"] & scripts["tesseract"]:
+        return ROUTES
+    return {kind: replace(route, recognizers=("tesseract",)) for kind, route in ROUTES.items()}
+
+
 MIN_KIND_PROBABILITY = 0.9
 """Probability from which the kind of a line is clear."""
 PRIOR_LIMITS = (0.05, 0.95)
@@ -68,12 +79,16 @@ class Router:
         "auto", or the kind of which every line is: it is then read by the first recognizer of that kind alone.
     routes
         How each kind is read.
+    scripts, detect_script
+        The scripts that recognizers know, by name of the recognizer, and what tells that of lines; None asks nothing.
     """
 
     recognizers: Mapping[str, Recognizer]
     classify: Classify
     writing: str = "auto"
     routes: Mapping[WritingKind, Route] = field(default_factory=lambda: ROUTES)
+    scripts: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    detect_script: Detect | None = None
 
     def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Reading]:
         """Read the lines of one page: by kind, then the fallback of each kind, then without bleed-through and what is too doubtful.
@@ -108,6 +123,8 @@ class Router:
             _best(read, Writing(kind if is_clear else "unknown", round(float(of.max()), 4)))
             for read, kind, is_clear, of in zip(tried, likeliest, clear, distributions, strict=True)
         ]
+        if self.detect_script is not None:
+            readings = refuse_unknown_script(crops, readings, self.scripts, self.detect_script)
         checker = page.get(BLEED_THROUGH_RECOGNIZER)
         if self.writing != "auto" or checker is None:
             return refuse_doubtful(readings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from carrel.errors import InputError
 from carrel.evaluate.document import from_text
 from carrel.formats import FORMATS, read_page
-from carrel.formats.read.any_format import load
+from carrel.formats.read.any_format import load, load_text
 from carrel.formats.read.folders import PAGE_FORMATS, PageFiles, find_pages
 from carrel.page import Page
 from carrel.review import spreadsheet, worksheet
@@ -54,9 +54,8 @@ def read_corrections(path: Path, stored: Pages, who: Who) -> ReadBack:
         data = load(path, worksheet.MOST_BYTES)
         if spreadsheet.is_spreadsheet(data):
             return worksheet.changes_of(spreadsheet.rows_of_spreadsheet(data), pages, who)
-        text = data.decode("utf-8-sig", "replace")
-        if worksheet.is_worksheet(text):
-            return worksheet.changes_of(worksheet.rows_of_text(text), pages, who)
+        if worksheet.is_worksheet(data.decode("utf-8-sig", "replace")):
+            return worksheet.changes_of(worksheet.rows_of_text(load_text(path)), pages, who)
     edited = find_pages(path) if path.is_dir() else _alone(path, stored)
     common = [name for name in edited if name in stored]
     if not common:
@@ -88,7 +87,7 @@ def _compared(name: str, edited: PageFiles, stored: tuple[PageFiles, Page], who:
         if data == FORMATS[kind].write(page):
             continue
         if kind == "text":
-            yield compare_text(name, page, from_text(name, data.decode("utf-8-sig", "replace")), who)
+            yield compare_text(name, page, from_text(name, load_text(path)), who)
         else:
             yield compare_pages(name, page, read_page(path), who)
 

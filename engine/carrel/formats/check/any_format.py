@@ -12,8 +12,9 @@ from importlib import import_module
 
 from carrel.errors import InputError
 from carrel.formats import json_page
+from carrel.formats.check.direction import order_findings
 from carrel.formats.check.findings import Finding, id_findings, point_findings
-from carrel.formats.read.any_format import kind_of
+from carrel.formats.read.any_format import kind_of, read
 from carrel.page import Box, Line, Page
 
 
@@ -27,8 +28,13 @@ def check(data: bytes) -> list[Finding]:
     """
     kind = kind_of(data)
     if kind == "json":
-        return list(page_findings(json_page.parse(data)))
-    return list(import_module(f"carrel.formats.check.{kind}").findings(data))
+        page = json_page.parse(data)
+        return [*page_findings(page), *order_findings(page)]
+    found: list[Finding] = list(import_module(f"carrel.formats.check.{kind}").findings(data))
+    try:
+        return found + list(order_findings(read(data)))
+    except InputError:  # the checker has said why, or the file has no page
+        return found
 
 
 def page_findings(page: Page) -> Iterator[Finding]:

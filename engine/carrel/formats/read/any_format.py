@@ -9,6 +9,7 @@ from typing import Literal
 from carrel.errors import InputError
 from carrel.formats import json_page
 from carrel.formats.read import alto, hocr, page_xml
+from carrel.formats.read.plain_text import decode_text
 from carrel.formats.xml_tree import MAX_BYTES, parse
 from carrel.page import Page
 
@@ -38,6 +39,14 @@ def load(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
+
+
+def load_text(path: Path) -> str:
+    """Return the text of a file; raises InputError that names it where it is in no encoding that is certain."""
+    try:
+        return decode_text(load(path))
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from error
 
 
 def _from_bytes(data: bytes) -> Page:
