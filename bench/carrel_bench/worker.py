@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import carrel
+from carrel.cache_folders import cache_root
 from carrel_bench.figures import BenchError, warn
 from carrel_bench.measure import Cost, Name
 
@@ -32,8 +33,7 @@ class PeerError(BenchError):
 
 def peer_folder() -> Path:
     """Return where environments are kept: ``$XDG_CACHE_HOME/carrel/bench``, by default under ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "carrel" / "bench"
+    return cache_root() / "bench"
 
 
 def peer_python(name: str, packages: Sequence[str], python: str = "3.11") -> Path:

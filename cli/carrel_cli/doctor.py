@@ -145,7 +145,7 @@ def _memory() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from carrel.backends.settings import cache_root
+    from carrel.cache_folders import cache_root
 
     given = os.environ.get("XDG_CACHE_HOME", "")
     if given and not Path(given).is_absolute():

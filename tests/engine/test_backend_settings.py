@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from carrel.backends.settings import allowed_cores, cache_root, free_bytes, private_folder
+from carrel.backends.settings import allowed_cores, free_bytes
 from carrel.batch.plan import cache_folder
+from carrel.cache_folders import cache_root, private_folder, trusted_folder
 
 CORES = len(os.sched_getaffinity(0))
 MIB = 2**20
@@ -85,7 +86,7 @@ def test_private_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert folder is not None
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
-    assert private_folder("runtime") is None
+    assert private_folder("runtime") is None and trusted_folder("runtime") is None
 
 
 def test_a_relative_cache_folder_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from carrel.kernels.native import (
     belongs,
     cached_folder,
     has_library,
-    is_trusted,
+    is_trusted_library,
     open_library,
     shipped_folder,
     writable_folder,
@@ -226,14 +226,14 @@ def test_a_library_without_our_kernels_is_not_loaded(own: Path) -> None:
 
 
 def test_what_others_can_write_is_not_trusted(own: Path, tmp_path: Path) -> None:
-    assert is_trusted(own)
+    assert is_trusted_library(own)
     for path, mode in ((own / LIBRARY, 0o666), (own, 0o777), (own.parent, 0o777)):
         before = path.stat().st_mode
         path.chmod(mode)
-        assert not is_trusted(own)
+        assert not is_trusted_library(own)
         assert path.is_file() or writable_folder(tmp_path) is None
         path.chmod(before)
-    assert is_trusted(own)
+    assert is_trusted_library(own)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
@@ -243,11 +243,11 @@ def test_a_cache_of_root_serves_users_who_cannot_write_it(own: Path, tmp_path: P
     code = f"""
 import os
 from pathlib import Path
-from carrel.kernels.native import cached_folder, is_trusted, open_library, writable_folder
+from carrel.kernels.native import cached_folder, is_trusted_library, open_library, writable_folder
 os.setuid(65534)
 root = Path({str(tmp_path)!r})
 folder = cached_folder(root)
-assert folder == Path({str(own)!r}) and is_trusted(folder) and open_library(folder)
+assert folder == Path({str(own)!r}) and is_trusted_library(folder) and open_library(folder)
 assert writable_folder(root) is None
 """
     for above in tmp_path.parents[:2]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import Tensors
-from carrel.backends.settings import private_folder
 from carrel.backends.telemetry import import_openvino
+from carrel.cache_folders import private_folder
 from carrel.errors import ModelError
 
 Array = NDArray[np.float32]

@@ -21,7 +21,7 @@ from typing import Any
 from carrel.backends import Network, Runtime, Tensors, builtin
 from carrel.backends.costs import Measured
 from carrel.backends.devices import Found, machine
-from carrel.backends.settings import private_folder, trusted_folder
+from carrel.cache_folders import private_folder, trusted_folder
 from carrel.errors import CarrelError
 from carrel.models.folders import Model
 from carrel.output import write_file

@@ -1,4 +1,4 @@
-"""Resources that this process may use: processors, memory, and a private folder to keep things in.
+"""Resources that this process may use: processors and memory.
 
 A container's share counts, not what the machine has: the number of processors follows from the affinity mask and the
 quotas of cgroups (v1 and v2, the process's own and all above it), memory from what is free and from their limits.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -38,40 +36,6 @@ def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 def default_limit_bytes() -> int:
     """Return the memory to stay within where nobody says: four fifths of what is free."""
     return int(SHARE_OF_FREE * free_bytes())
-
-
-def cache_root() -> Path:
-    """Return ``$XDG_CACHE_HOME/carrel``, by default ``~/.cache/carrel``.
-
-    Raises
-    ------
-    RuntimeError
-        There is no home.
-    """
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "carrel"
-
-
-def private_folder(name: str) -> Path | None:
-    """Return a folder below `cache_root` that nobody else can write, made if need be; None where there can be none."""
-    try:
-        (cache_root() / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: no home
-        return None
-    folder = trusted_folder(name)
-    return folder if folder and os.access(folder, os.W_OK) else None
-
-
-def trusted_folder(name: str) -> Path | None:
-    """Return a folder below `cache_root` to read from, if it is there and only this user or root can write to it."""
-    try:
-        folder = cache_root() / name
-        state = folder.stat()
-    except (OSError, RuntimeError):
-        return None
-    if sys.platform.startswith("win") or state.st_uid not in (os.getuid(), 0) or stat.S_IMODE(state.st_mode) & 0o022:
-        return None
-    return folder
 
 
 def _processor_quotas(mount: Path, own: Path) -> Iterator[float]:

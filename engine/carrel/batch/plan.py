@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carrel.backends.facts import request_of, selection_for
-from carrel.backends.settings import cache_root
 from carrel.budget import PageSize
+from carrel.cache_folders import cache_root
 from carrel.kernels.native import has_library
 from carrel.loading import network_models
 from carrel.options import ReadOptions

@@ -13,15 +13,13 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
-import os
 import platform
-import stat
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from carrel.cache_folders import cache_root, is_trusted, make_private
 from carrel.installed import installed_version
 from carrel.kernels.records import ENTRIES
 
@@ -51,15 +49,15 @@ def built_library() -> dict[str, Kernel] | None:
     if shipped:
         return shipped
     cached = cached_folder()
-    return open_library(cached) if cached and is_trusted(cached) else None
+    return open_library(cached) if cached and is_trusted_library(cached) else None
 
 
-def has_library(cache_root: Path | None = None) -> bool:
+def has_library(root: Path | None = None) -> bool:
     """Return whether kernels need no compiler: Carrel brings them, or a cache folder, by default the user's, has them."""
     if belongs(shipped_folder()):
         return True
-    cached = cached_folder(cache_root)
-    return cached is not None and is_trusted(cached) and belongs(cached)
+    cached = cached_folder(root)
+    return cached is not None and is_trusted_library(cached) and belongs(cached)
 
 
 def shipped_folder() -> Path:
@@ -107,43 +105,28 @@ def _typed(function: Any, types: tuple[Any, ...]) -> Kernel:
     return function
 
 
-def cached_folder(cache_root: Path | None = None) -> Path | None:
+def cached_folder(root: Path | None = None) -> Path | None:
     """Return the folder of what was compiled here, ``<cache root>/carrel/kernels/<key>``, which may not exist.
 
     The root is by default ``$XDG_CACHE_HOME``, or ``~/.cache``; None where there is no home.
     """
-    base = cache_root or Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        root = base if base.is_absolute() else Path.home() / ".cache"
+        root = root / "carrel" if root and root.is_absolute() else cache_root()
     except RuntimeError:  # no home
         return None
     versions = f"numba{installed_version('numba')}-python{platform.python_version()}"
-    return root / "carrel" / "kernels" / f"{processor()}-{versions}-{source_digest()[:12]}"
+    return root / "kernels" / f"{processor()}-{versions}-{source_digest()[:12]}"
 
 
-def writable_folder(cache_root: Path | None = None) -> Path | None:
+def writable_folder(root: Path | None = None) -> Path | None:
     """Return the `cached_folder`, made if need be; None where it cannot be written, or others could write there."""
-    folder = cached_folder(cache_root)
-    if folder is None:
-        return None
-    try:
-        for made in (folder.parent, folder):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if is_trusted(folder) and os.access(folder, os.W_OK) else None
+    folder = cached_folder(root)
+    return folder if folder and make_private(folder.parent, folder) and is_trusted_library(folder) else None
 
 
-def is_trusted(folder: Path) -> bool:
+def is_trusted_library(folder: Path) -> bool:
     """Return whether only this user and root can write to a folder of kernels, the one above it, and its library."""
-    if sys.platform.startswith("win"):
-        return False
-    try:
-        states = [path.stat() for path in (folder.parent, folder)]
-        states += [path.stat() for path in folder.glob("kernels.*")]
-    except OSError:
-        return False
-    return all(state.st_uid in (os.getuid(), 0) and not stat.S_IMODE(state.st_mode) & 0o022 for state in states)
+    return is_trusted(folder.parent, folder, *folder.glob("kernels.*"))
 
 
 @cache
