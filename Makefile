@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-importers check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -21,6 +21,11 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_names.py
 	$(BIN)/pytest
+
+# What Carrel writes, read by the programs of tests/importers.txt, which are fetched for this alone; docs/importers.md.
+check-importers: setup-dev
+	@$(BIN)/uv run --quiet --no-sync --with-requirements tests/importers.txt pytest -W ignore \
+		tests/engine/test_importers.py tests/engine/test_evaluate_dinglehopper.py
 
 # The libraries of kernels in engine/carrel/kernels/*/, from their sources: after each change of those, and committed
 # with it. Needs cc and, for aarch64, aarch64-linux-gnu-gcc. ARGS=x86_64 builds one.

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import PurePosixPath, PureWindowsPath
 
 from carrel.formats.read.placing import place_words
+from carrel.formats.read.values import corners
 from carrel.identity import with_ids
 from carrel.page import Alternative, Box, Character, Correction, Line, Page, Points, Region, Source, Word, Writing
 
@@ -91,7 +92,7 @@ def interchange(page: Page) -> Page:
 def _clean_region(region: Region, width_px: int, height_px: int) -> Region:
     lines = tuple(_clean_line(line, width_px, height_px) for line in region.lines)
     around = tuple(point for line in lines for point in line.polygon) or ((0, 0), (width_px - 1, height_px - 1))
-    polygon = clean_polygon(region.polygon or around, width_px, height_px)
+    polygon = clean_polygon(region.polygon or corners(Box.around(around)), width_px, height_px)
     return Region(clean_label(region.kind, "MainZone"), polygon, lines, region.id)
 
 
