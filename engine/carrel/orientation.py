@@ -13,6 +13,7 @@ UPRIGHT_CONFIDENCE = 0.9
 """Mean confidence from which no other orientation is tried; upside down, print reaches 0.83."""
 SCRIBBLE_CONFIDENCE = 0.5
 """Confidence that strokes without meaning reach."""
+STROKES = frozenset(" 1Il|/\\!-_—.,:;'\"")
 SAMPLE_LINES = 3
 MIN_LEGIBILITY = 20.0
 """Characters that the sample of a page must show for its sides not to be tried."""
@@ -74,8 +75,15 @@ def mean_confidence(readings: Sequence[Reading]) -> float:
 
 
 def legibility(readings: Sequence[Reading]) -> float:
-    """Return the characters that were read, each weighted by its line's confidence above that of scribble."""
-    return sum(len(r.recognition.text) * max(0.0, r.recognition.confidence - SCRIBBLE_CONFIDENCE) for r in readings)
+    """Return the characters that were read, each weighted by its line's confidence above that of scribble.
+
+    Single strokes and dots do not count: rulings on their side are read as such.
+    """
+    return sum(
+        sum(character not in STROKES for character in r.recognition.text)
+        * max(0.0, r.recognition.confidence - SCRIBBLE_CONFIDENCE)
+        for r in readings
+    )
 
 
 def lines_of(regions: Sequence[FoundRegion]) -> list[FoundLine]:

@@ -15,11 +15,21 @@ from carrel.budget import Budget, PageSize
 from carrel.direction import mostly_right_to_left
 from carrel.errors import InputError, UsageError
 from carrel.image.crop import Crop, crop_line
+from carrel.image.erase import erase_strokes
 from carrel.image.inputs import Scannable, path_or_stream
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.source import Scan, count_pages, open_scans
-from carrel.layout import FoundLine, FoundRegion, PageInk, in_leftward_order, segment_page, uncovered_ink
+from carrel.layout import (
+    FoundLine,
+    FoundRegion,
+    PageInk,
+    find_squares,
+    find_streaks,
+    in_leftward_order,
+    segment_page,
+    uncovered_ink,
+)
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import best_orientation, find_orientation, lines_of, longest, try_orientations
@@ -35,8 +45,12 @@ ORIENTATION_LINES = 6
 
 @dataclass(frozen=True)
 class _Segmented:
-    """Regions of a page in px of the scan, its skew (its orientation included), and the share of ink outside all lines."""
+    """Regions of a page in px of the scan, its skew (its orientation included), and the share of ink outside all lines.
 
+    ``scan`` is without the strokes that would be read as letters.
+    """
+
+    scan: Scan
     regions: tuple[FoundRegion, ...]
     skew_degrees: float
     uncovered_ink: float
@@ -105,11 +119,11 @@ class Reader:
             provenance = self._provenance(0.0, ())
             return Page(width_px, height_px, scan.dpi, scan.regions, scan.source, provenance)
         found = self._segment(scan, 0, watch)
-        crops, readings = self._recognize(scan, found.lines, watch)
+        crops, readings = self._recognize(found.scan, found.lines, watch)
         degrees = self._orientation(scan, found, readings, watch)
         if degrees:
             found = self._segment(scan, degrees, watch)
-            crops, readings = self._recognize(scan, found.lines, watch)
+            crops, readings = self._recognize(found.scan, found.lines, watch)
         if mostly_right_to_left(reading.recognition.text for reading in readings):
             found, crops, readings = _from_the_right(found, crops, readings)
         watch.begin("assemble")
@@ -133,8 +147,8 @@ class Reader:
         lines = tuple(found.lines[k] for k in sorted(longest(found.lines, ORIENTATION_LINES)))
         tried = try_orientations(
             [FoundRegion("MainZone", region.polygon, lines) for region in found.regions[:1]],
-            self._recognize(scan, lines, watch)[1],
-            read=lambda lines: self._recognize(scan, lines, watch)[1],
+            self._recognize(found.scan, lines, watch)[1],
+            read=lambda lines: self._recognize(found.scan, lines, watch)[1],
             segment=lambda degrees: self._segment(scan, degrees, watch).regions,
         )
         degrees = best_orientation(tried)
@@ -150,11 +164,16 @@ class Reader:
         prepared = prepare(gray, flatten=self.options.flatten, deskew=self.options.deskew)
         watch.begin("segment")
         page = PageInk(prepared.gray)
+        squares = find_squares(page)
+        if squares:
+            page = PageInk(erase_strokes(prepared.gray, squares))
         found = segment_page(page, scan.dpi, self._engines.heatmaps)
         uncovered = round(uncovered_ink(page, found), 4)
         geometry = prepared.geometry.then(rotation)
+        strokes = [stroke.on_scan(geometry) for stroke in squares + find_streaks(page, found)]
+        cleaned = replace(scan, gray=erase_strokes(scan.gray, strokes)) if strokes else scan
         regions = tuple(region.on_scan(geometry) for region in found)
-        return _Segmented(regions, prepared.skew_degrees + degrees, uncovered)
+        return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered)
 
     def _recognize(self, scan: Scan, lines: Sequence[FoundLine], watch: Watch) -> tuple[list[Crop], list[Reading]]:
         watch.begin("recognize")
@@ -169,7 +188,7 @@ class Reader:
         return find_orientation(
             found.regions,
             readings,
-            read=lambda lines: self._recognize(scan, lines, watch)[1],
+            read=lambda lines: self._recognize(found.scan, lines, watch)[1],
             segment=lambda degrees: self._segment(scan, degrees, watch).regions,
         )
 

@@ -15,7 +15,7 @@ from carrel.layout.ink import Ink
 from carrel.layout.lines.polygons import Baseline
 from carrel.layout.tables.cell_order import order_cells
 from carrel.layout.tables.cell_rulings import keep_separating_rulings
-from carrel.layout.tables.rulings import find_table
+from carrel.layout.tables.rulings import find_table, upright_rulings
 from drawn_pages import HEIGHT, WIDTH, Points, drawn_maps, page_of
 
 RULINGS = (30, 110, 190, 500, 610)
@@ -99,20 +99,20 @@ def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
 def test_frames_and_margins_are_no_table(places: tuple[int, ...]) -> None:
     page = page_of([[(80, y), (580, y)] for y in range(100, 700, 30)])
     with_rulings(page, places)
-    assert find_table(page, 10.0) is None
+    assert find_table(page, upright_rulings(page, 10.0), 10.0) is None
 
 
 def test_squared_paper_is_no_table() -> None:
     page = np.full((HEIGHT, WIDTH), 255, np.uint8)
     with_rulings(page, tuple(range(10, 620, 18)), 0, HEIGHT)
-    assert find_table(page, 9.0) is None
+    assert find_table(page, upright_rulings(page, 9.0), 9.0) is None
 
 
 def test_rules_of_different_length_are_no_table() -> None:
     page = np.full((HEIGHT, WIDTH), 255, np.uint8)
     for x, bottom in zip((60, 200, 340, 600), (330, 500, 640, 790), strict=True):
         with_rulings(page, (x,), 10, bottom)
-    assert find_table(page, 10.0) is None
+    assert find_table(page, upright_rulings(page, 10.0), 10.0) is None
 
 
 def test_an_entry_of_several_lines_is_read_cell_by_cell() -> None:

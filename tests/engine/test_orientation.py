@@ -14,7 +14,9 @@ import carrel
 from carrel.image.prepare import rotate
 from carrel.image.source import open_scans
 from carrel.layout import FoundLine
-from carrel.orientation import best_orientation, reversed_line
+from carrel.orientation import best_orientation, legibility, reversed_line
+from carrel.page import Writing
+from carrel.recognizers.types import Reading, Recognition
 
 LETTER = Path(__file__).parents[1] / "pages" / "letter.jpg"
 
@@ -52,3 +54,11 @@ def test_reversed_line_is_the_same_place_from_the_other_end() -> None:
     line = FoundLine(points, points, 8.0)
     assert reversed_line(line).baseline[0].tolist() == [100, 10]
     assert np.array_equal(reversed_line(reversed_line(line)).baseline, points)
+
+
+def test_strokes_alone_make_no_orientation_legible() -> None:
+    def reading(text: str) -> Reading:
+        return Reading(Recognition(text, 0.9), "tesseract", Writing("printed", 1.0))
+
+    assert legibility([reading("11/11 11 | 11 Il '")]) == 0.0
+    assert legibility([reading("The 11")]) == pytest.approx(0.4 * 3)

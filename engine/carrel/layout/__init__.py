@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.erase import Stroke
 from carrel.layout.page_ink import PageInk
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
 from carrel.page import Region
@@ -16,6 +17,8 @@ __all__ = [
     "FoundRegion",
     "Heatmaps",
     "PageInk",
+    "find_squares",
+    "find_streaks",
     "in_leftward_order",
     "segment_page",
     "uncovered_ink",
@@ -57,6 +60,20 @@ def segment_page(
     from carrel.layout.segment_classically import segment_classically
 
     return segment_classically(page)
+
+
+def find_squares(page: PageInk) -> list[Stroke]:
+    """Find the printed squares of paper, px of the page; see `carrel.layout.strays`."""
+    from carrel.layout import strays
+
+    return strays.find_squares(page)
+
+
+def find_streaks(page: PageInk, regions: Sequence[FoundRegion]) -> list[Stroke]:
+    """Find upright strokes that the words of ``regions`` run across, px of the page; see `carrel.layout.strays`."""
+    from carrel.layout import strays
+
+    return strays.find_streaks(page, regions)
 
 
 def in_leftward_order(regions: Sequence[FoundRegion]) -> tuple[FoundRegion, ...]:

@@ -33,3 +33,10 @@ class PageInk:
 
         gray, scale = self.small
         return replace(find_ink(gray), scale=scale)
+
+    @cached_property
+    def rulings(self) -> NDArray[np.uint8]:
+        """Long thin upright strokes, working px; see `carrel.layout.tables.rulings.upright_rulings`."""
+        from carrel.layout.tables.rulings import upright_rulings
+
+        return upright_rulings(self.small[0], self.ink.x_height_px)

@@ -20,7 +20,7 @@ from carrel.layout.tables.aligned import find_aligned_table
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table, find_table
-from carrel.layout.tables.split_cells import split_cells
+from carrel.layout.tables.split_cells import separating, split_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
 
 PAGE_EDGE_SHARE = 0.02
@@ -51,7 +51,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
     ink = page.ink
     found = add_coarse_scale(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     baselines = [_baseline_of(f, scale, ink) for f in found]
-    table = find_table(page.small[0], median([baseline.x_height_px for baseline in baselines]))
+    table = find_table(page.small[0], page.rulings, median([baseline.x_height_px for baseline in baselines]))
     baselines = [
         baseline
         for f, baseline in zip(found, baselines, strict=True)
@@ -60,6 +60,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
     if not baselines:
         return [], None
     baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
+    table = separating(table, baselines, ink) if table is not None else None
     if table is None:
         baselines, ink = without_leaders(baselines, ink)
     baselines, area = _with_cells(baselines, table, ink)

@@ -54,7 +54,7 @@ def find_gutter(page: PageInk) -> float | None:
         return None
     if not _hold_long_lines(ink, round(gutter)):
         return None
-    table = find_table(page.small[0], ink.x_height_px)
+    table = find_table(page.small[0], page.rulings, ink.x_height_px)
     if table is not None and _runs_across(table, gutter, ink.mask.shape[1]):
         return None
     return gutter / ink.scale

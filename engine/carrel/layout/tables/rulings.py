@@ -93,13 +93,12 @@ def _long_and_thin(rulings: Mask) -> Mask:
     return components_kept(rulings, labels.astype(np.int32, copy=False), kept)
 
 
-def find_table(gray: NDArray[np.uint8], x_height_px: float) -> Table | None:
-    """Find the ruled table of a page at working resolution; return None where upright rulings make none.
+def find_table(gray: NDArray[np.uint8], rulings: Mask, x_height_px: float) -> Table | None:
+    """Find the ruled table of a page at working resolution among its `upright_rulings`; return None where they make none.
 
     A table has at least ``MIN_RULINGS`` long rulings that begin and end together, over a good part of the page; a frame,
     a margin and a gutter have fewer, squared paper has many more.
     """
-    rulings = upright_rulings(gray, x_height_px)
     height, width = rulings.shape
     _, labels, stats, centers = cv2.connectedComponentsWithStats(rulings, connectivity=8)
     long = np.flatnonzero(stats[1:, cv2.CC_STAT_HEIGHT] > LONG * height) + 1

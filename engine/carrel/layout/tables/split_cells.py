@@ -33,10 +33,15 @@ OWN_ZONE = (1.5, 1.7)
 """Ink that ends so near over or under a baseline, in x-heights, is of that line: its loops and crossbars."""
 
 
+def separating(table: Table, baselines: list[Baseline], ink: Ink) -> Table | None:
+    """Return the table with the rulings alone that part its cells; None where words run across all of them."""
+    rulings = keep_separating_rulings(baselines, table.rulings, ink)
+    return replace(table, rulings=rulings) if rulings.any() else None
+
+
 def split_cells(baselines: list[Baseline], table: Table, ink: Ink) -> list[Baseline]:
     """Split baselines where they run over a ruling of the table, and add those of cells that they leave out."""
     unit = median([baseline.x_height_px for baseline in baselines])
-    table = replace(table, rulings=keep_separating_rulings(baselines, table.rulings, ink))
     parts = _cut_at_rulings(baselines, table, ink)
     return parts + _missed_cells(parts, table, ink, unit)
 
