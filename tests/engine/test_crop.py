@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.crop import even_light, extend, normalize
+from carrel.image.crop import even_light, extend, normalize_line
 
 
 def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -26,7 +26,7 @@ def _band(baseline: NDArray[np.float32], above: float, below: float) -> NDArray[
 
 def test_curved_line_becomes_straight() -> None:
     page, baseline = _curved_page()
-    crop = normalize(page, baseline, _band(baseline, 30, 12))
+    crop = normalize_line(page, baseline, _band(baseline, 30, 12))
     dark = crop.gray < 128
     rows = np.flatnonzero(dark.mean(axis=1) > 0.5)
     assert 3 <= len(rows) <= 7
@@ -38,13 +38,13 @@ def test_curved_line_becomes_straight() -> None:
 def test_neighbour_inside_the_extent_is_masked() -> None:
     page, baseline = _curved_page()
     polygon = np.concatenate([_band(baseline, 30, 12), np.array([[650.0, 250.0]], np.float32)])
-    left_half = normalize(page, baseline, polygon).gray[:, :200]
+    left_half = normalize_line(page, baseline, polygon).gray[:, :200]
     assert (left_half < 128).any(axis=1).sum() < 12  # the band alone, not the line below
 
 
 def test_columns_map_back_to_the_page() -> None:
     page, baseline = _curved_page()
-    crop = normalize(page, baseline, _band(baseline, 30, 12))
+    crop = normalize_line(page, baseline, _band(baseline, 30, 12))
     corners = crop.page_points(0, crop.gray.shape[1])
     assert np.abs(corners[:2, 0] - (baseline[0, 0], baseline[-1, 0])).max() < 15
     assert corners[0, 1] < baseline[0, 1] < corners[3, 1]
@@ -53,14 +53,14 @@ def test_columns_map_back_to_the_page() -> None:
 def test_line_at_the_edge_of_the_page() -> None:
     page = np.full((40, 200), 230, np.uint8)
     baseline = np.array([[-10.0, 38.0], [220.0, 38.0]], np.float32)
-    crop = normalize(page, baseline, _band(baseline, 60, 20))
+    crop = normalize_line(page, baseline, _band(baseline, 60, 20))
     assert crop.gray.shape[0] == 80
     assert (crop.gray == 230).all()
 
 
 def test_line_outside_the_page_is_blank() -> None:
     baseline = np.array([[10.0, 900.0], [80.0, 900.0]], np.float32)
-    crop = normalize(np.zeros((50, 100), np.uint8), baseline, _band(baseline, 20, 5))
+    crop = normalize_line(np.zeros((50, 100), np.uint8), baseline, _band(baseline, 20, 5))
     assert (crop.gray == 255).all()
 
 

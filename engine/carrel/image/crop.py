@@ -71,8 +71,8 @@ def _extent(polygon: Curve, points: Curve, normals: Curve) -> tuple[float, float
     return max(4.0, -float(rows.min())), max(2.0, float(rows.max()))
 
 
-def normalize(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
-    """Unroll a line along its baseline, at the page's own resolution.
+def normalize_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
+    """Normalize a line: unroll it along its baseline, at the page's own resolution.
 
     Parameters
     ----------
@@ -145,8 +145,8 @@ def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
 
 
 def crop_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
-    """Crop a line: `normalize` it with the baseline lengthened to the ends of the polygon."""
-    return normalize(gray, extend(baseline, polygon), polygon)
+    """Crop a line: `normalize_line` with the baseline lengthened to the ends of the polygon."""
+    return normalize_line(gray, extend(baseline, polygon), polygon)
 
 
 def extend(baseline: Curve, polygon: Curve) -> Curve:

@@ -1,4 +1,4 @@
-"""Preparation of a scan: flattened illumination, deskewed lines, and the way back to the scan.
+"""Preparation of a scan: flatten illumination, deskew, binarize, and the way back to the scan.
 
 The background is estimated as the bright envelope of a reduced page; places where no paper shows (dark scanner borders,
 photographs) take the background of their surroundings and so stay dark. Skew is the angle at which the rows of ink

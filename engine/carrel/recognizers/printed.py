@@ -65,30 +65,36 @@ class TesseractRecognizer:
         self._tesseract = Tesseract(self._languages, timeout_s)
 
     def for_page(self, crops: Sequence[Gray]) -> PageOfPrint:
-        """Detect the language of a page from ``crops``, its printed lines; return what reads them."""
-        if len(self._languages) == 1 or not crops:
-            return PageOfPrint(self._tesseract, self._languages)
-        sample = sorted(crops, key=lambda crop: -crop.shape[1])[:SAMPLE_LINES]
-        read: dict[str, list[PrintReading]] = {}
-        for language in self._languages:
-            read[language] = self._tried(sample, language)
-            if known(read[language]) >= KNOWN_SHARE:
-                break
-        order = sorted(self._languages, key=lambda language: -known(read.get(language, ())))
-        memory = {id(crop): reading for crop, reading in zip(sample, read[order[0]], strict=False)}
-        return PageOfPrint(self._tesseract, tuple(order), memory)
-
-    def _tried(self, sample: Sequence[Gray], language: str) -> list[PrintReading]:
-        """Read lines in a language, up to the one with which it becomes unlikely to be theirs."""
-        readings: list[PrintReading] = []
-        for crop in sample:
-            readings.append(self._tesseract.read(crop, language))
-            if known(readings) < UNLIKELY_SHARE:
-                break
-        return readings
+        """Return what reads ``crops``, the printed lines of a page, once its language is detected."""
+        return detect_language(self._tesseract, self._languages, crops)
 
     def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Recognition]:
         return self.for_page(crops).read(crops, spread)
+
+
+def detect_language(tesseract: Tesseract, languages: tuple[str, ...], crops: Sequence[Gray]) -> PageOfPrint:
+    """Detect the language of a page from its printed lines, the longest ones; what was read on the way is kept."""
+    if len(languages) == 1 or not crops:
+        return PageOfPrint(tesseract, languages)
+    sample = sorted(crops, key=lambda crop: -crop.shape[1])[:SAMPLE_LINES]
+    read: dict[str, list[PrintReading]] = {}
+    for language in languages:
+        read[language] = _tried(tesseract, sample, language)
+        if known(read[language]) >= KNOWN_SHARE:
+            break
+    order = sorted(languages, key=lambda language: -known(read.get(language, ())))
+    memory = {id(crop): reading for crop, reading in zip(sample, read[order[0]], strict=False)}
+    return PageOfPrint(tesseract, tuple(order), memory)
+
+
+def _tried(tesseract: Tesseract, sample: Sequence[Gray], language: str) -> list[PrintReading]:
+    """Read lines in a language, up to the one with which it becomes unlikely to be theirs."""
+    readings: list[PrintReading] = []
+    for crop in sample:
+        readings.append(tesseract.read(crop, language))
+        if known(readings) < UNLIKELY_SHARE:
+            break
+    return readings
 
 
 def known(readings: Sequence[PrintReading]) -> float:
