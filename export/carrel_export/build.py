@@ -63,6 +63,10 @@ class Order:
     with_weights: bool = False
     say: Callable[[str], None] = print
     facts: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
+    """Settings of the search and confidences to take over instead of fitting them on ``reading``."""
+    scratch: Path | None = None
+    """Where files lie while they are made; None takes the system's folder."""
 
 
 def publish_source(source: Source, order: Order, target: Path) -> Model:
@@ -80,7 +84,7 @@ def publish_source(source: Source, order: Order, target: Path) -> Model:
     problems = find_problems(source, order)
     if problems:
         raise ExportError(problems)
-    with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
+    with tempfile.TemporaryDirectory(prefix="carrel-export-", dir=order.scratch) as folder:
         made = Made(Path(folder))
         manifest = _build(source, order, made)
         return publish(target, manifest, made.files, gate=partial(_as_measured, source, order, made.measured))
@@ -147,10 +151,13 @@ def _build(source: Source, order: Order, made: Made) -> dict[str, Any]:
         best = passed.measured
     if "openvino" in order.formats:
         _openvino(made, order, inks, wide, read)
-    fitted = calibrate(best.logits, [s.text for s in order.reading], source.alphabet, order.language)
-    made.figures[f"val_cer_search_{'fp32' if best is wide else 'int8'}"] = round(fitted.search_cer, 4)
+    calibration = order.calibration
+    if calibration is None:
+        fitted = calibrate(best.logits, [s.text for s in order.reading], source.alphabet, order.language)
+        made.figures[f"val_cer_search_{'fp32' if best is wide else 'int8'}"] = round(fitted.search_cer, 4)
+        calibration = fitted.entry
     _keep_what_was_ordered(made, source, order)
-    return _manifest(source, order, made, fitted.entry)
+    return _manifest(source, order, made, calibration)
 
 
 def _keep_what_was_ordered(made: Made, source: Source, order: Order) -> None:

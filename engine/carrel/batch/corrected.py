@@ -52,6 +52,12 @@ class Notes:
                 ):
                     add_to_list(listed, name, place.read_bytes())
 
+    def wrote_elsewhere(self, paths: Iterable[Path]) -> None:
+        """Note files and folders that hold what pages say and are a person's to delete, such as models learned from them."""
+        if self._journal is not None:
+            for path in paths:
+                self._journal.note_elsewhere(str(path.resolve()))
+
     def put_aside(self, paths: Iterable[Path]) -> None:
         """Note copies of what people had changed: named by ``carrel privacy``, and deleted as changed results are."""
         if self._folders is None or self._journal is None:

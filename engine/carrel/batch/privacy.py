@@ -160,7 +160,7 @@ def _models() -> list[str]:
         f"trained on {', '.join(model.manifest.training_sources) or 'not named'}"
         for model in models
     ]
-    return [*lines, f"Carrel {carrel.__version__} does not learn from your pages"]
+    return [*lines, f"Carrel {carrel.__version__} learns from pages only where carrel learn is told to"]
 
 
 def _limits() -> list[str]:

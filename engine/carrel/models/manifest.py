@@ -89,6 +89,28 @@ class TrainingSource(Struct, frozen=True, kw_only=True):
     url: Text = ""
 
 
+Rate = Annotated[float, Meta(ge=0, le=100)]
+
+
+class Learned(Struct, frozen=True, kw_only=True):
+    """The lines that a model was learned from, by the names of their packs or folders, and what that changed.
+
+    The rates are CERs on the lines that were kept, before and after, with their 95 % intervals. ``certainty`` is the share
+    of resamples of these lines in which the model reads better than its parent, ``share`` how far from the parent it is.
+    """
+
+    collections: Annotated[list[Name], Meta(max_length=100)]
+    pages: Count
+    lines: Count
+    kept_lines: Count
+    cer_before: Rate
+    cer_before_interval: tuple[Rate, Rate]
+    cer_after: Rate
+    cer_after_interval: tuple[Rate, Rate]
+    certainty: Annotated[float, Meta(ge=0, le=1)]
+    share: Annotated[float, Meta(ge=0, le=1)] = 1.0
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """The fields of manifests of every task."""
 
@@ -104,6 +126,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ]
     origin: Text = ""
     parent: Text = ""
+    learned: Learned | None = None
     parameters: Count = 0
     training_sources: Annotated[dict[Name, TrainingSource], Meta(max_length=1000)] = {}
     figures: dict[str, Any] = {}

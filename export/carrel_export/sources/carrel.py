@@ -20,7 +20,7 @@ LICENCE = "CC-BY-SA-4.0"
 def read_carrel(path: Path) -> Source:
     """Read a checkpoint; nothing in it is executed."""
     networks, alphabet, size = load_networks(path)
-    return mixture([_source(network, alphabet, size) for network in networks])
+    return mixture([source_of(network, alphabet, size) for network in networks])
 
 
 def mixture(sources: Sequence[Source]) -> Source:
@@ -41,7 +41,8 @@ def mixture(sources: Sequence[Source]) -> Source:
     return replace(first, network=Mixture([s.network for s in sources]).eval(), facts=facts)
 
 
-def _source(network: Crnn, alphabet: str, size: str) -> Source:
+def source_of(network: Crnn, alphabet: str, size: str) -> Source:
+    """Return a trained network as the export takes it."""
     counted = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("shortcut"))
     facts = {"size": size, "network": asdict(network.config), "parameters": counted}
     line_input = LineInput(network.config.height_px, MARGIN_PX)
