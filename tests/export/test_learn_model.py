@@ -18,16 +18,16 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the learn extra (torch) is not installed")
 
-from carrel.errors import CarrelError, UsageError
-from carrel.formats import FORMATS
-from carrel.identity import with_ids
-from carrel.models.folders import open_model, shipped_folder
-from carrel.page import Line, Page, Region, Source, Writing
-from carrel.review.training_lines import LineRow, write_pack
-from carrel_cli import review
-from carrel_export.learn import fine_tune, learn
-from carrel_export.learn.command import command
-from drawn_lines import WORDS, draw_line
+from carrel.errors import CarrelError, UsageError  # noqa: E402
+from carrel.formats import FORMATS  # noqa: E402
+from carrel.identity import with_ids  # noqa: E402
+from carrel.models.folders import open_model, shipped_folder  # noqa: E402
+from carrel.page import Line, Page, Region, Source, Writing  # noqa: E402
+from carrel.review.training_lines import LineRow, write_pack  # noqa: E402
+from carrel_cli import review  # noqa: E402
+from carrel_export.learn import fine_tune, learn  # noqa: E402
+from carrel_export.learn.command import command  # noqa: E402
+from drawn_lines import WORDS, draw_line  # noqa: E402
 
 PARENT = shipped_folder("handwriting-fast")
 if not (PARENT / "weights.safetensors").exists():
