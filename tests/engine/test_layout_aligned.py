@@ -65,6 +65,46 @@ def test_marks_that_the_segmenter_leaves_out_are_cells(mark: str) -> None:
     assert found == sorted(found)
 
 
+def test_small_ditto_marks_in_a_column_are_cells() -> None:
+    lines = cells()
+    page = page_of(lines)
+    for y in ROWS:
+        cv2.rectangle(page, (460, y - 14), (463, y - 11), (30,), -1)
+    found = places(segment_page(page, None, drawn_maps(lines)))
+    assert len(found) == len(lines) + len(ROWS)
+    assert found == sorted(found)
+
+
+def test_small_specks_at_many_heights_are_no_cells() -> None:
+    lines = cells()
+    page = page_of(lines)
+    for k, y in enumerate(ROWS):
+        cv2.rectangle(page, (455 + 3 * (k % 5), y - 6 * (k % 4)), (458 + 3 * (k % 5), y + 3 - 6 * (k % 4)), (30,), -1)
+    assert len(places(segment_page(page, None, drawn_maps(lines)))) == len(lines)
+
+
+def test_lines_over_two_columns_are_cut_where_the_columns_end() -> None:
+    lines = cells()
+    joined = [line for line in lines if not (line[0][1] >= ROWS[-2] and line[0][0] in (40, 120))]
+    joined += [[(40, y), (270, y)] for y in ROWS[-2:]]
+    regions = segment_page(page_of(lines), None, drawn_maps(joined))
+    assert [region.kind for region in regions] == ["TableZone"]
+    assert len(places(regions)) == len(lines)
+    assert places(regions) == sorted(places(regions))
+
+
+def test_nothing_is_left_of_leaders_where_no_ink_stands() -> None:
+    titles: list[Points] = [[(40, y), (240, y)] for y in ROWS]
+    page = page_of(titles)
+    for y in ROWS:
+        for x in range(260, 560, 12):
+            cv2.circle(page, (x, y - 2), 2, (30,), -1)
+    regions = segment_page(page, None, drawn_maps([[(40, y), (600, y)] for y in ROWS]))
+    ends = [float(line.baseline[-1, 0]) for region in regions for line in region.lines]
+    assert len(ends) == len(ROWS)
+    assert max(ends) < 260
+
+
 def test_specks_off_the_rows_and_a_lone_mark_are_no_cells() -> None:
     lines = cells()
     page = page_of(lines)

@@ -49,6 +49,24 @@ def test_a_line_over_several_cells_is_cut_at_the_rules() -> None:
         assert not any(left + 14 < x < right - 14 for x in RULINGS)
 
 
+@pytest.mark.parametrize("mark", ["digit at the edge", "dash"])
+def test_marks_that_the_segmenter_leaves_out_are_cells(mark: str) -> None:
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    page = page_of(rows)
+    left = 44 if mark == "digit at the edge" else 140
+    for (_, y), _ in rows:
+        if mark == "dash":
+            cv2.line(page, (left, round(y) - 7), (left + 5, round(y) - 7), (30,), 2)
+        else:
+            cv2.line(page, (left, round(y) - 12), (left + 5, round(y)), (30,), 2)
+    others: list[Points] = [[(530, y), (580, y)] for y in range(120, 720, 50)]
+    page = np.minimum(page, page_of(others)).astype(np.uint8)
+    regions = table_of(page, [*rows, *others])
+    lines = [line for region in regions for line in region.lines]
+    assert len(lines) == 3 * len(rows)
+    assert sum(abs(float(line.baseline[:, 0].mean()) - left) < 12 for line in lines) == len(rows)
+
+
 def test_cells_that_the_segmenter_leaves_out_are_found_by_their_ink() -> None:
     rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
     digits: list[Points] = [[(left, y), (left + 20, y)] for y in range(120, 720, 50) for left in (50, 540)]

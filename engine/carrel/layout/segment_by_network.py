@@ -16,7 +16,8 @@ from carrel.layout.lines.page_edges import without_facing_page, without_halved_l
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.page_ink import PageInk
 from carrel.layout.stamps.zones import in_order_with_stamps
-from carrel.layout.tables.aligned import find_aligned_table
+from carrel.layout.tables.aligned import AlignedTable, find_aligned_table
+from carrel.layout.tables.column_cuts import cut_at_columns
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table, find_table
@@ -73,13 +74,21 @@ def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tup
     unit = median([baseline.x_height_px for baseline in baselines])
     if table is not None:
         return split_cells(baselines, table, ink), TableArea(*table.box_at(ink.scale))
-    boxes, width = _boxes(baselines), ink.mask.shape[1]
-    inside = (boxes[:, 0] > PAGE_EDGE_SHARE * width) & (boxes[:, 2] < (1 - PAGE_EDGE_SHARE) * width)
-    aligned = find_aligned_table(boxes[inside], unit)
+    aligned = _aligned_table(baselines, ink, unit)
     if aligned is None:
         return baselines, None
+    cut = cut_at_columns(baselines, aligned, ink)
+    if len(cut) > len(baselines):
+        baselines, aligned = cut, _aligned_table(cut, ink, unit) or aligned
     area = TableArea(*(side / ink.scale for side in aligned.box), kind="TableZone" if aligned.has_cells else "MainZone")
     return baselines + find_marks(baselines, aligned.rows, ink, unit), area
+
+
+def _aligned_table(baselines: list[Baseline], ink: Ink, unit: float) -> AlignedTable | None:
+    """Find the table that lines make, those of a facing page apart."""
+    boxes, width = _boxes(baselines), ink.mask.shape[1]
+    inside = (boxes[:, 0] > PAGE_EDGE_SHARE * width) & (boxes[:, 2] < (1 - PAGE_EDGE_SHARE) * width)
+    return find_aligned_table(boxes[inside], unit)
 
 
 def _boxes(baselines: list[Baseline]) -> Boxes:

@@ -45,7 +45,8 @@ def without_leaders(baselines: Sequence[Baseline], ink: Ink) -> tuple[list[Basel
         spans = _leaders(left[order], right[order], dots[order], unit)
         for start, stop in spans:
             leader[order] |= dots[order] & (left[order] >= start) & (right[order] <= stop)
-        kept += _cut(baseline, spans) if spans else [baseline]
+        rest = order[~leader[order]]
+        kept += _cut(baseline, spans, left[rest], right[rest]) if spans else [baseline]
     if not leader.any():
         return kept, ink
     parts = ink.parts.kept(~leader)
@@ -85,11 +86,18 @@ def _is_even(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
     return even and usual >= MIN_STEP_WIDTHS * median(right - left)
 
 
-def _cut(baseline: Baseline, spans: list[tuple[float, float]]) -> list[Baseline]:
+def _cut(
+    baseline: Baseline, spans: list[tuple[float, float]], left: NDArray[np.float64], right: NDArray[np.float64]
+) -> list[Baseline]:
+    """The parts of a line before, between and behind leaders, each as far as its ink, from ``left`` to ``right`` (n,), goes."""
     parts: list[Baseline] = []
     edges = [float(baseline.x[0]), *(x for span in spans for x in span), float(baseline.x[-1])]
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        inside = (baseline.x >= start) & (baseline.x <= stop)
-        if stop - start >= MIN_REST_X_HEIGHTS * baseline.x_height_px and inside.sum() > 1:
+        held = (left >= start) & (right <= stop + baseline.x_height_px)
+        if not held.any():
+            continue
+        first, last = max(start, float(left[held].min())), min(stop, float(right[held].max()))
+        inside = (baseline.x >= first) & (baseline.x <= last)
+        if last - first >= MIN_REST_X_HEIGHTS * baseline.x_height_px and inside.sum() > 1:
             parts.append(Baseline(baseline.x[inside], baseline.y[inside], baseline.x_height_px))
     return parts

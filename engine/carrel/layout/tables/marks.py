@@ -13,7 +13,7 @@ from carrel.layout.lines.polygons import Baseline, cover_mask
 from carrel.layout.types import Boxes
 
 MAX_COVERED_SHARE = 0.3  # of a mark's ink by lines that were found
-MIN_PART_X_HEIGHTS = 0.25  # larger side of connected ink: less is a speck
+MIN_PART_X_HEIGHTS = 0.2  # larger side of connected ink: less is a speck
 MIN_LONE_MARK_X_HEIGHTS = 0.45  # larger side of a mark, or of the largest part of one of many parts: less are dots
 MIN_DITTO_X_HEIGHTS, MAX_DITTO_PARTS = 0.3, 3  # larger side of marks of two or three parts
 MAX_MARK_X_HEIGHTS = 2.4  # height
@@ -22,9 +22,14 @@ MARK_GAP_X_HEIGHTS = 1.0  # marks nearer to each other are of one cell
 OWN_X_HEIGHTS = 1.8  # between the baselines of a mark and of a line over or under it: less is that line's
 SAME_COLUMN_X_HEIGHTS = 1.6  # between the middles, or the edges, of cells of one column
 MIN_IN_COLUMN = 3  # cells of a column of which no line is known
+MIN_HIGH_X_HEIGHTS, MIN_SMALL_IN_COLUMN = 0.25, 4
+"""Smaller marks are ditto marks where so many stand so high over their rows' baselines, in one column at one height."""
+SAME_PLACE_X_HEIGHTS = 0.35
 
 
-def find_marks(baselines: Sequence[Baseline], rows: NDArray[np.float64], ink: Ink, unit: float) -> list[Baseline]:
+def find_marks(
+    baselines: Sequence[Baseline], rows: NDArray[np.float64], ink: Ink, unit: float, *, repeated: bool = False
+) -> list[Baseline]:
     """Find cells in known rows of a table that no line covers: digits, ditto marks, dashes.
 
     A mark is a cell where it stands over or under others or under cells that were found: a column.
@@ -39,6 +44,8 @@ def find_marks(baselines: Sequence[Baseline], rows: NDArray[np.float64], ink: In
         Of the page.
     unit
         X-height, working px.
+    repeated
+        Take only marks that stand in a column of their like: between rulings, ink is left over at many places.
     """
     groups = _groups(_marks(baselines, ink, unit), rows, unit)
     if not len(groups):
@@ -47,8 +54,10 @@ def find_marks(baselines: Sequence[Baseline], rows: NDArray[np.float64], ink: In
     spans = np.concatenate((groups[:, [0, 2]], known))
     close = SAME_COLUMN_X_HEIGHTS * unit
     kept: list[Baseline] = []
-    for left, top, right, bottom, base in groups:
+    for left, top, right, bottom, base, is_large in groups:
         if any(_belongs_to(b, left, right, base) for b in baselines):
+            continue
+        if (repeated or not is_large) and not _repeats(groups, (left + right) / 2, base - bottom, unit):
             continue
         middles = np.abs(spans.mean(axis=1) - (left + right) / 2) < close
         edges = (np.abs(spans[:, 0] - left) < close) | (np.abs(spans[:, 1] - right) < close)
@@ -56,6 +65,14 @@ def find_marks(baselines: Sequence[Baseline], rows: NDArray[np.float64], ink: In
             x = np.arange(left - 0.1 * unit, max(right, left + 0.7 * unit) + 1.0)
             kept.append(Baseline(x, np.full(len(x), base), unit))
     return kept
+
+
+def _repeats(groups: NDArray[np.float64], middle: float, above: float, unit: float) -> bool:
+    """Tell whether a small mark stands in a column of marks as high over their rows as itself."""
+    reach = SAME_PLACE_X_HEIGHTS * unit
+    same = np.abs((groups[:, 0] + groups[:, 2]) / 2 - middle) < reach
+    same &= np.abs(groups[:, 4] - groups[:, 3] - above) < reach
+    return above > MIN_HIGH_X_HEIGHTS * unit and int(same.sum()) >= MIN_SMALL_IN_COLUMN
 
 
 def _belongs_to(baseline: Baseline, left: float, right: float, base: float) -> bool:
@@ -80,7 +97,8 @@ def _marks(baselines: Sequence[Baseline], ink: Ink, unit: float) -> Boxes:
 
 
 def _groups(marks: Boxes, rows: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
-    """Marks of a row that stand close together, ``(k, 5)``: left, top, right, bottom and the row's baseline."""
+    """Marks of a row that stand close together, ``(k, 6)``: left, top, right, bottom, the row's baseline, and whether they
+    are large enough to be no specks."""
     found: list[tuple[float, ...]] = []
     for base in rows:
         middle = (marks[:, 1] + marks[:, 3]) / 2
@@ -90,9 +108,9 @@ def _groups(marks: Boxes, rows: NDArray[np.float64], unit: float) -> NDArray[np.
             continue
         reach = np.maximum.accumulate(mine[:, 2])
         for part in np.split(mine, np.flatnonzero(mine[1:, 0] - reach[:-1] > MARK_GAP_X_HEIGHTS * unit) + 1):
-            if _is_mark(part, unit):
-                found.append((*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0), base))
-    return np.array(found).reshape(-1, 5)
+            sides = (*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0))
+            found.append((*sides, base, float(_is_mark(part, unit))))
+    return np.array(found).reshape(-1, 6)
 
 
 def _is_mark(parts: Boxes, unit: float) -> bool:

@@ -13,7 +13,9 @@ from carrel.layout.components import components_of
 from carrel.layout.ink import Ink, Mask
 from carrel.layout.lines.candidates import Candidate, clear_of_separators, cut_candidate
 from carrel.layout.lines.polygons import Baseline, cover_mask
+from carrel.layout.tables.aligned import number_rows
 from carrel.layout.tables.cell_rulings import keep_separating_rulings
+from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table
 
 MIN_CELL_X_HEIGHTS = 0.7
@@ -24,7 +26,7 @@ MIN_MARK_X_HEIGHTS = 0.12
 MAX_COVERED = 0.4
 RULING_EDGE_PX, RULING_END_X_HEIGHTS = 2, 1.5
 """Ink so near to the side of a ruling in px, and to its end in x-heights, is the ruling's."""
-TABLE_EDGE_X_HEIGHTS = 1.3
+TABLE_EDGE_X_HEIGHTS = 0.5
 """Ink nearer to the edge of the table than this, in x-heights, is what is left of its frame."""
 WORD_GAP = 1.5
 DESCENDER = 0.3
@@ -42,8 +44,28 @@ def separating(table: Table, baselines: list[Baseline], ink: Ink) -> Table | Non
 def split_cells(baselines: list[Baseline], table: Table, ink: Ink) -> list[Baseline]:
     """Split baselines where they run over a ruling of the table, and add those of cells that they leave out."""
     unit = median([baseline.x_height_px for baseline in baselines])
-    parts = _cut_at_rulings(baselines, table, ink)
-    return parts + _missed_cells(parts, table, ink, unit)
+    clear = _clear_of_rulings(table, ink, unit)
+    cells = _cut_at_rulings(baselines, table, ink)
+    cells += _missed_cells(cells, table, clear, unit)
+    return cells + _marks(cells, table, clear, unit)
+
+
+def _clear_of_rulings(table: Table, ink: Ink, unit: float) -> Ink:
+    """The ink without what is left of rulings, beside them and at their ends."""
+    edges = np.ones((2 * round(RULING_END_X_HEIGHTS * unit) + 1, 2 * RULING_EDGE_PX + 1), np.uint8)
+    mask = (ink.mask & (1 - cv2.dilate(table.rulings, edges))).astype(np.uint8)
+    return replace(ink, mask=mask, parts=components_of(mask))
+
+
+def _marks(cells: list[Baseline], table: Table, ink: Ink, unit: float) -> list[Baseline]:
+    """Dashes and ditto marks in the table's rows of two cells or more."""
+    heights = [float(cell.y.mean()) for cell in cells if table.holds(float(cell.x.mean()), float(cell.y.mean()))]
+    boxes = np.array([(0.0, y, 0.0, y) for y in heights]).reshape(-1, 4)
+    row = number_rows(boxes, unit)
+    count = np.bincount(row)
+    rows = (np.bincount(row, heights) / np.maximum(1, count))[count > 1] if heights else np.zeros(0)
+    found = find_marks(cells, rows, ink, unit, repeated=True)
+    return [mark for mark in found if table.holds(float(mark.x.mean()), float(mark.y.mean()), unit)]
 
 
 def _cut_at_rulings(baselines: list[Baseline], table: Table, ink: Ink) -> list[Baseline]:
@@ -104,9 +126,7 @@ def _belongs_to_a_line(x: float, bottom: float, baselines: list[Baseline]) -> bo
 def _uncovered_letters(baselines: list[Baseline], table: Table, ink: Ink, unit: float) -> NDArray[np.int64]:
     """Boxes (left, top, right, bottom) of connected ink of the size of letters in the table and in no baseline."""
     covered = cover_mask(baselines, ink.mask.shape)
-    edges = np.ones((2 * round(RULING_END_X_HEIGHTS * unit) + 1, 2 * RULING_EDGE_PX + 1), np.uint8)
-    beside = cv2.dilate(table.rulings, edges)
-    letters = components_of(ink.mask & (1 - beside))
+    letters = ink.parts
     inside = letters.shares_within(covered)
     left, top, width, height = letters.stats[:, :4].T
     kept = (
