@@ -10,11 +10,14 @@ from typing import Any
 import click
 
 from carrel import formats
+from carrel.collection import find_collection, read_collection, with_collection
 from carrel.errors import UsageError
 from carrel.formats.save import format_named
+from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY
 from carrel.models.folders import folder_of
 from carrel.options import REVIEW_BELOW, ReadOptions
+from carrel_cli.messages import tell
 from carrel_cli.running import RUNNING_OPTIONS, running_of
 
 Command = Callable[..., Any]
@@ -25,6 +28,8 @@ _READING_OPTIONS = (
     click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text: eng, en or English; several by + or commas."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default=_DEFAULTS.writing, show_default=True, help="Decide for each line, or send all to one recognizer."),
     click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
+    click.option("--words", type=click.Path(path_type=Path), help="Names and words of the collection: a text file, or a folder that carrel words made."),
+    click.option("--collection/--no-collection", default=True, show_default=True, help="Follow the carrel.toml of the folder of the scans."),
     click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French, English and German."),
     click.option("--flatten/--no-flatten", default=_DEFAULTS.flatten, show_default=True, help="Flatten the illumination to find lines."),
     click.option("--deskew/--no-deskew", default=_DEFAULTS.deskew, show_default=True, help="Deskew the page to find lines."),
@@ -39,7 +44,7 @@ _READING_OPTIONS = (
 )  # fmt: skip
 _SAME_NAMES = ("writing", "language_model", "flatten", "deskew", "binarize", "own_text", "keep_rotation", "csv_safe")
 READING_NAMES = (
-    "lang", "writing", "model", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
+    "lang", "writing", "model", "words", "collection", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
     "own_text", "keep_rotation", "csv_safe",
     "memory", "device", "threads", "precision", "backend",
 )  # fmt: skip
@@ -58,7 +63,9 @@ def reading_options(command: Command) -> Command:
 
     @wraps(command)
     def reading(*arguments: Any, **values: Any) -> Any:
-        return command(*arguments, read=_reading_of({name: values.pop(name) for name in READING_NAMES}), **values)
+        chosen = {name: values.pop(name) for name in READING_NAMES}
+        read = _reading_of(chosen)
+        return command(*arguments, read=_of_collection(read, values) if chosen["collection"] else read, **values)
 
     for option in reversed(_READING_OPTIONS):
         reading = option(reading)
@@ -77,9 +84,51 @@ def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
     return ReadOptions(
         languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part.strip()),
         model=folder_of(values["model"]).resolve() if values["model"] else None,
+        words=values["words"].resolve() if values["words"] else None,
         max_megapixels=values["max_megapixels"],
         **same,
         **running_of(values),
+    )
+
+
+_SCANS = ("files", "source", "folder", "hypotheses")
+"""Parameters of commands that name scans, or the folder that they lie in."""
+
+
+def _of_collection(read: ReadOptions, values: Mapping[str, Any]) -> ReadOptions:
+    """Return options as the collection of the scans has them, but for what was given on the command line.
+
+    Raises
+    ------
+    UsageError
+        The scans belong to several collections.
+    """
+    named = [values[name] for name in _SCANS if values.get(name)]
+    paths = [Path(path) for entry in named for path in (entry if isinstance(entry, tuple) else (entry,))]
+    files = {find_collection(path if path.is_dir() else path.parent) for path in paths if path.exists()}
+    if len(files) > 1:
+        told = " and ".join(sorted(str(file or "no collection") for file in files))
+        raise UsageError(f"the files belong to several collections ({told}); read them apart, or with --no-collection")
+    file = next(iter(files), None)
+    if file is None:
+        return read
+    context = click.get_current_context()
+    given = {"languages" if name == "lang" else name for name in READING_NAMES if _was_given(context, name)}
+    chosen = {key: value for key, value in read_collection(file).items() if key not in given}
+    if isinstance(chosen.get("model"), Path):
+        chosen["model"] = folder_of(chosen["model"]).resolve()
+    if chosen:
+        tell(f"{shown(file)}: {', '.join(f'{key} {_told(value)}' for key, value in chosen.items())}")
+    return with_collection(read, chosen)
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def _told(value: Any) -> str:
+    return (
+        "+".join(value) if isinstance(value, tuple) else str(value.name if isinstance(value, Path) else value).lower()
     )
 
 

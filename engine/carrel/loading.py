@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget, tr
 from carrel.decode.lexicon import parse_words
 from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import parse_ngrams, read_ngrams
+from carrel.decode.word_files import read_text, words_of_text
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
 from carrel.models import manifest as manifests
@@ -110,9 +112,8 @@ def load_engines(
         largest = largest_page(files, options.max_megapixels)
     request = request_of(options, budget, page=None, largest=largest)  # whether a page fits is looked at when it comes
     selected = selection_for(request, models)
-    language = shipped_model(LANGUAGE_MODEL, "language") if options.language_model else None
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    known = load_language(language) if language else None
+    known, language_identity = language_for(options) if options.language_model else (None, None)
     ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, known, selected, budget))
     if options.writing == "handwritten" or options.model is not None or not is_plain(selected.runtime):
         ctc.opened()
@@ -122,13 +123,13 @@ def load_engines(
         writing, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
     )
     classifier = WritingClassifier(writing, told_apart)
-    used = [model for model in (segmenter, writing, handwriting, language) if model is not None]
+    used = [model.identity for model in (segmenter, writing, handwriting) if model is not None]
     engines = Engines(
         _router(options, printed, ctc, handwriting, classifier),
         open_page_network(segmenter, selected.runtime, budget, starts_on_cpu=selected.starts_on_cpu)
         if segmenter
         else None,
-        tuple(model.identity for model in used),
+        (*used, *([language_identity] if language_identity else [])),
         selected,
         budget,
     )
@@ -148,6 +149,27 @@ def _router(
     recognizers = {printed.name: printed, ctc.name: ctc}
     routes = ROUTES if options.model is not None else routes_for(scripts)  # a model that was named is used
     return Router(recognizers, classifier.classify, options.writing, routes, scripts, detect_script)
+
+
+def language_for(options: ReadOptions) -> tuple[LanguageModel, str]:
+    """Return the language model that handwriting is searched with, and its identity: with the words of the options.
+
+    Raises
+    ------
+    ModelError
+        A model is missing or damaged.
+    InputError
+        The file of words cannot be read.
+    """
+    if options.words is not None and options.words.is_dir():
+        model = open_model(options.words, "language")
+        return load_language(model), model.identity
+    shipped = shipped_model(LANGUAGE_MODEL, "language")
+    if options.words is None:
+        return load_language(shipped), shipped.identity
+    text = read_text(options.words)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return load_language(shipped).with_words(words_of_text(text)), f"{shipped.identity}, words@{digest}"
 
 
 def load_language(model: Model) -> LanguageModel:

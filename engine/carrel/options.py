@@ -30,6 +30,9 @@ class ReadOptions:
         ``auto`` decides line by line; ``printed`` and ``handwritten`` send every line to one recognizer.
     model
         Folder of the handwriting model, or the name of one that ships with Carrel; None takes Carrel's default.
+    words
+        A text file of names and words that handwriting may hold, or the folder of a language model that ``carrel words``
+        made; None takes the words of the shipped language model alone.
     threads
         Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
     max_megapixels
@@ -61,6 +64,7 @@ class ReadOptions:
     languages: tuple[str, ...] = ("eng", "fra")
     writing: Literal["auto", "printed", "handwritten"] = "auto"
     model: Path | None = None
+    words: Path | None = None
     threads: int = 0
     max_megapixels: float = 250.0
     flatten: bool = True
@@ -97,6 +101,13 @@ class ReadOptions:
                 raise UsageError(f"{name}: expected more than 0, got {value}")
         if self.writing not in ("auto", "printed", "handwritten"):
             raise UsageError(f"writing: expected 'auto', 'printed' or 'handwritten', got {self.writing!r}")
+        if self.words is not None and not self.language_model:
+            raise UsageError("words: are searched with the language model, which is switched off")
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The model and words that the options name, which workers must be able to read."""
+        return tuple(path.resolve() for path in (self.model, self.words) if path is not None)
 
 
 def _is_code(code: Any) -> bool:

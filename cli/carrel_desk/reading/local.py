@@ -49,8 +49,7 @@ def plan_station(
     """
     plan = plan_workers(options, workers=workers)
     work = Work(plan.options, REVIEW_BELOW, limits.most_pages, limits.most_bytes, entry)
-    model = options.model
-    places = Places(spool, make_private(cache_folder()), (model.resolve(),) if model else ())
+    places = Places(spool, make_private(cache_folder()), options.own_files)
     times = Limits(limits.page_timeout_s, limits.decode_timeout_s, plan.promised_bytes)
     sandbox.forbid_dumps()
     return Station(lambda: LocalPool(plan.workers, work, places, times), plan.options, plan.workers)

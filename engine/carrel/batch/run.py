@@ -121,8 +121,7 @@ class Batch:
             stack.callback(self.journal.close)
             self._begin()
             spool = self.folders.make_spool()
-            model = self.settings.options.model
-            places = Places(spool, self._cache or spool, (model.resolve(),) if model else ())
+            places = Places(spool, self._cache or spool, self.settings.options.own_files)
             self.pool = LocalPool(
                 self._workers,
                 self.settings.work,

@@ -60,8 +60,9 @@ _WITHOUT_EFFECT = (
     "device",
     "precision",
     "model",
+    "words",
 )
-"""What a page need not be read again for: devices agree within what the probe allows, the model is in the identity."""
+"""What a page need not be read again for: devices agree within what the probe allows, model and words are in the identity."""
 
 
 def _options(options: ReadOptions) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
-WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+")
+from carrel.decode.word_files import MOST_LETTERS, WORD
+
 LEAST_COUNT = 3
 """Of a word in the corpora; rarer ones are mostly misprints."""
-MOST_LETTERS = 30
 
 
 def known_words(lines: Iterable[str], paragraphs: Iterable[str]) -> set[str]:

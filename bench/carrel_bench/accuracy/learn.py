@@ -1,0 +1,115 @@
+"""What learning from so many corrected lines is worth: ``carrel learn`` itself, on collections and on other hands.
+
+``python -m carrel_bench learn --data DIR --source NAME... [--lines 0,20,50,200] [--from MODEL] [--keep-others]``: DIR holds
+line packs. The first ``train`` lines of a source are what a person has corrected; its ``test`` lines are read with the model,
+in int8, with the language model, and those of the other sources beside them. Where the gate refuses, the parent's figures
+stand. A collection counts as unseen only with a MODEL that was not trained on it; the manifest of a model names its sources.
+``--python`` names an interpreter that has the extra ``learn``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from carrel.backends.ort import OrtBackend
+from carrel.evaluate import character_errors
+from carrel.loading import HANDWRITING_MODEL, shipped_language
+from carrel.models.folders import folder_of, open_model
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.review.training_lines import LineRow, LineSample, read_packs, write_pack
+from carrel_bench.accuracy.packs import drawn_evenly
+from carrel_bench.figures import BenchError, Figure, figures_of
+from carrel_bench.measure import Cost, cost_of
+
+DATA = "lines"
+LEARN = "from carrel_export.learn.command import command; command()"
+REFUSED = 3
+"""Exit code where the gate refuses, or lines are too few."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add which collections, how many lines, and which parent."""
+    parser.add_argument("--source", action="append", help="collection to learn; may be repeated  [default: the first]")
+    parser.add_argument("--lines", default="0,20,50,200", help="numbers of corrected lines  [default: 0,20,50,200]")
+    parser.add_argument("--from", dest="parent", type=Path, default=Path(HANDWRITING_MODEL), help="model to learn from")
+    parser.add_argument("--keep-others", action="store_true", help="learn so that other hands are forgotten less")
+    parser.add_argument("--learn-minutes", type=float, default=20.0, help="as --minutes of carrel learn  [default: 20]")
+    parser.add_argument("--test-lines", type=int, default=150, help="of the collection, and of all others together")
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield CER on the collection and on others, by number of lines, with the cost of learning.
+
+    Raises
+    ------
+    BenchError
+        Learning failed, or the packs lack lines.
+    """
+    counts = [20] if options.quick else [int(count) for count in options.lines.split(",")]
+    everything = list(read_packs(options.data, ("train", "test")))
+    sources = options.source or sorted({sample.source for sample in everything})[:1]
+    for source in sources:
+        learning = [s for s in everything if (s.source, s.split) == (source, "train")]
+        own = [s for s in everything if (s.source, s.split) == (source, "test")]
+        others = [s for s in everything if s.split == "test" and s.source not in sources]
+        if not learning or not own:
+            raise BenchError(f"no train and test lines of {source} in {options.data}", 3)
+        tested = [drawn_evenly(lines, min(options.test_lines, len(lines))) for lines in (own, others) if lines]
+        for count in counts:
+            with tempfile.TemporaryDirectory(prefix="carrel-bench-") as folder:
+                yield from _of_count(source, learning[:count], tested, options, Path(folder))
+
+
+def _of_count(
+    source: str,
+    lines: Sequence[LineSample],
+    tested: Sequence[Sequence[LineSample]],
+    options: argparse.Namespace,
+    at: Path,
+) -> Iterator[Figure]:
+    model, found = folder_of(options.parent), dict[str, float]()
+    if lines:
+        pack = at / f"{source}.zip"
+        write_pack(pack, ((LineRow(f"{Path(s.name).stem}.png", s.text, s.page, "train"), s.gray) for s in lines))
+        cost = _learn(pack, at / "model", options)
+        found |= {"CPU s to learn": cost.cpu_s, "peak MiB to learn": cost.peak_mib}
+        found["published"] = float(cost.answer.code == 0)
+        model = at / "model" if cost.answer.code == 0 else model
+    for name, samples in zip(("CER", "CER, other hands"), tested, strict=False):
+        found[name] = cer_of(model, samples)
+    yield from figures_of("learn", source, str(len(lines)), found)
+
+
+def _learn(pack: Path, target: Path, options: argparse.Namespace) -> Cost:
+    arguments = [pack, "--from", options.parent, "--to", target, "--minutes", options.learn_minutes, "-q"]
+    arguments += ["--keep-others"] if options.keep_others else []
+    program = options.python or sys.executable
+    cost = cost_of([program, "-c", _with_exit_codes(LEARN), *map(str, arguments)], {"OMP_NUM_THREADS": "1"})
+    if cost.answer.code not in (0, REFUSED):
+        said = (cost.answer.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise BenchError(f"carrel learn failed with exit status {cost.answer.code}: {said}")
+    return cost
+
+
+def _with_exit_codes(program: str) -> str:
+    """A program that ends as ``carrel`` does where an error of Carrel's own is raised."""
+    return (
+        "import sys\nfrom carrel.errors import CarrelError\n"
+        f"try:\n    {program}\nexcept CarrelError as error:\n    print(error, file=sys.stderr)\n    sys.exit(error.exit_code)\n"
+    )
+
+
+def cer_of(folder: Path, samples: Sequence[LineSample]) -> float:
+    """Return the CER of lines read as at run time: int8, with the language model."""
+    model = open_model(folder, "recognition")
+    network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
+    recognizer = CtcRecognizer(model, network, shipped_language())
+    errors = sum(
+        character_errors(s.text, recognizer.text_of(recognizer.decode(recognizer.logits_of(s.gray))[0]))
+        for s in samples
+    )
+    return errors / max(1, sum(len(s.text) for s in samples))
