@@ -24,7 +24,7 @@ ROOMS = {
     "peers": ("print", "kraken", "kraken_pages"),
     "speed": ("start", "stages", "runtime", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
-    "accuracy": ("pages", "lines", "language", "layout"),
+    "accuracy": ("pages", "lines", "language", "layout", "learn"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 DEFAULT = ("print", "start", "stages", "size")

@@ -15,11 +15,12 @@ from carrel.recognizers.tesseract import installed_languages
 
 SHOWN = ("licence", "origin", "parent", "size", "parameters", "stride_px", "languages", "input")
 FOLDER = click.Path(path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group("models")
 def command() -> None:
-    """List, show and verify model folders."""
+    """List, show, verify, move and delete model folders."""
 
 
 @command.command("list")
@@ -41,11 +42,24 @@ def list_models(folder: Path | None) -> None:
         licence = _words(model.manifest.licence)
         spoken = _spoken(model.manifest) or "any language"
         click.echo(f"{_words(model.name):24} {model.task:13} {size:7.2f} MB  {licence:16} {spoken:32} {path}")
+        if model.manifest.learned is not None:
+            click.echo(f"  {_words(_learned(model.manifest))}")
     if folder is None:
         installed = ", ".join(f"{code} ({english_name(code)})" for code in installed_languages())
         click.echo(f"print is read by Tesseract in: {installed or 'no language; install tesseract-ocr-eng'}", err=True)
     if refused:
         raise ModelError("; ".join(map(str, refused)))
+
+
+def _learned(manifest: Manifest) -> str:
+    """What a model was learned from, and what that changed."""
+    learned = manifest.learned
+    assert learned is not None
+    return (
+        f"learned from {learned.lines + learned.kept_lines} lines of {learned.pages} pages in {', '.join(learned.collections)},"
+        f" beginning as {manifest.parent}: CER {learned.cer_before:.1%} before, {learned.cer_after:.1%} now, on"
+        f" {learned.kept_lines} lines kept apart"
+    )
 
 
 def _spoken(manifest: Manifest) -> str:
@@ -71,6 +85,8 @@ def show(model: Path) -> None:
     for key in SHOWN:
         if fields.get(key):
             click.echo(f"{key}: {_words(fields[key])}")
+    if manifest.learned is not None:
+        click.echo(_words(_learned(manifest)))
     if "alphabet" in fields:
         symbols = [symbol or "" for symbol in fields["alphabet"]]
         click.echo(f"alphabet: {len(symbols)} classes, {''.join(symbols)!r}")
@@ -80,6 +96,36 @@ def show(model: Path) -> None:
         click.echo(f"figure {_words(key)}: {_words(value)}")
     for name, source in manifest.training_sources.items():
         click.echo(f"trained on {', '.join(_words(part) for part in (name, source.cite, source.lic) if part)}")
+
+
+@command.command("move")
+@click.argument("model", type=FOLDER)
+@click.argument("target", type=FOLDER, metavar="TO")
+@click.option("--collection", type=EXISTING_FOLDER, help="Folder of scans whose carrel.toml shall name the new place.")
+def move(model: Path, target: Path, collection: Path | None) -> None:
+    """Move a model folder to TO, whole or not at all. Files beside the model's own are not moved: it is refused."""
+    from carrel.collection import choose_in_collection
+    from carrel.models.moving import move_model
+
+    key = "words" if open_model(model).task == "language" else "model"
+    move_model(model, target)
+    click.echo(f"{model} is {target} now")
+    if collection is not None:
+        click.echo(f"{choose_in_collection(collection, key, target)} names it")
+
+
+@command.command("delete")
+@click.argument("model", type=FOLDER)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(model: Path, yes: bool) -> None:
+    """Delete a model folder, such as one that was learned. A carrel.toml that names it must be changed, too."""
+    from carrel.models.moving import delete_model
+
+    opened = open_model(model)
+    if not yes:
+        click.confirm(f"Delete the model {_words(opened.name)} in {model}?", abort=True, err=True)
+    delete_model(model)
+    click.echo(f"{model}: deleted")
 
 
 @command.command("verify")

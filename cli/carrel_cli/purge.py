@@ -59,7 +59,7 @@ def _of_batch(
 ) -> tuple[Purged, list[str]]:
     """Delete what a batch wrote; also returns the files that it wrote elsewhere."""
     with folders.locked(), closing(Journal(folders.journal)) as journal:
-        elsewhere = [path for path in journal.elsewhere() if Path(path).exists()]
+        elsewhere = journal.elsewhere()
         if document is not None:
             return purge_document(folders, journal, document, changed=changed), []
         if older_than is not None:
@@ -81,7 +81,9 @@ def _report(purged: Purged, elsewhere: list[str], document: str | None) -> None:
     if purged.left and document is None:
         click.echo(f"left: {len(purged.left):,} files that Carrel did not write")
     for path in [*(map(str, purged.left) if document else ()), *elsewhere]:
-        click.echo(f"left: {shown(Path(path))} may hold text of these pages; delete it yourself")
+        there = "may hold text of these pages; delete it yourself"
+        gone = "is not there any more: was it moved?"
+        click.echo(f"left: {shown(Path(path))} {there if Path(path).exists() else gone}")
     click.echo(NO_PROMISE)
     if purged.failed:
         raise OutputError(f"{len(purged.failed):,} files could not be deleted; the first is {shown(purged.failed[0])}")

@@ -34,6 +34,7 @@ class Choices:
     below: float
     lines: int | None
     every: bool
+    learning: bool
     images: Path | None
     worksheet: Path | None
     html_file: Path | None
@@ -59,6 +60,9 @@ class Choices:
 )
 @click.option("--lines", type=click.IntRange(min=1), help="No more lines than so many.  [default: all]")
 @click.option("--all", "every", is_flag=True, help="All lines that nobody has seen, whatever their confidence.")
+@click.option(
+    "--for-learning", "learning", is_flag=True, help="In the order that serves carrel learn: of all pages in turn."
+)
 @click.option("--images", type=FOLDER, help="Folder of the scans.")
 @click.option(
     "--worksheet",
@@ -122,12 +126,19 @@ def _read_before(stored: Mapping[str, tuple[PageFiles, Page]], notes: Notes) -> 
 def _list(pages: Mapping[str, Page], choices: Choices, equal: Collection[str]) -> None:
     from carrel.output import write_file
     from carrel.review import spreadsheet, worksheet
-    from carrel.review.queue import states, tasks_of, worst_first
+    from carrel.review.queue import for_learning, states, tasks_of, worst_first
 
     tasks = [task for name, page in pages.items() if name not in equal for task in tasks_of(name, page)]
-    worst = tasks if choices.every else worst_first(tasks, choices.errors)
+    ordered = for_learning if choices.learning else worst_first
+    worst = tasks if choices.every else ordered(tasks, choices.errors)
     worst = [task for task in worst if task.line.confidence <= choices.below][: choices.lines]
-    click.echo("\n".join(_summary(tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every)))
+    click.echo(
+        "\n".join(
+            _summary(
+                tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every or choices.learning
+            )
+        )
+    )
     picture = line_pictures(pages, choices.images)
     if choices.worksheet and choices.worksheet.suffix.lower() == ".xlsx":
         write_file(choices.worksheet, spreadsheet.as_spreadsheet(worst, picture))
@@ -151,8 +162,7 @@ def _summary(
     from carrel.review.worksheet import expected_errors_shown, name_of
 
     if worst:
-        order = "in the order of the pages" if every else "most first"
-        yield f"wrong characters expected, {order}; line; as read"
+        yield f"wrong characters expected{'' if every else ', most first'}; line; as read"
     for task in worst[:_SHOWN]:
         yield f"{expected_errors_shown(task):>6}  {name_of(task)}  {task.line.text or '(not read)'}"
     total, errors = (

@@ -7,7 +7,9 @@ decides nothing for others.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Collection as Names
 from dataclasses import replace
@@ -16,6 +18,7 @@ from typing import Any
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
+from carrel.output import write_file
 
 COLLECTION_FILE = "carrel.toml"
 KEYS = ("model", "words", "languages", "writing", "language_model", "flatten", "deskew", "binarize")
@@ -74,6 +77,26 @@ def _path(file: Path, value: str) -> Path:
     """A path beside the file; a single name that is not there may be that of a shipped model."""
     path = file.parent / Path(value).expanduser()
     return path.resolve() if path.exists() or len(Path(value).parts) > 1 else Path(value)
+
+
+def choose_in_collection(folder: Path, key: str, value: Path) -> Path:
+    """Write a path into the ``carrel.toml`` of ``folder``, made if need be; what else it says stays. Returns the file.
+
+    Raises
+    ------
+    InputError
+        The file that is there is faulty.
+    OutputError
+        It cannot be written.
+    """
+    file = folder / COLLECTION_FILE
+    if file.exists():
+        read_collection(file)
+    text = file.read_text("utf-8") if file.exists() else ""
+    line = f"{key} = {json.dumps(os.path.relpath(value.resolve(), folder.resolve()), ensure_ascii=False)}"
+    changed, times = re.subn(rf"^{key}[ \t]*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+    write_file(file, (changed if times else f"{text.rstrip()}\n{line}\n".lstrip()).encode())
+    return file
 
 
 def with_collection(options: ReadOptions, chosen: dict[str, Any], given: Names[str] = ()) -> ReadOptions:

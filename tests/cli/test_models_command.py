@@ -53,6 +53,58 @@ def test_show_names_files_figures_and_sources() -> None:
     assert "licence: CC-BY-SA-4.0" in shown
 
 
+def learned_model(folder: Path) -> Path:
+    """A model that says that it was learned."""
+    shutil.copytree(SHIPPED / "writing", folder, ignore=shutil.ignore_patterns("card.md"))
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    rates = {
+        "cer_before": 0.183,
+        "cer_before_interval": [0.15, 0.21],
+        "cer_after": 0.118,
+        "cer_after_interval": [0.1, 0.14],
+    }
+    counts = {"pages": 3, "lines": 40, "kept_lines": 10, "certainty": 1.0, "share": 0.75}
+    told = {"parent": "handwriting-fast@0123", "learned": {"collections": ["sermons"], **counts, **rates}}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **told}), "utf-8")
+    return folder
+
+
+def test_what_was_learned_from_what_is_listed(tmp_path: Path) -> None:
+    learned_model(tmp_path / "models" / "a")
+    said = (
+        "learned from 50 lines of 3 pages in sermons, beginning as handwriting-fast@0123: CER 18.3% before, 11.8% now, on"
+        " 10 lines kept apart"
+    )
+    assert said in run("list", tmp_path / "models").stdout and said in run("show", tmp_path / "models" / "a").stdout
+
+
+def test_a_model_is_moved_and_its_collection_follows(tmp_path: Path) -> None:
+    model, scans = learned_model(tmp_path / "models" / "a"), tmp_path / "scans"
+    scans.mkdir()
+    (scans / "carrel.toml").write_text('languages = "fr"\nmodel = "../models/a"  # first try\ndeskew = true\n', "utf-8")
+    told = run("move", model, tmp_path / "best" / "b", "--collection", scans)
+    assert told.exit_code == 0, told.exception
+    assert not model.exists() and not open_model(tmp_path / "best" / "b").verify()
+    assert (scans / "carrel.toml").read_text() == 'languages = "fr"\nmodel = "../best/b"\ndeskew = true\n'
+    assert run("delete", tmp_path / "best" / "b", "--yes").exit_code == 0
+    assert not list((tmp_path / "best").iterdir())
+
+
+def test_what_is_no_model_of_ones_own_stays(tmp_path: Path) -> None:
+    model = learned_model(tmp_path / "a")
+    (model / "notes.txt").write_text("mine")
+    for arguments, reason in (
+        (("delete", model, "--yes"), "also holds notes.txt"),
+        (("move", model, tmp_path / "b"), "also holds notes.txt"),
+        (("delete", SHIPPED / "writing", "--yes"), "ships with Carrel"),
+        (("move", learned_model(tmp_path / "c"), tmp_path / "a"), "is there already"),
+    ):
+        told = run(*arguments)
+        assert isinstance(told.exception, UsageError) and reason in str(told.exception)
+    assert isinstance(run("delete", tmp_path, "--yes").exception, ModelError)
+    assert (model / "notes.txt").exists() and (SHIPPED / "writing" / "manifest.json").exists()
+
+
 def test_whole_models_verify() -> None:
     result = run("verify")
     assert result.exit_code == 0

@@ -228,6 +228,16 @@ def test_copies_of_what_was_changed_are_known(station: Station) -> None:
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 
+def test_models_made_of_results_are_named(station: Station) -> None:
+    model = station.root / "models" / "hand"
+    model.mkdir(parents=True)
+    with notes_of(station.out) as notes:
+        notes.wrote_elsewhere([model])
+    assert f"{model}; yours to delete" in of_command(privacy.command, station.out)
+    model.rmdir()
+    assert "models/hand is not there any more: was it moved?" in of_command(purge.command, station.out, "--yes")
+
+
 STEPS = st.one_of(
     st.tuples(st.just("put"), st.sampled_from("abc"), st.integers(1, 4)),
     st.tuples(st.just("correct"), st.sampled_from("abc"), st.integers(0, LINES - 1)),

@@ -17,7 +17,7 @@ from carrel.identity import with_ids
 from carrel.page import Alternative, Correction, Page, needs_review
 from carrel.review import spreadsheet, worksheet
 from carrel.review.corrections import ReadBack, Who, compare_pages, compare_text, with_changes
-from carrel.review.queue import disagreements, recurring, states, tasks_of, worst_first
+from carrel.review.queue import disagreements, for_learning, recurring, states, tasks_of, worst_first
 from oracle_formats import page_of
 
 ANN = Who("Ann", "2026-01-31T12:00:00Z")
@@ -47,6 +47,14 @@ def test_most_expected_errors_come_first_and_seen_lines_are_out() -> None:
     seen = with_changes(page, compare_text("d", page, from_text("d", "all is well\nthe cat\na rnan"), ANN).changes)
     assert [task.line.id for task in worst_first(tasks_of("d", seen))] == ["r0l2", "r0l3"]
     assert states([seen]) == {"corrected": 1} and not needs_review(seen.lines[1], 1.0)
+
+
+def test_for_learning_pages_take_turns_and_what_can_hardly_be_read_comes_last() -> None:
+    tasks = [task for name in ("one", "two") for task in tasks_of(name, read_page())]
+    order = [(task.document, task.line.id) for task in for_learning(tasks)]
+    assert order == [
+        ("one", "r0l1"), ("two", "r0l1"), ("one", "r0l3"), ("two", "r0l3"), ("one", "r0l2"), ("two", "r0l2"),
+    ]  # fmt: skip
 
 
 def edited(rows: str) -> ReadBack:

@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from carrel.backends.ort import OrtBackend
@@ -20,7 +21,7 @@ from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, shipped_language
 from carrel.models.folders import folder_of, open_model
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.review.training_lines import LineRow, LineSample, read_packs, write_pack
+from carrel.review.training_lines import LineRow, LineSample, pack_files, read_packs, write_pack
 from carrel_bench.accuracy.packs import drawn_evenly
 from carrel_bench.figures import BenchError, Figure, figures_of
 from carrel_bench.measure import Cost, cost_of
@@ -50,18 +51,22 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         Learning failed, or the packs lack lines.
     """
     counts = [20] if options.quick else [int(count) for count in options.lines.split(",")]
-    everything = list(read_packs(options.data, ("train", "test")))
-    sources = options.source or sorted({sample.source for sample in everything})[:1]
+    packs = [file.stem for file in pack_files(options.data)]
+    sources = options.source or packs[:1]
+    others = [s for name in packs if name not in sources for s in _test_lines(options.data, name, options.test_lines)]
     for source in sources:
-        learning = [s for s in everything if (s.source, s.split) == (source, "train")]
-        own = [s for s in everything if (s.source, s.split) == (source, "test")]
-        others = [s for s in everything if s.split == "test" and s.source not in sources]
+        learning = list(islice(read_packs(options.data, ("train",), [source]), max(counts)))
+        own = _test_lines(options.data, source, options.test_lines)
         if not learning or not own:
             raise BenchError(f"no train and test lines of {source} in {options.data}", 3)
         tested = [drawn_evenly(lines, min(options.test_lines, len(lines))) for lines in (own, others) if lines]
         for count in counts:
             with tempfile.TemporaryDirectory(prefix="carrel-bench-") as folder:
                 yield from _of_count(source, learning[:count], tested, options, Path(folder))
+
+
+def _test_lines(packs: Path, source: str, most: int) -> list[LineSample]:
+    return list(islice(read_packs(packs, ("test",), [source]), most))
 
 
 def _of_count(

@@ -17,6 +17,9 @@ from carrel.review.corrections import Change
 
 LEAST_ERRORS = 0.5
 """Wrong characters expected in a line from which it is listed: about there, an error is as likely as none."""
+LEAST_CONFIDENCE = 0.4
+"""Of a line that a model can learn from: under the floor of what is read on blank paper and through the page, 0.22 to 0.29,
+and some above it; not measured as a bound for learning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,20 @@ def tasks_of(document: str, page: Page) -> list[Task]:
 def worst_first(tasks: Iterable[Task], least: float = LEAST_ERRORS) -> list[Task]:
     """Return lines in which at least so many wrong characters are expected, or that were not read, most first."""
     return sorted((task for task in tasks if task.expected_errors >= least), key=lambda task: -task.expected_errors)
+
+
+def for_learning(tasks: Iterable[Task], least: float = LEAST_ERRORS) -> list[Task]:
+    """Return lines that were read with errors expected, to be corrected first where a model shall learn from them.
+
+    One of each page in turn, on each the ones with most expected errors first, so that the first lines are of all pages. Lines
+    that were not read, or with less than `LEAST_CONFIDENCE`, come last: many of them are no lines, or cut badly.
+    """
+    pages: dict[str, list[Task]] = {}
+    for task in sorted(worst_first(tasks, least), key=lambda task: task.line.confidence < LEAST_CONFIDENCE):
+        pages.setdefault(task.document, []).append(task)
+    turns = [(place, task) for own in pages.values() for place, task in enumerate(own)]
+    order = sorted(turns, key=lambda turn: (turn[1].line.confidence < LEAST_CONFIDENCE, turn[0]))
+    return [task for _, task in order]
 
 
 def states(pages: Iterable[Page]) -> Counter[str]:
