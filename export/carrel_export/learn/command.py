@@ -46,6 +46,9 @@ class NotBetterError(CarrelError):
     help="No longer than this.",
 )
 @click.option("--keep-others", is_flag=True, help="Go half the way only: other hands are forgotten less.")
+@click.option(
+    "--words", type=click.Path(path_type=Path), help="Words that pages are read with, so that the kept lines are, too."
+)
 @click.option("--seed", default=1, show_default=True, help="The same lines and seed make the same model.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def command(
@@ -55,6 +58,7 @@ def command(
     images: Path | None,
     minutes: float,
     keep_others: bool,
+    words: Path | None,
     seed: int,
     quiet: bool,
 ) -> None:
@@ -68,6 +72,8 @@ def command(
     Learn again from the same parent with all corrections so far, not from the last model. Ctrl-C leaves everything as it was.
     """
     require_torch()
+    from carrel.loading import language_for
+    from carrel.options import ReadOptions
     from carrel_export.learn.learn import SHARE, SHARE_FOR_OTHERS, Plan, learn, require_packs
     from carrel_export.learn.lines import note_model, read_corrections
 
@@ -78,7 +84,8 @@ def command(
     samples = read_corrections(corrections, images, say)
     names = tuple(dict.fromkeys(path.resolve().stem for path in corrections))
     share = SHARE_FOR_OTHERS if keep_others else SHARE
-    plan = Plan(samples, names, parent, target, minutes, share, seed)
+    language, _ = language_for(ReadOptions(words=words))
+    plan = Plan(samples, names, parent, target, minutes, share, seed, language)
     learnt = learn(plan, say, _quiet if quiet else _Teller())
     if learnt.model is None:
         raise NotBetterError(_refused(learnt))
