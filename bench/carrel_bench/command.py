@@ -21,7 +21,7 @@ from carrel.errors import CarrelError
 from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, load, markdown, ratios, warn
 
 ROOMS = {
-    "peers": ("print", "kraken", "kraken_pages"),
+    "peers": ("print", "kraken", "kraken_pages", "pdf_engines"),
     "speed": ("start", "stages", "runtime", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
     "accuracy": ("pages", "lines", "language", "layout", "learn"),

@@ -73,15 +73,15 @@ def write_document(pages: Sequence[tuple[Page, bytes]], options: ReadOptions | N
 
 
 def write_text_only(pages: Sequence[Page]) -> bytes:
-    """Write the text of pages unseen on empty sheets of their scans' size: a layer for programs that lay it on the scans
-    themselves."""
+    """Write the text of pages unseen on empty sheets of their scans' size: layers for programs that lay them on the scans
+    themselves, and look for one stream and a font named F1, as Tesseract writes them."""
     buffer = io.BytesIO()
     with Pdf.new() as pdf:
-        layers = Layers(pdf)
+        layers = Layers(pdf, font="F1")
         for page in map(interchange, pages):
             scale = _points_per_px(page)
             sheet = pdf.add_blank_page(page_size=(page.width_px * scale, page.height_px * scale))
-            sheet.contents_add(layers.operators(page, sheet_of(sheet), None))
+            sheet.obj[Name.Contents] = pdf.make_stream(layers.operators(page, sheet_of(sheet), None))
             layers.add_font(sheet.obj)
         layers.finish()
         pdf.save(buffer, deterministic_id=True)

@@ -12,7 +12,8 @@ from carrel.formats.pdf.font import Codes, font_dictionary
 from carrel.formats.pdf.text import text_operators
 from carrel.page import Page
 
-_FONT = "CarrelText"
+FONT = "CarrelText"
+"""A name that no other font of a page has."""
 
 
 class Sheet(NamedTuple):
@@ -66,10 +67,10 @@ def _inherited(page: pikepdf.Page, key: Name, most: int = 50) -> pikepdf.Object 
 
 
 class Layers:
-    """The layers of a document, which share one font; `finish` writes it."""
+    """The layers of a document, which share one font; `finish` writes it under the name that is given."""
 
-    def __init__(self, pdf: Pdf) -> None:
-        self._pdf, self._codes = pdf, Codes()
+    def __init__(self, pdf: Pdf, font: str = FONT) -> None:
+        self._pdf, self._codes, self._name = pdf, Codes(), font
         self._font = pdf.make_indirect(Dictionary(Type=Name.Font))
 
     def operators(self, page: Page, sheet: Sheet, marks: Sequence[int] | None) -> bytes:
@@ -78,7 +79,7 @@ class Layers:
         operators = ["q", " ".join(f"{value:.4f}" for value in sheet.matrix) + " cm", "BT", "3 Tr"]
         lines = list(text_operators(page, scale, self._codes))
         for mark, line in zip(marks if marks is not None else [None] * len(lines), lines, strict=True):
-            line[0] = line[0].replace("/F1 ", f"/{_FONT} ")
+            line[0] = line[0].replace("/F1 ", f"/{self._name} ")
             operators += line if mark is None else [f"/Span << /MCID {mark} >> BDC", *line, "EMC"]
         return "\n".join([*operators, "ET", "Q"]).encode() + b"\n"
 
@@ -86,7 +87,7 @@ class Layers:
         """Name the layers' font in the resources of ``page``, which may share them with other pages."""
         resources = _copied(page.get(Name.Resources))
         fonts = _copied(resources.get(Name.Font))
-        fonts[f"/{_FONT}"] = self._font
+        fonts[f"/{self._name}"] = self._font
         resources[Name.Font] = fonts
         page[Name.Resources] = resources
 
