@@ -19,7 +19,16 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = tuple(f"engine/carrel/{folder.name}" for folder in sorted((ROOT / "engine/carrel").glob("[a-z]*/")))
-ROOMS = (*ENGINE, "cli/carrel_cli", "cli/carrel_desk", "export/carrel_export", "bench/carrel_bench", "scripts")
+ROOMS = (
+    *ENGINE,
+    "cli/carrel_cli",
+    "cli/carrel_desk",
+    "cli/carrel_ocrd",
+    "cli/carrel_ocrmypdf",
+    "export/carrel_export",
+    "bench/carrel_bench",
+    "scripts",
+)
 WITH_REPETITIONS = ("workers", "formats", "carrel_cli", "carrel_export", "carrel_bench")
 """Rooms in which some names are still defined twice."""
 WITH_OLD_WORDS = ("evaluate", "carrel_cli", "carrel_export", "carrel_bench")

@@ -73,6 +73,7 @@ def command(
     from carrel_desk.http.server import hosts_of, listen, listen_unix, make_server
     from carrel_desk.reading.local import FileLimits, empty, make_private, plan_station
     from carrel_desk.reading.room import Readers
+    from carrel_desk.reading.worker import DESK_PAGES
 
     folder = make_private((state or _state_folder()).resolve())
     with locked(folder):
@@ -80,7 +81,7 @@ def command(
         listening = listen_unix(socket_path) if socket_path else listen(port)
         spool = empty(folder / "spool")
         limits = FileLimits(max_file * _MIB, max_pages)
-        station = plan_station(read, spool, limits, workers=workers)
+        station = plan_station(read, spool, limits, workers=workers, entry=DESK_PAGES)
         bodies = empty(folder / "bodies")
         jobs = Jobs(folder / "jobs")
         service = Service(Readers(station.make_pool), jobs, station.options, bodies, station.workers)

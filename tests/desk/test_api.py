@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image
 
@@ -117,6 +118,54 @@ def test_several_pages(client: Client) -> None:
     assert zipfile.ZipFile(io.BytesIO(told.body)).namelist() == ["deed-0001.alto.xml", "deed-0002.alto.xml"]
 
 
+def test_several_pages_in_one_pdf(client: Client) -> None:
+    told = client.post("/v1/pages?format=pdf", scan(pages=3))
+    assert (told.status, told.headers["content-type"]) == (200, "application/pdf")
+    document = pypdfium2.PdfDocument(told.body)
+    texts = [page.get_textpage().get_text_bounded() for page in document]
+    document.close()
+    assert [text.split()[:4] for text in texts] == [["first", "line", "secund", "line"]] * 3
+
+
+def form(*parts: tuple[str, bytes], end: bytes = b"--\r\n") -> bytes:
+    """A form of parts with these further parameters of Content-Disposition."""
+    heads = [f'--b7\r\nContent-Disposition: form-data; name="x"{more}\r\n\r\n'.encode() for more, _ in parts]
+    return b"".join(head + data + b"\r\n" for head, (_, data) in zip(heads, parts, strict=True)) + b"--b7" + end
+
+
+FORM = {"Content-Type": 'multipart/form-data; boundary="b7"'}
+
+
+@pytest.mark.parametrize("around", [b"", b"\r\n--b", b"\r\n\r\n"], ids=["plain", "begin of a boundary", "line breaks"])
+def test_a_form_holds_the_scan(client: Client, state: Path, around: bytes) -> None:
+    body = form(("", b"a field"), ('; filename="a\\\\..\\\\b.tif"', scan() + around), ("", b""))
+    told = client.post("/v1/pages?format=text", body, FORM)
+    assert (told.status, told.body[:10]) == (200, b"first line"), told.body
+    assert list((state / "bodies").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (form(("", b"a field")), "0 files"),
+        (form(('; filename="a"', b"1"), ('; filename="b"', b"2")), "2 files"),
+        (form(('; filename="a"', b"")), "empty"),
+        (b"", "empty"),
+        (form(('; filename="a"', b"1"), end=b""), "cut off"),
+        (form(('; filename="a"', b"1"))[:30], "cut off"),
+        (form(*[("", b"")] * 21), "more than 20"),
+        (b"--" * 1000, "cut off"),
+        (form(("; filename=" + "a" * 9000, b"1")), "cut off"),
+    ],
+    ids=["no file", "two files", "empty file", "empty", "no end", "half", "many", "dashes", "long head"],
+)
+def test_forms_that_are_none(client: Client, state: Path, body: bytes, says: str) -> None:
+    told = client.post("/v1/pages", body, FORM)
+    assert (told.status, says in told.json["detail"]) == (400, True), told.body
+    assert client.post("/v1/pages", body, {"Content-Type": "multipart/form-data"}).status == 400
+    assert list((state / "bodies").iterdir()) == []
+
+
 def test_many_pages_are_a_job(client: Client, state: Path) -> None:
     told = client.post("/v1/pages?format=text", scan(pages=6))
     assert told.status == 202
@@ -206,7 +255,7 @@ def test_bad_options(client: Client, query: str, says: str) -> None:
         ({"Authorization": "Bearer another"}, 401),
         ({"Authorization": None, "Cookie": f"carrel={TOKEN}"}, 401),
         ({"Content-Type": "text/plain"}, 415),
-        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "multipart/mixed; boundary=x"}, 415),
     ],
     ids=str,
 )

@@ -16,6 +16,7 @@ from carrel.options import REVIEW_BELOW
 from carrel_desk.api.answers import MEDIA_TYPES, ZIP, Answer
 from carrel_desk.api.jobs import JobStatus
 from carrel_desk.api.options import FLAGS, WRITINGS
+from carrel_desk.http.forms import FORM_TYPE
 from carrel_desk.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
 
 _REFUSALS = (401, 403, 421)
@@ -85,7 +86,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["parameters"] = _query()
         anything = {"schema": {"type": "string", "format": "binary"}}
         kinds = ("image/*", "application/pdf", "application/octet-stream")
-        described["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, anything)}
+        form = _object(file={"type": "string", "format": "binary"})
+        content = dict.fromkeys(kinds, anything) | {FORM_TYPE: {"schema": form}}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,17 @@ from carrel.errors import CarrelError, InputError
 from carrel.formats import FORMATS
 from carrel.options import ReadOptions
 from carrel.workers.files import SeenFile
-from carrel.workers.messages import Failed, Opened, OpenFile, Outcome, PageRead, ReadPage, Refused
+from carrel.workers.messages import (
+    Failed,
+    Opened,
+    OpenFile,
+    Outcome,
+    PageRead,
+    ReadPage,
+    Refused,
+    WritePage,
+    WrittenOut,
+)
 from carrel_desk.api.answers import MEDIA_TYPES, Body, answer_of, written
 from carrel_desk.api.jobs import Job, Jobs
 from carrel_desk.http.problems import ProblemError
@@ -76,11 +86,7 @@ async def read_file(service: Service, job: Job, file: SeenFile, wish: Wish) -> N
 
 async def _read_pages(service: Service, job: Job, file: SeenFile, wish: Wish, count: int) -> Body:
     needs_scan = FORMATS[wish.format].needs_scan
-    formats = ("json", wish.format) if needs_scan else ("json",)
-    if needs_scan and count > 1:
-        raise ProblemError(
-            422, f"{wish.format}: files of one page only; send the pages one by one, or ask for another format"
-        )
+    formats = ("json", wish.format) if needs_scan and count == 1 else ("json",)
     at_once = asyncio.Semaphore(2 * service.workers)
 
     async def read(index: int) -> PageRead:
@@ -92,12 +98,22 @@ async def _read_pages(service: Service, job: Job, file: SeenFile, wish: Wish, co
         return outcome
 
     pages = await _all(read(index) for index in range(count))
-    if needs_scan:
-        return Body(pages[0].files[wish.format], MEDIA_TYPES[wish.format])
     stored = [page.files["json"] for page in pages]
+    if needs_scan:
+        data = pages[0].files.get(wish.format) or await _document(service, file, wish, stored)
+        return Body(data, MEDIA_TYPES[wish.format])
     if wish.format == "json":
         return await asyncio.to_thread(answer_of, stored, wish.review_below)
     return await asyncio.to_thread(written, stored, wish.format, wish.name)
+
+
+async def _document(service: Service, file: SeenFile, wish: Wish, stored: Sequence[bytes]) -> bytes:
+    """Return all pages of a file as one document that shows them."""
+    pages = b"".join(stored)
+    outcome = await service.readers.ask(lambda name: WritePage(name, file, 0, pages, (wish.format,)))
+    if not isinstance(outcome, WrittenOut):
+        raise _problem(outcome)
+    return outcome.files[wish.format]
 
 
 async def _all(reads: Iterable[Coroutine[None, None, PageRead]]) -> list[PageRead]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
 
 from carrel.workers.files import SeenFile, seen
+from carrel_desk.http.forms import FORM_TYPE, form_boundary, keep_file_of_form
 from carrel_desk.http.problems import ProblemError
 
 SCAN_TYPES = ("application/pdf", "application/octet-stream", "binary/octet-stream")
 
 
 def require_scan_type(request: Request) -> None:
-    """Refuse a body that says it is something else than a scan.
+    """Refuse a body that says it is something else than a scan, or a form that holds one.
 
     Raises
     ------
@@ -23,12 +24,12 @@ def require_scan_type(request: Request) -> None:
         415.
     """
     kind = request.headers.get("content-type", SCAN_TYPES[0]).partition(";")[0].strip().lower()
-    if not (kind.startswith("image/") or kind in SCAN_TYPES):
+    if not (kind.startswith("image/") or kind in (*SCAN_TYPES, FORM_TYPE)):
         raise ProblemError(415, f"{kind[:100]}: send an image or a PDF as the body, with its media type")
 
 
 async def receive_file(request: Request, folder: Path) -> SeenFile:
-    """Write the body to a new private file below ``folder``.
+    """Write the body to a new private file below ``folder``; of a form, the one file in it.
 
     Raises
     ------
@@ -40,6 +41,8 @@ async def receive_file(request: Request, folder: Path) -> SeenFile:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123
             async for chunk in request.stream():
                 file.write(chunk)
+        if (boundary := form_boundary(request.headers.get("content-type", ""))) is not None:
+            keep_file_of_form(path, boundary)
         if path.stat().st_size == 0:
             raise ProblemError(400, "an empty body; send an image or a PDF")
     except BaseException as error:
