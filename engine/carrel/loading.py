@@ -169,7 +169,7 @@ def language_for(options: ReadOptions) -> tuple[LanguageModel, str]:
         return load_language(shipped), shipped.identity
     text = read_text(options.words)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return load_language(shipped).with_words(words_of_text(text)), f"{shipped.identity}, words@{digest}"
+    return load_language(shipped).with_words(words_of_text(text)), f"{shipped.identity}+words@{digest}"
 
 
 def load_language(model: Model) -> LanguageModel:
