@@ -66,6 +66,13 @@ def test_new_characters_that_occur_often_extend_the_alphabet() -> None:
     assert not found.left_out  # w with its sign is learned as w
 
 
+def test_lines_of_two_packs_may_have_one_name() -> None:
+    one = [LineSample("one", s.name, s.page, "", s.text, s.gray) for s in samples(20)]
+    two = [LineSample("two", s.name, s.page, "", s.text if n else "", s.gray) for n, s in enumerate(samples(20))]
+    found = gather([*one, *two, *one[:3]], LETTERS)
+    assert len(found.left_out) == 1 and len(found.learned) + len(found.kept) == 39
+
+
 def test_few_lines_are_refused() -> None:
     with pytest.raises(InputError, match=f"{LEAST_LINES - 1} lines to learn from; correct or confirm at least"):
         gather(samples(LEAST_LINES - 1), LETTERS)

@@ -27,6 +27,8 @@ LEAST_NEW = 3
 MIN_PX_PER_CHARACTER = 4.0
 """Of a line 64 px high; narrower, the picture cannot show its text."""
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|&[A-Za-z]+;|&#\d+;|\[\[|\]\]|\{\{|\}\}")
+Key = tuple[str, str, str]
+"""A line by its pack, page and name."""
 _SPLITS = ("train", "val", "test")
 
 
@@ -99,19 +101,19 @@ def gather(samples: Sequence[LineSample], alphabet: Collection[str]) -> Gathered
     InputError
         Fewer than `LEAST_LINES` are left.
     """
-    samples = list({(sample.page, sample.name): sample for sample in samples}.values())
+    samples = list({_key(sample): sample for sample in samples}.values())
     new = _new_characters(samples, alphabet)
     known = {*alphabet, *new}
-    left_out = [LeftOut(sample.name, reason) for sample in samples if (reason := fault_of(sample, known))]
-    faulty = {line.name for line in left_out}
-    good = [sample for sample in samples if sample.name not in faulty]
+    faults = {_key(sample): reason for sample in samples if (reason := fault_of(sample, known))}
+    left_out = [LeftOut(sample.name, faults[_key(sample)]) for sample in samples if _key(sample) in faults]
+    good = [sample for sample in samples if _key(sample) not in faults]
     if len(good) < LEAST_LINES:
         out = f", and {len(left_out)} with faults: {_told(left_out)}" if left_out else ""
         raise InputError(f"{len(good)} lines to learn from{out}; correct or confirm at least {LEAST_LINES}")
     kept = _kept(good)
     return Gathered(
-        tuple(sample for sample in good if sample.name not in kept),
-        tuple(sample for sample in good if sample.name in kept),
+        tuple(sample for sample in good if _key(sample) not in kept),
+        tuple(sample for sample in good if _key(sample) in kept),
         tuple(left_out),
         new,
     )
@@ -154,13 +156,17 @@ def _new_characters(samples: Iterable[LineSample], alphabet: Collection[str]) ->
     )
 
 
-def _kept(samples: Sequence[LineSample]) -> set[str]:
-    """Names of the lines that are kept: always the same pages, however many are added, where they are about a fifth."""
-    by_page = {sample.name for sample in samples if _digest(sample.page) < KEPT_SHARE}
+def _key(sample: LineSample) -> Key:
+    return sample.source, sample.page, sample.name
+
+
+def _kept(samples: Sequence[LineSample]) -> set[Key]:
+    """The lines that are kept: always the same pages, however many are added, where they are about a fifth."""
+    by_page = {_key(sample) for sample in samples if _digest(sample.page) < KEPT_SHARE}
     if KEPT_RANGE[0] <= len(by_page) / len(samples) <= KEPT_RANGE[1]:
         return by_page
     order = sorted(samples, key=lambda sample: _digest(sample.page + "/" + sample.name))
-    return {sample.name for sample in order[: round(KEPT_SHARE * len(samples))]}
+    return {_key(sample) for sample in order[: round(KEPT_SHARE * len(samples))]}
 
 
 def _digest(text: str) -> float:
