@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     sources = options.source or packs[:1]
     others = [s for name in packs if name not in sources for s in _test_lines(options.data, name, options.test_lines)]
     for source in sources:
-        learning = list(islice(read_packs(options.data, ("train",), [source]), max(counts)))
+        learning = list(islice(read_packs(options.data, ("train",), [source]), max(1, *counts)))
         own = _test_lines(options.data, source, options.test_lines)
         if not learning or not own:
             raise BenchError(f"no train and test lines of {source} in {options.data}", 3)
