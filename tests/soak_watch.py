@@ -1,5 +1,6 @@
-"""Hours of a hot folder: files are dropped, grown, replaced and removed, workers and watchers killed, the disk filled, the
-clock turned, results deleted and corrected; an oracle says what must lie in the output at the end.
+"""Hours of a hot folder: files are dropped, grown, replaced and removed, the folder made anew and mounted over, workers and
+watchers killed, the disk filled, the clock turned, results deleted and corrected; an oracle says what must lie in the output
+at the end.
 
     PYTHONPATH=engine:cli:tests python tests/soak_watch.py --minutes 120 --seed 1
 
@@ -39,10 +40,10 @@ TESTS = Path(__file__).resolve().parent
 class Soak:
     """A hot folder, its watcher, and everything that was ever put into it."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.source, self.output, self.done = folder / "in", folder / "out", folder / "done"
-        for place in (self.source, self.output, self.done):
+    def __init__(self, folder: Path, seed: int, pace: float = 1.0) -> None:
+        self.chance, self.pace = random.Random(seed), pace
+        self.source, self.output, self.done, self.other = (folder / name for name in ("in", "out", "done", "other"))
+        for place in (self.source, self.output, self.done, self.other):
             place.mkdir(exist_ok=True)
         self.moves = bool(seed % 2)
         self.folder, self.log = folder, (folder / "log.txt").open("wb")
@@ -54,11 +55,25 @@ class Soak:
 
     def start(self) -> subprocess.Popen[bytes]:
         originals = ["--originals", "move", "--done", str(self.done)] if self.moves else []
-        options = ["--workers", "2", "--every", "0.3", "--quiet-for", str(QUIET_S), "--pages-with", ENTRY, *originals]
+        options = [
+            "--workers",
+            "2",
+            "--every",
+            f"{0.3 * self.pace:g}",
+            "--quiet-for",
+            str(QUIET_S),
+            "--pages-with",
+            ENTRY,
+            *originals,
+        ]
         limits = ["--page-timeout", "20", "--decode-timeout", "20", "--retain", "10"]
-        clock = ["faketime", "-f", f"{self.chance.choice((-9000, 0, 40)):+d}d"] if shutil.which("faketime") else []
-        command = [*clock, sys.executable, "-c", "from carrel_cli.main import main; main()", "watch", str(self.source)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+        days = self.chance.choice((-9000, 0, 40))
+        command = [sys.executable, "-c", "from carrel_cli.main import main; main()", "watch", str(self.source)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+            **(turned_clock(days) if days else {}),
+        }
         return subprocess.Popen(
             [*command, "-o", str(self.output), *options, *limits],
             stdout=self.log,
@@ -118,8 +133,20 @@ class Soak:
         self.on_file(lambda path: path.unlink())
 
     def recreate(self) -> None:
-        shutil.rmtree(self.source)
-        self.source.mkdir()
+        if not os.path.ismount(self.source):
+            shutil.rmtree(self.source)
+            self.source.mkdir()
+
+    def remount(self) -> None:
+        """Mount another folder over the hot folder, or take it away again."""
+        if os.path.ismount(self.source):
+            subprocess.run(["umount", "-l", str(self.source)], check=True)
+        else:  # where mounts are not allowed, nothing happens
+            subprocess.run(["mount", "--bind", str(self.other), str(self.source)], stderr=self.log, check=False)
+
+    def close(self) -> None:
+        if os.path.ismount(self.source):
+            self.remount()
 
     def on_file(self, deed: Callable[[Path], object]) -> None:
         files = self.files()
@@ -175,13 +202,13 @@ class Soak:
     def run(self, minutes: float) -> None:
         often = [self.drop] * 30 + [self.replace, self.copy, self.touch, self.remove, self.kill_worker] * 3
         rare = [self.grow, self.kill_watcher, self.restart, self.fill_disk, self.delete_result, self.correct]
-        deeds = [*often, *rare * 2, self.recreate, self.drop_killer]
+        deeds = [*often, *rare * 2, self.recreate, self.remount, self.drop_killer]
         until = time.monotonic() + minutes * 60
         while time.monotonic() < until:
             deed = self.chance.choice(deeds)
             self.deeds[deed.__name__] += 1
             deed()
-            time.sleep(self.chance.uniform(0.05, 0.5))
+            time.sleep(self.chance.uniform(0.05, 0.5) * self.pace)
         self.settle()
 
     def settle(self) -> None:
@@ -270,18 +297,32 @@ class Soak:
         return [f"{name} is nobody's" for name in sorted(there - known) if not name.startswith(".carrel/")]
 
 
+def turned_clock(days: int) -> dict[str, str]:
+    """The environment of a process that takes the time to be so many days later; times of files and delays stay as they are.
+
+    Nothing where libfaketime is not installed.
+    """
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not libraries:
+        return {}
+    turned = {"LD_PRELOAD": str(libraries[0]), "FAKETIME": f"{days:+d}d"}
+    return {**turned, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+
+
 def main() -> int:
     """Run a soak; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=1.0, help="how many times as long to wait between deeds")
     choices = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         (Path(name) / "out").mkdir()
         with contextlib.suppress(PermissionError):
             stack.enter_context(mounted("-t", "tmpfs", "-o", "size=30m", "tmpfs", Path(name) / "out"))
         (Path(name) / "out").chmod(0o755)
-        soak = Soak(Path(name), choices.seed)
+        soak = Soak(Path(name), choices.seed, choices.pace)
+        stack.callback(soak.close)
         soak.run(choices.minutes)
         faults = soak.faults()
         read = soak.query("SELECT count(*) FROM pages WHERE state='done'")[0][0]
