@@ -45,7 +45,7 @@ class Soak:
         self.source, self.output, self.done, self.other = (folder / name for name in ("in", "out", "done", "other"))
         for place in (self.source, self.output, self.done, self.other):
             place.mkdir(exist_ok=True)
-        self.moves = bool(seed % 2)
+        self.moves, self.mounted = bool(seed % 2), False
         self.folder, self.log = folder, (folder / "log.txt").open("wb")
         self.contents: dict[str, list[str] | None] = {}  # digest of a file -> results; None: it kills its worker
         self.numbers = iter(range(seed * 10**6, 10**9))
@@ -133,19 +133,22 @@ class Soak:
         self.on_file(lambda path: path.unlink())
 
     def recreate(self) -> None:
-        if not os.path.ismount(self.source):
+        if not self.mounted:
             shutil.rmtree(self.source)
             self.source.mkdir()
 
     def remount(self) -> None:
-        """Mount another folder over the hot folder, or take it away again."""
-        if os.path.ismount(self.source):
-            subprocess.run(["umount", "-l", str(self.source)], check=True)
-        else:  # where mounts are not allowed, nothing happens
-            subprocess.run(["mount", "--bind", str(self.other), str(self.source)], stderr=self.log, check=False)
+        """Mount another folder over the hot folder, or take it away again; nothing where mounts are not allowed."""
+        if self.mounted:
+            subprocess.run(["umount", "-l", self.source], check=True)
+        mount = ["mount", "--bind", self.other, self.source]
+        self.mounted = not self.mounted and subprocess.run(mount, stderr=self.log, check=False).returncode == 0
 
     def close(self) -> None:
-        if os.path.ismount(self.source):
+        if self.watcher.poll() is None:
+            os.killpg(self.watcher.pid, signal.SIGKILL)
+            self.watcher.wait()
+        if self.mounted:
             self.remount()
 
     def on_file(self, deed: Callable[[Path], object]) -> None:
