@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 import time
 from collections import Counter
@@ -297,28 +298,39 @@ def test_rebuild_takes_over_what_is_there(make: MakeBatch, tmp_path: Path) -> No
 
 
 def test_random_kills_of_workers_lose_and_repeat_nothing(make: MakeBatch, tmp_path: Path) -> None:
-    """``CARREL_KILLS`` is how many; a page is put aside only if it was at hand in both deaths of its worker."""
+    """``CARREL_KILLS`` is how many, over the same 100 pages again and again if need be."""
     kills, chance = int(os.environ.get("CARREL_KILLS", "40")), random.Random(7)
-    count = max(40, kills // 10)
-    for number in range(count):
+    for number in range(100 if kills > 40 else 40):
         write_page(tmp_path / "in" / f"{number}.png", number, SLOW if number % 4 == 0 else 0)
-    log: list[str] = []
     done = 0
-    with make(workers=2, log=log.append) as batch:
+    while done < kills:
+        struck = _struck_at_random(make(workers=2), chance, kills - done)
+        done += sum(struck.values())
+        shutil.rmtree(tmp_path / "out")
+
+
+def _struck_at_random(made: Batch, chance: random.Random, kills: int) -> Counter[object]:
+    """How often a worker was killed that had a file or a page at hand, or nothing (None). Whatever is put aside was at hand in two
+    deaths of its worker; everything else is read, once."""
+    struck: Counter[object] = Counter()
+    with made as batch:
         batch.add(find_files(batch.root))
+        count = batch.counts().files
         while not batch.finished:
             batch.step(0.02)
-            workers = batch.pool._workers  # pyright: ignore[reportPrivateUsage]
-            workers = [worker for worker in workers if worker.ready]
-            if workers and done < kills and chance.random() < 0.1 and batch.key:
-                chance.choice(workers).process.kill()
-                done += 1
-        aside = [f for f in batch.journal.failures() if f[2] == "quarantined"]
+            workers = [w for w in batch.pool._workers if w.ready]  # pyright: ignore[reportPrivateUsage]
+            if workers and struck.total() < kills and chance.random() < 0.2 and batch.key:
+                worker = chance.choice(workers)
+                task = worker.task
+                struck[task and (task.file.path, getattr(task, "page_index", None))] += 1
+                worker.process.kill()
+        aside = {(path, index) for path, index, state, _ in batch.journal.failures() if state == "quarantined"}
         assert batch.journal.reconciled().adds_up
-    failed = Counter(line.partition(": failed: ")[0] for line in log if ": failed: " in line)
-    assert done == kills or count > len(aside)
-    assert sum(failed.values()) <= done
-    assert len(aside) == sum(number == 2 for number in failed.values())
-    names = {path.stem for path, _, _, _ in aside}
+        assert len(batch.journal.failures()) == len(aside)
+        assert batch.counts().done == len(batch.pace._ends)  # pyright: ignore[reportPrivateUsage]
+    innocent = [key for key in aside if struck[key] < 2]
+    assert not innocent
+    names = {path.stem for path, _ in aside}
     right = {f"{n}.txt": expected(n, SLOW if n % 4 == 0 else 0) for n in range(count) if str(n) not in names}
-    assert results(tmp_path / "out") == right
+    assert results(batch.folders.output) == right
+    return struck
