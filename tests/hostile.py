@@ -125,6 +125,9 @@ def _bad_sizes() -> Iterator[BadFile]:
     yield BadFile("thread.png", _blank_png(1, 20_000), "1 x 20,000 px holds no line of text")
     yield BadFile("ribbon.png", _blank_png(60_000, 200), "60,000 x 200 px is longer than 32,000 px")
     yield BadFile("bomb.png", _blank_png(10_000, 10_000), "10,000 x 10,000 px is above the limit of 30 megapixels")
+    signature = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 "
+    box = struct.pack(">I4sQ", 1, b"jp2h", 2**41) + bytes(30)  # no machine has the memory for what it announces
+    yield BadFile("announced.jp2", signature + box, "is damaged")
     header = _png((_ihdr(100_000, 100_000), (b"IEND", b"")))
     yield BadFile("only-a-header.png", header, "100,000 x 100,000 px is above the limit")
 

@@ -29,6 +29,7 @@ from carrel.layout import (
     in_leftward_order,
     segment_page,
     uncovered_ink,
+    uncovered_light_ink,
 )
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
@@ -168,11 +169,11 @@ class Reader:
         if squares:
             page = PageInk(erase_strokes(prepared.gray, squares))
         found = segment_page(page, scan.dpi, self._engines.heatmaps)
-        uncovered = round(uncovered_ink(page, found), 4)
         geometry = prepared.geometry.then(rotation)
         strokes = [stroke.on_scan(geometry) for stroke in squares + find_streaks(page, found)]
         cleaned = replace(scan, gray=erase_strokes(scan.gray, strokes)) if strokes else scan
         regions = tuple(region.on_scan(geometry) for region in found)
+        uncovered = round(max(uncovered_ink(page, found), uncovered_light_ink(scan.gray, regions)), 4)
         return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered)
 
     def _recognize(self, scan: Scan, lines: Sequence[FoundLine], watch: Watch) -> tuple[list[Crop], list[Reading]]:

@@ -318,7 +318,12 @@ def _struck_at_random(made: Batch, chance: random.Random, kills: int) -> Counter
         count = batch.counts().files
         while not batch.finished:
             batch.step(0.02)
-            workers = [w for w in batch.pool._workers if w.ready]  # pyright: ignore[reportPrivateUsage]
+            workers = [
+                w
+                for w in batch.pool._workers  # pyright: ignore[reportPrivateUsage]
+                if w.ready
+                and (w.began or w.task is None or chance.random() < 0.2)  # twenty in a row would end the batch
+            ]
             if workers and struck.total() < kills and chance.random() < 0.2 and batch.key:
                 worker = chance.choice(workers)
                 task = worker.task

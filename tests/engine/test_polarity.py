@@ -12,8 +12,10 @@ from PIL import Image
 
 import carrel
 from carrel.evaluate import character_errors
-from carrel.image.polarity import is_negative, negative_regions, positive
+from carrel.image.polarity import is_light_writing, is_negative, negative_regions, positive
 from carrel.image.source import open_scans
+from carrel.layout.coverage import mark_uncovered
+from carrel.layout.light_ink import uncovered_light_ink
 
 Gray = NDArray[np.uint8]
 PAGES = Path(__file__).parents[1] / "pages"
@@ -157,3 +159,49 @@ def test_light_letters_on_a_bar_become_dark(angle: float, height_px: int) -> Non
 def test_a_bar_without_words_stays_dark(letters: str) -> None:
     sheet, _ = barred(0.0, letters, 60)
     assert np.array_equal(positive(sheet.copy()), sheet)
+
+
+def light_page(words: list[str], ground: int, ink: int) -> Gray:
+    gray = np.full((1100, 800), ground, np.uint8)
+    for row, text in enumerate(words):
+        cv2.putText(gray, text, (120, 300 + 60 * row), cv2.FONT_HERSHEY_COMPLEX, 1.0, (ink,), 2, cv2.LINE_AA)
+    grain = np.random.default_rng(1).normal(0, 2, gray.shape)
+    return np.clip(gray + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("ground", "ink"), [(30, 90), (90, 160), (140, 220), (180, 250)])
+def test_light_lines_are_read_whatever_their_ground(ground: int, ink: int) -> None:
+    words = ["the keeper of the harbour", "wrote how many boats came", "home before the storm"]
+    text = "\n".join(line.final_text for line in carrel.read(light_page(words, ground, ink)).lines)
+    assert character_errors("\n".join(words), text) < 10
+
+
+@pytest.mark.parametrize("words", [["harbour"], ["the storm came", "in winter"]])
+@pytest.mark.parametrize(("ground", "ink"), [(140, 165), (180, 205), (220, 245)])
+def test_light_ink_in_no_line_is_counted(words: list[str], ground: int, ink: int) -> None:
+    gray = light_page(words, ground, ink)
+    assert uncovered_light_ink(gray, ()) > 0.9
+    assert mark_uncovered(gray, ()).any()
+    page = carrel.read(gray)
+    assert len(page.lines) == len(words) or (page.uncovered_ink or 0) > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_of_dark_ink_hold_no_light_ink(name: str) -> None:
+    assert uncovered_light_ink(page(name), ()) == 0
+    punched = page(name)
+    for y in (200, 700):
+        cv2.circle(punched, (60, y), 15, (255,), -1)
+    assert uncovered_light_ink(punched, ()) == 0
+    blank = np.clip(np.random.default_rng(2).normal(150, 6, (1100, 800)), 0, 255).astype(np.uint8)
+    for y in (200, 700):
+        cv2.circle(blank, (60, y), 12, (255,), -1)
+    assert uncovered_light_ink(blank, ()) == 0
+
+
+def test_only_light_writing_is_skewed_to_the_light() -> None:
+    gray = page("letter")[400:460]
+    assert not is_light_writing(gray.ravel())
+    assert is_light_writing((255 - gray).ravel())
+    assert not is_light_writing(np.zeros(0, np.uint8))
+    assert not is_light_writing(np.full(100, 7, np.uint8))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
+from carrel.image.polarity import is_light_writing
 
 Gray = NDArray[np.uint8]
 Curve = NDArray[np.float32]
@@ -77,7 +78,7 @@ def normalize_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     Parameters
     ----------
     gray
-        The page, uint8 ``(h, w)``, ink dark.
+        The page, uint8 ``(h, w)``, ink dark; a line of light writing is inverted.
     baseline, polygon
         Points ``(k, 2)`` float32, px of ``gray``; the baseline in reading direction.
 
@@ -110,7 +111,10 @@ def normalize_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     cv2.fillPoly(mask, [np.rint(polygon - (x0, y0)).astype(np.int32)], 255)
     line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
-    return Crop(even_light(line, kept >= 128), baseline_row, ruler, normal)
+    inside = kept >= 128
+    if is_light_writing(line[inside]):
+        line = np.invert(line)
+    return Crop(even_light(line, inside), baseline_row, ruler, normal)
 
 
 def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -70,6 +71,9 @@ def refusal(path: Path, page_index: int | None, what: str, remedy: str) -> Input
     return InputError(f"{where}: {what}; {remedy}")
 
 
+_SURE_BYTES = 2**20  # of one read, that fit anywhere
+
+
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular, non-empty file for reading; never blocks on a FIFO, never touches a device.
 
@@ -87,8 +91,8 @@ def open_regular(path: Path) -> BinaryIO:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise _missing(path, error) from error
-    stream = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
+    stream = _Bounded(descriptor, status.st_size)
     try:
         _require_regular(path, status.st_mode)
         if status.st_size == 0:
@@ -97,6 +101,19 @@ def open_regular(path: Path) -> BinaryIO:
         stream.close()
         raise
     return stream
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no read takes more memory than is left of it, whatever length a damaged header names."""
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        super().__init__(io.FileIO(descriptor, "rb"))
+        self._size_bytes = size_bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _SURE_BYTES:
+            size = min(size, max(0, self._size_bytes - self.tell()))
+        return super().read(size)
 
 
 def _handed_over(path: Path) -> int | None:

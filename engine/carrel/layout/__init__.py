@@ -90,6 +90,13 @@ def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegi
     return coverage.measure_uncovered(gray if isinstance(gray, PageInk) else PageInk(gray), regions)
 
 
+def uncovered_light_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion]) -> float:
+    """Measure the share of the ink of a scan of mostly light writing that lies in no line; see `carrel.layout.light_ink`."""
+    from carrel.layout import light_ink
+
+    return light_ink.uncovered_light_ink(gray, regions)
+
+
 def uncovered_mask(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
     """Mark that ink on a page that was read, bool at a resolution of its own; see `carrel.layout.coverage`."""
     from carrel.layout import coverage

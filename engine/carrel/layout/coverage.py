@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.ink import Ink, Mask, find_ink
+from carrel.layout.light_ink import light_letters, uncovered_light_ink
 from carrel.layout.page_ink import PageInk
 from carrel.layout.tables.rulings import without_long_rulings
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
@@ -43,8 +44,13 @@ def measure_uncovered(page: PageInk, regions: Sequence[FoundRegion]) -> float:
 
 
 def mark_uncovered(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArray[np.bool_]:
-    """Mark the ink that no line and no stamp covers; as `measure_uncovered`, at a resolution of its own."""
-    return _ink_and_uncovered(PageInk(gray), regions)[1].view(bool)
+    """Mark the ink that no line and no stamp covers; as `measure_uncovered`, at a resolution of its own. Light letters are marked
+    on a page that holds mostly those."""
+    outside = _ink_and_uncovered(PageInk(gray), regions)[1]
+    if uncovered_light_ink(gray, regions):
+        light = light_letters(gray, regions)[0]
+        outside |= cv2.resize(light, outside.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return outside.view(bool)
 
 
 def _ink_and_uncovered(page: PageInk, regions: Sequence[FoundRegion | Region]) -> tuple[Mask, Mask]:
