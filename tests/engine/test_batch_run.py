@@ -324,7 +324,7 @@ def _struck_at_random(made: Batch, chance: random.Random, kills: int) -> Counter
                 if w.ready
                 and (w.began or w.task is None or chance.random() < 0.2)  # twenty in a row would end the batch
             ]
-            if workers and struck.total() < kills and chance.random() < 0.2 and batch.key:
+            if workers and struck.total() < kills and chance.random() < 0.07 and batch.key:
                 worker = chance.choice(workers)
                 task = worker.task
                 struck[task and (task.file.path, getattr(task, "page_index", None))] += 1
