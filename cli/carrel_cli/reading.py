@@ -103,6 +103,8 @@ def _of_collection(read: ReadOptions, values: Mapping[str, Any]) -> ReadOptions:
     UsageError
         The scans belong to several collections.
     """
+    if values.get("steps") is False:
+        return read  # transcriptions are compared; nothing is read
     named = [values[name] for name in _SCANS if values.get(name)]
     paths = [Path(path) for entry in named for path in (entry if isinstance(entry, tuple) else (entry,))]
     files = {find_collection(path if path.is_dir() else path.parent) for path in paths if path.exists()}

@@ -25,7 +25,7 @@ STEPS: Mapping[str, dict[str, Any]] = {
     "paper not whitened": {"flatten": False},
     "page not levelled": {"deskew": False},
     "black and white": {"binarize": True},
-    "no language model": {"language_model": False},
+    "no language model": {"language_model": False, "words": None},
     PRINT: {"writing": "printed"},
     HANDWRITING: {"writing": "handwritten"},
 }

@@ -100,5 +100,8 @@ def choose_in_collection(folder: Path, key: str, value: Path) -> Path:
 
 
 def with_collection(options: ReadOptions, chosen: dict[str, Any], given: Names[str] = ()) -> ReadOptions:
-    """Return options as a collection has them, but for those ``given`` by name."""
-    return replace(options, **{key: value for key, value in chosen.items() if key not in given})
+    """Return options as a collection has them, but for those ``given`` by name; no words without the language model."""
+    changes = {key: value for key, value in chosen.items() if key not in given}
+    if not changes.get("language_model", options.language_model):
+        changes.pop("words", None)
+    return replace(options, **changes)

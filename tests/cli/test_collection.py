@@ -54,6 +54,7 @@ def test_a_collection_is_followed_from_its_subfolders(scans: Path) -> None:
 def test_what_is_asked_for_goes_first(scans: Path) -> None:
     told = run(scans, "--lang", "en", "--deskew")
     assert told.stdout == "handwriting-fast|names.txt|('eng',)|auto|True|True|True|False\n"
+    assert run(scans, "--no-language-model").stdout == "handwriting-fast|None|('fra',)|auto|False|True|False|False\n"
     assert "|('eng', 'fra')|" in run(scans, "--no-collection").stdout
 
 

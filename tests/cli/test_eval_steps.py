@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from carrel.errors import InputError
+from carrel.options import ReadOptions
 from carrel_cli.evaluate import command
 from carrel_cli.steps import HANDWRITING, PRINT, STEPS, scan_files
 
@@ -49,3 +51,10 @@ def test_scans_without_truth_are_refused(tmp_path: Path) -> None:
         "a4/a4-ebgaramond12",
         "a4/a4-oldstandard",
     ]
+
+
+def test_every_step_is_left_out_of_a_collection_with_words(tmp_path: Path) -> None:
+    words = tmp_path / "names.txt"
+    words.write_text("Kervadec", "utf-8")
+    options = ReadOptions(words=words)
+    assert [replace(options, **changes).words for changes in STEPS.values()].count(None) == 1
