@@ -1,4 +1,4 @@
-"""``carrel eval``: how far a transcription is from the truth."""
+"""``carrel eval``: how far a transcription is from the ground truth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Pairs = list[tuple["Document", "Document"]]
 
 
 @click.command("eval")
-@click.argument("truth", type=PATH)
+@click.argument("ground_truth", type=PATH)
 @click.argument("hypotheses", metavar="HYPOTHESIS...", nargs=-1, required=True, type=PATH)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all counts here.")
 @click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a report here.")
@@ -36,7 +36,7 @@ Pairs = list[tuple["Document", "Document"]]
 @reading_options
 @click.option("--no-places", is_flag=True, help="Match lines by their text even where files say where they stand.")
 def command(
-    truth: Path,
+    ground_truth: Path,
     hypotheses: tuple[Path, ...],
     json_file: Path | None,
     html_file: Path | None,
@@ -46,7 +46,7 @@ def command(
     read: ReadOptions,
     no_places: bool,
 ) -> None:
-    """Compare transcriptions with the truth: files, or folders whose files have the same names.
+    """Compare transcriptions with the ground truth: files, or folders whose files have the same names.
 
     Reads ALTO, PAGE, hOCR, Carrel's JSON and plain text (UTF-8, or with a byte order mark UTF-16). Prints character and word error rates with 95 % intervals, as
     they are and without typography, compatibility forms (NFKC: ligatures, soft hyphens), case, punctuation, spacing; by kind of writing; lines missed, extra, split and out
@@ -60,9 +60,9 @@ def command(
     """
     report = Report(json_file, html_file, images, worst)
     if steps:
-        _compare_steps(truth, hypotheses, read, report, no_places)
+        _compare_steps(ground_truth, hypotheses, read, report, no_places)
     else:
-        _compare_files(truth, hypotheses, report, no_places)
+        _compare_files(ground_truth, hypotheses, report, no_places)
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class Report:
             write_file(self.html_file, page.encode())
 
 
-def _compare_files(truth: Path, hypotheses: Sequence[Path], report: Report, no_places: bool) -> None:
+def _compare_files(ground_truth: Path, hypotheses: Sequence[Path], report: Report, no_places: bool) -> None:
     from carrel.evaluate import Evaluation, score_document
     from carrel.evaluate.report import as_table
     from carrel.evaluate.routing import compare_routes
 
     first: Evaluation | None = None
     for hypothesis in hypotheses:
-        pairs = load_pairs(truth, hypothesis, no_places)
+        pairs = load_pairs(ground_truth, hypothesis, no_places)
         evaluation = Evaluation([score_document(*pair) for pair in pairs])
         routes = compare_routes(pairs)
         if len(hypotheses) > 1:
@@ -107,11 +107,13 @@ def _compare_files(truth: Path, hypotheses: Sequence[Path], report: Report, no_p
             click.echo(_difference(first, evaluation))
 
 
-def _compare_steps(truth: Path, scans: Sequence[Path], options: ReadOptions, report: Report, no_places: bool) -> None:
+def _compare_steps(
+    ground_truth: Path, scans: Sequence[Path], options: ReadOptions, report: Report, no_places: bool
+) -> None:
     from carrel.evaluate.report import as_table
     from carrel_cli.steps import compare_steps, steps_data, steps_table
 
-    named = {name: load_document(name, path, no_places) for name, path in document_files(truth).items()}
+    named = {name: load_document(name, path, no_places) for name, path in document_files(ground_truth).items()}
     found = compare_steps(named, scans, options)
     evaluation = found.steps[0].evaluation
     click.echo(as_table(evaluation, found.routes))
@@ -119,8 +121,8 @@ def _compare_steps(truth: Path, scans: Sequence[Path], options: ReadOptions, rep
     report.write(found.pairs, evaluation, found.routes, steps=steps_data(found.steps))
 
 
-def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
-    """Return truth and hypothesis of every document of ``truth``; a document that was not read is compared with nothing.
+def load_pairs(ground_truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
+    """Return ground truth and hypothesis of every document of ``ground_truth``; a document that was not read is compared with nothing.
 
     Raises
     ------
@@ -129,11 +131,11 @@ def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
     """
     from carrel.evaluate import Document
 
-    left, right = document_files(truth), document_files(hypothesis)
-    if truth.is_file() and hypothesis.is_file():
+    left, right = document_files(ground_truth), document_files(hypothesis)
+    if ground_truth.is_file() and hypothesis.is_file():
         right = dict(zip(left, right.values(), strict=True))
     if not left.keys() & right.keys():
-        raise InputError(f"{truth} and {hypothesis} have no document in common")
+        raise InputError(f"{ground_truth} and {hypothesis} have no document in common")
     pairs: Pairs = []
     for name, path in left.items():
         document = load_document(name, path, no_places)
@@ -145,26 +147,28 @@ def load_pairs(truth: Path, hypothesis: Path, no_places: bool = False) -> Pairs:
 
 
 def _pictures(pairs: Pairs, images: Path | None) -> LinePicture:
-    """Finds a line's picture among the scans, by the hypothesis's polygon, else the truth's."""
+    """Finds a line's picture among the scans, by the hypothesis's polygon, else the ground truth's."""
     from PIL import Image
 
     from carrel.evaluate.pictures import cut_line, data_uri
     from carrel.review.scans import find_scan
 
-    documents = {truth.name: (truth, hypothesis) for truth, hypothesis in pairs}
+    documents = {ground_truth.name: (ground_truth, hypothesis) for ground_truth, hypothesis in pairs}
 
     @lru_cache(maxsize=2)
     def scan(name: str):
-        truth, hypothesis = documents[name]
-        size, index = truth.size_px or hypothesis.size_px, max(truth.page_index, hypothesis.page_index)
-        found = find_scan(images, name, (truth.image, hypothesis.image), size, index) if images and size else None
+        ground_truth, hypothesis = documents[name]
+        size, index = ground_truth.size_px or hypothesis.size_px, max(ground_truth.page_index, hypothesis.page_index)
+        found = (
+            find_scan(images, name, (ground_truth.image, hypothesis.image), size, index) if images and size else None
+        )
         return Image.fromarray(found.gray) if found else None
 
     def picture(line: LineScore) -> str | None:
         image = scan(line.document)
-        truth, hypothesis = documents[line.document]
+        ground_truth, hypothesis = documents[line.document]
         places = [hypothesis.lines[index].polygon for index in line.match.hypothesis]
-        places += [truth.lines[index].polygon for index in line.match.truth]
+        places += [ground_truth.lines[index].polygon for index in line.match.ground_truth]
         polygon = next((place for place in places if len(place) > 2), None)
         return data_uri(cut_line(image, polygon)) if image and polygon else None
 

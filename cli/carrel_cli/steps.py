@@ -50,36 +50,36 @@ class Comparison:
     pairs: list[tuple[Document, Document]]
 
 
-def compare_steps(truth: Mapping[str, Document], scans: Sequence[Path], options: ReadOptions) -> Comparison:
-    """Read ``scans``, files or folders, in every way of `STEPS` and compare with ``truth``, by document name.
+def compare_steps(ground_truth: Mapping[str, Document], scans: Sequence[Path], options: ReadOptions) -> Comparison:
+    """Read ``scans``, files or folders, in every way of `STEPS` and compare with ``ground_truth``, by document name.
 
     Raises
     ------
     InputError
-        No scan has a truth, or one cannot be read.
+        No scan has a ground truth, or one cannot be read.
     """
     from carrel.evaluate import Evaluation, score_document
     from carrel.evaluate.routing import compare_routes
 
     files = scan_files(scans)
-    if len(truth) == len(files) == 1:  # two names for one page
-        truth = dict(zip(files, truth.values(), strict=True))
-    files = {stem: file for stem, file in files.items() if any(_is_of(name, stem) for name in truth)}
+    if len(ground_truth) == len(files) == 1:  # two names for one page
+        ground_truth = dict(zip(files, ground_truth.values(), strict=True))
+    files = {stem: file for stem, file in files.items() if any(_is_of(name, stem) for name in ground_truth)}
     if not files:
-        raise InputError(f"no scan among {', '.join(map(str, scans))} has the name of a truth")
+        raise InputError(f"no scan among {', '.join(map(str, scans))} has the name of a ground truth")
     steps: list[Step] = []
     read: dict[str, dict[str, Document]] = {}
     for name, changes in STEPS.items():
         click.echo(f"reading: {name}", err=True)
         began = time.process_time()
         documents = dict(_read(files, replace(options, **changes)))
-        pages = {key: documents[key] for key in truth if key in documents}
+        pages = {key: documents[key] for key in ground_truth if key in documents}
         read[name] = pages
-        evaluation = Evaluation([score_document(truth[key], page) for key, page in pages.items()])
+        evaluation = Evaluation([score_document(ground_truth[key], page) for key, page in pages.items()])
         steps.append(Step(name, evaluation, (time.process_time() - began) / len(documents)))
-    pairs = [(truth[key], page) for key, page in read[AS_SET].items()]
+    pairs = [(ground_truth[key], page) for key, page in read[AS_SET].items()]
     both = [
-        (truth[key], _with_readings(page, read[PRINT][key], read[HANDWRITING][key]))
+        (ground_truth[key], _with_readings(page, read[PRINT][key], read[HANDWRITING][key]))
         for key, page in read[AS_SET].items()
     ]
     return Comparison(steps, compare_routes(both), pairs)

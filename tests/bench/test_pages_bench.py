@@ -16,7 +16,7 @@ LINE = """<TextLine BASELINE="10 {0} 200 {0}"><Shape><Polygon POINTS="10 {1} 200
 
 
 def found(y: int, text: str, kind: WritingKind = "handwritten", left: int = 20, right: int = 400) -> Line:
-    """A line on a page of twice the truth's size."""
+    """A line on a page of twice the ground truth's size."""
     ring = ((left, y - 60), (right, y - 60), (right, y), (left, y))
     return Line(((left, y), (right, y)), ring, Writing(kind, 0.9), text, 0.9)
 

@@ -21,9 +21,9 @@ PAGES = Path(__file__).parents[1] / "pages"
 def test_each_step_is_read_and_compared(tmp_path: Path) -> None:
     with Image.open(PAGES / "french.jpg") as image:
         image.crop((0, 0, image.width, 620)).save(tmp_path / "head.png")
-    truth, told = tmp_path / "other-name.gt.txt", tmp_path / "steps.json"
-    truth.write_text("\n".join((PAGES / "french.gt.txt").read_text("utf-8").splitlines()[:6]), "utf-8")
-    arguments = [truth, tmp_path / "head.png", "--steps", "--lang", "fra", "--json", told]
+    ground_truth, told = tmp_path / "other-name.gt.txt", tmp_path / "steps.json"
+    ground_truth.write_text("\n".join((PAGES / "french.gt.txt").read_text("utf-8").splitlines()[:6]), "utf-8")
+    arguments = [ground_truth, tmp_path / "head.png", "--steps", "--lang", "fra", "--json", told]
     result = CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
     assert result.exit_code == 0
     data = json.loads(told.read_text("utf-8"))
@@ -38,10 +38,10 @@ def test_each_step_is_read_and_compared(tmp_path: Path) -> None:
     assert routes["ctc"]["lines"] == routes["tesseract"]["lines"] == len(read) > 3
 
 
-def test_scans_without_truth_are_refused(tmp_path: Path) -> None:
+def test_scans_without_ground_truth_are_refused(tmp_path: Path) -> None:
     for name in ("a.gt.txt", "b.gt.txt"):
         (tmp_path / name).write_text("word")
-    with pytest.raises(InputError, match="has the name of a truth"):
+    with pytest.raises(InputError, match="has the name of a ground truth"):
         CliRunner().invoke(command, [str(tmp_path), str(PAGES), "--steps"], catch_exceptions=False)
     assert list(scan_files([PAGES])) == [
         "french",

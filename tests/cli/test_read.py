@@ -55,9 +55,9 @@ def results_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.name != LIST_NAME}
 
 
-def cer(truth_file: Path, text: str) -> float:
-    truth = " ".join(truth_file.read_text("utf-8").split())
-    return character_errors(truth, " ".join(text.split())) / len(truth)
+def cer(ground_truth_file: Path, text: str) -> float:
+    ground_truth = " ".join(ground_truth_file.read_text("utf-8").split())
+    return character_errors(ground_truth, " ".join(text.split())) / len(ground_truth)
 
 
 @pytest.mark.parametrize("name", ["french", "two-columns"])

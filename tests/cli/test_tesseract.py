@@ -113,10 +113,10 @@ def test_a_document_of_two_pages_goes_to_stdout_in_one_piece(
 
 def test_an_image_that_is_one_line_is_read_whole(line: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     code, text, _ = run(capfdbinary, line, "-", "--psm", "7")
-    truth = "came on Tuesday without a single bruise."
+    ground_truth = "came on Tuesday without a single bruise."
     assert code == 0
     assert text.count("\n") == 1
-    assert character_errors(truth, text.strip()) <= 2, text
+    assert character_errors(ground_truth, text.strip()) <= 2, text
 
 
 def test_orientation_and_skew(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -52,10 +52,10 @@ CASES = (
 )  # fmt: skip
 
 
-def slow_distance(truth: str, hypothesis: str) -> int:
+def slow_distance(ground_truth: str, hypothesis: str) -> int:
     """The textbook table, row by row."""
     row = list(range(len(hypothesis) + 1))
-    for i, left in enumerate(truth, 1):
+    for i, left in enumerate(ground_truth, 1):
         last, row[0] = row[0], i
         for j, right in enumerate(hypothesis, 1):
             last, row[j] = row[j], min(last + (left != right), row[j] + 1, row[j - 1] + 1)
@@ -64,38 +64,38 @@ def slow_distance(truth: str, hypothesis: str) -> int:
 
 @given(texts, texts)
 @settings(deadline=None, max_examples=300)
-def test_distance_is_the_textbooks(truth: str, hypothesis: str) -> None:
+def test_distance_is_the_textbooks(ground_truth: str, hypothesis: str) -> None:
     assert (
-        character_errors(truth, hypothesis)
-        == slow_distance(truth, hypothesis)
-        == Levenshtein.distance(truth, hypothesis)
+        character_errors(ground_truth, hypothesis)
+        == slow_distance(ground_truth, hypothesis)
+        == Levenshtein.distance(ground_truth, hypothesis)
     )
-    words = truth.split(), hypothesis.split()
-    assert word_errors(truth, hypothesis) == Levenshtein.distance(*words) == distance(*words)
+    words = ground_truth.split(), hypothesis.split()
+    assert word_errors(ground_truth, hypothesis) == Levenshtein.distance(*words) == distance(*words)
 
 
 @given(texts, texts)
 @settings(deadline=None)
-def test_alignment_is_a_cheapest_one(truth: str, hypothesis: str) -> None:
-    pairs = align(truth, hypothesis)
-    assert [left for left, _ in pairs if left is not None] == list(range(len(truth)))
+def test_alignment_is_a_cheapest_one(ground_truth: str, hypothesis: str) -> None:
+    pairs = align(ground_truth, hypothesis)
+    assert [left for left, _ in pairs if left is not None] == list(range(len(ground_truth)))
     assert [right for _, right in pairs if right is not None] == list(range(len(hypothesis)))
-    cost = sum(left is None or right is None or truth[left] != hypothesis[right] for left, right in pairs)
-    assert cost == slow_distance(truth, hypothesis)
-    pieces = differences(truth, hypothesis)
-    assert "".join(left for left, _ in pieces) == truth and "".join(right for _, right in pieces) == hypothesis
+    cost = sum(left is None or right is None or ground_truth[left] != hypothesis[right] for left, right in pairs)
+    assert cost == slow_distance(ground_truth, hypothesis)
+    pieces = differences(ground_truth, hypothesis)
+    assert "".join(left for left, _ in pieces) == ground_truth and "".join(right for _, right in pieces) == hypothesis
     same = [left == right for left, right in pieces]
     assert all(a != b for a, b in pairwise(same))
 
 
-@pytest.mark.parametrize(("truth", "hypothesis"), CASES)
-def test_rates_agree_with_jiwer(truth: str, hypothesis: str) -> None:
+@pytest.mark.parametrize(("ground_truth", "hypothesis"), CASES)
+def test_rates_agree_with_jiwer(ground_truth: str, hypothesis: str) -> None:
     if find_spec("jiwer") is None:
         pytest.skip("jiwer is not installed")
     jiwer: Any = import_module("jiwer")
-    counts = count(truth, hypothesis)
-    if truth:  # jiwer refuses an empty reference
-        folded = " ".join(truth.split()), " ".join(hypothesis.split())
+    counts = count(ground_truth, hypothesis)
+    if ground_truth:  # jiwer refuses an empty reference
+        folded = " ".join(ground_truth.split()), " ".join(hypothesis.split())
         assert counts.cer == jiwer.cer(*folded)
         assert counts.wer == jiwer.wer(*folded)
     total = sum((count(*case) for case in CASES if case[0]), Counts())
@@ -106,7 +106,7 @@ def test_rates_agree_with_jiwer(truth: str, hypothesis: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "hypothesis", "errors", "length"),
+    ("ground_truth", "hypothesis", "errors", "length"),
     [
         ("Fußnote", "Fussnote", 2, 7),
         ("e\u0301te\u0301", "été", 0, 3),
@@ -114,9 +114,9 @@ def test_rates_agree_with_jiwer(truth: str, hypothesis: str) -> None:
         ("Fin", "", 3, 3),
     ],
 )
-def test_rates_as_dinglehopper_counts_them(truth: str, hypothesis: str, errors: int, length: int) -> None:
+def test_rates_as_dinglehopper_counts_them(ground_truth: str, hypothesis: str, errors: int, length: int) -> None:
     """NFC first. A letter and a mark without a common code point are one unit there and two here."""
-    counts = count(truth, hypothesis)
+    counts = count(ground_truth, hypothesis)
     extra = hypothesis.count("m\u0303")  # m with tilde has no code point of its own
     assert (counts.character_errors, counts.characters) == (errors + extra, length)
 
@@ -148,35 +148,35 @@ def placed(document: Document, *order: int) -> Document:
 
 def test_lines_are_found_by_their_place() -> None:
     page, _ = sample_page("two-columns")
-    truth = from_page("a", page)
-    count_lines = len(truth.lines)
+    ground_truth = from_page("a", page)
+    count_lines = len(ground_truth.lines)
     order = [*range(1, count_lines - 1), 0]  # the first comes last, the last is missing
-    score = score_document(truth, placed(truth, *order))
+    score = score_document(ground_truth, placed(ground_truth, *order))
     assert (score.missed_lines, score.extra_lines, score.split_or_merged, score.out_of_order) == (1, 0, 0, 1)
-    missing = AS_IS.apply(truth.lines[-1].text)
+    missing = AS_IS.apply(ground_truth.lines[-1].text)
     assert score.total().character_errors == len(missing)
     assert score.in_order.character_errors > len(missing)
 
 
 def test_a_line_cut_in_two_and_two_run_into_one() -> None:
-    truth = from_page("a", page_of("one two three four", "five six", "seven"))
-    first, second, third = truth.lines
+    ground_truth = from_page("a", page_of("one two three four", "five six", "seven"))
+    first, second, third = ground_truth.lines
     halves = [
         replace(first, text="one two", baseline=((60, 70), (480, 71))),
         replace(first, text="three four", baseline=((500, 70), (940, 71))),
     ]
     merged = replace(second, text="five six seven", baseline=((60, 150), (940, 150), (940, 230), (60, 230)))
     noise = TextLine("::", baseline=((10, 700), (50, 700)), polygon=((10, 690), (50, 690), (50, 705)))
-    score = score_document(truth, replace(truth, lines=(*halves, merged, noise)))
+    score = score_document(ground_truth, replace(ground_truth, lines=(*halves, merged, noise)))
     assert score.total().character_errors == 2  # of the extra line
     assert (score.missed_lines, score.extra_lines, score.split_or_merged) == (0, 1, 2)
     assert third.text == "seven"
 
 
 def test_lines_are_found_by_their_text() -> None:
-    truth = from_text("a", "the first line\nanother follows it\nand then a third\nthe end of all")
+    ground_truth = from_text("a", "the first line\nanother follows it\nand then a third\nthe end of all")
     read = from_text("a", "and then a thind\nthe first lime\n~~~\nanother follows it")
-    score = score_document(truth, read)
+    score = score_document(ground_truth, read)
     assert (score.missed_lines, score.extra_lines, score.out_of_order) == (1, 1, 1)
     assert score.total().character_errors == 1 + 1 + len("the end of all") + 3
     assert confusions(score.lines) == {("r", "n"): 1, ("n", "m"): 1}
@@ -185,8 +185,8 @@ def test_lines_are_found_by_their_text() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 30), unique=True, max_size=12))
 def test_out_of_order_counts_fewest_moves(starts: list[int]) -> None:
-    truth = Document("a", tuple(TextLine(f"line number {index} {index * 7919:b}") for index in range(31)))
-    matches = match_lines(truth, Document("b", tuple(truth.lines[index] for index in sorted(starts))))
+    ground_truth = Document("a", tuple(TextLine(f"line number {index} {index * 7919:b}") for index in range(31)))
+    matches = match_lines(ground_truth, Document("b", tuple(ground_truth.lines[index] for index in sorted(starts))))
     assert lines_out_of_order(matches) == 0
     links = [type(matches[0])((index,), (start,)) for index, start in enumerate(starts)]
     longest = [1] * len(starts)
@@ -202,9 +202,12 @@ def noisy(text: str, share: float, chance: random.Random) -> str:
 def evaluation_of(share: float, documents: int, seed: int) -> Evaluation:
     chance, made = random.Random(seed), Evaluation()
     for index in range(documents):
-        truth = from_text(str(index), "\n".join(f"a line of some length, {row} of {index}" for row in range(8)))
-        read = replace(truth, lines=tuple(replace(line, text=noisy(line.text, share, chance)) for line in truth.lines))
-        made.documents.append(score_document(truth, read))
+        ground_truth = from_text(str(index), "\n".join(f"a line of some length, {row} of {index}" for row in range(8)))
+        read = replace(
+            ground_truth,
+            lines=tuple(replace(line, text=noisy(line.text, share, chance)) for line in ground_truth.lines),
+        )
+        made.documents.append(score_document(ground_truth, read))
     return made
 
 
@@ -250,34 +253,34 @@ def test_what_other_routes_would_have_cost() -> None:
 
 
 def test_report_holds_everything_and_runs_nothing() -> None:
-    truth = from_text("<b>", "a <script>alert(1)</script> & so on")
-    evaluation = Evaluation([score_document(truth, from_text("<b>", "a <scr1pt>alert(1)</script> & so on"))])
+    ground_truth = from_text("<b>", "a <script>alert(1)</script> & so on")
+    evaluation = Evaluation([score_document(ground_truth, from_text("<b>", "a <scr1pt>alert(1)</script> & so on"))])
     html = as_html(evaluation, [], lambda line: "data:image/png;base64,AAAA", 10)
     assert "<script" not in html and "&lt;scr<del>i</del>pt&gt;" in html and "&lt;scr<ins>1</ins>pt&gt;" in html
     assert "default-src 'none'" in html and "<img src='data:image/png;base64,AAAA'" in html
     told = json.loads(json.dumps(as_data(evaluation, [])))
     assert told["format"] == "carrel-eval/1" and set(told["totals"]) == {normalization.name for normalization in ALL}
     assert told["totals"]["as is"]["character_errors"] == 1 and told["confusions"] == [
-        {"truth": "i", "read": "1", "times": 1}
+        {"ground_truth": "i", "read": "1", "times": 1}
     ]
     assert "1 lines in 1 documents" in as_table(evaluation, [])
 
 
 def test_command(tmp_path: Path) -> None:
     page, scan = sample_page("letter")
-    truth, read, other, images = (tmp_path / name for name in ("truth", "read", "other", "images"))
-    for folder in (truth, read, other, images):
+    ground_truth, read, other, images = (tmp_path / name for name in ("ground_truth", "read", "other", "images"))
+    for folder in (ground_truth, read, other, images):
         folder.mkdir()
     (images / "letter.jpg").write_bytes(scan)
-    (truth / "letter.json").write_bytes(FORMATS["json"].write(page))
-    (truth / "absent.txt").write_text("not read\n", "utf-8")
+    (ground_truth / "letter.json").write_bytes(FORMATS["json"].write(page))
+    (ground_truth / "absent.txt").write_text("not read\n", "utf-8")
     changed = [replace(line, text=line.text.replace("e", "c", 1)) for line in page.lines]
     region = replace(page.regions[0], lines=tuple(changed))
     (read / "letter.alto.xml").write_bytes(FORMATS["alto"].write(replace(page, regions=(region,))))
     (read / "letter.txt").write_text("passed over, the ALTO file tells more\n", "utf-8")
     (other / "letter.txt").write_bytes(FORMATS["text"].write(page))
     html, told = tmp_path / "a.html", tmp_path / "a.json"
-    arguments = [str(path) for path in (truth, read, other)]
+    arguments = [str(path) for path in (ground_truth, read, other)]
     options = ["--images", str(images), "--html", str(html), "--json", str(told)]
     result = CliRunner().invoke(command, arguments + options)
     assert result.exit_code == 0, result.output
@@ -285,11 +288,11 @@ def test_command(tmp_path: Path) -> None:
     data = json.loads(told.read_text("utf-8"))
     errors = sum("e" in line.text for line in page.lines)
     assert data["totals"]["as is"]["character_errors"] == errors + len("not read")
-    assert {"truth": "e", "read": "c", "times": errors} in data["confusions"]
+    assert {"ground_truth": "e", "read": "c", "times": errors} in data["confusions"]
     assert html.read_text("utf-8").count("data:image/jpeg;base64,") == errors
     assert set(data["by_writing"]) == {"printed", "handwritten", "unknown"}
     assert "against the first" in result.stdout
-    alone = CliRunner().invoke(command, [str(truth / "letter.json"), str(other / "letter.txt"), "--no-places"])
+    alone = CliRunner().invoke(command, [str(ground_truth / "letter.json"), str(other / "letter.txt"), "--no-places"])
     assert alone.exit_code == 0 and "as is                      0.00 %" in alone.stdout
 
 
@@ -337,12 +340,12 @@ def test_ground_truth_in_any_encoding_that_says_so(encoding: str, tmp_path: Path
         (b"\xff\xfea", "truth.txt: damaged UTF-16"),
     ],
 )
-@pytest.mark.parametrize("as_truth", [True, False])
+@pytest.mark.parametrize("as_ground_truth", [True, False])
 def test_text_in_an_unknown_encoding_is_refused_never_scored(
-    data: bytes, message: str, as_truth: bool, tmp_path: Path
+    data: bytes, message: str, as_ground_truth: bool, tmp_path: Path
 ) -> None:
     files = [tmp_path / "truth.txt", tmp_path / "read.txt"]
     files[0].write_bytes(data)
     files[1].write_text(SENTENCE, "utf-8")
-    result = CliRunner().invoke(command, [str(file) for file in (files if as_truth else reversed(files))])
+    result = CliRunner().invoke(command, [str(file) for file in (files if as_ground_truth else reversed(files))])
     assert isinstance(result.exception, InputError) and message in str(result.exception)

@@ -43,17 +43,17 @@ class Comparison(NamedTuple):
         return self.carrel == self.same_text or not self.composed
 
 
-def compare(name: str, truth: str, hypothesis: str) -> Comparison:
+def compare(name: str, ground_truth: str, hypothesis: str) -> Comparison:
     """Both programs on one document; needs dinglehopper."""
     from dinglehopper.character_error_rate import character_error_rate  # pyright: ignore[reportMissingImports]
     from dinglehopper.extracted_text import normalize_sbb  # pyright: ignore[reportMissingImports]
     from dinglehopper.word_error_rate import word_error_rate_n, words_normalized  # pyright: ignore[reportMissingImports]
     from uniseg.graphemecluster import grapheme_clusters  # pyright: ignore[reportMissingImports]
 
-    counts: Counts = count(from_text(name, truth).text, from_text(name, hypothesis).text)
-    folded = AS_IS.apply(truth), AS_IS.apply(hypothesis)
+    counts: Counts = count(from_text(name, ground_truth).text, from_text(name, hypothesis).text)
+    folded = AS_IS.apply(ground_truth), AS_IS.apply(hypothesis)
     word_lists: list[Any] = [text.split() for text in folded]
-    raw: list[str] = [normalize_sbb(text.strip()) for text in (truth, hypothesis)]
+    raw: list[str] = [normalize_sbb(text.strip()) for text in (ground_truth, hypothesis)]
     raw_words: list[Any] = [list(words_normalized(text)) for text in raw]
     return Comparison(
         name,
@@ -71,11 +71,11 @@ CASES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("truth", "hypothesis"), CASES)
-def test_rates_are_dinglehoppers(truth: str, hypothesis: str) -> None:
-    found = compare("case", truth, hypothesis)
+@pytest.mark.parametrize(("ground_truth", "hypothesis"), CASES)
+def test_rates_are_dinglehoppers(ground_truth: str, hypothesis: str) -> None:
+    found = compare("case", ground_truth, hypothesis)
     assert found.agrees
-    assert found.composed == (truth != "क्षत्रिय")
+    assert found.composed == (ground_truth != "क्षत्रिय")
 
 
 @pytest.mark.skipif("CARREL_TEXTS" not in os.environ, reason="CARREL_TEXTS names no folders")

@@ -186,8 +186,8 @@ def test_coverage_of_review() -> None:
 
 
 def test_evaluation_tells_the_coverage() -> None:
-    truth = from_page("d", page_of("all is well", "the cat", "and", "a man"))
-    evaluation = Evaluation([score_document(truth, from_page("d", read_page()))])
+    ground_truth = from_page("d", page_of("all is well", "the cat", "and", "a man"))
+    evaluation = Evaluation([score_document(ground_truth, from_page("d", read_page()))])
     told = as_data(evaluation, [])
     assert told["review"][5] == {"lines": 0.25, "errors": pytest.approx(3 / 6)}
     assert told["documents"][0]["lines"][1]["confidence"] == 0.4

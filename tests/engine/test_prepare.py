@@ -27,7 +27,7 @@ def page(name: str) -> Gray:
     return next(open_scans(PAGES / f"{name}.jpg", 250.0)).gray
 
 
-def truth(name: str) -> dict[str, object]:
+def ground_truth(name: str) -> dict[str, object]:
     return json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -46,7 +46,7 @@ def rotated(gray: Gray, degrees: float) -> Gray:
 def test_shipped_pages_become_white_and_straight(name: str) -> None:
     gray = page(name)
     prepared = prepare(gray)
-    assert prepared.skew_degrees == pytest.approx(truth(name)["skew_degrees"], abs=0.1)
+    assert prepared.skew_degrees == pytest.approx(ground_truth(name)["skew_degrees"], abs=0.1)
     assert np.percentile(gray, 50) < 235 and np.percentile(prepared.gray, 20) > 244
     assert abs(estimate_skew(prepared.gray)) < 0.1
 
@@ -60,7 +60,7 @@ def test_threads_change_no_pixel(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("degrees", [-38.0, -12.5, -6.3, -2.0, -0.45, 0.75, 3.2, 6.6, 9.0, 21.0, 33.3])
 def test_skew_is_found_to_a_tenth_of_a_degree(name: str, degrees: float) -> None:
-    drawn_at = float(str(truth(name)["skew_degrees"]))
+    drawn_at = float(str(ground_truth(name)["skew_degrees"]))
     found = estimate_skew(flatten_illumination(rotated(page(name), degrees - drawn_at)))
     assert found == pytest.approx(degrees, abs=0.1)
 

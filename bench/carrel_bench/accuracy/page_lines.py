@@ -34,15 +34,17 @@ class LineErrors:
         return self.misread + self.missed + self.extra
 
 
-def line_errors(truth: Path, scale: float, page: Page, fold: Callable[[str], str]) -> LineErrors:
+def line_errors(ground_truth: Path, scale: float, page: Page, fold: Callable[[str], str]) -> LineErrors:
     """Compare ``page`` with an ALTO or PAGE file line by line; ``scale`` is image px per px of the file."""
-    wanted = _folded(from_page(truth.name, read_page(truth)), fold, scale)
-    found = _folded(from_page(truth.name, page), fold)
+    wanted = _folded(from_page(ground_truth.name, read_page(ground_truth)), fold, scale)
+    found = _folded(from_page(ground_truth.name, page), fold)
     scores = score_document(replace(wanted, size_px=found.size_px), found).lines
-    extra = [(len(score.hypothesis), score.writing) for score in scores if not score.truth]
+    extra = [(len(score.hypothesis), score.writing) for score in scores if not score.ground_truth]
     return LineErrors(
-        misread=sum(score.counts["as is"].character_errors for score in scores if score.truth and score.hypothesis),
-        missed=sum(len(score.truth) for score in scores if not score.hypothesis),
+        misread=sum(
+            score.counts["as is"].character_errors for score in scores if score.ground_truth and score.hypothesis
+        ),
+        missed=sum(len(score.ground_truth) for score in scores if not score.hypothesis),
         extra=sum(length for length, _ in extra),
         extra_handwritten=sum(length for length, writing in extra if writing == "handwritten"),
     )

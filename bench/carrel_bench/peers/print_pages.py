@@ -82,8 +82,8 @@ def own_pages(folder: Path, *, few: bool = False) -> Iterator[TruePage]:
 
 def pages_of(folder: Path) -> Iterator[TruePage]:
     """Yield the images of a folder that have their text beside them (``NAME.gt.txt``)."""
-    for truth in sorted(folder.glob("*.gt.txt")):
-        stem = truth.name.removesuffix(".gt.txt")
+    for ground_truth in sorted(folder.glob("*.gt.txt")):
+        stem = ground_truth.name.removesuffix(".gt.txt")
         images = [p for p in sorted(folder.glob(f"{stem}.*")) if p.suffix.lower() in (".jpg", ".png", ".tif", ".tiff")]
         if images:
-            yield TruePage(stem, images[0], truth.read_text("utf-8"))
+            yield TruePage(stem, images[0], ground_truth.read_text("utf-8"))

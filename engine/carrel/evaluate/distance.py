@@ -13,42 +13,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
-    """Return fewest insertions, deletions and substitutions that turn ``truth`` into ``hypothesis``."""
-    start, end_truth, end_hypothesis = _differing_part(truth, hypothesis)
-    truth, hypothesis = truth[start:end_truth], hypothesis[start:end_hypothesis]
-    if not truth or not hypothesis:
-        return len(truth) + len(hypothesis)
-    return _bit_vector_distance(truth, hypothesis)
+def distance(ground_truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
+    """Return fewest insertions, deletions and substitutions that turn ``ground_truth`` into ``hypothesis``."""
+    start, end_ground_truth, end_hypothesis = _differing_part(ground_truth, hypothesis)
+    ground_truth, hypothesis = ground_truth[start:end_ground_truth], hypothesis[start:end_hypothesis]
+    if not ground_truth or not hypothesis:
+        return len(ground_truth) + len(hypothesis)
+    return _bit_vector_distance(ground_truth, hypothesis)
 
 
-def character_errors(truth: str, hypothesis: str) -> int:
+def character_errors(ground_truth: str, hypothesis: str) -> int:
     """Return wrong, missing and extra code points; the numerator of the character error rate."""
-    return distance(truth, hypothesis)
+    return distance(ground_truth, hypothesis)
 
 
-def word_errors(truth: str, hypothesis: str) -> int:
+def word_errors(ground_truth: str, hypothesis: str) -> int:
     """Return wrong, missing and extra words, words being what white space separates."""
-    return distance(truth.split(), hypothesis.split())
+    return distance(ground_truth.split(), hypothesis.split())
 
 
-def _differing_part(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> tuple[int, int, int]:
+def _differing_part(ground_truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> tuple[int, int, int]:
     """Where both begin to differ, and where each one's common end begins."""
-    start, shorter = 0, min(len(truth), len(hypothesis))
-    while start < shorter and truth[start] == hypothesis[start]:
+    start, shorter = 0, min(len(ground_truth), len(hypothesis))
+    while start < shorter and ground_truth[start] == hypothesis[start]:
         start += 1
     end = 0
-    while end < shorter - start and truth[-1 - end] == hypothesis[-1 - end]:
+    while end < shorter - start and ground_truth[-1 - end] == hypothesis[-1 - end]:
         end += 1
-    return start, len(truth) - end, len(hypothesis) - end
+    return start, len(ground_truth) - end, len(hypothesis) - end
 
 
-def _bit_vector_distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
+def _bit_vector_distance(ground_truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> int:
     matches: dict[Hashable, int] = {}
-    for index, item in enumerate(truth):
+    for index, item in enumerate(ground_truth):
         matches[item] = matches.get(item, 0) | (1 << index)
-    full, last = (1 << len(truth)) - 1, 1 << (len(truth) - 1)
-    rises, falls, score = full, 0, len(truth)  # down the current column
+    full, last = (1 << len(ground_truth)) - 1, 1 << (len(ground_truth) - 1)
+    rises, falls, score = full, 0, len(ground_truth)  # down the current column
     for item in hypothesis:
         match = matches.get(item, 0)
         diagonal = (((match & rises) + rises) ^ rises) | match | falls
@@ -59,14 +59,14 @@ def _bit_vector_distance(truth: Sequence[Hashable], hypothesis: Sequence[Hashabl
     return score
 
 
-def align(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[tuple[int | None, int | None]]:
+def align(ground_truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[tuple[int | None, int | None]]:
     """Return one cheapest alignment, as pairs of positions; None stands for a missing or an extra item.
 
     Where several are cheapest, matches and substitutions are preferred to missing items, those to extra ones, from the
-    end backwards. Takes len(truth) * len(hypothesis) * 4 bytes.
+    end backwards. Takes len(ground_truth) * len(hypothesis) * 4 bytes.
     """
-    start, end_truth, end_hypothesis = _differing_part(truth, hypothesis)
-    table = _distance_table(truth[start:end_truth], hypothesis[start:end_hypothesis])
+    start, end_ground_truth, end_hypothesis = _differing_part(ground_truth, hypothesis)
+    table = _distance_table(ground_truth[start:end_ground_truth], hypothesis[start:end_hypothesis])
     backwards: list[tuple[int | None, int | None]] = []
     row, column = len(table) - 1, len(table[0]) - 1
     while row or column:
@@ -74,7 +74,7 @@ def align(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[tup
             row
             and column
             and table[row, column]
-            == table[row - 1, column - 1] + (truth[start + row - 1] != hypothesis[start + column - 1])
+            == table[row - 1, column - 1] + (ground_truth[start + row - 1] != hypothesis[start + column - 1])
         )
         if diagonal:
             row, column = row - 1, column - 1
@@ -85,14 +85,14 @@ def align(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[tup
         else:
             column -= 1
             backwards.append((None, start + column))
-    same_end = zip(range(end_truth, len(truth)), range(end_hypothesis, len(hypothesis)), strict=True)
+    same_end = zip(range(end_ground_truth, len(ground_truth)), range(end_hypothesis, len(hypothesis)), strict=True)
     return [*((index, index) for index in range(start)), *reversed(backwards), *same_end]
 
 
-def _distance_table(truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> NDArray[np.int32]:
-    """Distances of all beginnings, (len(truth) + 1, len(hypothesis) + 1)."""
+def _distance_table(ground_truth: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> NDArray[np.int32]:
+    """Distances of all beginnings, (len(ground_truth) + 1, len(hypothesis) + 1)."""
     numbers: dict[Hashable, int] = {}
-    left = np.array([numbers.setdefault(item, len(numbers)) for item in truth], dtype=np.int32)
+    left = np.array([numbers.setdefault(item, len(numbers)) for item in ground_truth], dtype=np.int32)
     right = np.array([numbers.setdefault(item, len(numbers)) for item in hypothesis], dtype=np.int32)
     steps = np.arange(len(right) + 1, dtype=np.int32)
     table = np.empty((len(left) + 1, len(right) + 1), dtype=np.int32)

@@ -18,7 +18,7 @@ from carrel.page import Points
 
 _SAMPLES = 24  # points along a baseline
 _ALONG_SHARE = 0.5  # of one baseline that must run along the other
-_TOLERANCE_HEIGHTS = 0.45  # of the truth line's height
+_TOLERANCE_HEIGHTS = 0.45  # of the ground truth line's height
 _LEAST_TOLERANCE_PX = 5.0
 _SIMILAR_IN_ORDER = 0.4
 _SIMILAR_ANYWHERE = 0.6
@@ -28,24 +28,24 @@ Points2 = NDArray[np.float64]
 class Match(NamedTuple):
     """Lines that belong together, as positions; one side empty: missed or extra."""
 
-    truth: tuple[int, ...]
+    ground_truth: tuple[int, ...]
     hypothesis: tuple[int, ...]
 
 
-def match_lines(truth: Document, hypothesis: Document) -> list[Match]:
-    """Return every line of either side in exactly one match, in the truth's order, extra lines last."""
-    placed = [line for document in (truth, hypothesis) for line in document.lines if line.text]
-    same_size = truth.size_px is not None and truth.size_px == hypothesis.size_px
+def match_lines(ground_truth: Document, hypothesis: Document) -> list[Match]:
+    """Return every line of either side in exactly one match, in the ground truth's order, extra lines last."""
+    placed = [line for document in (ground_truth, hypothesis) for line in document.lines if line.text]
+    same_size = ground_truth.size_px is not None and ground_truth.size_px == hypothesis.size_px
     if same_size and all(len(line.baseline) > 1 for line in placed):
-        links = _links_by_place(truth.lines, hypothesis.lines)
+        links = _links_by_place(ground_truth.lines, hypothesis.lines)
     else:
-        links = _links_by_text(truth.lines, hypothesis.lines)
-    return _grouped(len(truth.lines), len(hypothesis.lines), links)
+        links = _links_by_text(ground_truth.lines, hypothesis.lines)
+    return _grouped(len(ground_truth.lines), len(hypothesis.lines), links)
 
 
 def lines_out_of_order(matches: list[Match]) -> int:
-    """Return fewest lines of the hypothesis that would have to be moved to follow the truth's order."""
-    starts = [min(match.hypothesis) for match in matches if match.truth and match.hypothesis]
+    """Return fewest lines of the hypothesis that would have to be moved to follow the ground truth's order."""
+    starts = [min(match.hypothesis) for match in matches if match.ground_truth and match.hypothesis]
     tails: list[int] = []  # smallest end of an increasing run of each length
     for start in starts:
         place = int(np.searchsorted(tails, start))
@@ -53,9 +53,9 @@ def lines_out_of_order(matches: list[Match]) -> int:
     return len(starts) - len(tails)
 
 
-def _grouped(truths: int, hypotheses: int, links: list[tuple[int, int]]) -> list[Match]:
+def _grouped(ground_truths: int, hypotheses: int, links: list[tuple[int, int]]) -> list[Match]:
     """Connected components of the links."""
-    owner = list(range(truths + hypotheses))
+    owner = list(range(ground_truths + hypotheses))
 
     def root(index: int) -> int:
         while owner[index] != index:
@@ -63,30 +63,30 @@ def _grouped(truths: int, hypotheses: int, links: list[tuple[int, int]]) -> list
         return index
 
     for left, right in links:
-        owner[root(truths + right)] = root(left)
+        owner[root(ground_truths + right)] = root(left)
     members: dict[int, tuple[list[int], list[int]]] = {}
-    for index in range(truths + hypotheses):
+    for index in range(ground_truths + hypotheses):
         side = members.setdefault(root(index), ([], []))
-        side[index >= truths].append(index if index < truths else index - truths)
+        side[index >= ground_truths].append(index if index < ground_truths else index - ground_truths)
     matches = [Match(tuple(left), tuple(right)) for left, right in members.values()]
-    return sorted(matches, key=lambda match: (not match.truth, match.truth or match.hypothesis))
+    return sorted(matches, key=lambda match: (not match.ground_truth, match.ground_truth or match.hypothesis))
 
 
-def _links_by_place(truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> list[tuple[int, int]]:
+def _links_by_place(ground_truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> list[tuple[int, int]]:
     """Each line with the one on the other side that it runs along most, if it does for half of its length."""
-    left = [(index, line) for index, line in enumerate(truth) if len(line.baseline) > 1]
+    left = [(index, line) for index, line in enumerate(ground_truth) if len(line.baseline) > 1]
     right = [(index, line) for index, line in enumerate(hypothesis) if len(line.baseline) > 1]
     if not left or not right:
         return []
-    along_truth = np.zeros((len(left), len(right)))  # share of the hypothesis line that runs along the truth line
-    along_hypothesis = np.zeros_like(along_truth)
+    along_ground_truth = np.zeros((len(left), len(right)))  # share of the hypothesis line along the ground truth line
+    along_hypothesis = np.zeros_like(along_ground_truth)
     for row, (_, line) in enumerate(left):
         tolerance = _tolerance(line)
         for column, (_, other) in enumerate(right):
-            along_truth[row, column] = _share_near(other.baseline, line.baseline, tolerance)
+            along_ground_truth[row, column] = _share_near(other.baseline, line.baseline, tolerance)
             along_hypothesis[row, column] = _share_near(line.baseline, other.baseline, tolerance)
-    links = {(int(row), column) for column, row in enumerate(along_truth.argmax(0))}
-    links = {(row, column) for row, column in links if along_truth[row, column] >= _ALONG_SHARE}
+    links = {(int(row), column) for column, row in enumerate(along_ground_truth.argmax(0))}
+    links = {(row, column) for row, column in links if along_ground_truth[row, column] >= _ALONG_SHARE}
     best = along_hypothesis.argmax(1)
     links |= {(row, int(column)) for row, column in enumerate(best) if along_hypothesis[row, column] >= _ALONG_SHARE}
     return [(left[row][0], right[column][0]) for row, column in sorted(links)]
@@ -128,13 +128,13 @@ def _distances(points: Points2, line: Points2) -> NDArray[np.float64]:
     return np.hypot(*np.moveaxis(offset - part[..., None] * step, 2, 0)).min(1)
 
 
-def _links_by_text(truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> list[tuple[int, int]]:
-    gains = _gains([line.text for line in truth], [line.text for line in hypothesis])
+def _links_by_text(ground_truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> list[tuple[int, int]]:
+    gains = _gains([line.text for line in ground_truth], [line.text for line in hypothesis])
     links = _in_order(gains)
     free = gains.copy()
     for left, right in links:
         free[left, :] = free[:, right] = 0
-    shares = free / _longer(truth, hypothesis)
+    shares = free / _longer(ground_truth, hypothesis)
     while shares.size and shares.max() >= _SIMILAR_ANYWHERE:
         left, right = (int(value) for value in np.unravel_index(shares.argmax(), shares.shape))
         links.append((left, right))
@@ -142,15 +142,15 @@ def _links_by_text(truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) ->
     return links
 
 
-def _longer(truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> Points2:
-    lengths = [[max(len(left.text), len(right.text), 1) for right in hypothesis] for left in truth]
-    return np.array(lengths, dtype=float).reshape(len(truth), len(hypothesis))
+def _longer(ground_truth: Sequence[TextLine], hypothesis: Sequence[TextLine]) -> Points2:
+    lengths = [[max(len(left.text), len(right.text), 1) for right in hypothesis] for left in ground_truth]
+    return np.array(lengths, dtype=float).reshape(len(ground_truth), len(hypothesis))
 
 
-def _gains(truth: list[str], hypothesis: list[str]) -> Points2:
+def _gains(ground_truth: list[str], hypothesis: list[str]) -> Points2:
     """Characters that two lines share, 0 for lines that share less than four tenths."""
-    gains = np.zeros((len(truth), len(hypothesis)))
-    for row, left in enumerate(truth):
+    gains = np.zeros((len(ground_truth), len(hypothesis)))
+    for row, left in enumerate(ground_truth):
         for column, right in enumerate(hypothesis):
             longer = max(len(left), len(right))
             if min(len(left), len(right)) >= _SIMILAR_IN_ORDER * longer > 0:

@@ -39,7 +39,7 @@ def as_data(evaluation: Evaluation, routes: list[Route]) -> dict[str, Any]:
         "routes": [{"name": route.name, "lines": route.lines} | _counts(route.counts) for route in routes],
         "review": [{"lines": share, "errors": errors} for share, errors in _curve(evaluation)],
         "confusions": [
-            {"truth": pair[0], "read": pair[1], "times": times}
+            {"ground_truth": pair[0], "read": pair[1], "times": times}
             for pair, times in confusions(evaluation.lines).most_common(MOST_CONFUSIONS)
         ],
         "documents": [_document(document) for document in evaluation.documents],
@@ -83,7 +83,12 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 def _document(document: DocumentScore) -> dict[str, Any]:
     lines = [
-        {"truth": line.truth, "read": line.hypothesis, "writing": line.writing, "confidence": line.confidence}
+        {
+            "ground_truth": line.ground_truth,
+            "read": line.hypothesis,
+            "writing": line.writing,
+            "confidence": line.confidence,
+        }
         | _counts(line.counts[AS_IS.name])
         for line in document.lines
     ]
@@ -126,8 +131,8 @@ def _table_lines(evaluation: Evaluation, routes: list[Route], most: int) -> Iter
     for document in sorted(evaluation.documents, key=lambda d: -d.total().cer)[:most]:
         yield f"{document.name[:44]:46}{percent(document.total().cer):>9}  {len(document.lines)} lines"
     yield ""
-    for (truth, read), times in confusions(evaluation.lines).most_common(most):
-        yield f"{times:6}  {truth!r} read as {read!r}" if truth else f"{times:6}  {read!r} added"
+    for (ground_truth, read), times in confusions(evaluation.lines).most_common(most):
+        yield f"{times:6}  {ground_truth!r} read as {read!r}" if ground_truth else f"{times:6}  {read!r} added"
 
 
 def _has_words(name: str) -> bool:
@@ -156,7 +161,7 @@ def _range(interval: Interval | None) -> str:
 def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, most_lines: int) -> str:
     """Return one page that needs nothing else: the table, then the lines with most errors, differences marked.
 
-    Each line's truth stands above what was read; red was not read so, green was read instead.
+    Each line's ground truth stands above what was read; red was not read so, green was read instead.
     """
     lines = [line for line in evaluation.lines if line.counts[AS_IS.name].character_errors]
     lines.sort(key=lambda line: -line.counts[AS_IS.name].character_errors)
@@ -168,7 +173,7 @@ def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, m
         f"style-src 'unsafe-inline'\"><style>{_STYLE}</style></head><body><h1>Evaluation</h1>",
         f"<pre>{escape(as_table(evaluation, routes))}</pre>",
         _curve_picture(evaluation),
-        f"<h2>Lines</h2><p>{note}. Above the truth, <del>not read so</del>; below what was read, <ins>instead</ins>.</p>",
+        f"<h2>Lines</h2><p>{note}. Above the ground truth, <del>not read so</del>; below what was read, <ins>instead</ins>.</p>",
         *(_html_line(line, picture(line)) for line in shown),
         "</body></html>\n",
     ]
@@ -177,8 +182,8 @@ def as_html(evaluation: Evaluation, routes: list[Route], picture: LinePicture, m
 
 def _html_line(line: LineScore, uri: str | None) -> str:
     counts = line.counts[AS_IS.name]
-    truth, read = AS_IS.apply(line.truth), AS_IS.apply(line.hypothesis)
-    pieces = differences(truth, read)
+    ground_truth, read = AS_IS.apply(line.ground_truth), AS_IS.apply(line.hypothesis)
+    pieces = differences(ground_truth, read)
     above = "".join(_marked(left, "del", left == right) for left, right in pieces)
     below = "".join(_marked(right, "ins", left == right) for left, right in pieces)
     image = f"<img src='{escape(uri)}' alt=''>" if uri else ""

@@ -22,10 +22,10 @@ class Route:
 
 
 def compare_routes(pairs: Sequence[tuple[Document, Document]]) -> list[Route]:
-    """Return routes for (truth, hypothesis) pairs whose hypothesis lines carry readings of several recognizers.
+    """Return routes for (ground truth, hypothesis) pairs whose hypothesis lines carry readings of several recognizers.
 
     Where a recognizer has not read a line, the line's chosen text stands. ``best of all`` takes for every line the
-    reading nearest to the truth, which no routing can beat. Empty where no line has two readings.
+    reading nearest to the ground truth, which no routing can beat. Empty where no line has two readings.
     """
     lines = [line for _, hypothesis in pairs for line in hypothesis.lines]
     if not any(len(line.readings) > 1 for line in lines):
@@ -34,13 +34,15 @@ def compare_routes(pairs: Sequence[tuple[Document, Document]]) -> list[Route]:
     routes = [Route(AS_ROUTED, _total(pairs, None), len(lines))]
     for name in names:
         routes.append(Route(name, _total(pairs, name), sum(name in line.readings for line in lines)))
-    best = sum((_best(truth, hypothesis) for truth, hypothesis in pairs), Counts())
+    best = sum((_best(ground_truth, hypothesis) for ground_truth, hypothesis in pairs), Counts())
     return [*routes, Route(BEST_OF_ALL, best, sum(len(line.readings) > 1 for line in lines))]
 
 
 def _total(pairs: Sequence[tuple[Document, Document]], name: str | None) -> Counts:
-    routed = ((truth, hypothesis if name is None else _routed(hypothesis, name)) for truth, hypothesis in pairs)
-    return sum((score_document(truth, hypothesis).total() for truth, hypothesis in routed), Counts())
+    routed = (
+        (ground_truth, hypothesis if name is None else _routed(hypothesis, name)) for ground_truth, hypothesis in pairs
+    )
+    return sum((score_document(ground_truth, hypothesis).total() for ground_truth, hypothesis in routed), Counts())
 
 
 def _routed(document: Document, name: str) -> Document:
@@ -48,15 +50,17 @@ def _routed(document: Document, name: str) -> Document:
     return replace(document, lines=lines)
 
 
-def _best(truth: Document, hypothesis: Document) -> Counts:
+def _best(ground_truth: Document, hypothesis: Document) -> Counts:
     """Counts with each matched line replaced by its best reading."""
     total = Counts()
-    for score in score_document(truth, hypothesis).lines:
+    for score in score_document(ground_truth, hypothesis).lines:
         lines = [hypothesis.lines[index] for index in score.match.hypothesis]
         if len(lines) == 1:
-            total += min((count(score.truth, text) for text in _readings(lines[0])), key=lambda c: c.character_errors)
+            total += min(
+                (count(score.ground_truth, text) for text in _readings(lines[0])), key=lambda c: c.character_errors
+            )
         else:
-            total += count(score.truth, score.hypothesis)
+            total += count(score.ground_truth, score.hypothesis)
     return total
 
 

@@ -17,7 +17,7 @@ LONGEST_CONFUSION = 3  # characters
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Errors and what they are measured against; the rates may exceed 1 where there is more than the truth."""
+    """Errors and what they are measured against; the rates may exceed 1 where there is more than the ground truth."""
 
     characters: int = 0
     character_errors: int = 0
@@ -48,11 +48,13 @@ def rate(errors: int, total: int) -> float:
     return errors / total if total else float(errors > 0)
 
 
-def count(truth: str, hypothesis: str, normalization: Normalization = AS_IS) -> Counts:
+def count(ground_truth: str, hypothesis: str, normalization: Normalization = AS_IS) -> Counts:
     """Compare two texts."""
-    truth, hypothesis = normalization.apply(truth), normalization.apply(hypothesis)
-    errors = character_errors(truth, hypothesis)
-    return Counts(len(truth), errors, len(truth.split()), word_errors(truth, hypothesis) if errors else 0)
+    ground_truth, hypothesis = normalization.apply(ground_truth), normalization.apply(hypothesis)
+    errors = character_errors(ground_truth, hypothesis)
+    return Counts(
+        len(ground_truth), errors, len(ground_truth.split()), word_errors(ground_truth, hypothesis) if errors else 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class LineScore:
 
     document: str
     match: Match
-    truth: str
+    ground_truth: str
     hypothesis: str
     writing: WritingKind
     counts: dict[str, Counts]
@@ -86,33 +88,35 @@ class DocumentScore:
         return sum((line.counts[normalization] for line in self.lines), Counts())
 
 
-def score_document(truth: Document, hypothesis: Document) -> DocumentScore:
+def score_document(ground_truth: Document, hypothesis: Document) -> DocumentScore:
     """Compare a document line by line, wherever the lines stand, and as a whole in reading order."""
-    matches = match_lines(truth, hypothesis)
-    lines = [_score_line(truth, hypothesis, match) for match in matches if _has_text(truth, hypothesis, match)]
+    matches = match_lines(ground_truth, hypothesis)
+    lines = [
+        _score_line(ground_truth, hypothesis, match) for match in matches if _has_text(ground_truth, hypothesis, match)
+    ]
     return DocumentScore(
-        name=truth.name,
+        name=ground_truth.name,
         lines=lines,
-        in_order=count(truth.text, hypothesis.text),
-        missed_lines=sum(bool(line.truth and not line.hypothesis) for line in lines),
-        extra_lines=sum(bool(line.hypothesis and not line.truth) for line in lines),
-        split_or_merged=sum(len(line.match.truth) + len(line.match.hypothesis) > 2 for line in lines),
+        in_order=count(ground_truth.text, hypothesis.text),
+        missed_lines=sum(bool(line.ground_truth and not line.hypothesis) for line in lines),
+        extra_lines=sum(bool(line.hypothesis and not line.ground_truth) for line in lines),
+        split_or_merged=sum(len(line.match.ground_truth) + len(line.match.hypothesis) > 2 for line in lines),
         out_of_order=lines_out_of_order([line.match for line in lines]),
     )
 
 
-def _has_text(truth: Document, hypothesis: Document, match: Match) -> bool:
-    left = any(truth.lines[index].text for index in match.truth)
+def _has_text(ground_truth: Document, hypothesis: Document, match: Match) -> bool:
+    left = any(ground_truth.lines[index].text for index in match.ground_truth)
     return left or any(hypothesis.lines[index].text for index in match.hypothesis)
 
 
-def _score_line(truth: Document, hypothesis: Document, match: Match) -> LineScore:
-    left = [truth.lines[index] for index in match.truth]
+def _score_line(ground_truth: Document, hypothesis: Document, match: Match) -> LineScore:
+    left = [ground_truth.lines[index] for index in match.ground_truth]
     right = [hypothesis.lines[index] for index in match.hypothesis]
     texts = _joined(left), _joined(right)
     counts = {normalization.name: count(*texts, normalization) for normalization in ALL}
     known = [line.confidence for line in right if line.confidence is not None]
-    return LineScore(truth.name, match, *texts, _writing(left + right), counts, min(known, default=None))
+    return LineScore(ground_truth.name, match, *texts, _writing(left + right), counts, min(known, default=None))
 
 
 def _joined(lines: list[TextLine]) -> str:
@@ -120,7 +124,7 @@ def _joined(lines: list[TextLine]) -> str:
 
 
 def _writing(lines: Sequence[TextLine]) -> WritingKind:
-    """The first kind that is known, the truth's before the hypothesis's."""
+    """The first kind that is known, the ground truth's before the hypothesis's."""
     for line in lines:
         if line.writing != "unknown":
             return line.writing
@@ -158,9 +162,9 @@ def confusions(lines: Sequence[LineScore]) -> Counter[tuple[str, str]]:
     """Return what was taken for what, most frequent first by ``most_common``; the empty text stands for nothing."""
     found: Counter[tuple[str, str]] = Counter()
     for line in lines:
-        if line.truth and line.hypothesis and line.counts[AS_IS.name].character_errors:
-            truth, hypothesis = AS_IS.apply(line.truth), AS_IS.apply(line.hypothesis)
-            found.update(pair for pair in differences(truth, hypothesis) if _is_short(pair))
+        if line.ground_truth and line.hypothesis and line.counts[AS_IS.name].character_errors:
+            ground_truth, hypothesis = AS_IS.apply(line.ground_truth), AS_IS.apply(line.hypothesis)
+            found.update(pair for pair in differences(ground_truth, hypothesis) if _is_short(pair))
     return found
 
 
@@ -168,12 +172,12 @@ def _is_short(pair: tuple[str, str]) -> bool:
     return pair[0] != pair[1] and max(map(len, pair)) <= LONGEST_CONFUSION
 
 
-def differences(truth: str, hypothesis: str) -> list[tuple[str, str]]:
+def differences(ground_truth: str, hypothesis: str) -> list[tuple[str, str]]:
     """Return both texts cut into pieces that are equal and pieces that differ, in turn; joined they give the texts again."""
     pieces: list[tuple[str, str]] = []
     was_same: bool | None = None
-    for left, right in align(truth, hypothesis):
-        pair = ("" if left is None else truth[left], "" if right is None else hypothesis[right])
+    for left, right in align(ground_truth, hypothesis):
+        pair = ("" if left is None else ground_truth[left], "" if right is None else hypothesis[right])
         same = pair[0] == pair[1]
         if same == was_same:
             pieces[-1] = (pieces[-1][0] + pair[0], pieces[-1][1] + pair[1])

@@ -123,11 +123,11 @@ def _compare(document: str, lines: Sequence[Line], read: Document, other: Docume
     """By place or text; lines that were cut in two are joined, lines that run over several are not placed."""
     changes: list[Change] = []
     unplaced: list[str] = []
-    matches = [match for match in match_lines(other, read) if match.truth]
+    matches = [match for match in match_lines(other, read) if match.ground_truth]
     gaps = _between(matches, read, other) if other.size_px is None else []
-    filled = {match.truth for match in gaps}
-    for match in [*(match for match in matches if match.hypothesis or match.truth not in filled), *gaps]:
-        text = " ".join(other.lines[index].text for index in match.truth if other.lines[index].text)
+    filled = {match.ground_truth for match in gaps}
+    for match in [*(match for match in matches if match.hypothesis or match.ground_truth not in filled), *gaps]:
+        text = " ".join(other.lines[index].text for index in match.ground_truth if other.lines[index].text)
         if not text:
             continue
         if len(match.hypothesis) != 1:
@@ -140,10 +140,10 @@ def _compare(document: str, lines: Sequence[Line], read: Document, other: Docume
 
 def _between(matches: Sequence[Match], read: Document, other: Document) -> list[Match]:
     """Lines without a partner, paired where as many stand between the same two neighbours on both sides."""
-    pairs = [(m.truth[0], m.hypothesis[0]) for m in matches if len(m.truth) == len(m.hypothesis) == 1]
+    pairs = [(m.ground_truth[0], m.hypothesis[0]) for m in matches if len(m.ground_truth) == len(m.hypothesis) == 1]
     ends = [(-1, -1), *sorted(pairs), (len(other.lines), len(read.lines))]
     taken = {index for match in matches for index in match.hypothesis}
-    left_alone = {match.truth[0] for match in matches if len(match.truth) == 1 and not match.hypothesis}
+    left_alone = {match.ground_truth[0] for match in matches if len(match.ground_truth) == 1 and not match.hypothesis}
     found: list[Match] = []
     for (a, b), (c, d) in pairwise(ends):
         theirs = [index for index in range(a + 1, c) if index in left_alone]

@@ -103,7 +103,7 @@ def _shares(errors: NDArray[np.int64], texts: Sequence[str]) -> list[float]:
 
 
 def right_characters(readings: Sequence[Decoded], texts: Sequence[str], alphabet: str | list[str]) -> list[bool]:
-    """Return for each class of the readings, whether a cheapest alignment with the truth keeps all of it."""
+    """Return for each class of the readings, whether a cheapest alignment with the ground truth keeps all of it."""
     right: list[bool] = []
     for reading, text in zip(readings, texts, strict=True):
         pieces = [alphabet[c - 1] for c in reading.classes]
