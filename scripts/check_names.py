@@ -20,6 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = tuple(f"engine/carrel/{folder.name}" for folder in sorted((ROOT / "engine/carrel").glob("[a-z]*/")))
 ROOMS = (
+    "engine/carrel",
     *ENGINE,
     "cli/carrel_cli",
     "cli/carrel_desk",
@@ -29,10 +30,6 @@ ROOMS = (
     "bench/carrel_bench",
     "scripts",
 )
-WITH_REPETITIONS = ("workers", "formats", "carrel_cli", "carrel_export", "carrel_bench")
-"""Rooms in which some names are still defined twice."""
-WITH_OLD_WORDS = ("evaluate", "carrel_cli", "carrel_export", "carrel_bench")
-"""Rooms whose ground truth still goes by its short name."""
 
 VERB_TEXT = """
 accept add align allow answer append apply arrange ask assemble assign augment average begin bin binarize bind blend
@@ -86,8 +83,10 @@ ALLOWED = {
 }
 """File and the words found there that stay, each for a reason of its own."""
 REPEATED_TEXT = (
-    "card check command compare findings judge main measure parse publish quantize read summarize train write"
+    "add_options card check command compare findings judge layers main manifest measure numbers_of parse publish quantize "
+    "read report runner start summarize train write write_document"
 )
+WRAPPERS = ("__init__", "__main__")
 REPEATED = frozenset(REPEATED_TEXT.split())
 """Names that every format, suite or command of a room may have: which one it is says its module."""
 
@@ -172,22 +171,21 @@ def defined(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def repetitions(trees: dict[Path, ast.Module]) -> Iterator[Finding]:
-    """Yield the public names that several modules of one room define."""
+    """Yield the public names that several modules of one room define; ``__init__`` and ``__main__`` may wrap others."""
     seen: dict[str, Path] = {}
     for file, tree in trees.items():
-        for line, name in defined(tree):
+        for line, name in defined(tree) if file.stem not in WRAPPERS else ():
             if name not in REPEATED and seen.setdefault(name, file) != file:
                 yield Finding(file, line, f"{name} is defined in {seen[name]} too")
 
 
 def check_room(folder: Path, root: Path) -> list[Finding]:
-    """Return what is wrong in the modules of a folder and its subfolders."""
-    trees = {file: ast.parse(file.read_text("utf-8")) for file in sorted(folder.rglob("*.py"))}
-    found = [] if folder.name in WITH_REPETITIONS else list(repetitions(trees))
+    """Return what is wrong in the modules of a folder and its subfolders; those of the engine are rooms of their own."""
+    files = folder.glob("*.py") if folder == ROOT / "engine/carrel" else folder.rglob("*.py")
+    trees = {file: ast.parse(file.read_text("utf-8")) for file in sorted(files)}
+    found = list(repetitions(trees))
     for file, tree in trees.items():
         found += [*beginnings(file, tree), *words(file, tree, root)]
-    if folder.name in WITH_OLD_WORDS:
-        found = [finding for finding in found if "truth" not in finding.message]
     return sorted(set(found))
 
 

@@ -1,4 +1,4 @@
-"""Write what the shipped networks make of the built-in lines, in float32 on onnxruntime, for the probe of runtimes."""
+"""Outputs of the shipped networks for the built-in lines, in float32 on onnxruntime, for the probe of runtimes."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def cpu_s() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def load(script: str) -> Callable[..., Answer]:
+def load_script(script: str) -> Callable[..., Answer]:
     """Return the function ``start`` of a script."""
     spec = importlib.util.spec_from_file_location("answering", script)
     if spec is None or spec.loader is None:
@@ -73,7 +73,7 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # programs print
     began, cpu_began = time.perf_counter(), 0.0
-    answer = load(sys.argv[1])(*sys.argv[2:])
+    answer = load_script(sys.argv[1])(*sys.argv[2:])
     started_s = time.perf_counter() - began
     for line in sys.stdin:
         began = time.perf_counter() - started_s

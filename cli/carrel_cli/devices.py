@@ -13,9 +13,9 @@ from carrel.backends.costs import Request
 from carrel.backends.facts import facts_for, measured_facts, request_of
 from carrel.backends.power import Power, in_words, power_state
 from carrel.backends.selection import Facts, Refusal, Selection, select, why_not
-from carrel.budget import MIB
 from carrel.loading import network_models
 from carrel.options import ReadOptions
+from carrel.process_memory import MIB
 from carrel_cli.running import running_of, running_options
 
 

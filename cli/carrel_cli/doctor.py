@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 import carrel
-from carrel.budget import MIB
 from carrel.errors import CarrelError
 from carrel.installed import installed_version
+from carrel.process_memory import MIB
 
 REQUIRED = ("onnxruntime", "opencv-python-headless", "tesserocr", "numpy", "pillow", "lxml", "msgspec", "pikepdf", "pypdfium2")  # fmt: skip
 EXTRAS = {

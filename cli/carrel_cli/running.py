@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from carrel.backends.facts import BACKENDS, DEVICES, PRECISIONS
-from carrel.budget import parse_memory
+from carrel.process_memory import parse_memory
 
 Command = Callable[..., Any]
 

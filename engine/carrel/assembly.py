@@ -15,30 +15,30 @@ from carrel.recognizers.types import CharacterSpan, Reading, WordSpan
 
 
 class ScanFrame:
-    """Turns points into whole px inside the scan."""
+    """The size of a scan, inside which points become whole px."""
 
     def __init__(self, width_px: int, height_px: int) -> None:
         self._limit = np.array([width_px - 1, height_px - 1])
 
     def points(self, points: NDArray[np.float32]) -> Points:
-        """Rounded and clamped points; neighbours that fall together are merged."""
+        """Round and clamp points; neighbours that fall together are merged."""
         whole = np.clip(np.rint(points), 0, self._limit).astype(int)
         kept = [True, *(whole[1:] != whole[:-1]).any(axis=1)]
         return tuple((x, y) for x, y in whole[kept].tolist())
 
     def boxes(self, corners: NDArray[np.float32]) -> list[Box]:
-        """The smallest boxes that hold the points, ``(k, n, 2)``, of each."""
+        """Return the smallest boxes that hold the points, ``(k, n, 2)``, of each."""
         whole = np.clip(np.rint(corners), 0, self._limit).astype(int)
         return [Box(*sides) for sides in np.hstack((whole.min(axis=1), whole.max(axis=1) + 1)).tolist()]
 
     def baseline(self, points: NDArray[np.float32]) -> Points:
-        """At least two distinct points."""
+        """Return at least two distinct points."""
         found = self.points(points)
         first = found[0]  # never empty
         return found if len(found) > 1 else (first, self._beside(first))
 
     def polygon(self, points: NDArray[np.float32]) -> Points:
-        """At least three points; a degenerate polygon becomes its bounding box."""
+        """Return at least three points; a degenerate polygon becomes its bounding box."""
         found = self.points(points)
         if len(set(found)) >= 3:
             return found

@@ -6,34 +6,25 @@ library holds on to, and at last refuses. Resident memory counts, as the kernel 
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import logging
 import os
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from carrel.errors import InputError, UsageError
+from carrel.process_memory import MIB, resident_bytes, trim, tune_allocator
 
-log = logging.getLogger(__name__)
-
-MIB = 2**20
 MARGIN_SHARE = 0.06
-"""Share of a limit that is kept free for what is not foreseen; checked by ``carrel_bench sweep``."""
+"""Share of a limit that is kept free for what is not foreseen; checked by ``tests/sweep_memory.py``."""
 REDUCED_COPIES_BYTES_PER_PX = 0.3
 """What reduced copies of a page take, for each px of the page."""
 WATCH_INTERVAL_S = 0.05
 TRIM_INTERVAL_S = 1.0
-_STATM = Path("/proc/self/statm")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-_UNITS = {"": MIB, "K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
 
 
 class OutOfMemoryLimitError(InputError):
@@ -54,7 +45,7 @@ class PageSize:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the models of one reader take.
+    """Memory that the models of one reader take.
 
     Parameters
     ----------
@@ -100,12 +91,12 @@ class Budget:
 
     @property
     def own_bytes(self) -> int:
-        """What all loaded models take at rest."""
+        """Bytes that all loaded models take at rest."""
         return sum(load.own_bytes for load in self.loads)
 
     @property
     def fixed_bytes(self) -> int:
-        """What the process takes with everything loaded, at the worst moment of a page, without its pixels."""
+        """Bytes that the process takes with everything loaded, at the worst moment of a page, without its pixels."""
         return self.own_bytes + max((load.fixed_bytes - load.own_bytes for load in self.loads), default=0)
 
     @property
@@ -172,10 +163,10 @@ class Budget:
             raise self._refusal(what, least)
 
     def start(self) -> None:
-        """Tune the C library's allocator for the limit, and begin to watch where that is wanted."""
+        """Begin to watch where that is wanted, and tune the C library's allocator for the limit."""
         if self.limit_bytes is None:
             return
-        _tune_allocator()
+        tune_allocator()
         if self.watched:
             arguments = (weakref.ref(self), self._closed)
             threading.Thread(target=_watch, args=arguments, name="carrel-memory-watch", daemon=True).start()
@@ -254,48 +245,6 @@ def _agrees(current: Budget, limit_bytes: int | None, given: Budget | None) -> b
     return limit_bytes in (None, current.limit_bytes) and given in (None, current)
 
 
-def parse_memory(text: str) -> int:
-    """Return the bytes of ``400M``, ``1.5G``, ``600MiB``; a bare number is MiB.
-
-    Raises
-    ------
-    UsageError
-        Not an amount of memory.
-    """
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:] in _UNITS else ""
-    try:
-        amount = float(number.removesuffix(unit)) * _UNITS[unit]
-    except ValueError:
-        amount = 0.0
-    if not 0 < amount < 1 << 60:
-        raise UsageError(f"{text}: not an amount of memory; write it like 400M or 1.5G")
-    return int(amount)
-
-
-def resident_bytes() -> int:
-    """Return the resident memory of this process; 0 where the system does not tell."""
-    with suppress(OSError, ValueError, IndexError), _STATM.open("rb", buffering=0) as counts:
-        return int(counts.read(256).split()[1]) * _PAGE_BYTES
-    return 0
-
-
-def peak_bytes() -> int:
-    """Return the most resident memory that this process has had."""
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    return 0
-
-
-def trim() -> None:
-    """Give memory that is free inside the process back to the system."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # musl and macOS have no malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
-    log.debug("trimmed: %.0f MiB are resident", resident_bytes() / MIB)
-
-
 def least_limit(
     limit_bytes: int,
     loaded_bytes: int,
@@ -333,12 +282,3 @@ def _watch(watched: weakref.ref[Budget], closed: threading.Event) -> None:
         if time.monotonic() - trimmed_at > TRIM_INTERVAL_S and budget.trim_if_nearly_full():
             trimmed_at = time.monotonic()
         del budget
-
-
-def _tune_allocator() -> None:
-    """Have glibc keep few arenas, and return large blocks as soon as they are free; it knows no way back from either."""
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 2)
-        mallopt(_M_MMAP_THRESHOLD, 4 * MIB)
-        mallopt(_M_TRIM_THRESHOLD, 4 * MIB)

@@ -188,7 +188,7 @@ def _projected(points: Points, matrix: NDArray[np.float64]) -> Points:
 
 
 def _densified(points: Points, *, closed: bool) -> Points:
-    """Add points so that no two neighbours lie farther apart than `CURVE_STEP_PX`."""
+    """Add points so that no two neighbours lie more apart than `CURVE_STEP_PX`."""
     ends = np.concatenate((points, points[:1])) if closed else points
     parts: list[Points] = []
     for start, end in pairwise(ends):

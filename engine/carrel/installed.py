@@ -1,4 +1,4 @@
-"""Which version of a package is installed, without `importlib.metadata`: that takes as long to import as a small network."""
+"""Versions of installed packages, without `importlib.metadata`: that takes as long to import as a small network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SUFFIX = ".dist-info"
 
 
 def installed_version(package: str) -> str | None:
-    """The version of an installed package, by the first folder on `sys.path` that an installer left for it."""
+    """Return the version of an installed package, by the first folder on `sys.path` that an installer left for it."""
     wanted = package.lower().replace("-", "_").replace(".", "_")
     for folder in sys.path:
         with suppress(OSError), os.scandir(folder or ".") as entries:  # an archive, or not there

@@ -11,7 +11,7 @@ from pathlib import Path
 from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
-from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget, trim
+from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget
 from carrel.decode.lexicon import parse_words
 from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import parse_ngrams, read_ngrams
@@ -21,6 +21,7 @@ from carrel.layout import Heatmaps
 from carrel.models import manifest as manifests
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
 from carrel.options import ReadOptions
+from carrel.process_memory import trim
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
@@ -37,7 +38,7 @@ NGRAMS, LEXICON = "ngram", "lexicon"
 
 @dataclass(frozen=True)
 class Engines:
-    """What a page is read with. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
+    """Recognizers and the segmenter that read a page. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
     every model as ``name@sha256[:12]``; ``selection`` says on what, and how much at a time, within the ``budget``."""
 
     router: Router
@@ -47,7 +48,7 @@ class Engines:
     budget: Budget
 
     def threads_for(self, pixels: int) -> int:
-        """Lines to read at the same time on a page of so many pixels: as planned, fewer where the page is large."""
+        """Return how many lines to read at the same time on a page of so many pixels: fewer than planned where it is large."""
         budget = self.budget
         if budget.limit_bytes is None:
             return self.selection.threads
@@ -58,7 +59,7 @@ class Engines:
 
 
 def network_models(options: ReadOptions) -> dict[str, Model]:
-    """The networks that reading needs, by task.
+    """Return the networks that reading needs, by task.
 
     Raises
     ------

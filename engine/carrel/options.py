@@ -1,4 +1,4 @@
-"""What a caller may choose."""
+"""Options that a caller may choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page model: what was read, where it stands, how sure Carrel is.
+"""The page model: what was read, where it stands, with which confidence.
 
 All coordinates are whole pixels of the original scan, x to the right, y down. Reading order is list order. Confidences
 are probabilities in [0, 1]. Region kinds and line types are those of SegmOnto (https://segmonto.github.io).
@@ -39,7 +39,7 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, points: Points) -> Box:
-        """The smallest box that holds all ``points``."""
+        """Return the smallest box that holds all ``points``."""
         xs, ys = [x for x, _ in points], [y for _, y in points]
         return cls(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
 
@@ -82,7 +82,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a person made of a line: who ``by``, when ``at`` (UTC, as ``2026-01-31T12:00:00Z``).
+    """The text that a person gave a line: who ``by``, when ``at`` (UTC, as ``2026-01-31T12:00:00Z``).
 
     ``state`` is "confirmed" where the person found the line right as it was read. ``text`` is the whole line; it is empty
     where there is no text.
@@ -137,7 +137,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made the page: software version, models as ``name@sha256[:12]``, and the settings that matter.
+    """The origin of a page: software version, models as ``name@sha256[:12]``, and the settings that matter.
 
     ``languages`` are those that print was read in, that of most of it first; without print, those to choose from.
     ``created`` is the time in UTC as ``2026-01-31T12:00:00Z``, empty where it was not recorded.

@@ -1,4 +1,4 @@
-"""The whole path of a page: scan, prepare, find lines, cut them out, read them, put the page together."""
+"""The whole path of a page: scan, prepare, segment, crop lines, recognize them, assemble the page."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _Segmented:
 
 
 class Reader:
-    """Reads pages; holds the recognizers, so that one reader serves many pages.
+    """A reader of pages; it holds the recognizers, so that one serves many pages.
 
     One reader may be used by several threads at once: each page has its own callbacks and time limit, and one that is
     refused or cancelled leaves the others as they are. ``with`` closes it. A program has one memory limit: a reader

@@ -1,4 +1,4 @@
-"""Which lines and regions of two readings of a page are the same.
+"""Lines and regions of two readings of a page that are the same.
 
 A line is the same where its baseline lies within a third of its height of the other one.
 """

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from carrel.backends.devices import versions
-from carrel.budget import MIB
+from carrel.process_memory import MIB
 from carrel.review.training_lines import LineSample
 from carrel_bench.measure import Cost, Figures
 from carrel_bench.memory.calibrate import PARTS, peak_of

@@ -12,7 +12,7 @@ from carrel.backends import CPU, Runtime
 from carrel.backends.costs import Measured, Request
 from carrel.backends.devices import Found
 from carrel.backends.selection import Facts, select
-from carrel.budget import MIB
+from carrel.process_memory import MIB
 from carrel_cli import devices
 from carrel_cli.main import cli
 

@@ -13,9 +13,9 @@ PAGES = Path(__file__).parents[1] / "pages"
 KINDS = ("letter", "french", "two-columns")
 READ = """
 import atexit, sys
-from carrel import budget
+from carrel.process_memory import peak_bytes
 from carrel_cli.main import main
-atexit.register(lambda: print(budget.peak_bytes()))
+atexit.register(lambda: print(peak_bytes()))
 sys.argv[0] = "carrel"
 main()
 """

@@ -15,8 +15,9 @@ from carrel.backends import CPU, Runtime
 from carrel.backends.costs import Measured, Request, needed_bytes, shipped_costs
 from carrel.backends.devices import Found
 from carrel.backends.selection import Facts, Refusal, Selection, select
-from carrel.budget import MIB, PageSize, enough, least_limit
+from carrel.budget import PageSize, enough, least_limit
 from carrel.image.source import largest_page
+from carrel.process_memory import MIB
 
 BF16 = Runtime("openvino", "cpu", "bf16")
 INT8 = Runtime("openvino", "cpu", "int8")

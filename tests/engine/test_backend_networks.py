@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from carrel.backends import Network, Runtime, Tensors, builtin
 from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network
 from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
-from carrel.budget import Budget, enough, resident_bytes, trim
+from carrel.budget import Budget, enough
 from carrel.errors import ModelError
 from carrel.loading import HANDWRITING_MODEL, SEGMENTER_MODEL
 from carrel.models.folders import Model, shipped_model
+from carrel.process_memory import resident_bytes, trim
 
 Array = NDArray[np.float32]
 
@@ -190,7 +191,7 @@ import numpy as np, sys, carrel
 from carrel.backends import Runtime
 from carrel.backends.networks import open_network
 from carrel.loading import HANDWRITING_MODEL
-from carrel.budget import resident_bytes
+from carrel.process_memory import resident_bytes
 from carrel.models.folders import shipped_model
 network = open_network(shipped_model(HANDWRITING_MODEL, "recognition"), Runtime(sys.argv[1], "cpu", sys.argv[2]), 1)
 line = np.zeros((1, 1, 48, 740), np.float32)

@@ -12,7 +12,8 @@ from carrel.backends import CPU, Runtime
 from carrel.backends.costs import Costs, Measured, Request, needed_bytes
 from carrel.backends.devices import Found
 from carrel.backends.selection import Facts, Refusal, Selection, select
-from carrel.budget import MIB, PageSize
+from carrel.budget import PageSize
+from carrel.process_memory import MIB
 
 FP32 = Runtime("onnxruntime", "cpu", "fp32")
 GPU = Runtime("openvino", "gpu", "fp16")

@@ -17,8 +17,9 @@ from carrel.backends.networks import open_line_network
 from carrel.backends.probe import RIGHT
 from carrel.backends.selection import Facts, Selection, select
 from carrel.backends.warming import Warming
-from carrel.budget import MIB, Budget
+from carrel.budget import Budget
 from carrel.models.folders import shipped_model
+from carrel.process_memory import MIB
 
 LINE = {"ink": np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)}
 GPU = Runtime("openvino", "gpu", "fp16")

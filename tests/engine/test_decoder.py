@@ -13,11 +13,12 @@ import pytest
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from PIL import Image
 
-from carrel.budget import MIB, Budget
+from carrel.budget import Budget
 from carrel.errors import InputError
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Source
+from carrel.process_memory import MIB
 from carrel.workers.decoder import Decoder
 from drawn_pdfs import add_page, drawn, saved_pdf, text_of, words_at
 from hostile import bad_files, odd_files

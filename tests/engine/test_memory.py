@@ -13,18 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from carrel.budget import (
-    MARGIN_SHARE,
-    MIB,
-    Budget,
-    Load,
-    OutOfMemoryLimitError,
-    enough,
-    parse_memory,
-    process_budget,
-    resident_bytes,
-)
+from carrel.budget import MARGIN_SHARE, Budget, Load, OutOfMemoryLimitError, enough, process_budget
 from carrel.errors import InputError, UsageError
+from carrel.process_memory import MIB, parse_memory, resident_bytes
 
 PAGES = Path(__file__).parents[1] / "pages"
 
@@ -165,7 +156,8 @@ def test_watch_ends_with_its_budget(ends: str) -> None:
 TWO_READERS = """
 import sys
 import carrel
-from carrel.budget import Budget, peak_bytes
+from carrel.budget import Budget
+from carrel.process_memory import peak_bytes
 budget = Budget(int(sys.argv[1]) * 2**20, watched=True)
 options = dict(backend="onnxruntime", threads=1)
 first = carrel.Reader(carrel.ReadOptions(**options), budget=budget)

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from carrel import budget
 from carrel.backends import Runtime, builtin
-from carrel.budget import MIB
+from carrel.budget import Budget
+from carrel.process_memory import MIB, trim
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
 from carrel_bench.figures import Figure, figures_of
 from carrel_bench.worker import PeerError, Worker
@@ -42,12 +42,12 @@ CPU_RUNTIMES = (
 
 def peak_of(work: Callable[[], object]) -> tuple[float, float]:
     """Return the MiB that work adds at its worst moment, and for good."""
-    budget.trim()
+    trim()
     before = resident_mib()
     forget_peak()
     kept = work()
     peak = peak_mib()
-    budget.trim()
+    trim()
     after = resident_mib()
     del kept
     return peak - before, after - before
@@ -79,7 +79,7 @@ def opened(task: str, runtime: Runtime = CPU_RUNTIMES[0]) -> Any:
 
     model = network_models(ReadOptions())[task]
     if task == "segmentation":
-        return open_page_network(model, runtime, budget.Budget())
+        return open_page_network(model, runtime, Budget())
     return open_network(model, runtime, 1)
 
 

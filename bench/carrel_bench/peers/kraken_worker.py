@@ -21,7 +21,7 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 PADDING_PX = 16
 
 
-def lines(model: str) -> Answer:
+def read_lines(model: str) -> Answer:
     """Return what reads lines with a recognition model."""
     from kraken.configs import RecognitionInferenceConfig
     from kraken.lib.dataset import ImageInputTransforms
@@ -48,7 +48,7 @@ def lines(model: str) -> Answer:
     return answer
 
 
-def pages() -> Answer:
+def segment_pages() -> Answer:
     """Return what segments pages with the model that comes with kraken."""
     from kraken.configs import SegmentationInferenceConfig
     from kraken.tasks import SegmentationTaskModel
@@ -71,4 +71,4 @@ def start(kind: str, model: str = "") -> Answer:
     """Load kraken."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    return lines(model) if kind == "lines" else pages()
+    return read_lines(model) if kind == "lines" else segment_pages()

@@ -24,7 +24,7 @@ from carrel.evaluate import character_errors, word_errors
 from carrel_bench.accuracy.folding import fold
 from carrel_bench.figures import BenchError, Figure, figures_of, warn
 from carrel_bench.measure import Cost
-from carrel_bench.peers.print_pages import TruePage, own_pages, pages_of
+from carrel_bench.peers.print_pages import PrintedPage, own_pages, pages_of
 from carrel_bench.peers.programs import OCRMYPDF, RAPIDOCR, RAPIDOCR_OPENVINO
 from carrel_bench.worker import PeerError, Worker, peer_python, take_turns
 
@@ -58,7 +58,7 @@ def programs(only: Sequence[str] | None, *, quick: bool) -> dict[str, Path]:
     return {name: python for name, python in found.items() if not only or name in only}
 
 
-def numbers_of(own: Costs, pages: Sequence[TruePage], base: Costs | None) -> dict[str, float]:
+def numbers_of(own: Costs, pages: Sequence[PrintedPage], base: Costs | None) -> dict[str, float]:
     """Return what a program needs over all pages, with its ratios to ``base``."""
     texts = [fold(costs[-1].answer["text"]) for costs in own]
     wanted, warm = [fold(page.text) for page in pages], [cost for costs in own for cost in costs[1:]]

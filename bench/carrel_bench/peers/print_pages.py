@@ -16,7 +16,7 @@ A4_PAGES = ("a4-caladea", "a4-ebgaramond12", "a4-oldstandard")
 
 
 @dataclass(frozen=True)
-class TruePage:
+class PrintedPage:
     """An image file and its text."""
 
     name: str
@@ -67,23 +67,23 @@ def _light(shape: tuple[int, ...], lost: float) -> NDArray[np.float32]:
     return 1 - np.float32(lost) * (distance / distance.max()) ** 1.5
 
 
-def own_pages(folder: Path, *, few: bool = False) -> Iterator[TruePage]:
+def own_pages(folder: Path, *, few: bool = False) -> Iterator[PrintedPage]:
     """Yield the project's printed pages, clean and degraded; ``folder`` takes the degraded ones, ``few`` leaves two out of three
     A4 pages out."""
     chosen = [(OWN_PAGES / f"{name}.jpg", COPIED) for name in BOOK_PAGES]
     chosen += [(OWN_PAGES / "a4" / f"{name}.png", WORN) for name in A4_PAGES[: 1 if few else None]]
     for image, wear in chosen:
         text = image.with_suffix(".gt.txt").read_text("utf-8")
-        yield TruePage(f"{image.stem}, clean", image, text)
+        yield PrintedPage(f"{image.stem}, clean", image, text)
         worse = folder / f"{image.stem}-degraded.jpg"
         degraded(image, worse, wear)
-        yield TruePage(f"{image.stem}, degraded", worse, text)
+        yield PrintedPage(f"{image.stem}, degraded", worse, text)
 
 
-def pages_of(folder: Path) -> Iterator[TruePage]:
+def pages_of(folder: Path) -> Iterator[PrintedPage]:
     """Yield the images of a folder that have their text beside them (``NAME.gt.txt``)."""
     for ground_truth in sorted(folder.glob("*.gt.txt")):
         stem = ground_truth.name.removesuffix(".gt.txt")
         images = [p for p in sorted(folder.glob(f"{stem}.*")) if p.suffix.lower() in (".jpg", ".png", ".tif", ".tiff")]
         if images:
-            yield TruePage(stem, images[0], ground_truth.read_text("utf-8"))
+            yield PrintedPage(stem, images[0], ground_truth.read_text("utf-8"))

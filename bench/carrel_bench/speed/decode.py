@@ -3,9 +3,9 @@
 ``python -m carrel_bench decode --data DIR [--peers NAME...]``: test lines of the packs in DIR, through the shipped network.
 
 Every decoder is a process of its own with its own packages; they take turns on the same lines within one run, so a busy
-machine slows all of them alike. Times are processor time of the decoding thread. In the cases ``batch``, ``single`` and
+machine slows all of them alike. Times are processor time of the decoding thread. In the questions ``batch``, ``single`` and
 ``language model`` each decoder gets its input as it wants it (logits, probabilities or logarithms), and making that is in
-the time of Carrel alone, which works it out of logits. In the cases ``from logits`` both start from logits (numpy's
+the time of Carrel alone, which works it out of logits. In the questions ``from logits`` both start from logits (numpy's
 softmax goes before fast-ctc-decode), in those ``from probabilities`` both are handed probabilities. A ratio is the median
 over rounds of peer time by Carrel time. The flatter logits are the same ones times `FLATTER`.
 """
@@ -70,7 +70,7 @@ def open_workers(stack: ExitStack, files: Sequence[Path], peers: Sequence[str]) 
     return workers
 
 
-def cases() -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
+def questions() -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
     """Yield the name of each case, its question, and the decoders that take part, Carrel apart."""
     for sharpness in (1.0, FLATTER):
         for width in WIDTHS:
@@ -85,23 +85,25 @@ def cases() -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
         yield f"language model x{sharpness} width 25", {"width": 25, "sharpness": sharpness, "model": True}, SLOW
 
 
-def take_turns(workers: Mapping[str, Worker], rounds: int, count: int, question: dict[str, Any]) -> dict[str, Figures]:
+def decode_in_turns(
+    workers: Mapping[str, Worker], rounds: int, count: int, question: dict[str, Any]
+) -> dict[str, Figures]:
     """Let decoders decode the same lines in turns, slow ones the first few of them."""
     works = {
-        name: worker.asking(lines=list(range(lines_of(name, count))), repeats=3 if name == OWN else 1, **question)
+        name: worker.asking(lines=list(range(count_of(name, count))), repeats=3 if name == OWN else 1, **question)
         for name, worker in workers.items()
     }
     return in_turns(works, rounds, warm_up=0)
 
 
-def lines_of(name: str, count: int) -> int:
+def count_of(name: str, count: int) -> int:
     """Return how many lines a decoder gets."""
     return min(SLOW_LINES, count) if name in SLOW else count
 
 
 def numbers_of(name: str, found: Mapping[str, Figures], count: int) -> dict[str, float]:
     """Return microseconds a line, the ratio to Carrel, the share of lines with Carrel's text, and memory."""
-    per_line = {each: [run.cpu_s / lines_of(each, count) for run in found[each].warm] for each in (name, OWN)}
+    per_line = {each: [run.cpu_s / count_of(each, count) for run in found[each].warm] for each in (name, OWN)}
     texts, ours = found[name].warm[-1].answer["texts"], found[OWN].warm[-1].answer["texts"]
     return {
         "us/line": 1e6 * median(per_line[name]),
@@ -141,9 +143,9 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         write_arpa(model, arpa, SPACE)
         workers = open_workers(stack, (logits, ngrams, arpa), peers)
         count = min(count, len(np.load(logits)["frames"]))
-        for case, question, partners in cases():
+        for case, question, partners in questions():
             taking_part = {name: worker for name, worker in workers.items() if name in (OWN, *partners)}
-            found = take_turns(taking_part, options.rounds, count, question)
+            found = decode_in_turns(taking_part, options.rounds, count, question)
             for name in found:
                 yield from figures_of("decode", name, case, numbers_of(name, found, count))
         yield from language_cost(workers[OWN], options.rounds, count)

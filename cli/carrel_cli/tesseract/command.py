@@ -129,7 +129,7 @@ def _list_languages() -> None:
 
 
 def _options(languages: str, settings: Mapping[str, str]) -> ReadOptions:
-    from carrel.budget import parse_memory
+    from carrel.process_memory import parse_memory
 
     named = tuple(name for name in languages.split("+") if name and name not in _NO_LANGUAGES)
     model, memory = settings["carrel_model"], settings["carrel_memory"]

@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from carrel.backends import CPU, Runtime
-from carrel.budget import MIB, PageSize
+from carrel.budget import PageSize
+from carrel.process_memory import MIB
 
 A4_AT_300_DPI = PageSize(2480 * 3508)
 LINES_A_PAGE = 40

@@ -12,11 +12,12 @@ from carrel.backends.devices import Found, has_choice
 from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.selection import Facts, Refusal, Selection, select
 from carrel.backends.settings import allowed_cores, default_limit_bytes
-from carrel.budget import Budget, PageSize, enough, parse_memory, resident_bytes
+from carrel.budget import Budget, PageSize, enough
 from carrel.errors import UsageError
 from carrel.kernels.native import has_library
 from carrel.models.folders import Model
 from carrel.options import ReadOptions
+from carrel.process_memory import parse_memory, resident_bytes
 
 log = logging.getLogger(__name__)
 

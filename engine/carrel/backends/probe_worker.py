@@ -10,12 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from carrel import budget
 from carrel.backends import Runtime
 from carrel.backends.devices import find_devices
 from carrel.backends.networks import open_network
 from carrel.backends.probe import Networks, Outputs, expected_outputs, measure, outputs_of
 from carrel.models.folders import Model, open_model
+from carrel.process_memory import resident_bytes
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,12 +28,12 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     models = {task: open_model(Path(folder), task) for task, folder in request["models"].items()}
     runtime, threads = Runtime(**request["runtime"]), int(request["threads"])
     expected = expected_outputs(models)
-    before, began = budget.resident_bytes(), time.perf_counter()
+    before, began = resident_bytes(), time.perf_counter()
     networks: Networks = {task: open_network(model, runtime, threads) for task, model in models.items()}
     load_s = time.perf_counter() - began
     measured = measure(runtime, networks, expected or _outputs_in_fp32(models), threads)
     del networks
-    grown = max(0, budget.resident_bytes() - before)
+    grown = max(0, resident_bytes() - before)
     return {"measured": asdict(replace(measured, load_s=round(load_s, 4), memory_bytes=grown))}
 
 

@@ -18,7 +18,8 @@ from carrel.backends.costs import (
     thread_bytes,
 )
 from carrel.backends.devices import Found
-from carrel.budget import MIB, enough
+from carrel.budget import enough
+from carrel.process_memory import MIB
 
 SLOW_START_S = 1.0
 """A device that takes longer to its first line is loaded while the processor reads."""

@@ -17,7 +17,7 @@ _KEPT = ".kept-"
 
 
 def is_kept(path: str, results: Iterable[str]) -> bool:
-    """Tell whether a path is that of what a person had changed in one of ``results``, put aside: ``page.txt.kept-1``."""
+    """Tell whether a path is that of what a person had changed in one of ``results``, kept apart: ``page.txt.kept-1``."""
     base, mark, number = path.rpartition(_KEPT)
     return bool(mark) and number.isdigit() and base in set(results)
 

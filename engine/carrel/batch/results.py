@@ -133,7 +133,7 @@ class Results(Database):
 
     def of_no_page(self) -> list[tuple[str, str]]:
         """Return path and digest of what was written that is no page's: lists, worksheets, reports, line packs, and what
-        people had changed, put aside, which has no digest."""
+        people had changed, kept apart, which has no digest."""
         return self._all("SELECT path, digest FROM results WHERE file IS NULL AND expired=0 ORDER BY path")
 
     def results(self) -> list[tuple[str, str]]:

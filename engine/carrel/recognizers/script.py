@@ -69,7 +69,7 @@ def refuse_unknown_script(
     known
         Name of a recognizer -> the scripts it knows.
     detect
-        Gives the script of crops and how sure that is; "" where it cannot be told.
+        Gives the script of crops and its confidence; "" where it cannot be told.
     """
     read = [reading for reading in readings if reading.recognition.text]
     lengths = [len(reading.recognition.text) for reading in read]
@@ -79,8 +79,8 @@ def refuse_unknown_script(
     if needed is None:
         return list(readings)
     inked = [crop for crop, reading in zip(crops, readings, strict=True) if reading.recognition.text]
-    script, sure = detect(inked)
-    script = script if sure >= needed else ""
+    script, confidence = detect(inked)
+    script = script if confidence >= needed else ""
     refused = [_without(reading, script, known) for reading in readings] if script else list(readings)
     count = sum(after is not before for after, before in zip(refused, readings, strict=True))
     if count:
@@ -105,7 +105,7 @@ def _without(reading: Reading, script: str, known: Mapping[str, frozenset[str]])
 
 
 def detect_script(crops: Sequence[Gray]) -> tuple[str, float]:
-    """Return the script of lines by Tesseract, as Unicode names it, and how sure it is, 0 and more; "" where its data are
+    """Return the script of lines by Tesseract, as Unicode names it, and its confidence there, 0 and more; "" where its data are
     missing or there are too few letters."""
     import tesserocr
 

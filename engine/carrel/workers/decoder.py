@@ -16,13 +16,14 @@ from typing import Self, TypeVar
 import msgspec
 import numpy as np
 
-from carrel.budget import MIB, Budget, Load, OutOfMemoryLimitError, PageSize, resident_bytes
+from carrel.budget import Budget, Load, OutOfMemoryLimitError, PageSize
 from carrel.errors import CarrelError, InputError
 from carrel.formats import FORMATS, WrittenDocument, read_page
 from carrel.image.files import open_regular, refusal, shown
 from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.page import Line, Page, Source
+from carrel.process_memory import MIB, resident_bytes
 from carrel.workers import decoding
 from carrel.workers.channel import Channel
 from carrel.workers.launch import Launch, Places, Process, launch_worker
@@ -41,7 +42,7 @@ _DECODER_BYTES = 64 * MIB
 _TEXT_BYTES = 1 << 26
 _DOCUMENT_BYTES = 1 << 30
 _ANSWERS = msgspec.msgpack.Decoder(decoding.Answer)
-_Answer = TypeVar("_Answer", decoding.Counted, decoding.Measured, decoding.Decoded, decoding.Written)
+_Answer = TypeVar("_Answer", decoding.Counted, decoding.Measured, decoding.DecodedPage, decoding.Written)
 
 
 class Decoder:
@@ -110,7 +111,7 @@ class Decoder:
         request = decoding.DecodePage(
             page_index, options.max_megapixels, options.own_text, budget.limit_bytes, budget.margin_share, load
         )
-        answer, pixels = self._ask(path, page_index, request, decoding.Decoded)
+        answer, pixels = self._ask(path, page_index, request, decoding.DecodedPage)
         if budget.watched:  # a limit that was asked for: what Python takes is needed for reading
             self.close()
         if len(pixels) != answer.width_px * answer.height_px:
@@ -168,14 +169,14 @@ class Decoder:
             else:
                 if isinstance(answer, kind):
                     return answer, pixels
-                if isinstance(answer, decoding.Refused):
+                if isinstance(answer, decoding.NotDecoded):
                     raise _refusal(path, answer)
                 reason = "its decoder sent an answer to something else"
         self.close()
         raise refusal(path, page_index, reason, "scan or save it again, or raise the limit")
 
     def _most_bytes(self, kind: type[_Answer]) -> int:
-        if kind is decoding.Decoded:
+        if kind is decoding.DecodedPage:
             return int(self._options.max_megapixels * 1.001e6) + _TEXT_BYTES
         return _DOCUMENT_BYTES if kind is decoding.Written else _TEXT_BYTES
 
@@ -197,7 +198,7 @@ class Decoder:
         except OSError as error:
             raise CarrelError(f"no process can be started ({error.strerror}); raise the limits (ulimit -a)") from error
         self._channel = Channel(end)
-        self._channel.send(decoding.Limits((), (str(self._spool),), self._allowance()))
+        self._channel.send(decoding.DecoderLimits((), (str(self._spool),), self._allowance()))
         return self._channel
 
     def _heard(self, channel: Channel, timeout_s: float) -> tuple[decoding.Answer, bytes]:
@@ -222,12 +223,12 @@ class Decoder:
                         if answer is not None:
                             return answer, body
                         answer = _understood(body)
-                        if not isinstance(answer, decoding.Decoded):
+                        if not isinstance(answer, decoding.DecodedPage):
                             return answer, b""
         raise TimeoutError
 
 
-def _refusal(path: Path, answer: decoding.Refused) -> InputError:
+def _refusal(path: Path, answer: decoding.NotDecoded) -> InputError:
     error = OutOfMemoryLimitError if answer.out_of_memory else InputError
     reason = shown_text(answer.reason)
     return error(f"{shown(path)}{reason}" if reason.startswith((",", ":")) else reason)

@@ -29,7 +29,7 @@ _STATUS = Path("/proc/self/status")
 Px = Annotated[int, Meta(ge=1, le=1 << 20)]
 
 
-class Limits(Struct, frozen=True, tag="limits"):
+class DecoderLimits(Struct, frozen=True, tag="limits"):
     """The first message: folders that may be read and written, and bytes that may be taken beside what Python takes."""
 
     readable: tuple[str, ...]
@@ -80,7 +80,7 @@ class Measured(Struct, frozen=True, tag="measured", forbid_unknown_fields=True):
     bytes_per_px: Annotated[int, Meta(ge=0, le=64)]
 
 
-class Decoded(Struct, frozen=True, tag="decoded", forbid_unknown_fields=True):
+class DecodedPage(Struct, frozen=True, tag="decoded", forbid_unknown_fields=True):
     """A page's size, and Carrel's JSON of a page that holds the text of the file itself; its gray pixels, row by row,
     follow in a frame of their own."""
 
@@ -98,15 +98,15 @@ class Written(Struct, frozen=True, tag="written", forbid_unknown_fields=True):
     notes: Annotated[tuple[Reason, ...], Meta(max_length=100)]
 
 
-class Refused(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
+class NotDecoded(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
     """The reason why there is no answer, which follows the file's name in the message; ``out_of_memory``: a higher limit will do."""
 
     reason: Reason
     out_of_memory: bool = False
 
 
-Request = Limits | CountPages | MeasurePages | DecodePage | WriteDocument
-Answer = Counted | Measured | Decoded | Written | Refused
+Request = DecoderLimits | CountPages | MeasurePages | DecodePage | WriteDocument
+Answer = Counted | Measured | DecodedPage | Written | NotDecoded
 _REQUESTS = msgspec.msgpack.Decoder(Request)
 
 
@@ -114,7 +114,7 @@ def serve(end: socket.socket, parent: int) -> None:
     """Answer the process at the other end until it is gone."""
     sandbox.die_with_parent(parent)
     limits = _REQUESTS.decode(receive(end)[0])
-    if not isinstance(limits, Limits):
+    if not isinstance(limits, DecoderLimits):
         return
     _import_decoders()
     sandbox.forbid_dumps()
@@ -174,9 +174,9 @@ def _answer(request: Request, descriptor: int) -> tuple[Answer, NDArray[np.uint8
             case _:
                 return Counted(count_pages(path)), None
     except CarrelError as error:
-        return Refused(str(error).removeprefix(str(path)), isinstance(error, OutOfMemoryLimitError)), None
+        return NotDecoded(str(error).removeprefix(str(path)), isinstance(error, OutOfMemoryLimitError)), None
     except MemoryError:
-        return Refused(": does not fit into memory; scan at a lower resolution"), None
+        return NotDecoded(": does not fit into memory; scan at a lower resolution"), None
 
 
 def _measured(path: Path, request: MeasurePages) -> Measured:
@@ -186,7 +186,7 @@ def _measured(path: Path, request: MeasurePages) -> Measured:
     return Measured(largest.pixels, largest.bytes_per_px)
 
 
-def _decoded(path: Path, request: DecodePage) -> tuple[Decoded, NDArray[np.uint8]]:
+def _decoded(path: Path, request: DecodePage) -> tuple[DecodedPage, NDArray[np.uint8]]:
     from carrel.formats import FORMATS
     from carrel.image.source import open_scans
     from carrel.page import Page
@@ -196,7 +196,7 @@ def _decoded(path: Path, request: DecodePage) -> tuple[Decoded, NDArray[np.uint8
     for scan in scans:
         height_px, width_px = scan.gray.shape
         page = Page(width_px, height_px, scan.dpi, scan.regions, scan.source)
-        return Decoded(width_px, height_px, FORMATS["json"].write(page), scan.is_read, scan.note), scan.gray
+        return DecodedPage(width_px, height_px, FORMATS["json"].write(page), scan.is_read, scan.note), scan.gray
     raise InputError(f"{path}: the page is not in the file; scan it again")
 
 

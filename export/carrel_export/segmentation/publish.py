@@ -52,7 +52,7 @@ class WithProbabilities(nn.Module):
         return torch.sigmoid(self.network(ink))
 
 
-def export_fp32(network: Segmenter, target: Path) -> None:
+def export_segmenter(network: Segmenter, target: Path) -> None:
     """Write the network with any batch, height and width; batch norms are folded into the convolutions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own deprecations
@@ -113,7 +113,7 @@ def publish(run: Path, pack: Path, sources: Path, target: Path, figures: Path | 
     val, train = read_pages(pack, "val"), read_pages(pack, "train")
     with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
         files = {"onnx": Path(folder) / "segmenter.fp32.onnx", "onnx-int8": Path(folder) / "segmenter.int8.onnx"}
-        export_fp32(network.eval(), files["onnx"])
+        export_segmenter(network.eval(), files["onnx"])
         chosen = np.random.default_rng(0).choice(len(train), min(CALIBRATION_PAGES, len(train)), replace=False)
         quantize(files["onnx"], files["onnx-int8"], [_crop(train[i]) for i in chosen], keep_fp32=KEPT_FP32)
         measured = {"fp32": measure(files["onnx"], val), "int8": measure(files["onnx-int8"], val)}

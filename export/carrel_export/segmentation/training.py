@@ -127,7 +127,7 @@ class SegmenterTrainer:
         if not families:
             return []
         rng = np.random.default_rng(self.options.seed)
-        words = words_of(pack)
+        words = words_of_pages(pack)
         return [render_page(words, families, rng) for _ in range(RENDERED_PAGES)]
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -200,7 +200,7 @@ class SegmenterTrainer:
         feeder.terminate()
 
 
-def words_of(pack: Path) -> list[str]:
+def words_of_pages(pack: Path) -> list[str]:
     """Return words of the training pages' transcriptions."""
     import zipfile
 

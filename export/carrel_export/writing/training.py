@@ -1,4 +1,4 @@
-"""Train, calibrate, measure and publish the classifier of printed and handwritten lines.
+"""Train, calibrate_probabilities, measure and publish the classifier of printed and handwritten lines.
 
 ``python -m carrel_export.writing.training --data FOLDER --out MODEL_FOLDER``: FOLDER holds ``lines/*.zip``, ``layout/pages.zip``,
 ``pages/`` and ``sources.json``. Takes minutes on one core.
@@ -137,7 +137,7 @@ def logits_of(network: WritingNetwork, lines: Sequence[WritingLine]) -> Floats:
     return np.array([float(network(torch.from_numpy(line_input(line.gray)))) for line in lines])
 
 
-def calibrate(logits: Floats, hand: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
+def calibrate_probabilities(logits: Floats, hand: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
     """Scale and shift of the logits that minimize the weighted log loss: Platt's method, by Newton steps."""
     scale, shift = 1.0, 0.0
     target = np.where(hand, 0.995, 0.005)
@@ -327,7 +327,7 @@ def main() -> None:
     val_lines = split["val"] + rendered(texts, options, rng, held_out=True)
     network = train(train_lines, options)
     logits, hand = logits_of(network, val_lines), np.array([line.handwritten for line in val_lines])
-    scale, shift = calibrate(logits, hand, _weights(val_lines) * len(val_lines))
+    scale, shift = calibrate_probabilities(logits, hand, _weights(val_lines) * len(val_lines))
     with torch.no_grad():
         network.scale.fill_(scale)
         network.shift.fill_(shift)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from carrel.formats.check.findings import (
     Finding,
     confidence_findings,
+    declared_size,
     file_name_findings,
     identifier_findings,
     name_of,
-    page_size,
     point_findings,
     reference_findings,
 )
@@ -41,7 +41,7 @@ def findings(data: bytes) -> Iterator[Finding]:
     if not pages:
         yield Finding("Layout", "no Page")
     for page in pages:
-        size, wrong = page_size(name_of(page, "ID"), (page.get("WIDTH"), page.get("HEIGHT")))
+        size, wrong = declared_size(name_of(page, "ID"), (page.get("WIDTH"), page.get("HEIGHT")))
         yield from wrong
         if size:
             yield from _page_findings(page, _Context(size, tags))

@@ -64,7 +64,7 @@ def confidence_findings(where: str, element: Element, attribute: str) -> Iterato
         yield Finding(where, f"{attribute} is {text[:40]!r}, not a number within 0 and 1")
 
 
-def page_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[int, int] | None, list[Finding]]:
+def declared_size(where: str, texts: tuple[str | None, str | None]) -> tuple[tuple[int, int] | None, list[Finding]]:
     """Return the size, and what is wrong with it: importers want whole, positive numbers."""
     width, height = (index_number(text or "") or 0 for text in texts)
     if 0 < width < 10**7 and 0 < height < 10**7:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from carrel.formats.check.findings import (
     Finding,
     confidence_findings,
+    declared_size,
     file_name_findings,
     identifier_findings,
     name_of,
-    page_size,
     point_findings,
     reference_findings,
 )
@@ -41,7 +41,7 @@ def findings(data: bytes) -> Iterator[Finding]:
         yield Finding("PcGts", "no Page")
         return
     yield from file_name_findings("Page", page.get("imageFilename"))
-    size, wrong = page_size("Page", (page.get("imageWidth"), page.get("imageHeight")))
+    size, wrong = declared_size("Page", (page.get("imageWidth"), page.get("imageHeight")))
     yield from wrong
     yield from _order_findings(page)
     if size:
