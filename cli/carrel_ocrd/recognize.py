@@ -14,7 +14,6 @@ from ocrd import OcrdPageResult, Processor
 from ocrd.decorators import ocrd_cli_options, ocrd_cli_wrap_processor
 from ocrd_models.ocrd_page import parseString, to_xml
 
-from carrel.budget import parse_memory
 from carrel.errors import InputError
 from carrel.formats import FORMATS, read_page
 from carrel.image.source import Scan, open_scans
@@ -22,6 +21,7 @@ from carrel.layout.types import FoundLine, FoundRegion
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.page import Box, Line, Page, Points, Region
+from carrel.process_memory import parse_memory
 from carrel.reader import Reader
 from carrel_ocrd.coordinates import contain
 

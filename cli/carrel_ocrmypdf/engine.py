@@ -20,7 +20,6 @@ from ocrmypdf.models.ocr_element import OcrElement
 from ocrmypdf.pluginspec import OcrEngine, OrientationConfidence
 
 import carrel
-from carrel.budget import parse_memory
 from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
 from carrel.formats import FORMATS
 from carrel.image.prepare import estimate_skew, flatten_illumination
@@ -28,6 +27,7 @@ from carrel.image.source import Scan, open_scans
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.page import Page
+from carrel.process_memory import parse_memory
 from carrel.reader import Reader
 from carrel.recognizers.tesseract import installed_languages
 from carrel_ocrmypdf.elements import element_of

@@ -8,12 +8,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
 from carrel.review.training_lines import LineSample  # noqa: E402
-from carrel_export.handwriting.cleaning import Verdict, cost_of, counts, verdict_of  # noqa: E402
+from carrel_export.handwriting.cleaning import LineVerdict, cost_of, counts, verdict_of  # noqa: E402
 
 ALPHABET = "abcdefgh"
 
 
-def _judged(text: str, read: str, odds: float = 12.0) -> Verdict:
+def _judged(text: str, read: str, odds: float = 12.0) -> LineVerdict:
     """The verdict on ``text`` of a network that reads ``read`` with the given log odds in every frame."""
     frames = torch.zeros(2 * len(read) + 2, len(ALPHABET) + 1)
     frames[:, 0] = odds

@@ -1,4 +1,4 @@
-"""What learning from so many corrected lines is worth: ``carrel learn`` itself, on collections and on other hands.
+"""The worth of learning from so many corrected lines: ``carrel learn`` itself, on collections and on other hands.
 
 ``python -m carrel_bench learn --data DIR --source NAME... [--lines 0,20,50,200] [--from MODEL] [--keep-others]``: DIR holds
 line packs. The first ``train`` lines of a source are what a person has corrected; its ``test`` lines are read with the model,

@@ -52,7 +52,7 @@ def inputs(folder: Path, kinds: Iterable[str] = KINDS) -> dict[str, Path]:
     return files
 
 
-def commands(quick: bool) -> dict[str, Command]:
+def makers_of(quick: bool) -> dict[str, Command]:
     """Return for each program that is there the command that makes a PDF of an input."""
     read = [*CARREL, "read", "-q", "-f", "pdf", "--threads", "1"]
     found: dict[str, Command] = {"carrel": lambda source, target: [*read, str(source), "-o", str(target.parent)]}
@@ -68,7 +68,7 @@ def commands(quick: bool) -> dict[str, Command]:
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield size over input, and what the making takes."""
-    makers = commands(options.quick)
+    makers = makers_of(options.quick)
     with tempfile.TemporaryDirectory() as folder:
         for case, source in inputs(Path(folder), QUICK if options.quick else KINDS).items():
             targets = {name: Path(folder) / name / f"{source.stem}.pdf" for name in makers}

@@ -20,7 +20,7 @@ from carrel.evaluate import character_errors
 from carrel_bench.accuracy.folding import fold
 from carrel_bench.figures import BenchError, Figure
 from carrel_bench.measure import in_turns, succeeded
-from carrel_bench.peers.print_pages import OWN_PAGES, TruePage, pages_of
+from carrel_bench.peers.print_pages import OWN_PAGES, PrintedPage, pages_of
 
 ROUNDS = 3
 LANGUAGES = "eng+fra"
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
 
 
-def commands(page: TruePage, folder: Path) -> dict[str, list[str]]:
+def commands(page: PrintedPage, folder: Path) -> dict[str, list[str]]:
     """Return for each program the command that makes ``folder/NAME.pdf`` of a page."""
     ocrmypdf = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "1", "--image-dpi", "300", "-l", LANGUAGES]
     carrel = [sys.executable, "-c", "from carrel_cli.main import main; main()", "read", "-q", "-f", "pdf", "--force"]
@@ -44,7 +44,7 @@ def commands(page: TruePage, folder: Path) -> dict[str, list[str]]:
     }
 
 
-def _pdf(folder: Path, program: str, page: TruePage) -> Path:
+def _pdf(folder: Path, program: str, page: PrintedPage) -> Path:
     return folder / program / f"{page.image.stem}.pdf"
 
 

@@ -34,7 +34,7 @@ MIN_CHARACTERS = 5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LineVerdict:
     """A network's verdict on one line. ``contradiction`` is in nats a character, the others are shares."""
 
     sample: LineSample
@@ -55,20 +55,20 @@ class Verdict:
 
 
 @torch.inference_mode()
-def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Iterator[Verdict]:
+def verdicts(network: Crnn, samples: Sequence[LineSample], alphabet: str) -> Iterator[LineVerdict]:
     """Yield each of ``samples`` judged by ``network``, longest images first."""
     inputs = [to_input(s.gray, network.config.height_px) for s in samples]
     for i, logits in in_batches(network, inputs, "cpu"):
         yield verdict_of(samples[i], functional.log_softmax(logits.float(), -1), alphabet)
 
 
-def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> Verdict:
+def verdict_of(sample: LineSample, row: torch.Tensor, alphabet: str) -> LineVerdict:
     reading = greedy(row.numpy(), alphabet)
     targets = encode(sample.text, alphabet), encode(reading, alphabet)
     cost = [cost_of(row, target) for target in targets]
     best = row.max(-1)
     emitted = best.values[best.indices != 0]
-    return Verdict(
+    return LineVerdict(
         sample,
         reading,
         (cost[0] - cost[1]) / max(1, *map(len, targets)),
@@ -88,7 +88,7 @@ def cost_of(row: torch.Tensor, target: list[int]) -> float:
     return float(loss)
 
 
-def counts(found: Sequence[Verdict]) -> str:
+def counts(found: Sequence[LineVerdict]) -> str:
     """Return lines and excluded lines of every source, a Markdown table."""
     lines, excluded = Counter(v.sample.source for v in found), Counter(v.sample.source for v in found if v.excluded)
     rows = [f"| {source} | {lines[source]} | {excluded[source]} |" for source in sorted(lines)]

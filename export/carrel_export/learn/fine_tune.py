@@ -39,7 +39,7 @@ LINES_A_STEP, COLUMNS_AT_ONCE = 12, 3_072
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is: the share of the schedule in [0, 1], and the seconds that are left at this pace."""
+    """The state of a training: the share of the schedule in [0, 1], and the seconds that are left at this pace."""
 
     share: float
     left_s: float

@@ -55,7 +55,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the model may be published."""
+        """The permission to publish the model."""
         return not self.reason
 
 

@@ -45,7 +45,7 @@ SHARE, SHARE_FOR_OTHERS = 0.75, 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be learned: lines, from which model, to which folder, for how long, how far from the parent."""
+    """The order of what is learned: lines, from which model, to which folder, for how long, how far from the parent."""
 
     samples: Sequence[LineSample]
     collections: Sequence[str]

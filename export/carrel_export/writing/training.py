@@ -322,7 +322,7 @@ def main() -> None:
         data / "lines", data / "layout/pages.zip", data / "pages", ("train", "val", "test"), HEIGHT_PX
     )
     split = {name: [line for line in real if line.split == name] for name in ("train", "val", "test")}
-    texts = read_texts(data / "lines")
+    texts = training_words(data / "lines")
     train_lines = _thinned(split["train"], options.hand_per_source, rng) + rendered(texts, options, rng, held_out=False)
     val_lines = split["val"] + rendered(texts, options, rng, held_out=True)
     network = train(train_lines, options)
@@ -344,7 +344,7 @@ def main() -> None:
     print(json.dumps({"val": val, "test": test, "scale": scale, "shift": shift}, indent=1))
 
 
-def read_texts(packs: Path) -> list[str]:
+def training_words(packs: Path) -> list[str]:
     """Return texts of the training lines."""
     from carrel.review.training_lines import read_texts as texts_of
 
