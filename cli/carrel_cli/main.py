@@ -6,7 +6,7 @@ import io
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,9 @@ import carrel
 from carrel.errors import CarrelError
 from carrel_cli.messages import tell
 from carrel_cli.streams import flush_results, one_line, open_closed_streams, unwritten_results
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 OWN_COMMANDS = {
     "apply": "carrel_cli.apply",
@@ -38,6 +41,14 @@ OWN_COMMANDS = {
 }
 
 
+def added_commands(name: str | None = None) -> EntryPoints:
+    """Return the entry points of commands that other packages add; imported late, as it takes as long as a command does."""
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="carrel.commands")
+    return found if name is None else found.select(name=name)
+
+
 class Commands(click.Group):
     """Carrel's own commands and those that other packages add through the ``carrel.commands`` entry points.
 
@@ -45,13 +56,13 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*OWN_COMMANDS, *(e.name for e in entry_points(group="carrel.commands"))})
+        return sorted({*OWN_COMMANDS, *(entry.name for entry in added_commands())})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in OWN_COMMANDS:
             command: click.Command = import_module(OWN_COMMANDS[cmd_name]).command
             return command
-        for entry in entry_points(group="carrel.commands", name=cmd_name):
+        for entry in added_commands(cmd_name):
             loaded: click.Command = entry.load()
             return loaded
         return None

@@ -8,7 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("cv2", "numba", "numpy", "onnxruntime", "openvino", "tesserocr", "torch", "onnx", "scipy", "PIL", "lxml")
+HEAVY = (
+    "cv2",
+    "numba",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "tesserocr",
+    "torch",
+    "onnx",
+    "scipy",
+    "PIL",
+    "lxml",
+    "msgspec",
+)
+SLOW = ("importlib.metadata",)
+"""Half as long to import as all else that the command needs."""
+SAMPLE = Path(__file__).parents[1] / "pages" / "french.jpg"
 
 
 def run(code: str) -> str:
@@ -16,8 +32,18 @@ def run(code: str) -> str:
 
 
 def test_import_loads_nothing_heavy() -> None:
-    code = f"import sys, carrel, carrel_cli.main; print([m for m in {HEAVY!r} if m in sys.modules])"
+    code = f"import sys, carrel, carrel_cli.main; print([m for m in {HEAVY + SLOW!r} if m in sys.modules])"
     assert run(code) == "[]"
+
+
+def test_a_line_of_print_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(SAMPLE) as page:
+        page.crop((180, 360, 1600, 450)).save(tmp_path / "line.png")
+    needless = ("numba", "numpy.ma", "lxml", "pikepdf", *SLOW)
+    code = f"import sys, carrel; carrel.read({str(tmp_path / 'line.png')!r})\n"
+    assert run(code + f"print([m for m in {needless!r} if m in sys.modules])") == "[]"
 
 
 def test_public_names_resolve() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -80,6 +81,8 @@ def _kept(folders: Folders | None) -> list[str]:
         f"heartbeat: {state}/status.json; counts only",
         f"compiled code: {cache_folder()}; nothing of any page",
         f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",
+        f"temporary files of carrel read, inspect and tesseract: {tempfile.gettempdir()}/carrel-*, for you alone (0700);"
+        " deleted at the end",
         "carrel serve: bodies lie in its state folder (0700) while they are read, results in memory; of jobs, ids alone stay",
         "carrel desk: scans, pages, and every change of a line with the seconds it took, in its folder; without one, and with"
         " --kiosk, deleted at the end",
@@ -124,9 +127,11 @@ def _confinement() -> list[str]:
 
 
 _STAYS_OPEN = (
+    "workers of carrel batch, watch, serve and desk decode files and read them; carrel read, inspect and tesseract decode in"
+    " one and read in their own process, from the pixels that it answers",
     "open to workers: reading the system's and Python's own folders, and /proc; asking whether any file exists, how large"
     " and how old it is; writing files of up to 64 MiB each into the spool and the cache of compiled code; memory and"
-    " processor within the limits given; answers to the batch, which are checked",
+    " processor within the limits given; answers to the program that asked, which are checked",
     "with --device gpu or cuda also: /dev, and system calls that drivers need",
     "not open to them: the scans; each gets one open file at a time",
 )
