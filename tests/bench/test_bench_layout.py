@@ -46,6 +46,17 @@ def test_split_and_merged_lines_do_not_count_twice() -> None:
     assert (merged.recalled, merged.precise) == (1, 0)
 
 
+def test_cells_of_a_row_that_truth_has_in_one_line_are_joined() -> None:
+    row = [base(0, 140, 100), base(150, 300, 100), base(320, 500, 100)]
+    score = score_page([line(0, 500, 100), line(0, 500, 150)], [*row, base(0, 200, 300)])
+    assert (score.recalled, score.cut, score.pieces) == (0, 1, 2)
+    assert score.joined_recall == 0.5
+    assert score.joined_precision == 0.75
+    whole = score_page([line(0, 500, 100)], [base(0, 500, 100)])
+    assert (whole.cut, whole.pieces) == (0, 0)
+    assert (score + whole).joined_recall == pytest.approx(2 / 3)
+
+
 def test_order_counts_neighbours() -> None:
     true = [line(0, 500, y) for y in (100, 150, 200)]
     found = [base(0, 500, y) for y in (100, 200, 150)]

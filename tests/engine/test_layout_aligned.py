@@ -93,6 +93,17 @@ def test_lines_over_two_columns_are_cut_where_the_columns_end() -> None:
     assert places(regions) == sorted(places(regions))
 
 
+def test_long_names_that_reach_the_amounts_stay_in_the_table() -> None:
+    names: list[Points] = [[(40, y), (200, y)] for y in ROWS if y not in (ROWS[3], ROWS[7])]
+    amounts: list[Points] = [[(330, y), (380, y)] for y in ROWS if y not in (ROWS[3], ROWS[7])]
+    whole: list[Points] = [[(40, y), (380, y)] for y in (ROWS[3], ROWS[7])]
+    lines = [*names, *amounts, *whole]
+    regions = segment_page(page_of(lines), None, drawn_maps(lines))
+    assert [region.kind for region in regions] == ["TableZone"]
+    assert len(places(regions)) == len(lines)
+    assert places(regions) == sorted(places(regions))
+
+
 def test_nothing_is_left_of_leaders_where_no_ink_stands() -> None:
     titles: list[Points] = [[(40, y), (240, y)] for y in ROWS]
     page = page_of(titles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from carrel.layout import segment_page
 from carrel.layout.ink import find_ink
@@ -58,6 +59,30 @@ def test_a_page_without_left_over_ink_is_looked_at_once() -> None:
     shown, lines = looks(page_of(LARGE))
     assert len(shown) == 1
     assert lines == len(LARGE)
+
+
+def test_a_word_of_large_letters_is_shown_smaller() -> None:
+    from carrel.layout.lines.fine_scale import segment_at_fine_scale
+
+    page = page_of(LARGE)
+    page[:90] = 255
+    for x in range(150, 500, 45):
+        cv2.line(page, (x, 80), (x, 20), (30,), 9)
+    x = np.arange(60.0, 580.0)
+    baselines = [Baseline(x, np.full(len(x), float(line[0][1])), 12.0) for line in LARGE]
+    shown: list[tuple[int, ...]] = []
+
+    def maps(ink: Map) -> Map:
+        shown.append(ink.shape)
+        rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+        return drawn_maps([[(columns[0], rows[-1]), (columns[-1], rows[-1])]])(ink)
+
+    (found,) = segment_at_fine_scale(page, find_ink(page), baselines, maps, 1.0)
+    assert float(found.y.mean()) == pytest.approx(80, abs=8)
+    assert found.x[0] == pytest.approx(150, abs=15)
+    assert found.x[-1] == pytest.approx(465, abs=45)
+    assert len(shown) == 1
+    assert shown[0][0] < 60
 
 
 def test_closer_lines_stand_where_the_ink_is() -> None:

@@ -107,3 +107,17 @@ def test_large_pages_are_scaled() -> None:
     result = [line for region in segment_page(page, None, maps) for line in region.lines]
     assert len(result) == 2
     assert abs(float(np.median(result[0].baseline[:, 1])) - 400) <= 8
+
+
+def test_a_long_strip_is_shown_as_large_as_a_page() -> None:
+    shown: list[tuple[int, ...]] = []
+
+    def maps(ink: Map) -> Map:
+        shown.append(ink.shape)
+        return drawn_maps([])(ink)
+
+    segment_page(np.full((8000, 500), 255, np.uint8), None, maps)
+    segment_page(np.full((1400, 1000), 255, np.uint8), None, maps)
+    (long, narrow), page = shown
+    assert narrow > 150
+    assert 0.5 < long * narrow / np.prod(page) < 1.5

@@ -190,3 +190,14 @@ def test_preparing_loads_no_numba() -> None:
         "prepare(numpy.full((64, 64), 200, numpy.uint8)); assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 2.0])
+def test_the_skew_of_a_long_strip_is_that_of_its_lines(degrees: float) -> None:
+    strip = np.full((6400, 400), 235, np.uint8)
+    for y in range(100, 6300, 40):
+        cv2.putText(strip, "Lamp oil", (30, y), cv2.FONT_HERSHEY_DUPLEX, 0.8, (40,), 1)
+        cv2.putText(strip, "12.50", (280, y), cv2.FONT_HERSHEY_DUPLEX, 0.8, (40,), 1)
+    turn = cv2.getRotationMatrix2D((200, 3200), -degrees, 1.0)
+    turned = cv2.warpAffine(strip, turn, (400, 6400), borderValue=(235,)).astype(np.uint8)
+    assert estimate_skew(turned) == pytest.approx(degrees, abs=0.3)

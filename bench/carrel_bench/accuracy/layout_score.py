@@ -41,6 +41,8 @@ class LayoutScore:
     misordered: int
     pairs: int = 0
     inverted: int = 0
+    cut: int = 0
+    pieces: int = 0
     pages: int = 1
     seconds: float = 0.0
 
@@ -56,6 +58,16 @@ class LayoutScore:
     def precision(self) -> float:
         """Share of found lines that are true."""
         return self.precise / max(self.found_lines, 1)
+
+    @property
+    def joined_recall(self) -> float:
+        """Share of true lines that were found whole or in pieces, as the rows of tables are that truth writes in one line."""
+        return (self.recalled + self.cut) / max(self.true_lines, 1)
+
+    @property
+    def joined_precision(self) -> float:
+        """Share of found lines that are true, or pieces of true ones."""
+        return (self.precise + self.pieces) / max(self.found_lines, 1)
 
     @property
     def order_error(self) -> float:
@@ -132,13 +144,24 @@ def score_page(true: Sequence[TrueLine], found: Sequence[Points], seconds: float
     covered, backed = agreements(true, found)
     recalled = _one_to_one(covered) if covered.size else []
     precise = _one_to_one(backed) if backed.size else []
+    whole, pieces = _joined(covered, backed, dict(recalled), dict(precise))
     place = dict(recalled)
     pairs = [(place[i], place[i + 1]) for i in range(len(true) - 1) if i in place and i + 1 in place]
     wrong = sum(a > b for a, b in pairs)
     both, inverted = _pairs_in_regions(true, place)
     return LayoutScore(
-        len(true), len(recalled), len(found), len(precise), len(pairs), wrong, both, inverted, 1, seconds
+        len(true), len(recalled), len(found), len(precise), len(pairs), wrong, both, inverted, whole, pieces, 1, seconds
     )
+
+
+def _joined(
+    covered: NDArray[np.float64], backed: NDArray[np.float64], recalled: dict[int, int], precise: dict[int, int]
+) -> tuple[int, int]:
+    """Count the true lines that pieces cover together, and those pieces: a row of a table cut into its cells."""
+    matched = set(precise.values())
+    pieces = {i: np.flatnonzero(backed[i] >= AGREEMENT) for i in range(len(backed)) if i not in recalled}
+    whole = {i: own for i, own in pieces.items() if len(own) > 1 and covered[i, own].sum() >= AGREEMENT}
+    return len(whole), len({int(j) for own in whole.values() for j in own} - matched)
 
 
 def _pairs_in_regions(true: Sequence[TrueLine], place: dict[int, int]) -> tuple[int, int]:

@@ -28,6 +28,7 @@ _STEPS_PER_LEVEL = 64  # of a gray level while smoothing; twice 255 of them fit 
 _MIN_PAPER_SHARE = 0.4  # of the page's usual background; what is darker is no paper
 _STRIP_CELLS = 32
 _SKEW_SIDE_PX = 800  # skew is measured on a page of this to twice this length
+_SKEW_ASPECT = 3
 _STRIP_PX = 8
 _MIN_PEAK_RATIO = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
 _MIN_STEEP_PEAK_RATIO = 2.2  # a straight page without a clear peak reaches 1.8, nearly all skewed ones 2.3
@@ -117,7 +118,8 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
         uint8, (h, w), paper near 255.
     """
     gray = _checked(gray)
-    ink = _ink_strips(_halved(gray, max((max(gray.shape) // _SKEW_SIDE_PX).bit_length() - 1, 0)))
+    side_px = min(max(gray.shape), _SKEW_ASPECT * min(gray.shape))  # lines of a narrow strip are short
+    ink = _ink_strips(_halved(gray, max((side_px // _SKEW_SIDE_PX).bit_length() - 1, 0)))
     angle, clearness = _clearest(ink, USUAL_SKEW_DEGREES)
     if clearness <= _MIN_PEAK_RATIO or abs(angle) == USUAL_SKEW_DEGREES:
         steep_angle, steep_clearness = _clearest(ink, MAX_SKEW_DEGREES)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.layout.components import Components, Mask, components_of
+from carrel.layout.types import scale_to
 
 WORKING_SIDE_PX = 1600
 MIN_CONTRAST = 28.0
@@ -154,7 +155,7 @@ def refine_x_height(common: float, parts: Components) -> float:
 
 def at_working_size(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     """Shrink the page to working resolution at most; return it and its px per px of the page."""
-    scale = min(1.0, WORKING_SIDE_PX / max(gray.shape))
+    scale = scale_to(gray.shape, WORKING_SIDE_PX)
     if scale == 1.0:
         return gray, scale
     size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))

@@ -17,8 +17,19 @@ Map = NDArray[np.float32]
 Boxes = NDArray[np.float64]
 """``(n, 4)``: left, top, right, bottom."""
 Heatmaps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+LONG_ASPECT = 2.0
+"""Longer pages than this, length to width, are receipts, rolls and strips."""
+LEAST_SHRINKING = 0.995
+"""What is so nearly of a size stays as it is: whole px, and a page is shrunk once only."""
 SMALLEST_SIDE_PX = 24
 """Images with a side below this hold no line."""
+
+
+def scale_to(shape: tuple[int, ...], side_px: int) -> float:
+    """Return the scale, at most 1, at which a page ``(h, w)`` is ``side_px`` long; long ones are as large as one of `LONG_ASPECT`."""
+    long, short = max(shape), min(shape)
+    scale = side_px / long * max(1.0, (long / short / LONG_ASPECT) ** 0.5)
+    return scale if scale < LEAST_SHRINKING else 1.0
 
 
 class TableArea(NamedTuple):

@@ -15,7 +15,11 @@ from carrel.layout.types import Heatmaps
 SMALLEST_LETTER_PX = 4
 TALLEST_LETTER = 3.0
 MIN_LETTERS = 8
-MIN_WIDTH_LETTERS = 6.0
+MIN_WIDTHS = 0.75
+"""Least width of a group, in heights of its letters for each letter that it must have."""
+MIN_LARGE_LETTERS = 3
+LARGE_LETTER, LARGEST_LETTER = 2.5, 20.0
+"""Heights of large letters, in x-heights of the page: of titles."""
 INPUT_LETTER_PX = 15.0
 MIN_FACTOR = 1.25
 """A scale that is not finer than the first by this factor would show nothing new."""
@@ -36,14 +40,18 @@ def segment_at_fine_scale(
     Groups of connected ink that look like small letters are shown to the segmenter again, larger. The tiles together
     take at most ``MAX_TILES_PX`` of input, the groups of most letters first.
     """
+    unit = median([baseline.x_height_px for baseline in baselines])
     covered = cover_mask(baselines, ink.mask.shape)
+    small = _groups(ink, covered, (SMALLEST_LETTER_PX, TALLEST_LETTER * unit), MIN_LETTERS)
+    large = _groups(ink, covered, (LARGE_LETTER * unit, LARGEST_LETTER * unit), MIN_LARGE_LETTERS)
     found: list[Baseline] = []
     left_px = MAX_TILES_PX
-    for (left, top, right, bottom), letter in _groups(ink, covered, baselines):
+    for (left, top, right, bottom), letter in small + large:
         factor = INPUT_LETTER_PX / letter  # px of the input per working px
         pixels = (right - left) * (bottom - top)
         factor = min(factor, float(np.sqrt(MAX_TILE_PX / pixels)))
-        if factor * ink.scale < MIN_FACTOR * scale or pixels * factor**2 > left_px:
+        change = factor * ink.scale / scale
+        if 1 / MIN_FACTOR < change < MIN_FACTOR or pixels * factor**2 > left_px:
             continue
         left_px -= round(pixels * factor**2)
         page = [round(side / ink.scale) for side in (left, top, right, bottom)]
@@ -57,20 +65,17 @@ def segment_at_fine_scale(
     return found
 
 
-def _groups(ink: Ink, covered: NDArray[np.uint8], baselines: list[Baseline]) -> list[tuple[Box, float]]:
-    """Boxes around letters that no baseline holds, working px, and the height of their letters; most letters first."""
-    unit = median([baseline.x_height_px for baseline in baselines])
+def _groups(
+    ink: Ink, covered: NDArray[np.uint8], heights_px: tuple[float, float], least: int
+) -> list[tuple[Box, float]]:
+    """Boxes around letters of such heights that no baseline holds, working px, and the height of their letters; those of
+    most letters first, of ``least`` and more."""
     stats = ink.parts.stats
     inside = ink.parts.shares_within(covered)
     width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    letters = (
-        (inside < COVERED_SHARE)
-        & (height >= SMALLEST_LETTER_PX)
-        & (height < TALLEST_LETTER * unit)
-        & (width < 6 * height)
-    )
+    letters = (inside < COVERED_SHARE) & (height >= heights_px[0]) & (height < heights_px[1]) & (width < 6 * height)
     letters[0] = False
-    if letters.sum() < MIN_LETTERS:
+    if letters.sum() < least:
         return []
     usual = median(height[letters])
     mask = ink.parts.kept(letters).mask()
@@ -82,7 +87,7 @@ def _groups(ink: Ink, covered: NDArray[np.uint8], baselines: list[Baseline]) -> 
     for k in range(1, count):
         heights = height[letters][member == k]
         left, top, wide, tall = (int(side) for side in boxes[k, :4])
-        if len(heights) >= MIN_LETTERS and wide > MIN_WIDTH_LETTERS * median(heights):
+        if len(heights) >= least and wide > MIN_WIDTHS * least * median(heights):
             letter = median(heights)
             margin = round(2 * letter)
             box = (max(0, left - margin), max(0, top - margin), left + wide + margin, top + tall + margin)

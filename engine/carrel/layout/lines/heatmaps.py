@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from carrel.image.median import median
 from carrel.layout.lines.candidates import Candidate, join_candidates
 from carrel.layout.lines.ridges import Ridge, trace_ridges
-from carrel.layout.types import Floats, Heatmaps, Map
+from carrel.layout.types import Floats, Heatmaps, Map, scale_to
 
 SIDE_PX = 1024
 CELL_HEIGHT_PX, CELL_WIDTH_PX = 2, 4
@@ -53,7 +53,7 @@ def find_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[list[Sc
 
     Pages of small letters (registers, newspapers) are segmented again at a finer scale, unless their lines are clear.
     """
-    scale = min(1.0, SIDE_PX / max(gray.shape))
+    scale = scale_to(gray.shape, SIDE_PX)
     found = trace_baselines(heatmaps(segmenter_input(gray, scale)))
     if not found or _is_clear(found):
         return found, scale

@@ -12,7 +12,9 @@ from carrel.layout.types import Boxes
 
 TABLE_ROW_X_HEIGHTS = 0.7  # between the baselines of cells of one row
 COLUMN_GAP_X_HEIGHTS = 1.2  # white between columns; words stand nearer
+USUAL_PERCENTILE = 80  # of the lengths of lines: longer ones may reach over columns
 MIN_ROWS = 4  # with two cells or more
+MAX_CROSSING_ROWS = 2  # in succession in a table whose lines reach over two columns: long names beside amounts
 MAX_CELL_X_HEIGHTS = 25.0  # median of a column; half of the columns at least are narrower
 MAX_NUMBER_X_HEIGHTS = 8.0  # numbers, amounts, marks: one such column beside another makes rows of two columns too
 MIN_PAIRED_SHARE = (
@@ -88,7 +90,7 @@ def number_rows(boxes: Boxes, x_height: float) -> NDArray[np.int64]:
 def _columns_of(boxes: Boxes, x_height: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left edges and widths of the columns of cells; what reaches over a quarter of them all counts only where need be."""
     length = boxes[:, 2] - boxes[:, 0]
-    usual = boxes[length <= max(float(np.percentile(length, 90)), 3.0 * x_height)]
+    usual = boxes[length <= max(float(np.percentile(length, USUAL_PERCENTILE)), 3.0 * x_height)]
     inset = np.minimum(0.3 * x_height, 0.1 * (usual[:, 2] - usual[:, 0]))
     return split_intervals(usual[:, 0] + inset, usual[:, 2] - inset, COLUMN_GAP_X_HEIGHTS * x_height)
 
@@ -96,11 +98,15 @@ def _columns_of(boxes: Boxes, x_height: float) -> tuple[NDArray[np.float64], NDA
 def _longest_run(
     boxes: Boxes, row: NDArray[np.int64], starts: NDArray[np.float64], widths: NDArray[np.float64], x_height: float
 ) -> NDArray[np.bool_]:
-    """Lines of the most rows in succession in which none reaches over two columns, bool (n,)."""
+    """Lines of the most rows in succession in which none reaches over two columns, but for single ones, bool (n,)."""
     reach = COLUMN_GAP_X_HEIGHTS * x_height
     columns = (boxes[:, :1] < starts + widths - reach) & (boxes[:, 2:3] > starts + reach)
     whole = np.ones(int(row.max()) + 1, bool)
     np.logical_and.at(whole, row, columns.sum(axis=1) <= 1)
+    runs = np.split(np.arange(len(whole)), np.flatnonzero(np.diff(whole.astype(np.int8))) + 1)
+    for run in runs[1:-1]:
+        if len(run) <= MAX_CROSSING_ROWS:
+            whole[run] = True
     runs = np.split(np.arange(len(whole)), np.flatnonzero(np.diff(whole.astype(np.int8))) + 1)
     best = max((run for run in runs if whole[run[0]]), key=len, default=np.zeros(0, np.int64))
     return np.isin(row, best)
