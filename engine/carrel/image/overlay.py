@@ -68,12 +68,16 @@ def _draw_line(draw: ImageDraw.ImageDraw, line: Line, number: int, scale: float,
     at = (max(baseline[0][0] - 2, _font(13).getlength(label)), baseline[0][1] - 2)
     if marked:
         draw.rectangle(draw.textbbox(at, label, font=_font(13), anchor="rs"), fill=(*REFUSED, 255))
-    draw.text(at, label, fill=(255, 255, 255, 255) if marked else (*colour, 255), font=_font(13), anchor="rs")
+        draw.text(at, label, fill=(255, 255, 255, 255), font=_font(13), anchor="rs")
+    else:  # a white rim: on dark pages, too
+        ink, rim = (*colour, 255), (255, 255, 255, 220)
+        draw.text(at, label, fill=ink, font=_font(13), anchor="rs", stroke_width=2, stroke_fill=rim)
 
 
 def _draw_legend(draw: ImageDraw.ImageDraw, further: dict[str, tuple[int, int, int]]) -> None:
-    x = 8
-    for name, colour in {**COLOURS, "not read": REFUSED, **further}.items():
+    x, entries = 8, {**COLOURS, "not read": REFUSED, **further}
+    draw.rectangle((0, 0, x + sum(30 + 8 * len(name) for name in entries), 24), fill=(255, 255, 255, 220))
+    for name, colour in entries.items():
         draw.rectangle((x, 6, x + 12, 18), fill=(*colour, 255))
         draw.text((x + 17, 5), name, fill=(0, 0, 0, 255), font=_font(13))
         x += 30 + 8 * len(name)

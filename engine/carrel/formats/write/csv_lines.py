@@ -2,6 +2,7 @@
 
 ``text`` is the final text, ``read`` what was read, ``state`` what a person made of it. A spreadsheet may take one that
 begins with = for a formula: import it as text, or have it written with an apostrophe before it (``--csv-safe``).
+``table_row`` and ``table_column`` count the cells of a table from 1; both are empty elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import io
 
 from carrel.formats.write.interchange import interchange
+from carrel.formats.write.table_cells import cells_of
 from carrel.formats.xml_tree import decimal, joined
 from carrel.options import ReadOptions
 from carrel.page import Box, Line, Page
@@ -17,6 +19,7 @@ from carrel.page import Box, Line, Page
 COLUMNS = (
     "file", "page", "region", "region_kind", "line", "line_type", "writing", "writing_probability", "recognizer",
     "confidence", "text", "left", "top", "right", "bottom", "baseline", "id", "state", "read",
+    "table_row", "table_column",
 )  # fmt: skip
 
 
@@ -31,9 +34,10 @@ def write(page: Page, options: ReadOptions | None = None) -> bytes:
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for region_number, region in enumerate(page.regions, 1):
-        for line_number, line in enumerate(region.lines, 1):
+        cells = cells_of(page, region) or [("", "")] * len(region.lines)
+        for line_number, (line, cell) in enumerate(zip(region.lines, cells, strict=True), 1):
             place = (page.source.file_name, page.source.page_index + 1, region_number, region.kind, line_number)
-            row = (*place, *_line_values(line))
+            row = (*place, *_line_values(line), *cell)
             writer.writerow(map(_harmless, row) if safe else row)
     return buffer.getvalue().encode()
 
