@@ -82,7 +82,7 @@ def test_a_word_of_large_letters_is_shown_smaller() -> None:
     assert found.x[0] == pytest.approx(150, abs=15)
     assert found.x[-1] == pytest.approx(465, abs=45)
     assert len(shown) == 1
-    assert shown[0][0] < 60
+    assert shown[0][0] < 80
 
 
 def test_closer_lines_stand_where_the_ink_is() -> None:
