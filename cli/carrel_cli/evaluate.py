@@ -13,6 +13,7 @@ import click
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
+from carrel_cli.decoding import decode_apart
 from carrel_cli.documents import document_files, load_document
 from carrel_cli.paths import FOLDER, PATH
 from carrel_cli.reading import reading_options
@@ -154,14 +155,15 @@ def _pictures(pairs: Pairs, images: Path | None) -> LinePicture:
     from carrel.review.scans import find_scan
 
     documents = {ground_truth.name: (ground_truth, hypothesis) for ground_truth, hypothesis in pairs}
+    decode = decode_apart()
 
     @lru_cache(maxsize=2)
     def scan(name: str):
         ground_truth, hypothesis = documents[name]
         size, index = ground_truth.size_px or hypothesis.size_px, max(ground_truth.page_index, hypothesis.page_index)
-        found = (
-            find_scan(images, name, (ground_truth.image, hypothesis.image), size, index) if images and size else None
-        )
+        if not images or not size:
+            return None
+        found = find_scan(images, name, (ground_truth.image, hypothesis.image), size, decode, index)
         return Image.fromarray(found.gray) if found else None
 
     def picture(line: LineScore) -> str | None:

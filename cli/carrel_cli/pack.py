@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import InputError
+from carrel_cli.decoding import decode_apart
 from carrel_cli.paths import FOLDER, PATH
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command(images: Path, transcriptions: tuple[Path, ...], target: Path) -> Non
         raise InputError(f"{target}: a line pack is a zip file; name it SOURCE.zip")
     pages = _pages(transcriptions)
     lost: list[str] = []
-    lines = list(cut_lines(pages, images, with_text, lost.append))
+    lines = list(cut_lines(pages, images, with_text, lost.append, decode_apart()))
     for reason in lost:
         click.echo(reason, err=True)
     if not lines:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from carrel_cli.decoding import decode_apart
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -31,7 +33,8 @@ def keep_lines(pages: Mapping[str, Page], images: Path, folder: Path) -> int:
     from carrel.review.training_lines import write_pack
 
     make_folder(folder)
-    lines = list(cut_lines(pages, images, seen_with_text, lambda reason: click.echo(reason, err=True)))
+    decode = decode_apart()
+    lines = list(cut_lines(pages, images, seen_with_text, lambda reason: click.echo(reason, err=True), decode))
     write_pack(folder / PACK, lines)
     return len(lines)
 
@@ -44,13 +47,14 @@ def line_pictures(pages: Mapping[str, Page], images: Path | None) -> Callable[[T
     from carrel.review.scans import scan_of
 
     opened: dict[str, Scan | None] = {}
+    decode = decode_apart() if images else None
 
     def picture(task: Task) -> Image | None:
-        if images is None:
+        if images is None or decode is None:
             return None
         if task.document not in opened:
             opened.clear()
-            opened[task.document] = scan_of(images, task.document, pages[task.document])
+            opened[task.document] = scan_of(images, task.document, pages[task.document], decode)
         scan = opened[task.document]
         return cut_line(fromarray(scan.gray), task.line.polygon) if scan else None
 

@@ -18,6 +18,8 @@ from carrel_cli.documents import page_name
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation
     from carrel.evaluate.routing import Route
+    from carrel.reader import Reader
+    from carrel.workers.decoder import Decoder
 
 AS_SET, PRINT, HANDWRITING = "as set", "all as print", "all as handwriting"
 STEPS: Mapping[str, dict[str, Any]] = {
@@ -34,7 +36,7 @@ STEPS: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One way of reading: its errors, and CPU time for each page in seconds."""
+    """One way of reading: its errors, and CPU time for each page in seconds, without decoding."""
 
     name: str
     evaluation: Evaluation
@@ -60,6 +62,9 @@ def compare_steps(ground_truth: Mapping[str, Document], scans: Sequence[Path], o
     """
     from carrel.evaluate import Evaluation, score_document
     from carrel.evaluate.routing import compare_routes
+    from carrel.loading import budget_for
+    from carrel.reader import Reader
+    from carrel.workers.decoder import Decoder
 
     files = scan_files(scans)
     if len(ground_truth) == len(files) == 1:  # two names for one page
@@ -69,14 +74,16 @@ def compare_steps(ground_truth: Mapping[str, Document], scans: Sequence[Path], o
         raise InputError(f"no scan among {', '.join(map(str, scans))} has the name of a ground truth")
     steps: list[Step] = []
     read: dict[str, dict[str, Document]] = {}
-    for name, changes in STEPS.items():
-        click.echo(f"reading: {name}", err=True)
-        began = time.process_time()
-        documents = dict(_read(files, replace(options, **changes)))
-        pages = {key: documents[key] for key in ground_truth if key in documents}
-        read[name] = pages
-        evaluation = Evaluation([score_document(ground_truth[key], page) for key, page in pages.items()])
-        steps.append(Step(name, evaluation, (time.process_time() - began) / len(documents)))
+    budget = budget_for(options)
+    with Decoder(options, budget) as decoder:
+        for name, changes in STEPS.items():
+            click.echo(f"reading: {name}", err=True)
+            began = time.process_time()
+            documents = dict(_read(files, Reader(replace(options, **changes), budget=budget), decoder))
+            pages = {key: documents[key] for key in ground_truth if key in documents}
+            read[name] = pages
+            evaluation = Evaluation([score_document(ground_truth[key], page) for key, page in pages.items()])
+            steps.append(Step(name, evaluation, (time.process_time() - began) / len(documents)))
     pairs = [(ground_truth[key], page) for key, page in read[AS_SET].items()]
     both = [
         (ground_truth[key], _with_readings(page, read[PRINT][key], read[HANDWRITING][key]))
@@ -102,18 +109,15 @@ def scan_files(paths: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _read(files: Mapping[str, Path], options: ReadOptions) -> Iterator[tuple[str, Document]]:
+def _read(files: Mapping[str, Path], reader: Reader, decoder: Decoder) -> Iterator[tuple[str, Document]]:
     """Name and lines of every page, named as ``carrel read`` names its results."""
     from carrel.evaluate import from_page
-    from carrel.image.source import count_pages
-    from carrel.reader import Reader
 
-    reader = Reader(options)
     for stem, file in files.items():
-        count = count_pages(file)
-        for index, page in enumerate(reader.pages(file)):
+        count = decoder.count_pages(file)
+        for index in range(count):
             name = page_name(stem, index, count)
-            yield name, from_page(name, page)
+            yield name, from_page(name, reader.read_scan(decoder.scan(file, index)))
 
 
 def _with_readings(page: Document, as_print: Document, as_handwriting: Document) -> Document:

@@ -7,6 +7,16 @@ import sys
 from contextlib import suppress
 
 SUFFIX = ".dist-info"
+_PACKAGES = {"cv2": "opencv-python-headless", "PIL": "pillow", "carrel": "carrel"}
+"""Packages whose modules have other names."""
+
+
+def missing_package(error: ImportError) -> str:
+    """Return the message for a package that cannot be imported: its name, and the command that brings it."""
+    name = (error.name or "").partition(".")[0] or "a package"
+    wanted = _PACKAGES.get(name, name) if error.name else "carrel"
+    why = "is missing" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded ({error})"
+    return f"{name} {why}; pip install --force-reinstall {wanted}"
 
 
 def installed_version(package: str) -> str | None:

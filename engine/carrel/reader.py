@@ -99,6 +99,15 @@ class Reader:
     >>> with carrel.Reader() as reader, ThreadPoolExecutor(2) as threads:
     ...     list(threads.map(outcome, ["letter.jpg", b"no picture"]))
     [True, 'no page']
+
+    Files are decoded in the calling process, within ``max_megapixels`` and the budget. Where they are strangers', a confined
+    process does that better, as for every command: it may open nothing, and is ended when it takes too much memory or time:
+
+    >>> from pathlib import Path
+    >>> from carrel.workers.decoder import Decoder
+    >>> with carrel.Reader() as reader, Decoder(reader.options, reader.budget) as decoder:
+    ...     len(reader.read_scan(decoder.scan(Path("letter.jpg"), 0)).lines) > 0
+    True
     """
 
     def __init__(

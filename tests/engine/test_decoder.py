@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from PIL import Image
 
 from carrel.budget import Budget
-from carrel.errors import InputError
+from carrel.errors import CarrelError, InputError
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Source
@@ -55,6 +57,20 @@ def endless_tiling() -> bytes:
 def written(folder: Path, name: str, data: bytes) -> Path:
     (folder / name).write_bytes(data)
     return folder / name
+
+
+@pytest.mark.parametrize("name", ["pypdfium2", "cv2"])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('gone', name='{name}')\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    path = written(tmp_path, "page.png", b"x")
+    with (
+        Decoder(ReadOptions(), Budget()) as decoder,
+        pytest.raises(CarrelError, match=f"{name} is missing; pip install"),
+    ):
+        decoder.count_pages(path)
 
 
 def test_pages_are_those_that_are_decoded_here(tmp_path: Path) -> None:
@@ -153,3 +169,20 @@ def test_its_folder_is_gone_afterwards(tmp_path: Path, monkeypatch: pytest.Monke
         decoder.count_pages(written(tmp_path, "page.png", _png(100, 100)))
         assert len(list(tmp_path.iterdir())) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["page.png"]
+
+
+def test_commands_decode_nothing_in_their_own_process() -> None:
+    """Scans are strangers' bytes: commands, the desk and corrections get them from a confined process."""
+    top = Path(__file__).parents[2]
+    files = [*(top / "cli").rglob("*.py"), *(top / "engine" / "carrel" / "review").rglob("*.py")]
+    assert len(files) > 40
+    names = {"open_scans", "count_pages", "largest_page"}
+    imports = [
+        f"{file.name}: {name.name}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "carrel.image.source"
+        for name in node.names
+        if name.name in names
+    ]
+    assert not imports

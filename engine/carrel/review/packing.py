@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carrel.page import Line, Page
-from carrel.review.scans import scan_of
+from carrel.review.scans import Decode, scan_of
 from carrel.review.training_lines import LineRow, line_picture
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def with_text(line: Line) -> bool:
 
 
 def cut_lines(
-    pages: Mapping[str, Page], images: Path, wanted: Callable[[Line], bool], say: Callable[[str], None]
+    pages: Mapping[str, Page],
+    images: Path,
+    wanted: Callable[[Line], bool],
+    say: Callable[[str], None],
+    decode: Decode,
 ) -> Iterator[tuple[LineRow, NDArray[np.uint8]]]:
     """Cut the wanted lines of ``pages`` out of the scans below ``images``, one page after the other.
 
@@ -43,6 +47,8 @@ def cut_lines(
         Which lines.
     say
         Called with what a person should know: pages without a scan, lines that cannot be cut.
+    decode
+        See `carrel.review.scans.Decode`.
 
     Yields
     ------
@@ -53,7 +59,7 @@ def cut_lines(
         lines = [line for line in page.lines if wanted(line)]
         if not lines:
             continue
-        scan = scan_of(images, name, page)
+        scan = scan_of(images, name, page, decode)
         if scan is None:
             say(f"{name}: no scan of {page.width_px} x {page.height_px} px in {images}")
             continue

@@ -171,6 +171,9 @@ class Decoder:
                     return answer, pixels
                 if isinstance(answer, decoding.NotDecoded):
                     raise _refusal(path, answer)
+                if isinstance(answer, decoding.Missing):
+                    self.close()
+                    raise CarrelError(shown_text(answer.message))
                 reason = "its decoder sent an answer to something else"
         self.close()
         raise refusal(path, page_index, reason, "scan or save it again, or raise the limit")

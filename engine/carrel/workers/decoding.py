@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from carrel.budget import Budget, Load, OutOfMemoryLimitError, PageSize
 from carrel.errors import CarrelError, InputError
+from carrel.installed import missing_package
 from carrel.options import OwnText
 from carrel.workers import sandbox, seccomp
 from carrel.workers.channel import receive, send, send_frame
@@ -105,8 +106,14 @@ class NotDecoded(Struct, frozen=True, tag="refused", forbid_unknown_fields=True)
     out_of_memory: bool = False
 
 
+class Missing(Struct, frozen=True, tag="missing", forbid_unknown_fields=True):
+    """A package that decoding needs is not there; the message names it and the command that brings it."""
+
+    message: Reason
+
+
 Request = DecoderLimits | CountPages | MeasurePages | DecodePage | WriteDocument
-Answer = Counted | Measured | DecodedPage | Written | NotDecoded
+Answer = Counted | Measured | DecodedPage | Written | NotDecoded | Missing
 _REQUESTS = msgspec.msgpack.Decoder(Request)
 
 
@@ -116,7 +123,11 @@ def serve(end: socket.socket, parent: int) -> None:
     limits = _REQUESTS.decode(receive(end)[0])
     if not isinstance(limits, DecoderLimits):
         return
-    _import_decoders()
+    try:
+        _import_decoders()
+    except ImportError as error:
+        send(end, Missing(missing_package(error)))
+        return
     sandbox.forbid_dumps()
     sandbox.limit_resources(_private_bytes() + limits.more_bytes)
     sandbox.confine_files(_readable(limits.readable), [Path(path) for path in limits.writable])
@@ -168,15 +179,18 @@ def _answer(request: Request, descriptor: int) -> tuple[Answer, NDArray[np.uint8
             case DecodePage():
                 return _decoded(path, request)
             case WriteDocument():
-                return _written(descriptor, request), None
+                answer = _written(descriptor, request)
             case MeasurePages():
-                return _measured(path, request), None
+                answer = _measured(path, request)
             case _:
-                return Counted(count_pages(path)), None
+                answer = Counted(count_pages(path))
     except CarrelError as error:
         return NotDecoded(str(error).removeprefix(str(path)), isinstance(error, OutOfMemoryLimitError)), None
-    except MemoryError:
+    except (ImportError, MemoryError) as error:
+        if isinstance(error, ImportError):
+            return Missing(missing_package(error)), None
         return NotDecoded(": does not fit into memory; scan at a lower resolution"), None
+    return answer, None
 
 
 def _measured(path: Path, request: MeasurePages) -> Measured:

@@ -40,7 +40,12 @@ def forbid_internet() -> bool:
 def allow_only_reading() -> bool:
     """Refuse every call that reading pages on the processor does not need: sockets, signals, programs, namespaces, shared
     memory, attributes of files, limits. False where this machine is not known."""
-    return _install([*_measured(), *_allow(NEEDED.values())], _EPERM)
+    return _install(reading_steps(), _EPERM)
+
+
+def reading_steps() -> list[Step]:
+    """Return the steps that allow what reading pages needs; what none of them allows is refused."""
+    return [*_measured(), *_allow(NEEDED.values())]
 
 
 def forbid_what_is_never_needed() -> bool:
@@ -111,11 +116,9 @@ def _refuse(numbers: Iterable[int]) -> list[Step]:
     return [step for number in numbers for step in ((_EQUAL, 0, 1, number), (_RETURN, 0, 0, _EPERM))]
 
 
-def _install(steps: list[Step], otherwise: int) -> bool:
-    architecture = ARCHITECTURES.get(platform.machine())
-    if architecture is None or not prctl(_PR_SET_NO_NEW_PRIVS, 1):
-        return False
-    program: list[Step] = [
+def program_of(steps: list[Step], otherwise: int, architecture: int) -> list[Step]:
+    """Return the whole filter: ``steps`` for calls of this architecture, ``otherwise`` where none of them returns."""
+    return [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, architecture),
         (_RETURN, 0, 0, _KILL),
@@ -125,6 +128,13 @@ def _install(steps: list[Step], otherwise: int) -> bool:
         *steps,
         (_RETURN, 0, 0, otherwise),
     ]
+
+
+def _install(steps: list[Step], otherwise: int) -> bool:
+    architecture = ARCHITECTURES.get(platform.machine())
+    if architecture is None or not prctl(_PR_SET_NO_NEW_PRIVS, 1):
+        return False
+    program = program_of(steps, otherwise, architecture)
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     libc = ctypes.CDLL(None, use_errno=True)

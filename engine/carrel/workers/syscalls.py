@@ -37,7 +37,7 @@ io_uring_setup:425:425 ptrace:101:117 process_vm_readv:310:270 process_vm_writev
 tkill:200:130 rt_sigqueueinfo:129:138 rt_tgsigqueueinfo:297:240 pidfd_open:434:434 pidfd_getfd:438:438
 pidfd_send_signal:424:424 execve:59:221 execveat:322:281 unshare:272:97 setns:308:268 mount:165:40
 umount2:166:39 pivot_root:155:41 chroot:161:51 bpf:321:280 perf_event_open:298:241 userfaultfd:323:282
-add_key:248:217 request_key:249:218 keyctl:250:219 chmod:90:-1 fchmod:91:52 fchmodat:268:53 fchmodat2:-1:-1
+add_key:248:217 request_key:249:218 keyctl:250:219 chmod:90:-1 fchmod:91:52 fchmodat:268:53 fchmodat2:452:452
 chown:92:-1 fchown:93:55 lchown:94:-1 fchownat:260:54 utime:132:-1 utimes:235:-1 utimensat:280:88
 futimesat:261:-1 setxattr:188:5 lsetxattr:189:6 fsetxattr:190:7 removexattr:197:14 lremovexattr:198:15
 fremovexattr:199:16 link:86:-1 linkat:265:37 symlink:88:-1 symlinkat:266:36 mknod:133:-1 mknodat:259:33

@@ -24,6 +24,7 @@ import msgspec
 
 from carrel.budget import OutOfMemoryLimitError
 from carrel.errors import CarrelError, InputError
+from carrel.installed import missing_package
 from carrel.options import ReadOptions
 from carrel.workers import sandbox, seccomp
 from carrel.workers.channel import receive, send
@@ -105,6 +106,9 @@ def work(end: socket.socket, parent: int) -> None:
         send(end, Ready(desk.page_function(None).identity, sockets, landlock, calls))
     except CarrelError as error:
         send(end, Fatal(type(error).__name__, str(error)))
+        return
+    except ImportError as error:
+        send(end, Fatal(CarrelError.__name__, missing_package(error)))
         return
     _serve(end, desk)
 
@@ -191,8 +195,8 @@ def _outcome(task: Task, descriptor: int | None, desk: _Desk, decoded: Callable[
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
         return Refused(_reason(error), sha256)
-    except CarrelError as error:
-        return Failed(str(error))
+    except (CarrelError, ImportError) as error:
+        return Failed(missing_package(error) if isinstance(error, ImportError) else str(error))
     except MemoryError:
         raise
     except Exception as error:  # a defect, or a library's: the page is tried once more, then put aside
