@@ -15,6 +15,7 @@ import pytest
 from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf, Stream
 from PIL import Image
 
+from carrel.errors import InputError
 from carrel.formats import FORMATS, WrittenDocument
 from carrel.formats.pdf.document import write_document
 from carrel.formats.write.interchange import interchange
@@ -388,3 +389,73 @@ def test_layers_do_not_pile_up(tmp_path: Path) -> None:
 
 def operators_of(pdf: Pdf) -> list[str]:
     return [str(item.operator) for item in pikepdf.parse_content_stream(pdf.pages[0])]
+
+
+def below_the_picture(pdf: Pdf, *, operators: bytes = b"", after: bytes = b"", **more: object) -> None:
+    """The scan is drawn over the words that some program has read."""
+    page = add_page(
+        pdf, None, operators + words_at(20, 60, "0ld l4yer", 10) + b"q 216 0 0 108 0 0 cm /Im0 Do Q\n" + after
+    )
+    stream = picture(pdf, drawn())
+    for key, value in more.items():
+        stream[f"/{key}"] = value  # pyright: ignore[reportArgumentType]
+    page.obj.Resources[Name.XObject] = Dictionary(Im0=stream)
+
+
+def test_text_below_the_picture_is_an_old_layer(tmp_path: Path) -> None:
+    pdf = Pdf.new()
+    below_the_picture(pdf, after=words_at(140, 8, "HBR-000417", 10))
+    before = saved_pdf(pdf)
+    (scan,) = scans_of(before, tmp_path)
+    assert [line.text for region in scan.regions for line in region.lines] == ["HBR-000417"]
+    document = searchable(before, tmp_path)
+    assert np.array_equal(rendered(before, 0), rendered(document.data, 0))
+    text = text_of(document.data, 0)
+    assert "0ld" not in text and "HBR-000417" in text and " ".join(WORDS) in text
+
+
+@pytest.mark.parametrize(
+    ("operators", "more"),
+    [
+        (b"q 0 0 100 50 re W n ", {}),  # the picture is cut
+        (b"/G0 gs ", {}),  # it may be transparent
+        (b"0.5 0 0 0.5 0 0 cm ", {}),  # it covers a quarter
+        (b"/OC /L0 BDC ", {}),  # it may be switched off
+        (b"", {"Mask": Array([0, 10])}),
+    ],
+)
+def test_text_that_may_show_through_stays(operators: bytes, more: dict[str, object], tmp_path: Path) -> None:
+    pdf = Pdf.new()
+    below_the_picture(pdf, operators=operators, **more)
+    before = saved_pdf(pdf)
+    document = searchable(before, tmp_path)
+    assert np.array_equal(rendered(before, 0), rendered(document.data, 0))
+    assert "0ld l4yer" in text_of(document.data, 0)
+
+
+def test_a_lost_signature_is_said(tmp_path: Path) -> None:
+    pdf = Pdf.new()
+    add_page(pdf, drawn())
+    pdf.Root[Name.AcroForm] = Dictionary(Fields=Array([]), SigFlags=3)
+    assert any("signature no longer holds" in note for note in searchable(saved_pdf(pdf), tmp_path).notes)
+
+
+WRONG = (7, True, Name.X, pikepdf.String("x"), Array([1, 2]), Dictionary())
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "key", ["Contents", "Resources", "Font", "XObject", "Im0", "CropBox", "Rotate", "Annots", "UserUnit"]
+)
+def test_what_is_of_the_wrong_kind_does_no_harm(key: str, value: object, tmp_path: Path) -> None:
+    """As programs write it that mend files by hand: what PDFium shows of it is shown, or the page is refused."""
+    pdf = Pdf.new()
+    page = add_page(pdf, drawn())
+    owner = {"Font": page.obj.Resources, "XObject": page.obj.Resources, "Im0": page.obj.Resources.XObject}
+    owner.get(key, page.obj)[f"/{key}"] = value  # pyright: ignore[reportArgumentType]
+    before = saved_pdf(pdf)
+    try:
+        document = searchable(before, tmp_path)
+    except InputError:
+        return
+    assert np.array_equal(rendered(before, 0), rendered(document.data, 0))

@@ -8,6 +8,7 @@ import struct
 import pikepdf
 from pikepdf import Name, Pdf, pdfa
 
+from carrel.errors import InputError
 from carrel.formats import WrittenDocument
 from carrel.formats.pdf.jpx_image import is_archivable
 
@@ -19,9 +20,12 @@ _PROFILE_DATE = slice(24, 36)
 def archived(pdf: Pdf, changed: str) -> WrittenDocument:
     """Return ``pdf``, changed at a time in ISO 8601, as PDF/A-2b, checked, or as it is with the reason."""
     buffer = io.BytesIO()
-    pdf.save(buffer, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True, encryption=False)
-    with pikepdf.open(io.BytesIO(buffer.getvalue())) as copy:
-        data, reason = _as_pdfa(copy, changed)
+    try:
+        pdf.save(buffer, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True, encryption=False)
+        with pikepdf.open(io.BytesIO(buffer.getvalue())) as copy:
+            data, reason = _as_pdfa(copy, changed)
+    except (pikepdf.PdfError, RuntimeError) as error:  # what cannot be decoded cannot be copied either
+        raise InputError(f"the PDF is damaged ({error}); save or scan it again") from error
     if data is not None:
         return WrittenDocument(data)
     return WrittenDocument(buffer.getvalue(), (f"plain PDF, not PDF/A: {reason}",))

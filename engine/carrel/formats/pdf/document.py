@@ -18,9 +18,9 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from carrel.errors import InputError, OutputError
 from carrel.formats import WrittenDocument
 from carrel.formats.pdf.archive import archived
-from carrel.formats.pdf.hidden import HiddenText
 from carrel.formats.pdf.image import UPRIGHT, add_picture, lossless
 from carrel.formats.pdf.layer import Layers, sheet_of
+from carrel.formats.pdf.old_text.hidden import HiddenText
 from carrel.formats.pdf.structure import Structure
 from carrel.formats.write.interchange import interchange
 from carrel.image.pdf.opened import close_pdf, open_pdf
@@ -99,7 +99,15 @@ def _written(pages: Sequence[tuple[Page, bytes]], options: ReadOptions, *, whole
             pdf.Root[Name.Lang] = pikepdf.String(document_language(first.provenance.languages))
         if not own:
             _describe(pdf, first)
-        return archived(pdf, _time(first.provenance.created))
+        written = archived(pdf, _time(first.provenance.created))
+        return written._replace(notes=(*_lost_signature(pdf), *written.notes))
+
+
+def _lost_signature(pdf: Pdf) -> tuple[str, ...]:
+    """What is to be said of a document that was signed: a signature covers the bytes as they were."""
+    form = pdf.Root.get(Name.AcroForm)
+    signed = isinstance(form, Dictionary) and int(form.get(Name.SigFlags, 0)) & 1
+    return ("its signature no longer holds, since text was added; keep the original",) if signed else ()
 
 
 def _is_pdf(scan: bytes) -> bool:

@@ -116,10 +116,7 @@ def _opaque(image: Image.Image) -> Image.Image:
         return Image.fromarray(gray_pixels(image))
     image.load()
     if image.has_transparency_data:
-        gray = image.mode in ("L", "LA", "La")
-        with_alpha = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("L" if gray else "RGB")
+        return _on_white(image)
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
         return ImageChops.invert(image).convert("RGB")
     if image.mode in ("1", "L", "RGB", "P", "I;16"):
@@ -127,6 +124,25 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):  # of the other byte order
         return Image.fromarray(np.asarray(image).astype(np.uint16))
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A picture with transparency laid on white; in gray where it is gray, with a palette where it has one."""
+    if image.mode == "P":
+        return _with_opaque_palette(image)
+    gray = image.mode in ("L", "LA", "La")
+    with_alpha = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, with_alpha).convert("L" if gray else "RGB")
+
+
+def _with_opaque_palette(image: Image.Image) -> Image.Image:
+    colors = np.array(image.getpalette("RGBA") or [], np.float64).reshape(-1, 4)  # follows the file's transparency
+    alpha = colors[:, 3:] / 255
+    opaque = image.copy()
+    opaque.info = {}
+    opaque.putpalette(np.rint(colors[:, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8).tobytes())
+    return opaque
 
 
 def _simplest(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from carrel.formats.pdf.stream import image_stream
 from carrel.image.jpeg import END, Segment, jpeg_header, segments
 
 _JPEG_COMPRESSION = 7
-_WHITE_IS_ZERO, _RGB = 0, 2  # TIFF's PhotometricInterpretation
+_WHITE_IS_ZERO, _RGB, _INKS = 0, 2, 5  # TIFF's PhotometricInterpretation
 _HUFFMAN_SEQUENTIAL = (0xC0, 0xC1)
 _RESTART_INTERVAL, _FIRST_RESTART, _START_OF_SCAN = 0xDD, 0xD0, 0xDA
 _LONGEST_INTERVAL = 0xFFFF
@@ -42,7 +42,7 @@ def tiff_jpeg(pdf: Pdf, image: Image.Image, scan: bytes) -> pikepdf.Stream | Non
     tags = getattr(image, "tag_v2", {})
     if tags.get(259) != _JPEG_COMPRESSION or tags.get(284, 1) != 1 or 273 not in tags or tags.get(338):
         return None
-    if image.mode not in ("L", "RGB", "YCbCr"):
+    if image.mode not in ("L", "RGB", "YCbCr", "CMYK") or (image.mode == "CMYK") != (tags.get(262) == _INKS):
         return None
     strips = [scan[at : at + length] for at, length in zip(tags[273], tags[279], strict=True)]
     joined = join_strips(tags.get(347, b""), strips, (tags[256], tags[257]))

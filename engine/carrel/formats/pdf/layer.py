@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import pikepdf
@@ -14,6 +15,7 @@ from carrel.page import Page
 
 FONT = "CarrelText"
 """A name that no other font of a page has."""
+_LETTER = (0.0, 0.0, 612.0, 792.0)  # what PDFium takes for a page without a size
 
 
 class Sheet(NamedTuple):
@@ -43,15 +45,31 @@ class Sheet(NamedTuple):
 
 def sheet_of(page: pikepdf.Page) -> Sheet:
     """Return the part of an existing page that is shown, as PDFium takes it: the CropBox within the MediaBox."""
-    media, crop = _box(page.mediabox), _box(page.cropbox)
+    media = media_box(page)
+    crop = _box(page.cropbox) or media
     shown = (*map(max, media[:2], crop[:2]), *map(min, media[2:], crop[2:]))
     box = shown if shown[2] > shown[0] and shown[3] > shown[1] else media
     rotation = page.obj.get(Name.Rotate, 0) if Name.Rotate in page.obj else _inherited(page, Name.Rotate)
-    return Sheet((box[0], box[1], box[2], box[3]), round(float(rotation or 0) / 90) * 90 % 360)
+    degrees = float(rotation) if isinstance(rotation, int | float | Decimal) else 0.0
+    return Sheet((box[0], box[1], box[2], box[3]), round(degrees / 90) * 90 % 360)
 
 
-def _box(corners: pikepdf.Array) -> tuple[float, ...]:
-    x0, y0, x1, y1 = (float(value) for value in corners.as_list()[:4])
+def media_box(page: pikepdf.Page) -> tuple[float, float, float, float]:
+    """Return left, bottom, right and top of the whole page."""
+    left, bottom, right, top = _box(page.mediabox) or _LETTER
+    return left, bottom, right, top
+
+
+def _box(corners: pikepdf.Object) -> tuple[float, ...] | None:
+    """Left, bottom, right and top; None where these are not four numbers."""
+    sides = [
+        float(value)
+        for value in (corners.as_list() if isinstance(corners, pikepdf.Array) else ())[:4]
+        if isinstance(value, int | float | Decimal)
+    ]
+    if len(sides) < 4:
+        return None
+    x0, y0, x1, y1 = sides
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
@@ -98,8 +116,8 @@ class Layers:
 
 
 def _copied(dictionary: pikepdf.Object | None) -> Dictionary:
-    """A dictionary of its own with the same values; an empty one for none."""
+    """A dictionary of its own with the same values; an empty one for none, and for what is no dictionary."""
     copy = Dictionary()
-    for key, value in dictionary.items() if dictionary is not None else ():
+    for key, value in dictionary.items() if isinstance(dictionary, Dictionary) else ():
         copy[key] = value
     return copy

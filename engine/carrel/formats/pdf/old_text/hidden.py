@@ -1,4 +1,4 @@
-"""Old invisible text, taken out of the pages of a PDF before a new layer is laid on them."""
+"""Old text that is not to be seen, taken out of the pages of a PDF before a new layer is laid on them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 import pikepdf
-from pikepdf import ContentStreamInstruction, Name
+from pikepdf import ContentStreamInstruction, Dictionary, Name
+
+from carrel.formats.pdf.layer import media_box
+from carrel.formats.pdf.old_text.covered import SHOWS, covered_text
 
 _INVISIBLE = 3  # text rendering mode
 _MAY_HIDE = re.compile(rb"(?<![\d.])3\s+Tr\b")
-_SHOWS = frozenset({"Tj", "TJ", "'", '"'})
+_MAY_COVER = re.compile(rb"\bT[jJ]\b.*\sDo\b", re.DOTALL)
 _BEGINS, _ENDS = frozenset({"BMC", "BDC"}), "EMC"
 _SILENT = frozenset(
     {"BT", "ET", "Tf", "Tr", "Tm", "Td", "TD", "T*", "TL", "Tc", "Tw", "Tz", "Ts", "q", "Q", "cm", "g", "rg", "k"}
@@ -29,33 +32,40 @@ class HiddenText:
         self._seen: set[tuple[int, int]] = set()
 
     def remove(self, page: pikepdf.Page) -> None:
-        """Take the text that is shown in rendering mode 3 out of ``page`` and the forms that it draws."""
-        contents = page.obj.get(Name.Contents)
-        if contents is not None:
+        """Take out of ``page`` the text that is shown in rendering mode 3, in it and in the forms that it draws, and the text
+        that a picture of the whole page covers."""
+        if isinstance(page.obj.get(Name.Contents), pikepdf.Array | pikepdf.Stream):
             page.contents_coalesce()
             self._rewrite(page.obj[Name.Contents], page)
         self._forms(page.obj.get(Name.Resources), 0)
 
     def _forms(self, resources: pikepdf.Object | None, depth: int) -> None:
-        drawn = resources.get(Name.XObject) if resources is not None else None
-        if drawn is None or depth >= _DEEPEST_FORM:
+        drawn = resources.get(Name.XObject) if isinstance(resources, Dictionary) else None
+        if not isinstance(drawn, Dictionary) or depth >= _DEEPEST_FORM:
             return
         for _, item in list(drawn.items()):
-            if item.objgen in self._seen or item.get(Name.Subtype) != Name.Form:
+            if not isinstance(item, pikepdf.Stream) or item.objgen in self._seen or item.get(Name.Subtype) != Name.Form:
                 continue
             self._seen.add(item.objgen)
             self._rewrite(item, item)
             self._forms(item.get(Name.Resources), depth + 1)
 
     def _rewrite(self, stream: pikepdf.Object, owner: pikepdf.Page | pikepdf.Object) -> None:
+        covers = isinstance(owner, pikepdf.Page)
         try:
             contents = stream.read_bytes()
-            if len(contents) > _LONGEST_CONTENTS or not _MAY_HIDE.search(contents):
+            may = _MAY_HIDE.search(contents) or (covers and _MAY_COVER.search(contents))
+            if len(contents) > _LONGEST_CONTENTS or not may:
                 return
             before: Sequence[_Instruction] = pikepdf.parse_content_stream(owner)
-        except (pikepdf.PdfError, ValueError, TypeError):
+        except (pikepdf.PdfError, ValueError, TypeError, RuntimeError):
             return  # damaged contents are shown as far as they go, and stay as they are
-        stream.write(pikepdf.unparse_content_stream(without_hidden_text(before)))
+        covered = set[int]()
+        if isinstance(owner, pikepdf.Page):
+            covered = covered_text(before, owner.obj.get(Name.Resources), media_box(owner))
+        kept = without_hidden_text([item for index, item in enumerate(before) if index not in covered])
+        if len(kept) < len(before):
+            stream.write(pikepdf.unparse_content_stream(kept))
 
 
 def without_hidden_text(instructions: Sequence[_Instruction]) -> list[_Instruction]:
@@ -63,7 +73,7 @@ def without_hidden_text(instructions: Sequence[_Instruction]) -> list[_Instructi
     hold nothing."""
     kept: list[_Instruction] = []
     for block, hidden in _text_objects(instructions):
-        kept += [item for item in block if not (hidden and str(item.operator) in _SHOWS)]
+        kept += [item for item in block if not (hidden and str(item.operator) in SHOWS)]
     return _without_empty_saves(_without_empty_tags(kept))
 
 
@@ -82,7 +92,7 @@ def _text_objects(instructions: Sequence[_Instruction]) -> Iterator[tuple[list[_
             mode = saved.pop() if saved else mode
         elif operator == "Tr":
             mode = int(float(str(item.operands[0]))) if item.operands else mode
-        elif operator in _SHOWS:
+        elif operator in SHOWS:
             modes.add(mode)
         block.append(item)
         if operator == "ET":
