@@ -391,13 +391,15 @@ def operators_of(pdf: Pdf) -> list[str]:
     return [str(item.operator) for item in pikepdf.parse_content_stream(pdf.pages[0])]
 
 
-def below_the_picture(pdf: Pdf, *, operators: bytes = b"", after: bytes = b"", **more: object) -> None:
+def below_the_picture(
+    pdf: Pdf, operators: bytes = b"", after: bytes = b"", more: dict[str, object] | None = None
+) -> None:
     """The scan is drawn over the words that some program has read."""
     page = add_page(
         pdf, None, operators + words_at(20, 60, "0ld l4yer", 10) + b"q 216 0 0 108 0 0 cm /Im0 Do Q\n" + after
     )
     stream = picture(pdf, drawn())
-    for key, value in more.items():
+    for key, value in (more or {}).items():
         stream[f"/{key}"] = value  # pyright: ignore[reportArgumentType]
     page.obj.Resources[Name.XObject] = Dictionary(Im0=stream)
 
@@ -426,7 +428,7 @@ def test_text_below_the_picture_is_an_old_layer(tmp_path: Path) -> None:
 )
 def test_text_that_may_show_through_stays(operators: bytes, more: dict[str, object], tmp_path: Path) -> None:
     pdf = Pdf.new()
-    below_the_picture(pdf, operators=operators, **more)
+    below_the_picture(pdf, operators, more=more)
     before = saved_pdf(pdf)
     document = searchable(before, tmp_path)
     assert np.array_equal(rendered(before, 0), rendered(document.data, 0))

@@ -49,7 +49,7 @@ def covered_text(instructions: Sequence[_Instruction], resources: pikepdf.Object
     covered: set[int] = set()
     layers = list[bool]()
     for index, item in enumerate(instructions):
-        operator, operands = str(item.operator), item.operands
+        operator, operands = str(item.operator), list[object](item.operands)
         if operator == "q":
             saved.append(state)
         elif operator == "Q":
