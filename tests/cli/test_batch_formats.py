@@ -12,7 +12,7 @@ from pypdfium2 import PdfDocument
 PAGES = Path(__file__).parents[1] / "pages"
 
 
-def test_searchable_pdf_and_overlay_of_every_page(tmp_path: Path) -> None:
+def test_one_searchable_pdf_of_a_document_and_an_overlay_of_every_page(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with Image.open(PAGES / "french.jpg") as page:
         head = page.crop((0, 0, page.width, 300))
@@ -25,11 +25,11 @@ def test_searchable_pdf_and_overlay_of_every_page(tmp_path: Path) -> None:
     done = subprocess.run([*command, *chosen.split()], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
-    assert names == {f"two-000{n}{suffix}" for n in (1, 2) for suffix in (".pdf", ".txt", ".overlay.png")}
-    for number in (1, 2):
-        text = (tmp_path / "out" / f"two-000{number}.txt").read_text("utf-8").split()
-        with PdfDocument(tmp_path / "out" / f"two-000{number}.pdf") as pdf:
-            assert len(pdf) == 1
-            assert abs(pdf[0].get_width() / pdf[0].get_height() - head.width / 300) < 0.01
-            assert pdf[0].get_textpage().get_text_range().split() == text
+    assert names == {"two.pdf", *(f"two-000{n}{suffix}" for n in (1, 2) for suffix in (".txt", ".overlay.png"))}
+    with PdfDocument(tmp_path / "out" / "two.pdf") as pdf:
+        assert len(pdf) == 2
+        for number, sheet in enumerate(pdf, 1):
+            text = (tmp_path / "out" / f"two-000{number}.txt").read_text("utf-8").split()
+            assert abs(sheet.get_width() / sheet.get_height() - head.width / 300) < 0.01
+            assert sheet.get_textpage().get_text_range().split() == text
             assert text

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from carrel.batch.results import PageKey, Results, Written, page_stem
+from carrel.batch.results import WHOLE, PageKey, Results, Written, page_stem
 from carrel.workers.files import SeenFile
 
 MOST_ATTEMPTS = 2
@@ -251,6 +251,8 @@ class Journal(Results):
     def _formats(self, key: PageKey, *, lacking: bool) -> tuple[str, ...]:
         """Those that a page lacks; or those asked for and those that it has already, which a new reading replaces."""
         asked: list[str] = json.loads(self.meta("formats") or "[]")
+        if self._one("SELECT pages>1 FROM contents WHERE sha256=?", (key.sha256,))[0]:
+            asked = [form for form in asked if form not in WHOLE]
         rows = self._all(
             "SELECT files.id, results.format FROM files LEFT JOIN results ON results.file=files.id AND page_index=?"
             " WHERE sha256=? AND state='opened'",
@@ -531,7 +533,9 @@ _HELD = "EXISTS (SELECT 1 FROM files WHERE files.sha256=pages.sha256 AND files.s
 _LACKS = (
     "EXISTS (SELECT 1 FROM files, json_each((SELECT value FROM meta WHERE key='formats')) AS asked"
     " WHERE files.sha256=pages.sha256 AND files.state='opened' AND NOT EXISTS (SELECT 1 FROM results"
-    " WHERE results.file=files.id AND results.page_index=pages.page_index AND results.format=asked.value))"
+    " WHERE results.file=files.id AND results.page_index=pages.page_index AND results.format=asked.value)"
+    f" AND NOT (asked.value IN ({', '.join(map(repr, WHOLE)) or 'NULL'})"
+    " AND (SELECT contents.pages FROM contents WHERE contents.sha256=pages.sha256)>1))"
 )
 _FAILED = "attempts=attempts+1, state=CASE WHEN attempts+1>=? THEN 'quarantined' ELSE 'queued' END, reason=?"
 

@@ -7,10 +7,13 @@ counts than `MOST_GAP_S`, so that a clock that jumps makes no result old.
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from carrel.batch.schema import Database
 from carrel.formats import FORMATS
@@ -18,6 +21,8 @@ from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX
 
 SUFFIXES = {name: form.suffix for name, form in FORMATS.items()} | {OVERLAY: OVERLAY_SUFFIX}
 """Ends of the names of results, by format."""
+WHOLE = tuple(name for name, form in FORMATS.items() if form.multi_page)
+"""Formats of which a document of several pages has one file."""
 _LONGEST_FIRST = sorted(SUFFIXES.items(), key=lambda item: -len(item[1]))
 MOST_GAP_S = 7 * 86_400.0
 LIST = "list of pages"
@@ -55,6 +60,20 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class OwedDocument:
+    """A document of several pages that is owed as one file: ``pages`` is the JSON of those that were read, ``page_index``
+    the first of them, ``digest`` that of what Carrel wrote before, None where it wrote nothing."""
+
+    file: int
+    name: str
+    source: Path
+    sha256: str
+    page_index: int
+    pages: tuple[bytes, ...]
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """A result to be set aside; ``target`` is where it goes, None where that was not decided yet."""
 
@@ -83,6 +102,33 @@ class Results(Database):
                 path, before = stem + SUFFIXES[form], digest[0] if digest else None
                 found.append(Delivery(number, key.page_index, form, path, before, lost_runs > 0))
         return found
+
+    def owed_documents(self, form: str, sha256: str | None = None, *, anew: bool = False) -> Iterator[OwedDocument]:
+        """Yield documents of several pages, all settled, that have no file in a format of whole documents, or one that is older
+        than the results of a page; with ``anew`` those that have one, too."""
+        rows = self._all(
+            "SELECT files.id, files.name, files.path, files.sha256, whole.digest FROM files JOIN contents USING(sha256)"
+            " LEFT JOIN results AS whole ON whole.path=files.name || ?"
+            " WHERE files.state='opened' AND contents.pages>1 AND (? IS NULL OR files.sha256=?)"
+            " AND coalesce(whole.expired, 0)=0 AND (? OR whole.path IS NULL OR EXISTS (SELECT 1 FROM results AS page"
+            " WHERE page.file=files.id AND page.format<>? AND page.finished>whole.finished))"
+            " AND NOT EXISTS (SELECT 1 FROM pages WHERE pages.sha256=files.sha256 AND pages.state IN ('queued', 'running'))",
+            (SUFFIXES[form], sha256, sha256, anew, form),
+        )
+        for number, name, path, digest_of_file, digest in rows:
+            pages = self._all(
+                "SELECT page_index, page FROM readings WHERE sha256=? AND again=0 ORDER BY page_index",
+                (digest_of_file,),
+            )
+            if pages:
+                texts = tuple(zlib.decompress(page) for _, page in pages)
+                source = Path(os.fsdecode(path))
+                yield OwedDocument(number, name, source, digest_of_file, pages[0][0], texts, digest)
+
+    def document_written(self, written: Written) -> None:
+        """Record that the file of a whole document is on the disk."""
+        with self._commit():
+            self._record([written])
 
     def wrote(self, path: str) -> bool:
         """Tell whether Carrel wrote a result of this path."""

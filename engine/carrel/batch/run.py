@@ -19,9 +19,10 @@ from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, seen_now
 from carrel.batch.journal import Counts, Journal, QueuedPage
 from carrel.batch.names import candidates, document_folder
-from carrel.batch.results import SUFFIXES, PageKey, Written
+from carrel.batch.results import SUFFIXES, WHOLE, PageKey, Written
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, told_jump, write_heartbeat
+from carrel.batch.whole import Documents
 from carrel.errors import OutputError
 from carrel.workers.files import SeenFile
 from carrel.workers.launch import Launch, Places
@@ -120,6 +121,8 @@ class Batch:
             self.journal = Journal(self.folders.journal)
             stack.callback(self.journal.close)
             self._begin()
+            self._documents = Documents(self.settings.options, self.folders, self.log)
+            stack.callback(self._documents.close)
             spool = self.folders.make_spool()
             places = Places(spool, self._cache or spool, self.settings.options.own_files)
             self.pool = LocalPool(
@@ -222,6 +225,7 @@ class Batch:
         missing = self.journal.queue_missing()
         if missing:
             self.log(f"{missing:,} pages lack a result: it is written from what was read")
+        self._documents.write_owed(self.journal, self.settings.formats)
 
     def _hand_out(self) -> None:
         while self._key is not None and self.pool.idle:
@@ -253,6 +257,8 @@ class Batch:
         task = self._at_work.pop(answer.task.id)
         if isinstance(task, QueuedPage):
             self._settle_page(task, answer.outcome)
+            sha256, anew = task.key.sha256, isinstance(answer.outcome, PageRead)
+            self.patiently(lambda: self._documents.write_owed(self.journal, self.settings.formats, sha256, anew=anew))
         else:
             self._settle_file(task, answer.outcome)
 
@@ -322,7 +328,11 @@ class Batch:
 
     def _are_free(self, names: Sequence[str]) -> bool:
         """Whether nothing that Carrel did not write stands where these results would go."""
-        paths = [name + SUFFIXES[form] for name in (names[1:] or names) for form in self.settings.formats]
+        paths = [
+            name + SUFFIXES[form]
+            for form in self.settings.formats
+            for name in (names[:1] if form in WHOLE else names[1:] or names)
+        ]
         return self._rebuild or not any(self.folders.is_there(p) and not self.journal.wrote(p) for p in paths)
 
     def _take_over(self, file: SeenFile, sha256: str, pages: int) -> None:
@@ -331,9 +341,11 @@ class Batch:
             key = PageKey(sha256, index)
             there = [
                 (d, self.folders.newer(d.path, file.changed_ns))
-                for d in self.journal.deliveries(key, self.settings.formats)
+                for d in self.journal.deliveries(
+                    key, [f for f in self.settings.formats if pages == 1 or f not in WHOLE]
+                )
             ]
-            if all(digest for _, digest in there):
+            if there and all(digest for _, digest in there):
                 self.journal.take_over(key, [Written(delivery, digest or "") for delivery, digest in there])
 
     def _set_aside(self) -> None:

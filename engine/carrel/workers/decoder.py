@@ -133,7 +133,7 @@ class Decoder:
         options = self._options
         texts = tuple(FORMATS["json"].write(_with_words_alone(page)) for page in pages)
         request = decoding.WriteDocument(format_name, texts, options.own_text, options.keep_rotation)
-        answer, _ = self._ask(path, None, request, decoding.Written)
+        answer, _ = self._ask(path, None, request, decoding.Written, self._timeout_s * max(1, len(pages)))
         return WrittenDocument(answer.data, tuple(shown_text(note) for note in answer.notes))
 
     def close(self) -> None:
