@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -344,6 +346,24 @@ def test_described_as_openapi(client: Client) -> None:
     answer["pages"][0]["page"]["regions"][0]["lines"][0]["polygon"] = "none"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(answer, schema)
+
+
+def test_the_client_of_the_guide(client: Client, tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    code = guide.partition("```python\n")[2].partition("```")[0]
+    assert len(code.strip().splitlines()) <= 45
+    (tmp_path / "client.py").write_text(code.replace("127.0.0.1:8634", f"127.0.0.1:{client.port}"), "utf-8")
+    token = tmp_path / ".local/state/carrel/serve/token"
+    token.parent.mkdir(parents=True)
+    token.write_text(f"{TOKEN}\n", "ascii")
+    for name, data in (("one.tif", scan()), ("six.tif", scan(pages=6)), ("none.tif", b"no picture")):
+        (tmp_path / name).write_bytes(data)
+    command = [sys.executable, "client.py", "one.tif", "six.tif", "none.tif"]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("first line")) == (0, 7), done.stderr
+    assert done.stderr.count("3 lines to look at") == 7
+    assert "none.tif: " in done.stderr and "is not PNG" in done.stderr
 
 
 def test_models_languages_health(client: Client) -> None:

@@ -96,8 +96,12 @@ def _response(operation: Operation, status: int, what: str) -> dict[str, Any]:
     if status == 204:
         return {"description": what}
     if status == 202:
-        headers = {"Location": {"schema": {"type": "string"}}}
-        return {"description": what, "headers": headers, "content": _content("JobStatus")}
+        headers = {"Location": {"schema": {"type": "string"}}, "Retry-After": {"schema": {"type": "string"}}}
+        links = {
+            name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
+            for name in ("getJob", "getResult", "deleteJob")
+        }
+        return {"description": what, "headers": headers, "content": _content("JobStatus"), "links": links}
     if status >= 400 and not (operation.id == "getHealth" and status == 503):
         return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": _reference("ProblemDocument")}}}
     if operation.id in ("readPages", "getResult"):
