@@ -88,6 +88,8 @@ def _kept(folders: Folders | None) -> list[str]:
         " --kiosk, deleted at the end",
         "worksheets, reports, line packs: where carrel review and manifest were told to write them; named below with OUT",
         f"results of carrel read: where its -o says; {LIST_NAME} in that folder lists them; until carrel purge",
+        "models: where carrel learn and carrel words were told to make them; no text, but weights and words learned from pages;"
+        " named below with OUT; until carrel models delete",
         "originals: read where they lie; kept, moved or deleted as carrel watch --originals says",
         "logs: stderr only; neither text nor file names, unless --log-text is given",
     ]

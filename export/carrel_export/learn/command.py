@@ -85,7 +85,7 @@ def command(
     names = tuple(dict.fromkeys(path.resolve().stem for path in corrections))
     share = SHARE_FOR_OTHERS if keep_others else SHARE
     language, _ = language_for(ReadOptions(words=words))
-    plan = Plan(samples, names, parent, target, minutes, share, seed, language)
+    plan = Plan(samples, names, parent, target.resolve(), minutes, share, seed, language)
     learnt = learn(plan, say, _quiet if quiet else _Teller())
     if learnt.model is None:
         raise NotBetterError(_refused(learnt))
