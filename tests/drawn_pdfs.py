@@ -99,3 +99,25 @@ def rendered(data: bytes, page_index: int = 0, scale: int = 2) -> NDArray[np.uin
 def text_of(data: bytes, page_index: int = 0) -> str:
     """What PDFium finds on a page, in single spaces."""
     return " ".join(pypdfium2.PdfDocument(data)[page_index].get_textpage().get_text_range().split())
+
+
+def letter_boxes(data: bytes, page_index: int, word: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Left, top, right, bottom of each letter of a word, px of the page drawn in ``shape``, (letters, 4)."""
+    sheet = pypdfium2.PdfDocument(data)[page_index]
+    letters = sheet.get_textpage()
+    at = letters.get_text_range().index(word)
+    return np.array([_device_box(sheet, letters.get_charbox(k), shape) for k in range(at, at + len(word))])
+
+
+def _device_box(sheet: object, box: tuple[float, float, float, float], shape: tuple[int, ...]) -> list[float]:
+    import ctypes
+
+    from pypdfium2 import raw
+
+    points: list[tuple[int, int]] = []
+    for x, y in (box[:2], box[2:]):
+        across, down = ctypes.c_int(), ctypes.c_int()
+        raw.FPDF_PageToDevice(sheet, 0, 0, shape[1], shape[0], 0, x, y, across, down)
+        points.append((across.value, down.value))
+    xs, ys = zip(*points, strict=True)
+    return [min(xs), min(ys), max(xs), max(ys)]

@@ -29,6 +29,7 @@ from drawn_pdfs import (
     drawn,
     form,
     helvetica,
+    letter_boxes,
     picture,
     rendered,
     saved,
@@ -214,33 +215,14 @@ def _pictures(page: pikepdf.Page) -> list[bytes]:
 @pytest.mark.parametrize("draw", [boxed, from_the_middle, stamped], ids=lambda draw: draw.__name__)
 def test_layer_lies_on_the_ink(draw: Callable[[Pdf], None], tmp_path: Path) -> None:
     """A word marked by a viewer is the word that was found: its box, in px of the rendered page, holds that of the page."""
-    import pypdfium2
-
     before = made(draw)
     for scan in scans_of(before, tmp_path):
         page = page_for(scan, "alpha")
         data = write_document([(page, before)]).data
-        sheet = pypdfium2.PdfDocument(data)[scan.source.page_index]
-        letters = sheet.get_textpage()
-        at = letters.get_text_range().index("alpha")
-        boxes = np.array([_device_box(sheet, letters.get_charbox(k), scan.gray.shape) for k in range(at, at + 5)])
+        boxes = letter_boxes(data, scan.source.page_index, "alpha", scan.gray.shape)
         word = interchange(page).lines[0].words[0].box
         assert abs(boxes[:, 0].min() - word.left) < 4 and abs(boxes[:, 2].max() - word.right) < 4
         assert word.top - 15 < boxes[:, 1].min() < boxes[:, 3].max() < word.bottom + 20
-
-
-def _device_box(sheet: object, box: tuple[float, float, float, float], shape: tuple[int, ...]) -> list[float]:
-    import ctypes
-
-    from pypdfium2 import raw
-
-    points: list[tuple[int, int]] = []
-    for x, y in (box[:2], box[2:]):
-        across, down = ctypes.c_int(), ctypes.c_int()
-        raw.FPDF_PageToDevice(sheet, 0, 0, shape[1], shape[0], 0, x, y, across, down)
-        points.append((across.value, down.value))
-    xs, ys = zip(*points, strict=True)
-    return [min(xs), min(ys), max(xs), max(ys)]
 
 
 def test_navigation_is_kept(tmp_path: Path) -> None:

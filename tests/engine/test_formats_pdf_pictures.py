@@ -20,10 +20,11 @@ from PIL import Image, ImageCms
 from carrel.formats import WrittenDocument
 from carrel.formats.pdf.document import write_document
 from carrel.formats.pdf.jpeg_image import join_strips
+from carrel.formats.write.interchange import interchange
 from carrel.image.gray import upright
 from carrel.image.source import Scan, open_scans
 from carrel.page import Page, Source
-from drawn_pdfs import drawn, saved
+from drawn_pdfs import drawn, letter_boxes, saved
 from hostile import OddFile, odd_files
 from oracle_formats import page_of
 
@@ -118,6 +119,10 @@ def test_every_way_a_page_may_be_stored(tmp_path: Path, orientation: int, kind: 
     if base != "WEBP":
         expected = (height, width) if orientation >= 5 else (width, height)
         assert pypdfium2.PdfDocument(document.data)[0].get_size() == pytest.approx(expected, abs=0.5)
+    word = interchange(page_for(scan)).lines[0].words[0].box
+    boxes = letter_boxes(document.data, 0, "word", scan.gray.shape)  # the text lies where it was found
+    assert abs(boxes[:, 0].min() - word.left) < 4 and abs(boxes[:, 2].max() - word.right) < 4
+    assert word.top - 15 < boxes[:, 1].min() < boxes[:, 3].max() < word.bottom + 20
     square = scan.gray.shape == (160, 320)
     assert not square or np.abs(scan.gray.astype(int) - np.asarray(page)).mean() < 4
 
