@@ -119,9 +119,13 @@ def parts_of(relative: str) -> list[str]:
     Raises
     ------
     OSError
-        EINVAL where one is empty, ``.`` or ``..``, so that the path could lead elsewhere.
+        EINVAL where one is empty, ``.`` or ``..``, so that the path could lead elsewhere, or no name of a file.
     """
     parts = relative.split("/") if relative else []
+    try:
+        os.fsencode(relative)
+    except UnicodeEncodeError:
+        raise OSError(22, f"{relative!r} is no name of a file") from None
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise OSError(22, f"{relative!r} leads elsewhere")
     return parts

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +14,12 @@ import pytest
 from pikepdf import Pdf
 
 from carrel.batch.names import candidates
+from carrel.batch.purge import Purged, purge_read_results
 from carrel.batch.read_results import LIST_NAME
 from carrel.errors import OutputError
 from carrel_cli.targets import Names, Outputs, name_results
 from drawn_pdfs import add_page, drawn, saved_pdf
+from faults import mounted
 
 
 def named(*files: tuple[str, int], formats: tuple[str, ...] = ("text",)) -> list[Names]:
@@ -112,3 +117,32 @@ def test_reading_into_the_own_folder_is_refused_before_anything_is_read(tmp_path
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 5 and "deed.pdf: is a file to be read; choose another folder with -o" in done.stderr
     assert (tmp_path / "deed.pdf").read_bytes() == before
+
+
+def test_a_list_that_is_a_pipe_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LIST_NAME)
+    with pytest.raises(OutputError, match="is a pipe or device"):
+        Outputs(tmp_path, ["page.txt"], [], force=False)
+
+
+def test_a_full_disk_is_told_of_the_folder(tmp_path: Path) -> None:
+    try:
+        with mounted("-t", "tmpfs", "-o", "size=4k", "tmpfs", tmp_path):
+            outputs = Outputs(tmp_path, ["page.txt"], [], force=False)
+            with pytest.raises(OutputError, match=LIST_NAME):
+                outputs.write("page.txt", b"x")
+    except PermissionError as error:
+        pytest.skip(f"no mounts here: {error}")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../victim", "/etc/victim", "a\0b", "x" * 5000, "a//b", ".", "line\nbreak", "\ud800"]
+)
+def test_a_list_of_strange_names_deletes_nothing_elsewhere(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (tmp_path / "victim").write_text("precious")
+    digest = hashlib.sha256(b"precious").hexdigest()
+    (folder / LIST_NAME).write_text(json.dumps({"name": name, "sha256": digest}) + "\n")
+    purge_read_results(folder, Purged(), changed=True)
+    assert (tmp_path / "victim").read_text() == "precious"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.errors import OutputError, UsageError
-from carrel.output import digest_in, folder_below, make_folder, sweep, unwritten, write_file, write_in
+from carrel.output import digest_in, folder_below, make_folder, parts_of, sweep, unwritten, write_file, write_in
 
 STATE_FOLDER = ".carrel"
 MARKER = "made-by-carrel.json"
@@ -222,6 +222,7 @@ class Folders:
         OSError
             It cannot be deleted, or its path leads out of the output folder.
         """
+        parts_of(path)
         folder, _, name = path.rpartition("/")
         try:
             with folder_below(self.output, folder) as descriptor:
@@ -241,6 +242,7 @@ class Folders:
         """Return the digest of a result as it is now; None where it is not there."""
         folder, _, name = path.rpartition("/")
         try:
+            parts_of(path)
             with folder_below(self.output, folder) as descriptor:
                 return digest_in(descriptor, name)
         except OSError:

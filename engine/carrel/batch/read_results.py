@@ -9,12 +9,13 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from carrel.errors import OutputError
-from carrel.output import write_file
+from carrel.output import parts_of, unwritten, write_file
 
 LIST_NAME = ".carrel-read"
 _MOST_BYTES = 2**26
@@ -27,7 +28,7 @@ def locked_list(folder: Path) -> Generator[int]:
     Raises
     ------
     OutputError
-        It cannot be opened.
+        It is no regular file, cannot be opened, or cannot be written to.
     """
     path = folder / LIST_NAME
     try:
@@ -36,9 +37,13 @@ def locked_list(folder: Path) -> Generator[int]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o") from error
     try:
+        if not stat.S_ISREG(os.fstat(listed).st_mode):
+            raise OutputError(f"{path}: is a pipe or device; delete it, or choose another folder with -o")
         with suppress(OSError):  # no locks on this disk
             fcntl.flock(listed, fcntl.LOCK_EX)
         yield listed
+    except OSError as error:
+        raise unwritten(path, error) from error
     finally:
         os.close(listed)
 
@@ -56,9 +61,10 @@ def digests_of(folder: Path) -> dict[str, str]:
         lines = os.pread(listed, _MOST_BYTES, 0).splitlines()
     digests: dict[str, str] = {}
     for line in lines:
-        with suppress(ValueError, KeyError, TypeError):  # a line that was cut off
+        with suppress(ValueError, KeyError, TypeError, OSError):  # a line that was cut off, or no name of a result
             entry = json.loads(line)
-            digests[str(entry["name"])] = str(entry["sha256"])
+            if parts_of(name := str(entry["name"])):
+                digests[name] = str(entry["sha256"])
     return digests
 
 
