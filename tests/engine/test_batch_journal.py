@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import time
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -370,3 +371,45 @@ def test_only_scans_are_found_and_no_link_is_followed(tmp_path: Path) -> None:
     assert len(find_files(root, every=True).files) == 4
     assert [f.path.name for f in find_files(root, root / "sub").files] == ["b9.PNG", "b10.png"]
     assert find_files(root / "link.png").files == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"CREATE UNIQUE INDEX", b"CREATE UN\x9aQUE INDEX"),
+        (b"path BLOB NOT NULL", b"pXth BLOB NOT NULL"),
+        (b"sha256 TEXT PRIMARY", b"sha2X6 TEXT PRIMARY"),
+        (b"SQLite format 3", b"SQLite format 4"),
+    ],
+)
+def test_a_damaged_schema_names_the_way_out(before: bytes, after: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    data = path.read_bytes()
+    assert before in data
+    path.write_bytes(data.replace(before, after))
+
+    def use() -> None:
+        with closing(Journal(path)) as journal:
+            journal.check()
+            journal.begin_run()
+            journal.add_files([SeenFile(Path("a.png"), 1, 1)])
+            journal.take_file()
+            journal.take_page()
+            journal.counts()
+
+    with pytest.raises(OutputError, match="--rebuild"):
+        use()
+
+
+def test_a_page_that_cannot_be_unpacked_names_the_way_out(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        statements = (
+            "INSERT INTO contents VALUES('s', 1)",
+            "INSERT INTO pages(sha256, page_index, state) VALUES('s', 0, 'done')",
+            "INSERT INTO readings VALUES('s', 0, x'00ff', 0)",
+        )
+        for statement in statements:
+            journal._db.execute(statement)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(OutputError, match="--rebuild"):
+            journal.stored(PageKey("s", 0))

@@ -7,6 +7,7 @@ and results of equal files are written without reading again.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import unicodedata
@@ -246,7 +247,10 @@ class Journal(Results):
         row = self._one(
             "SELECT page FROM readings WHERE sha256=? AND page_index=? AND again=?", (key.sha256, key.page_index, again)
         )
-        return None if row is None else zlib.decompress(row[0])
+        try:
+            return None if row is None else zlib.decompress(row[0])
+        except (zlib.error, TypeError) as error:
+            raise self._damaged("a page cannot be unpacked") from OSError(errno.EIO, str(error))
 
     def _formats(self, key: PageKey, *, lacking: bool) -> tuple[str, ...]:
         """Those that a page lacks; or those asked for and those that it has already, which a new reading replaces."""

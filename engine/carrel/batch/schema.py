@@ -20,6 +20,8 @@ from carrel.errors import OutputError
 FORMAT_VERSION = 2
 WAY_OUT = "start again with --rebuild: the old journal is put aside, and results that are complete are taken over"
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""Results of SQLite; the last means that tables are not those that Carrel made."""
 _LOG_PAGES = 100
 """Of 4 KiB in the write-ahead log, before it is written back: keeps it small on small disks."""
 
@@ -123,7 +125,7 @@ class Database:
         faults += [] if whole == "ok" else [str(whole).splitlines()[-1]]
         faults += ["a row points nowhere"] if self._all("PRAGMA foreign_key_check") else []
         if faults:
-            raise OutputError(f"{self.path}: the journal is damaged ({'; '.join(faults)}); {WAY_OUT}")
+            raise self._damaged("; ".join(faults))
 
     def meta(self, key: str) -> str | None:
         """Return a setting of the journal, None where it was never set."""
@@ -166,6 +168,9 @@ class Database:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _damaged(self, why: str) -> OutputError:
+        return OutputError(f"{self.path}: the journal is damaged ({why}); {WAY_OUT}")
+
     @contextmanager
     def _translated(self) -> Generator[None]:
         try:
@@ -173,8 +178,10 @@ class Database:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             number = errno.ENOSPC if code == sqlite3.SQLITE_FULL else errno.EIO
-            damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-            what = f"is damaged ({error}); {WAY_OUT}" if damaged else f"cannot be used ({error})"
-            raise OutputError(f"{self.path}: the journal {what}") from OSError(number, str(error))
+            if code in _DAMAGED:
+                raise self._damaged(str(error)) from OSError(number, str(error))
+            raise OutputError(f"{self.path}: the journal cannot be used ({error})") from OSError(number, str(error))
+        except UnicodeDecodeError as error:  # SQLite quotes a schema that is none
+            raise self._damaged("malformed database schema") from OSError(errno.EIO, str(error))
         except OSError as error:
             raise OutputError(f"{self.path}: the journal cannot be used ({error.strerror})") from error
