@@ -40,7 +40,8 @@ RETENTION_EVERY_S = 3600.0
     default=10.0,
     show_default=True,
     metavar="S",
-    help="A file is taken when it has not changed for this long.",
+    help="A file is taken when it has not changed for this long; on a network drive, where nobody tells who still writes,"
+    " longer than a scanner ever pauses.",
 )
 @click.option("--marker", metavar="NAME", help="Take nothing from a folder before a file of this name is in it.")
 @click.option(

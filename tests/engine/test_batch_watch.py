@@ -189,3 +189,29 @@ def test_writers_are_seen(tmp_path: Path) -> None:
         os.close(other)
     assert not has_writer(descriptor)
     os.close(descriptor)
+
+
+@pytest.mark.parametrize("other", ["link", "file", "pipe"])
+def test_what_takes_the_place_of_the_hot_folder_is_not_read_nor_deleted(
+    watch: Watch, tmp_path: Path, other: str
+) -> None:
+    source, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    batch, watcher = watch(originals="delete")
+    foreign = write_page(elsewhere / "foreign.png", 8)
+    source.rmdir()
+    match other:
+        case "link":
+            source.symlink_to(elsewhere)
+        case "file":
+            shutil.copyfile(foreign, source)
+        case _:
+            os.mkfifo(source)
+    go_on(watcher, lambda: batch.key is not None)
+    until = time.monotonic() + 1.5
+    go_on(watcher, lambda: time.monotonic() > until and not batch.pool.busy)
+    assert not texts(tmp_path / "out")
+    source.unlink()
+    write_page(source / "own.png", 1)
+    go_on(watcher, lambda: not list(source.iterdir()))
+    assert texts(tmp_path / "out") == {"own.txt": expected(1)}
+    assert foreign.exists()

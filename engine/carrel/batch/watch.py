@@ -78,7 +78,7 @@ class Watcher:
 
     def look(self) -> None:
         """Take the files that have come to rest."""
-        found = find_files(self._batch.root, self._batch.folders.output, every=self._options.every_file)
+        found = self._found()
         self._tell_blind(self._batch.root in found.unreadable)
         now = self._clock()
         files = [file for file in found.files if self._complete(file.path.parent)]
@@ -92,6 +92,13 @@ class Watcher:
         if new.files and self._batch.patiently(lambda: self._batch.add(new)):
             self._taken.update((file.path, file) for file in new.files)
         self._taken = {path: file for path, file in self._taken.items() if path in self._resting}
+
+    def _found(self) -> Found:
+        """What lies in the hot folder; nothing where a link or a file has taken its place: that is another's."""
+        root = self._batch.root
+        if root.is_symlink() or not root.is_dir():
+            return Found(unreadable=[root])
+        return find_files(root, self._batch.folders.output, every=self._options.every_file)
 
     def _complete(self, folder: Path) -> bool:
         marker = self._options.marker
