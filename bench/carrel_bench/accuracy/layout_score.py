@@ -61,7 +61,7 @@ class LayoutScore:
 
     @property
     def joined_recall(self) -> float:
-        """Share of true lines that were found whole or in pieces, as the rows of tables are that truth writes in one line."""
+        """Share of true lines that were found whole or in pieces, as the rows of tables are that the ground truth has in one line."""
         return (self.recalled + self.cut) / max(self.true_lines, 1)
 
     @property

@@ -19,7 +19,7 @@ from pathlib import Path
 from carrel.evaluate import character_errors
 from carrel_bench.accuracy.folding import fold
 from carrel_bench.figures import BenchError, Figure
-from carrel_bench.measure import in_turns, succeeded
+from carrel_bench.measure import CARREL, in_turns, succeeded
 from carrel_bench.peers.print_pages import OWN_PAGES, PrintedPage, pages_of
 
 ROUNDS = 3
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def commands(page: PrintedPage, folder: Path) -> dict[str, list[str]]:
     """Return for each program the command that makes ``folder/NAME.pdf`` of a page."""
     ocrmypdf = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "1", "--image-dpi", "300", "-l", LANGUAGES]
-    carrel = [sys.executable, "-c", "from carrel_cli.main import main; main()", "read", "-q", "-f", "pdf", "--force"]
+    carrel = [*CARREL, "read", "-q", "-f", "pdf", "--force"]
     image, plugin = str(page.image), ["--plugin", "carrel_ocrmypdf"]
     return {
         "carrel read": [*carrel, "--threads", "1", "--lang", LANGUAGES, "-o", str(folder / "carrel read"), image],

@@ -16,7 +16,7 @@ from carrel.workers.decoder import Decoder
 
 
 class Documents:
-    """What writes the documents that a journal owes, in a confined process that is started for the first."""
+    """The writer of the documents that a journal owes, in a confined process that is started for the first."""
 
     def __init__(self, options: ReadOptions, folders: Folders, log: Callable[[str], None]) -> None:
         self._options, self._folders, self._log = options, folders, log

@@ -71,7 +71,7 @@ def refusal(path: Path, page_index: int | None, what: str, remedy: str) -> Input
     return InputError(f"{where}: {what}; {remedy}")
 
 
-_SURE_BYTES = 2**20  # of one read, that fit anywhere
+_ONE_READ_BYTES = 2**20  # of one read, that fit anywhere
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -111,7 +111,7 @@ class _Bounded(io.BufferedReader):
         self._size_bytes = size_bytes
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _SURE_BYTES:
+        if size is not None and size > _ONE_READ_BYTES:
             size = min(size, max(0, self._size_bytes - self.tell()))
         return super().read(size)
 

@@ -31,7 +31,7 @@ class _State:
     path: _Box = _NOWHERE
 
     def covers(self, box: _Box) -> bool:
-        """Whether the unit square, and so a picture, covers the page."""
+        """Tell whether the unit square, and so a picture, covers the page."""
         return self.whole and _holds(_extent(self.matrix), box)
 
 
