@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from carrel.errors import InputError, UsageError
+from carrel.formats import FORMATS
+from carrel.identity import with_ids
+from carrel.page import Correction, Line, Page, Region, Source, Writing
 from carrel.review.training_lines import LineRow, LineSample, write_pack
 from carrel_export.learn.command import command
 from carrel_export.learn.gate import Reading, certainty, decide, read_lines
@@ -123,6 +127,29 @@ def test_packs_and_folders_of_packs_are_read(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     with pytest.raises(UsageError, match="no line pack there"):
         read_corrections([tmp_path / "results"], None, print)
+
+
+def test_seen_lines_of_results_are_cut_out_of_their_scans(tmp_path: Path) -> None:
+    scans, out = tmp_path / "in", tmp_path / "out"
+    scans.mkdir()
+    out.mkdir()
+    scan, lines = Image.new("L", (900, 400), 230), list[Line]()
+    for n, text in enumerate(("the keeper", "of tide tables", "nobody saw this")):
+        picture, top = draw_line(text), 20 + 90 * n
+        scan.paste(picture, (30, top))
+        right, foot = 30 + picture.width, top + 64
+        outline = ((30, top), (right, top), (right, foot), (30, foot))
+        seen = Correction(text, "Ann", "2026-01-31T12:00:00Z", "corrected") if n < 2 else None
+        baseline = ((30, top + 46), (right, top + 46))
+        lines.append(Line(baseline, outline, Writing("handwritten", 1.0), "misread", 0.3, correction=seen))
+    scan.save(scans / "deed.png")
+    page = Page(*scan.size, None, with_ids((Region("MainZone", (), tuple(lines)),)), Source("deed.png"))
+    (out / "deed.json").write_bytes(FORMATS["json"].write(page))
+    found = read_corrections([out], scans, print)
+    assert [(line.source, line.page, line.text) for line in found] == [
+        ("out", "deed", "the keeper"), ("out", "deed", "of tide tables"),
+    ]  # fmt: skip
+    assert all(line.gray.shape[0] == 64 and fault_of(line, LETTERS) is None for line in found)
 
 
 def test_without_torch_the_command_says_what_to_install(tmp_path: Path) -> None:

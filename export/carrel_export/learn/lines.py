@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carrel.batch.corrected import notes_of
+from carrel.budget import Budget
 from carrel.errors import InputError, UsageError
 from carrel.image.ink import holds_ink
+from carrel.options import ReadOptions
 from carrel.review.packing import cut_lines, seen_with_text
 from carrel.review.read_back import stored_pages
 from carrel.review.training_lines import LineSample, read_packs
+from carrel.workers.decoder import Decoder
 
 LEAST_LINES = 20
 KEPT_SHARE = 0.2
@@ -80,10 +83,11 @@ def _read(path: Path, images: Path | None, say: Callable[[str], None]) -> list[L
     if images is None:
         raise UsageError(f"{path}: no line pack there; for a folder of results give --images, the folder of the scans")
     pages = {name: page for name, (_, page) in stored_pages(path).items()}
-    return [
-        LineSample(path.name, row.image, row.page, "", row.text, gray)
-        for row, gray in cut_lines(pages, images, seen_with_text, say)
-    ]
+    with Decoder(ReadOptions(), Budget()) as decoder:
+        return [
+            LineSample(path.name, row.image, row.page, "", row.text, gray)
+            for row, gray in cut_lines(pages, images, seen_with_text, say, decoder.scan)
+        ]
 
 
 def note_model(paths: Iterable[Path], model: Path) -> None:
