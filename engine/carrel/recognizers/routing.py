@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from carrel.image.ink import holds_ink
 from carrel.page import Writing, WritingKind
-from carrel.recognizers.bleed_through import refuse_bleed_through
+from carrel.recognizers.bleed_through import refuse_bleed_through, refuse_printed_bleed_through
 from carrel.recognizers.floor import refuse_doubtful
 from carrel.recognizers.script import Detect, refuse_unknown_script
 from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
@@ -62,7 +62,7 @@ MIN_KIND_PROBABILITY = 0.9
 """Probability from which the kind of a line is clear."""
 PRIOR_LIMITS = (0.05, 0.95)
 """Prior of a kind: however alike the other lines are, one that differs clearly is believed."""
-BLEED_THROUGH_RECOGNIZER = "ctc"
+BLEED_THROUGH_RECOGNIZER, PRINTED_BLEED_THROUGH_RECOGNIZER = "ctc", "tesseract"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,11 @@ class Router:
         checker = page.get(BLEED_THROUGH_RECOGNIZER)
         if self.writing != "auto" or checker is None:
             return refuse_doubtful(readings)
-        return refuse_doubtful(refuse_bleed_through(crops, readings, checker, spread))
+        readings = refuse_bleed_through(crops, readings, checker, spread)
+        printed = page.get(PRINTED_BLEED_THROUGH_RECOGNIZER)
+        return refuse_doubtful(
+            refuse_printed_bleed_through(crops, readings, printed, spread) if printed is not None else readings
+        )
 
     def _distributions(self, crops: Sequence[Gray], inked: Sequence[bool], spread: Spread) -> NDArray[np.float64]:
         """Return the distribution over the kinds of each crop, given all; ``(n, kinds)``."""
