@@ -51,7 +51,7 @@ def try_orientations(
     lines = lines_of(upright)
     sample = longest(lines)
     tried = {0: legibility([readings[k] for k in sample])}
-    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE:
+    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE or _shows_other_side(readings):
         return tried
     tried[180] = legibility(read([reversed_line(lines[k]) for k in sample]))
     if max(tried.values()) < MIN_LEGIBILITY:
@@ -65,6 +65,11 @@ def best_orientation(legibilities: dict[int, float]) -> int:
     """Return the degrees of the most legible orientation that was tried; 0 unless another is clearly better."""
     best = max(legibilities, key=lambda degrees: legibilities[degrees])
     return best if legibilities[best] > MIN_LEGIBILITY_RATIO * legibilities[0] + 1.0 else 0
+
+
+def _shows_other_side(readings: Sequence[Reading]) -> bool:
+    """Tell whether most lines are bleed-through: read in the mirror, the page is known to stand upright."""
+    return 2 * sum(reading.bleed_through for reading in readings) > len(readings)
 
 
 def mean_confidence(readings: Sequence[Reading]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 import carrel
 from carrel.image.prepare import rotate
 from carrel.image.source import open_scans
-from carrel.layout import FoundLine
-from carrel.orientation import best_orientation, legibility, reversed_line
+from carrel.layout import FoundLine, FoundRegion
+from carrel.orientation import best_orientation, find_orientation, legibility, reversed_line
 from carrel.page import Writing
 from carrel.recognizers.types import Reading, Recognition
 
@@ -62,3 +63,16 @@ def test_strokes_alone_make_no_orientation_legible() -> None:
 
     assert legibility([reading("11/11 11 | 11 Il '")]) == 0.0
     assert legibility([reading("The 11")]) == pytest.approx(0.4 * 3)
+
+
+def test_a_page_that_shows_the_other_side_is_not_rotated() -> None:
+    ends = np.array([(0, 10), (90, 10)], np.float32)
+    region = FoundRegion("MainZone", ends, (FoundLine(ends, ends, 8.0),) * 3)
+    refused = Reading(Recognition("", 0.0), "", Writing("printed", 1.0), bleed_through=True)
+    unread = replace(refused, bleed_through=False)
+
+    def nonsense(lines: Sequence[FoundLine]) -> list[Reading]:
+        return [Reading(Recognition("ON SELIQUI NICH COUT", 0.8), "ctc", Writing("printed", 1.0)) for _ in lines]
+
+    assert find_orientation([region], [refused] * 3, nonsense, lambda _: [region]) == 0
+    assert find_orientation([region], [unread] * 3, nonsense, lambda _: [region]) == 180
