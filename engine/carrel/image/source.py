@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.budget import Budget, PageSize
+from carrel.budget import Budget, OutOfMemoryLimitError, PageSize
 from carrel.errors import InputError
+from carrel.image.channels import separating_channel, shows_nothing
 from carrel.image.files import foreign_kind, open_regular, refusal, shown
 from carrel.image.frames import (
     frames,
@@ -45,6 +46,7 @@ _NAMES = "PNG, JPEG, TIFF, WebP, JPEG 2000, BMP, GIF, PNM or PDF"
 _AGAIN = "scan or save it again"
 _PDF_MARK_WITHIN = 1024  # bytes that may stand before %PDF-
 _MOST_MISSING = 0.02  # share of a JPEG's rows that may be cut off at its end
+_COLOUR_BYTES_PER_PX = 11  # the picture, its three channels and copies of them
 _UNDECODED = 128  # gray of what a JPEG lacks
 
 
@@ -214,9 +216,25 @@ def _image_scans(path: Path, stream: BinaryIO, max_px: int, first: int, budget: 
                 if image.format == "PNG":
                     _verify(path, stream)
                 gray, note = _decoded(image, stream)
+                if index == 0 and shows_nothing(gray):
+                    gray = _separated(image, stream, gray, budget)
                 gray = _stretched(gray, width_px, height_px)
             release(image)
         yield Scan(positive(gray), dpi, Source(path.name, index), note=note)
+
+
+def _separated(image: Image.Image, stream: BinaryIO, gray: NDArray[np.uint8], budget: Budget) -> NDArray[np.uint8]:
+    """The channel of a picture that shows what its gray does not; that gray where there is none, or no room to look."""
+    try:
+        budget.require_page(gray.size, _COLOUR_BYTES_PER_PX, "its colours")
+    except OutOfMemoryLimitError:
+        return gray
+    if image.format in ("JPEG", "MPO"):  # was decoded to gray alone
+        stream.seek(0)
+        image = open_picture(stream)
+    orientation = orientation_of(image)
+    channel = separating_channel(image, gray)
+    return gray if channel is None else np.ascontiguousarray(upright(channel, orientation))
 
 
 def _decoded(image: Image.Image, stream: BinaryIO) -> tuple[NDArray[np.uint8], str]:
