@@ -128,7 +128,7 @@ def test_all_lines_of_a_kind_are_read_in_one_call_and_all_fallback_lines_in_anot
     of_lines = np.array([(0.99, 0.01)] * 3 + [(0.01, 0.99)] * 2)
     readings = Router(recognizers, lambda crops, _: of_lines).read([_crop()] * 5)
     mirrored = ("tesseract", 3)  # doubtful print is looked at for bleed-through
-        assert calls == [("tesseract", 3), ("ctc", 2), ("ctc", 3), mirrored]
+    assert calls == [("tesseract", 3), ("ctc", 2), ("ctc", 3), mirrored]
     assert [reading.recognizer for reading in readings] == ["ctc"] * 5
 
 
