@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -215,3 +216,26 @@ def test_what_takes_the_place_of_the_hot_folder_is_not_read_nor_deleted(
     go_on(watcher, lambda: not list(source.iterdir()))
     assert texts(tmp_path / "out") == {"own.txt": expected(1)}
     assert foreign.exists()
+
+
+def test_results_wait_while_the_disk_of_the_output_is_not_mounted(watch: Watch, tmp_path: Path) -> None:
+    batch, watcher = watch()
+    write_page(tmp_path / "in" / "a.png", 1)
+    go_on(watcher, lambda: len(texts(tmp_path / "out")) == 1)
+    (tmp_path / "out").rename(tmp_path / "disk")
+    (tmp_path / "out").mkdir()
+    write_page(tmp_path / "in" / "b.png", 2)
+
+    def mount_again() -> None:
+        deadline = time.monotonic() + 60
+        while not batch.doing.startswith("paused") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not texts(tmp_path / "out")
+        (tmp_path / "out").rename(tmp_path / "empty")
+        (tmp_path / "disk").rename(tmp_path / "out")
+
+    with ThreadPoolExecutor() as threads:
+        mounted = threads.submit(mount_again)
+        go_on(watcher, lambda: len(texts(tmp_path / "out")) == 2)
+        mounted.result()
+    assert not list((tmp_path / "empty").rglob("*.txt"))

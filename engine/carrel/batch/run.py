@@ -290,6 +290,7 @@ class Batch:
 
     def _deliver(self, page: QueuedPage, files: dict[str, bytes]) -> list[Written]:
         """Write a page's results for every file that holds it."""
+        self._require_same_output()
         written: list[Written] = []
         for delivery in self.journal.deliveries(page.key, page.formats):
             if page.stored is not None and self.journal.wrote(delivery.path):
@@ -302,6 +303,12 @@ class Batch:
             if put.aside:
                 self.log(f"{_shown(page.key)}: a file that Carrel did not write was set aside (.~1~)")
         return written
+
+    def _require_same_output(self) -> None:
+        """Make sure that the output is not the empty place where its disk was mounted."""
+        if self.folders.identity != self.journal.meta("state"):
+            what = f"{self.folders.output}: is not the folder that the batch began with; mount it again"
+            raise OutputError(what) from OSError(errno.ENOENT, "not mounted")
 
     def _settle_file(self, file: SeenFile, outcome: Outcome) -> None:
         match outcome:
