@@ -160,7 +160,8 @@ def test_pages_at_work_when_stopped_are_queued_again(make: MakeBatch, tmp_path: 
     ("entry", "error", "says"),
     [
         ("batch_pages:without_model", ModelError, "no model there"),
-        ("nowhere:nothing", CarrelError, "before they can"),
+        ("nowhere:nothing", CarrelError, "nowhere is missing; pip install"),
+        ("batch_pages:without_end", CarrelError, "before they can"),
     ],
 )
 def test_workers_that_cannot_start_end_the_batch(
