@@ -81,7 +81,7 @@ def test_a_tiff_of_several_pages_is_one_pdf(tmp_path: Path) -> None:
 
 
 def test_the_pdf_follows_its_pages(tmp_path: Path) -> None:
-    """Pages that are read again are in it; what somebody changed stays and is named."""
+    """Pages that are read again are in it; a document that somebody changed stays, with its pages."""
     _tiff(tmp_path / "in/deed.tif", 1, 2)
     _tiff(tmp_path / "in/mine.tif", 3, 4)
     _run(tmp_path)
@@ -90,7 +90,7 @@ def test_the_pdf_follows_its_pages(tmp_path: Path) -> None:
     log = _run(tmp_path, flatten=False, reread=True)
     assert _texts(tmp_path / "out/deed.pdf") == _words(tmp_path, "deed", 2) != first
     assert (tmp_path / "out/mine.pdf").read_bytes() == b"%PDF- my own"
-    assert any("pdf was changed since it was written" in line for line in log)
+    assert any("2 pages stay as they are: their results were changed" in line for line in log)
 
 
 def test_the_pdf_of_a_pdf_is_that_pdf(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ SUFFIXES = {name: form.suffix for name, form in FORMATS.items()} | {OVERLAY: OVE
 """Ends of the names of results, by format."""
 WHOLE = tuple(name for name, form in FORMATS.items() if form.multi_page)
 """Formats of which a document of several pages has one file."""
+DOCUMENT = -1
+"""In place of a page's index: the whole document."""
 _LONGEST_FIRST = sorted(SUFFIXES.items(), key=lambda item: -len(item[1]))
 MOST_GAP_S = 7 * 86_400.0
 LIST = "list of pages"
@@ -41,7 +43,7 @@ class PageKey:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A result that a page owes to a file: where it goes, relative to the output folder, and the digest of what Carrel
-    wrote there before, None where it wrote nothing."""
+    wrote there before, None where it wrote nothing. The index of a whole document is `DOCUMENT`."""
 
     file: int
     page_index: int
@@ -61,14 +63,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class OwedDocument:
-    """A document of several pages that is owed as one file: ``pages`` is the JSON of those that were read, ``page_index``
-    the first of them, ``digest`` that of what Carrel wrote before, None where it wrote nothing."""
+    """A document of several pages that is owed as one file: ``pages`` is the JSON of those that were read, ``digest`` that
+    of what Carrel wrote before, None where it wrote nothing."""
 
     file: int
     name: str
     source: Path
     sha256: str
-    page_index: int
     pages: tuple[bytes, ...]
     digest: str | None
 
@@ -111,19 +112,17 @@ class Results(Database):
             " LEFT JOIN results AS whole ON whole.path=files.name || ?"
             " WHERE files.state='opened' AND contents.pages>1 AND (? IS NULL OR files.sha256=?)"
             " AND coalesce(whole.expired, 0)=0 AND (? OR whole.path IS NULL OR EXISTS (SELECT 1 FROM results AS page"
-            " WHERE page.file=files.id AND page.format<>? AND page.finished>whole.finished))"
+            f" WHERE page.file=files.id AND page.page_index<>{DOCUMENT} AND page.finished>whole.finished))"
             " AND NOT EXISTS (SELECT 1 FROM pages WHERE pages.sha256=files.sha256 AND pages.state IN ('queued', 'running'))",
-            (SUFFIXES[form], sha256, sha256, anew, form),
+            (SUFFIXES[form], sha256, sha256, anew),
         )
         for number, name, path, digest_of_file, digest in rows:
             pages = self._all(
-                "SELECT page_index, page FROM readings WHERE sha256=? AND again=0 ORDER BY page_index",
-                (digest_of_file,),
+                "SELECT page FROM readings WHERE sha256=? AND again=0 ORDER BY page_index", (digest_of_file,)
             )
             if pages:
-                texts = tuple(zlib.decompress(page) for _, page in pages)
-                source = Path(os.fsdecode(path))
-                yield OwedDocument(number, name, source, digest_of_file, pages[0][0], texts, digest)
+                texts = tuple(zlib.decompress(page) for (page,) in pages)
+                yield OwedDocument(number, name, Path(os.fsdecode(path)), digest_of_file, texts, digest)
 
     def document_written(self, written: Written) -> None:
         """Record that the file of a whole document is on the disk."""
@@ -197,8 +196,9 @@ class Results(Database):
     def changed(self, digest_of: Callable[[str], str | None]) -> set[PageKey]:
         """Return pages of which a result is there and is not what Carrel wrote."""
         rows = self._all(
-            "SELECT results.path, digest, sha256, page_index FROM results JOIN files ON files.id=results.file"
-            " WHERE files.state='opened' AND expired=0"
+            "SELECT results.path, digest, sha256, pages.page_index FROM results JOIN files ON files.id=results.file"
+            f" JOIN pages USING(sha256) WHERE results.page_index IN (pages.page_index, {DOCUMENT})"
+            " AND files.state='opened' AND expired=0"
         )
         return {PageKey(*key) for path, digest, *key in rows if digest_of(path) not in (None, digest)}
 
@@ -256,7 +256,8 @@ class Results(Database):
             self._db.executemany("UPDATE results SET expired=1, digest='' WHERE path=?", [(path,) for path in paths])
             self._db.execute(
                 "DELETE FROM readings WHERE NOT EXISTS (SELECT 1 FROM results JOIN files ON files.id=results.file"
-                " WHERE files.sha256=readings.sha256 AND results.page_index=readings.page_index AND expired=0)"
+                f" WHERE files.sha256=readings.sha256 AND results.page_index IN (readings.page_index, {DOCUMENT})"
+                " AND expired=0)"
             )
 
     def _tick_before(self, age_s: float) -> int:
@@ -299,4 +300,4 @@ _SMALL_STEP_S = 300.0  # a clock that is set right by a time server
 
 def page_stem(name: str, page_index: int, pages: int) -> str:
     """Return the name of a page's results without suffix: the document's, with the page's number where it has several."""
-    return name if pages == 1 else f"{name}-{page_index + 1:0{max(4, len(str(pages)))}d}"
+    return name if pages == 1 or page_index == DOCUMENT else f"{name}-{page_index + 1:0{max(4, len(str(pages)))}d}"

@@ -71,7 +71,7 @@ SELECT 1 FROM files WHERE state='opened' AND NOT EXISTS (SELECT 1 FROM names WHE
     "a result is of a page that was never read": """
 SELECT 1 FROM results JOIN files ON files.id=results.file LEFT JOIN pages
   ON pages.sha256=files.sha256 AND pages.page_index=results.page_index
-  WHERE results.page_index IS NOT NULL AND pages.settings IS NULL""",
+  WHERE results.page_index>=0 AND pages.settings IS NULL""",
     "a page is read and has no reading": """
 SELECT 1 FROM pages WHERE state='done' AND settings IS NULL""",
 }

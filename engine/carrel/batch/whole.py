@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
-from carrel.batch.results import SUFFIXES, WHOLE, Delivery, OwedDocument, Written
+from carrel.batch.results import DOCUMENT, SUFFIXES, WHOLE, Delivery, OwedDocument, Written
 from carrel.errors import CarrelError
 from carrel.formats.json_page import parse
 from carrel.loading import budget_for
@@ -63,7 +63,7 @@ class Documents:
             return
         if put.aside:
             self._log(f"{owed.sha256[:12]}: a file that Carrel did not write was set aside (.~1~)")
-        journal.document_written(Written(Delivery(owed.file, owed.page_index, form, path, None, False), put.digest))
+        journal.document_written(Written(Delivery(owed.file, DOCUMENT, form, path, None, False), put.digest))
 
     def _started(self) -> Decoder:
         if self._decoder is None:
