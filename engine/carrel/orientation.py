@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from carrel.layout.types import FoundLine, FoundRegion
+from carrel.recognizers.script import UNKNOWN_SCRIPT
 from carrel.recognizers.types import Reading
 
 UPRIGHT_CONFIDENCE = 0.9
@@ -51,7 +52,7 @@ def try_orientations(
     lines = lines_of(upright)
     sample = longest(lines)
     tried = {0: legibility([readings[k] for k in sample])}
-    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE or _shows_other_side(readings):
+    if mean_confidence(readings) >= UPRIGHT_CONFIDENCE or _is_known(readings):
         return tried
     tried[180] = legibility(read([reversed_line(lines[k]) for k in sample]))
     if max(tried.values()) < MIN_LEGIBILITY:
@@ -67,9 +68,10 @@ def best_orientation(legibilities: dict[int, float]) -> int:
     return best if legibilities[best] > MIN_LEGIBILITY_RATIO * legibilities[0] + 1.0 else 0
 
 
-def _shows_other_side(readings: Sequence[Reading]) -> bool:
-    """Tell whether most lines are bleed-through: read in the mirror, the page is known to stand upright."""
-    return 2 * sum(reading.bleed_through for reading in readings) > len(readings)
+def _is_known(readings: Sequence[Reading]) -> bool:
+    """Tell whether no rotation makes most lines legible: they are the other side's, or in a script that is not read."""
+    known = (reading.bleed_through or reading.recognition.reason.endswith(UNKNOWN_SCRIPT) for reading in readings)
+    return 2 * sum(known) > len(readings)
 
 
 def mean_confidence(readings: Sequence[Reading]) -> float:

@@ -17,6 +17,7 @@ from carrel.image.source import open_scans
 from carrel.layout import FoundLine, FoundRegion
 from carrel.orientation import best_orientation, find_orientation, legibility, reversed_line
 from carrel.page import Writing
+from carrel.recognizers.script import UNKNOWN_SCRIPT
 from carrel.recognizers.types import Reading, Recognition
 
 LETTER = Path(__file__).parents[1] / "pages" / "letter.jpg"
@@ -65,14 +66,16 @@ def test_strokes_alone_make_no_orientation_legible() -> None:
     assert legibility([reading("The 11")]) == pytest.approx(0.4 * 3)
 
 
-def test_a_page_that_shows_the_other_side_is_not_rotated() -> None:
+def test_a_page_of_which_it_is_known_why_it_is_not_read_is_not_rotated() -> None:
     ends = np.array([(0, 10), (90, 10)], np.float32)
     region = FoundRegion("MainZone", ends, (FoundLine(ends, ends, 8.0),) * 3)
     refused = Reading(Recognition("", 0.0), "", Writing("printed", 1.0), bleed_through=True)
     unread = replace(refused, bleed_through=False)
+    foreign = replace(unread, recognition=Recognition("", 0.0, reason=f"Arabic {UNKNOWN_SCRIPT}"))
 
     def nonsense(lines: Sequence[FoundLine]) -> list[Reading]:
         return [Reading(Recognition("ON SELIQUI NICH COUT", 0.8), "ctc", Writing("printed", 1.0)) for _ in lines]
 
     assert find_orientation([region], [refused] * 3, nonsense, lambda _: [region]) == 0
+    assert find_orientation([region], [foreign] * 3, nonsense, lambda _: [region]) == 0
     assert find_orientation([region], [unread] * 3, nonsense, lambda _: [region]) == 180

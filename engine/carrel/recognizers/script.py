@@ -27,6 +27,8 @@ believed: drawn Arabic, Hebrew, Greek and Cyrillic print reaches 0.83 and has 2.
 35 real pages have 0.75 and more, and at most 3.3 (2026-11)."""
 MIN_LINE_CONFIDENCE = 0.9
 """Confidence from which a line is kept for itself: a heading in Latin letters."""
+UNKNOWN_SCRIPT = "script, which is not known here"
+"""How the reason of a line ends that is not read for its script."""
 SAMPLE_LINES = 16
 LINE_HEIGHT_PX = 48
 _GAP_PX = 24
@@ -84,11 +86,7 @@ def refuse_unknown_script(
     refused = [_without(reading, script, known) for reading in readings] if script else list(readings)
     count = sum(after is not before for after, before in zip(refused, readings, strict=True))
     if count:
-        _log.warning(
-            "%d lines in %s script, which is not known here, are not read; name the language",
-            count,
-            script.capitalize(),
-        )
+        _log.warning("%d lines in %s %s, are not read; name the language", count, script.capitalize(), UNKNOWN_SCRIPT)
     return refused
 
 
@@ -100,7 +98,7 @@ def _without(reading: Reading, script: str, known: Mapping[str, frozenset[str]])
         or recognition.confidence >= MIN_LINE_CONFIDENCE
     ):
         return reading
-    reason = f"{script.capitalize()} script, which is not known here"
+    reason = f"{script.capitalize()} {UNKNOWN_SCRIPT}"
     return replace(reading, recognition=Recognition("", 0.0, reason=reason), recognizer="", others=())
 
 
