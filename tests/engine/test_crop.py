@@ -91,3 +91,13 @@ def test_even_light_and_a_black_bar_stay_as_they_are() -> None:
     even = even_light(line, np.ones(line.shape, bool))
     assert np.array_equal(even[:, :480], line[:, :480])
     assert even[:, 520:680].max() < 40
+
+
+def test_a_line_in_shadow_with_a_lit_end_is_dark_writing() -> None:
+    page = np.full((60, 600), 70, np.uint8)
+    page[:, :110] = 235
+    for left in range(20, 580, 14):
+        page[22:40, left : left + 3] //= 3
+    baseline = np.array([[15.0, 40.0], [585.0, 40.0]], np.float32)
+    shaded = normalize_line(page, baseline, _band(baseline, 22, 6)).gray[10, 130:]
+    assert shaded.min() < 0.6 * np.median(shaded) and shaded.max() < 1.2 * np.median(shaded)

@@ -16,6 +16,8 @@ Curve = NDArray[np.float32]
 """Points ``(k, 2)``, x and y in px."""
 
 SAMPLE_STEP_PX = 8.0
+PART_ASPECT = 3
+"""Width over height of the parts of a line whose polarity is asked for."""
 PAPER_SHARE = 0.8
 """Share of a line's pixels that are no brighter than its paper."""
 MIN_INSIDE_SHARE = 0.1
@@ -112,9 +114,16 @@ def normalize_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
     inside = kept >= 128
-    if is_light_writing(line[inside]):
+    if is_light_writing(line[inside]) and _is_light_in_most_parts(line, inside):
         line = np.invert(line)
     return Crop(even_light(line, inside), baseline_row, ruler, normal)
+
+
+def _is_light_in_most_parts(line: Gray, inside: NDArray[np.bool_]) -> bool:
+    """Tell whether the writing is light in most parts of the line: the lit end of a line in shadow looks like it."""
+    width = PART_ASPECT * line.shape[0]
+    parts = [slice(left, left + width) for left in range(0, line.shape[1], width)]
+    return 2 * sum(is_light_writing(line[:, part][inside[:, part]]) for part in parts) > len(parts)
 
 
 def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
