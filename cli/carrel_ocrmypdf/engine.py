@@ -165,9 +165,10 @@ def _scan(input_file: Path, options: Any) -> Scan:
 
 def _reader(options: Any) -> Reader:
     with _one_at_a_time:
-        return _reader_of(read_options(options))
+        return reader_of(read_options(options))
 
 
 @lru_cache(maxsize=1)
-def _reader_of(options: ReadOptions) -> Reader:
+def reader_of(options: ReadOptions) -> Reader:
+    """Return the reader of this process."""
     return Reader(options)

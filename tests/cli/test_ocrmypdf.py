@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +21,17 @@ from carrel.page import Page
 
 pytest.importorskip("ocrmypdf", reason="ocrmypdf is not installed: uv sync --extra ocrmypdf")
 from carrel_ocrmypdf.elements import element_of
-from carrel_ocrmypdf.engine import CarrelEngine, read_options
+from carrel_ocrmypdf.engine import CarrelEngine, read_options, reader_of
 
 PAGES = Path(__file__).parents[1] / "pages"
 ROTATED = {"letter": 0, "french": 180}
 """Degrees by which the pages of the document lie rotated."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_reader_is_left() -> Iterator[None]:
+    yield
+    reader_of.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -81,10 +81,9 @@ def test_a_picture_is_left_as_it_was_and_upright_after_its_orientation(
     stream = io.BytesIO()
     exif = Image.Exif()
     exif[274] = 3  # upside down
-    strip.rotate(180).save(stream, "JPEG", quality=95, exif=exif)
+    strip.rotate(180).save(stream, "PNG", exif=exif)
     picture = Image.open(stream)
-    page = reader.read(picture)
-    assert page.text.split()[:3] == text.split()[:3]
+    assert reader.read(picture).text == text
     assert (picture.mode, picture.getexif()[274]) == ("L", 3)
 
 
