@@ -216,11 +216,11 @@ class _Run:
             return 1, error.with_traceback(None)
 
     def _claim(self) -> Outputs:
-        results = [
-            result
-            for names, wanted in zip(self._names, self._wanted, strict=True)
+        results = {
+            result: entry.named if entry.named == entry.path else None
+            for entry, names, wanted in zip(self._inputs, self._names, self._wanted, strict=True)
             for result in names.results(self._target.formats, () if isinstance(wanted, InputError) else wanted)
-        ]
+        }
         assert self._target.folder is not None
         inputs = [entry.path for entry in self._inputs]
         return Outputs(self._target.folder, results, inputs, force=self._target.force)

@@ -1,19 +1,20 @@
 """Files that a run of ``carrel read`` writes: named before the first page is read, and nothing foreign is replaced.
 
-A file in the way is replaced only if it is what Carrel wrote there: its digest stands in a list in the folder. An input is
-never replaced.
+A file in the way is replaced only if it is what Carrel wrote there of the same file: its digest and that file stand in a
+list in the folder. An input is never replaced.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from carrel.batch.names import candidates
-from carrel.batch.read_results import add_to_list, digests_of, locked_list
+from carrel.batch.read_results import add_to_list, digests_of, locked_list, sources_of
 from carrel.batch.results import SUFFIXES
 from carrel.errors import OutputError
 from carrel.formats import FORMATS
@@ -71,11 +72,11 @@ class Outputs:
     folder
         Where they go.
     names
-        All that this run may write.
+        All that this run may write, with the file that each is of; None where that has no path.
     inputs
         Files that it reads.
     force
-        Whether files that Carrel did not write, or that were changed since, are replaced.
+        Whether files that Carrel did not write or of another file, or that were changed since, are replaced.
 
     Raises
     ------
@@ -83,12 +84,13 @@ class Outputs:
         A file in the way may not be replaced; nothing was written.
     """
 
-    def __init__(self, folder: Path, names: Iterable[str], inputs: Sequence[Path], *, force: bool) -> None:
+    def __init__(self, folder: Path, names: Mapping[str, Path | None], inputs: Sequence[Path], *, force: bool) -> None:
         self._folder, self._inputs, self._force = folder, [_identity(path) for path in inputs], force
+        self._of = {name: os.path.realpath(path) if path else "" for name, path in names.items()}
         self._own: set[str] = set()
-        digests = digests_of(folder)
-        for name in names:
-            self._require_free(name, digests)
+        digests, sources = digests_of(folder), sources_of(folder)
+        for name, of in self._of.items():
+            self._require_free(name, of, digests, sources.get(name, ""))
             if _identity(folder / name):
                 self._own.add(name)
 
@@ -106,9 +108,9 @@ class Outputs:
                 raise OutputError(f"{shown(path)}: was written by another run meanwhile; choose another folder with -o")
             write_file(path, contents)
             self._own.add(name)
-            add_to_list(listed, name, contents)
+            add_to_list(listed, name, contents, self._of.get(name, ""))
 
-    def _require_free(self, name: str, digests: dict[str, str]) -> None:
+    def _require_free(self, name: str, of: str, digests: dict[str, str], before: str) -> None:
         path = self._folder / name
         found = _identity(path)
         if found is None:
@@ -119,6 +121,11 @@ class Outputs:
             raise OutputError(
                 f"{shown(path)}: is no result of Carrel, or was changed since; choose another folder with -o, or replace"
                 " it with --force"
+            )
+        if not self._force and "" not in (of, before) and of != before:
+            raise OutputError(
+                f"{shown(path)}: is the result of {shown(Path(before))}; choose another folder with -o, or replace it with"
+                " --force"
             )
 
 

@@ -31,7 +31,7 @@ def read_results(tmp_path: Path) -> Path:
     out.mkdir()
     names = ["letter", "deed-0001", "deed-0002"]
     results = {f"{name}{FORMATS[kind].suffix}": (name, kind) for name in names for kind in ("json", "text")}
-    outputs = Outputs(out, results, [], force=False)
+    outputs = Outputs(out, dict.fromkeys(results), [], force=False)
     for file, (name, kind) in results.items():
         outputs.write(file, FORMATS[kind].write(page_of(f"what {name} says", source=Source(f"{name}.png"))))
     (out / "note.txt").write_text("mine")

@@ -50,16 +50,16 @@ def test_long_names_are_shortened_as_in_a_batch() -> None:
 
 def test_what_carrel_wrote_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("typed by hand")
-    Outputs(tmp_path, ["page.txt"], [], force=False).write("page.txt", b"one")
-    again = Outputs(tmp_path, ["page.txt"], [], force=False)
+    Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False).write("page.txt", b"one")
+    again = Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False)
     again.write("page.txt", b"two")
     again.write("page.txt", b"three")
     with pytest.raises(OutputError, match=r"mine.txt: is no result of Carrel.*--force"):
-        Outputs(tmp_path, ["other.txt", "mine.txt"], [], force=False)
+        Outputs(tmp_path, dict.fromkeys(["other.txt", "mine.txt"]), [], force=False)
     (tmp_path / "page.txt").write_text("three, corrected")
     with pytest.raises(OutputError, match="was changed since"):
-        Outputs(tmp_path, ["page.txt"], [], force=False)
-    Outputs(tmp_path, ["page.txt", "mine.txt"], [], force=True).write("mine.txt", b"forced")
+        Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False)
+    Outputs(tmp_path, dict.fromkeys(["page.txt", "mine.txt"]), [], force=True).write("mine.txt", b"forced")
     assert (tmp_path / "mine.txt").read_bytes() == b"forced"
 
 
@@ -75,15 +75,26 @@ def test_an_input_is_never_replaced(link: str, tmp_path: Path) -> None:
     else:
         result = scan
     with pytest.raises(OutputError, match="is a file to be read"):
-        Outputs(tmp_path, [result.name], [scan], force=True)
+        Outputs(tmp_path, dict.fromkeys([result.name]), [scan], force=True)
 
 
 def test_two_runs_do_not_take_each_others_names(tmp_path: Path) -> None:
-    first, second = (Outputs(tmp_path, ["leaf.txt"], [], force=False) for _ in range(2))
+    first, second = (Outputs(tmp_path, dict.fromkeys(["leaf.txt"]), [], force=False) for _ in range(2))
     first.write("leaf.txt", b"north")
     with pytest.raises(OutputError, match="written by another run"):
         second.write("leaf.txt", b"south")
     assert (tmp_path / "leaf.txt").read_bytes() == b"north"
+
+
+def test_results_of_another_file_are_not_replaced(tmp_path: Path) -> None:
+    north, south = (tmp_path / folder / "leaf.png" for folder in ("north", "south"))
+    Outputs(tmp_path, {"leaf.txt": north}, [], force=False).write("leaf.txt", b"north")
+    with pytest.raises(OutputError, match=r"is the result of .*north/leaf\.png; .*--force"):
+        Outputs(tmp_path, {"leaf.txt": south}, [], force=False)
+    Outputs(tmp_path, {"leaf.txt": north}, [], force=False).write("leaf.txt", b"north again")
+    Outputs(tmp_path, {"leaf.txt": south}, [], force=True).write("leaf.txt", b"south")
+    with pytest.raises(OutputError, match="south"):
+        Outputs(tmp_path, {"leaf.txt": north}, [], force=False)
 
 
 def test_links_in_the_way_are_not_followed(tmp_path: Path) -> None:
@@ -92,19 +103,19 @@ def test_links_in_the_way_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / LIST_NAME).symlink_to(victim)
     with pytest.raises(OutputError, match="cannot be written"):
-        Outputs(tmp_path / "out", ["page.txt"], [], force=False)
+        Outputs(tmp_path / "out", dict.fromkeys(["page.txt"]), [], force=False)
     (tmp_path / "out" / LIST_NAME).unlink()
     (tmp_path / "out" / "page.txt").symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError, match="no result of Carrel"):
-        Outputs(tmp_path / "out", ["page.txt"], [], force=False)
+        Outputs(tmp_path / "out", dict.fromkeys(["page.txt"]), [], force=False)
     assert victim.read_text() == "precious"
 
 
 def test_a_damaged_list_only_asks(tmp_path: Path) -> None:
-    Outputs(tmp_path, ["page.txt"], [], force=False).write("page.txt", b"one")
+    Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False).write("page.txt", b"one")
     with (tmp_path / LIST_NAME).open("ab") as file:
         file.write(b'{"name": "oth\n[1]\n\xff\n')
-    Outputs(tmp_path, ["page.txt"], [], force=False).write("page.txt", b"two")
+    Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False).write("page.txt", b"two")
 
 
 def test_reading_into_the_own_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -122,13 +133,13 @@ def test_reading_into_the_own_folder_is_refused_before_anything_is_read(tmp_path
 def test_a_list_that_is_a_pipe_is_refused_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / LIST_NAME)
     with pytest.raises(OutputError, match="is a pipe or device"):
-        Outputs(tmp_path, ["page.txt"], [], force=False)
+        Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False)
 
 
 def test_a_full_disk_is_told_of_the_folder(tmp_path: Path) -> None:
     try:
         with mounted("-t", "tmpfs", "-o", "size=4k", "tmpfs", tmp_path):
-            outputs = Outputs(tmp_path, ["page.txt"], [], force=False)
+            outputs = Outputs(tmp_path, dict.fromkeys(["page.txt"]), [], force=False)
             with pytest.raises(OutputError, match=LIST_NAME):
                 outputs.write("page.txt", b"x")
     except PermissionError as error:

@@ -1,6 +1,6 @@
-"""Results of single runs, ``carrel read -o DIR``: a list in their folder says what was written, with digests.
+"""Results of single runs, ``carrel read -o DIR``: a list in their folder says what was written, of which file, with digests.
 
-A later run replaces only what the list says, and ``carrel purge`` deletes only that.
+A later run replaces only what the list says, and only by a result of the same file; ``carrel purge`` deletes only that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,35 +55,46 @@ def has_list(folder: Path) -> bool:
 
 def digests_of(folder: Path) -> dict[str, str]:
     """Return the digest of what was last written, by name; empty where no run has written."""
+    return {name: entry["sha256"] for name, entry in _entries(folder).items()}
+
+
+def sources_of(folder: Path) -> dict[str, str]:
+    """Return the path of the file that a result is of, by the result's name; not of results of stdin."""
+    return {name: entry["of"] for name, entry in _entries(folder).items() if entry.get("of")}
+
+
+def _entries(folder: Path) -> dict[str, dict[str, str]]:
+    """What the list says last of each name."""
     if not has_list(folder):
         return {}
     with locked_list(folder) as listed:
         lines = os.pread(listed, _MOST_BYTES, 0).splitlines()
-    digests: dict[str, str] = {}
+    entries: dict[str, dict[str, str]] = {}
     for line in lines:
         with suppress(ValueError, KeyError, TypeError, OSError):  # a line that was cut off, or no name of a result
             entry = json.loads(line)
             if parts_of(name := str(entry["name"])):
-                digests[name] = str(entry["sha256"])
-    return digests
+                of = str(entry.get("of") or entries.get(name, {}).get("of", ""))
+                entries[name] = {"name": name, "sha256": str(entry["sha256"])} | ({"of": of} if of else {})
+    return entries
 
 
-def rewrite_list(folder: Path, digests: Mapping[str, str]) -> None:
-    """Make the list say this, or delete it where that is nothing.
+def rewrite_list(folder: Path, names: Collection[str]) -> None:
+    """Make the list tell of these names alone, or delete it where there are none.
 
     Raises
     ------
     OutputError
         It cannot be written.
     """
-    if digests:
-        entries = (json.dumps({"name": name, "sha256": digest}) + "\n" for name, digest in digests.items())
+    if names:
+        entries = (json.dumps(entry) + "\n" for name, entry in _entries(folder).items() if name in names)
         write_file(folder / LIST_NAME, "".join(entries).encode())
     else:
         (folder / LIST_NAME).unlink(missing_ok=True)
 
 
-def add_to_list(listed: int, name: str, contents: bytes) -> None:
-    """Note in the opened list what was written."""
-    entry = {"name": name, "sha256": hashlib.sha256(contents).hexdigest()}
+def add_to_list(listed: int, name: str, contents: bytes, of: str = "") -> None:
+    """Note in the opened list what was written, and the path of the file it is of, where that is new."""
+    entry = {"name": name, "sha256": hashlib.sha256(contents).hexdigest()} | ({"of": of} if of else {})
     os.write(listed, json.dumps(entry).encode() + b"\n")
