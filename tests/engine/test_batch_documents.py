@@ -15,7 +15,9 @@ from carrel.batch.folders import Folders
 from carrel.batch.intake import find_files
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
+from carrel.budget import Budget, process_budget
 from carrel.options import ReadOptions
+from carrel.process_memory import MIB
 from drawn_pdfs import add_page, drawn, saved_pdf
 from drawn_readings import ENTRY
 
@@ -78,6 +80,14 @@ def test_a_tiff_of_several_pages_is_one_pdf(tmp_path: Path) -> None:
     whole.unlink()
     _run(tmp_path)
     assert whole.read_bytes() == before[0]
+
+
+def test_a_reader_in_the_same_process_does_not_hold_up_documents(tmp_path: Path) -> None:
+    held = process_budget(None, lambda: Budget(500 * MIB))
+    _tiff(tmp_path / "in/deed.tif", 1, 2)
+    _run(tmp_path)
+    assert (tmp_path / "out/deed.pdf").is_file()
+    held.close()
 
 
 def test_the_pdf_follows_its_pages(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from carrel.backends.facts import new_budget
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.results import DOCUMENT, SUFFIXES, WHOLE, Delivery, OwedDocument, Written
 from carrel.errors import CarrelError
 from carrel.formats.json_page import parse
-from carrel.loading import budget_for
 from carrel.options import ReadOptions
 from carrel.workers.decoder import Decoder
 
@@ -67,5 +67,5 @@ class Documents:
 
     def _started(self) -> Decoder:
         if self._decoder is None:
-            self._decoder = self._stack.enter_context(Decoder(self._options, budget_for(self._options)))
+            self._decoder = self._stack.enter_context(Decoder(self._options, new_budget(self._options.memory_bytes)))
         return self._decoder
