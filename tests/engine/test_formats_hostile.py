@@ -107,6 +107,12 @@ def test_points_that_are_none_are_refused(points: str, says: str) -> None:
         read_page(page_xml(points=points))
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "four"])
+def test_page_numbers_that_are_none_are_refused(number: str) -> None:
+    with pytest.raises(InputError, match="no number of a page"):
+        read_page(hocr(page=f"ppageno {number}"))
+
+
 def test_what_was_read_still_is() -> None:
     page = read_page(
         hocr(

@@ -140,7 +140,9 @@ def read(data: bytes) -> Page:
     image = properties.get("image", "")
     quoted = _QUOTED.match(image, max(image.find('"'), 0))
     name = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else image
-    number_in_scan = index_number(properties.get("ppageno", "")) or 0
+    number_in_scan = index_number(properties.get("ppageno", "0"))
+    if number_in_scan is None:
+        raise InputError("a ppageno that is no number of a page")
     page = Page(width, height, _dpi(properties), _regions(pages[0]), Source(name, number_in_scan), Provenance(""))
     return with_settings(page, tree.meta.get("ocr-system", ""), tree.meta.get("x-settings", ""))
 
