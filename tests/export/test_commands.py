@@ -31,7 +31,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
         (["carrel_export", "clean", ".", "no.pt", "--out", "list.txt"], "no checkpoint of Carrel"),
         (["carrel_export.segmentation.publish", "--run", ".", "--pack", "no.zip", "--sources", "sources.json", "--out",
           "m"], "no folder of a training"),
-        (["carrel_export.language.corpus", "--packs", ".", "--sources", "sources.json", "--out", "m"], "line packs"),
+        (["carrel_export.language", "--packs", ".", "--corpora", ".", "--sources", "sources.json", "--out", "m"], "line packs"),
     ],
 )  # fmt: skip
 def test_fault_of_the_user_is_a_message(
