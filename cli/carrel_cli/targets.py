@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carrel.batch.names import candidates
-from carrel.batch.read_results import add_to_list, digests_of, locked_list, sources_of
+from carrel.batch.read_results import add_to_list, entries_of, locked_list
 from carrel.batch.results import SUFFIXES
 from carrel.errors import OutputError
 from carrel.formats import FORMATS
@@ -88,9 +88,9 @@ class Outputs:
         self._folder, self._inputs, self._force = folder, [_identity(path) for path in inputs], force
         self._of = {name: os.path.realpath(path) if path else "" for name, path in names.items()}
         self._own: set[str] = set()
-        digests, sources = digests_of(folder), sources_of(folder)
+        entries = entries_of(folder)
         for name, of in self._of.items():
-            self._require_free(name, of, digests, sources.get(name, ""))
+            self._require_free(name, of, entries.get(name, {}))
             if _identity(folder / name):
                 self._own.add(name)
 
@@ -110,18 +110,19 @@ class Outputs:
             self._own.add(name)
             add_to_list(listed, name, contents, self._of.get(name, ""))
 
-    def _require_free(self, name: str, of: str, digests: dict[str, str], before: str) -> None:
+    def _require_free(self, name: str, of: str, entry: dict[str, str]) -> None:
         path = self._folder / name
         found = _identity(path)
         if found is None:
             return
         if found in self._inputs:
             raise OutputError(f"{shown(path)}: is a file to be read; choose another folder with -o")
-        if not self._force and (name not in digests or digests[name] != _digest(path)):
+        if not self._force and (not entry or entry["sha256"] != _digest(path)):
             raise OutputError(
                 f"{shown(path)}: is no result of Carrel, or was changed since; choose another folder with -o, or replace"
                 " it with --force"
             )
+        before = entry.get("of", "")
         if not self._force and "" not in (of, before) and of != before:
             raise OutputError(
                 f"{shown(path)}: is the result of {shown(Path(before))}; choose another folder with -o, or replace it with"

@@ -20,8 +20,9 @@ from carrel.evaluate import character_errors
 from carrel.formats import FORMATS
 from carrel.image.overlay import REFUSED
 from carrel.options import REVIEW_BELOW
-from carrel_cli.main import cli, main
+from carrel_cli.main import cli
 from carrel_cli.reading import READING_NAMES
+from command_line import exit_code_of
 from drawn_pdfs import add_page, drawn, rendered, saved_pdf, text_of, words_at
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -38,16 +39,9 @@ def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: object, command: str = "read") -> tuple[int, str, str]:
     """Exit code, stdout and stderr of ``carrel read`` or another command."""
-    before = sys.argv
-    sys.argv = ["carrel", command, *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
+    code = exit_code_of(command, *arguments)
     out, err = capfdbinary.readouterr()
-    assert isinstance(stop.value.code, int)
-    return stop.value.code, out.decode("utf-8"), err.decode("utf-8")
+    return code, out.decode("utf-8"), err.decode("utf-8")
 
 
 def results_in(folder: Path) -> set[str]:

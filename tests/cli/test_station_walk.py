@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pypdfium2
@@ -13,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from carrel.batch.folders import Folders
 from carrel.formats import FORMATS, read_page
 from carrel.page import Page
-from carrel_cli.main import main
+from command_line import exit_code_of
 
 FACE = ImageFont.load_default(40)
 LINES = ("The keeper of the tide tables", "wrote both figures down and", "waited a quarter of an hour")
@@ -28,15 +27,9 @@ def scan(*texts: str) -> Image.Image:
 
 def run(capfd: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
     """What a command says; checks its exit code."""
-    before = sys.argv
-    sys.argv = ["carrel", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
+    done = exit_code_of(*arguments)
     out, err = capfd.readouterr()
-    assert stop.value.code == code, out + err
+    assert done == code, out + err
     return out + err
 
 

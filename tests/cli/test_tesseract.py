@@ -15,8 +15,8 @@ from PIL import Image
 
 from carrel.evaluate import character_errors
 from carrel.formats import read_page
-from carrel_cli.main import main
 from carrel_cli.tesseract.tables import TSV_COLUMNS
+from command_line import exit_code_of
 
 PAGES = Path(__file__).parents[1] / "pages"
 
@@ -40,16 +40,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: object) -> tuple[int, str, str]:
-    before = sys.argv
-    sys.argv = ["carrel", "tesseract", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
+    code = exit_code_of("tesseract", *arguments)
     out, err = capfdbinary.readouterr()
-    assert isinstance(stop.value.code, int)
-    return stop.value.code, out.decode("utf-8"), err.decode("utf-8")
+    return code, out.decode("utf-8"), err.decode("utf-8")
 
 
 def shown_text(pdf: Path) -> str:

@@ -55,16 +55,12 @@ def has_list(folder: Path) -> bool:
 
 def digests_of(folder: Path) -> dict[str, str]:
     """Return the digest of what was last written, by name; empty where no run has written."""
-    return {name: entry["sha256"] for name, entry in _entries(folder).items()}
+    return {name: entry["sha256"] for name, entry in entries_of(folder).items()}
 
 
-def sources_of(folder: Path) -> dict[str, str]:
-    """Return the path of the file that a result is of, by the result's name; not of results of stdin."""
-    return {name: entry["of"] for name, entry in _entries(folder).items() if entry.get("of")}
-
-
-def _entries(folder: Path) -> dict[str, dict[str, str]]:
-    """What the list says last of each name."""
+def entries_of(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what the list says last of each name: its digest, ``sha256``, and, but for results of stdin, the path of the file
+    that it is ``of``."""
     if not has_list(folder):
         return {}
     with locked_list(folder) as listed:
@@ -88,7 +84,7 @@ def rewrite_list(folder: Path, names: Collection[str]) -> None:
         It cannot be written.
     """
     if names:
-        entries = (json.dumps(entry) + "\n" for name, entry in _entries(folder).items() if name in names)
+        entries = (json.dumps(entry) + "\n" for name, entry in entries_of(folder).items() if name in names)
         write_file(folder / LIST_NAME, "".join(entries).encode())
     else:
         (folder / LIST_NAME).unlink(missing_ok=True)
