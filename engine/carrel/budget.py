@@ -23,6 +23,8 @@ MARGIN_SHARE = 0.06
 """Share of a limit that is kept free for what is not foreseen; checked by ``tests/sweep_memory.py``."""
 REDUCED_COPIES_BYTES_PER_PX = 0.3
 """What reduced copies of a page take, for each px of the page."""
+RUNS_DIFFER_BYTES = 8 * MIB
+"""By how much more another process may hold when it comes to the same page: 1 MiB was seen between two runs."""
 WATCH_INTERVAL_S = 0.05
 TRIM_INTERVAL_S = 1.0
 
@@ -190,8 +192,9 @@ class Budget:
 
     def _refusal(self, what: str, least_bytes: int) -> OutOfMemoryLimitError:
         limit_mib = (self.limit_bytes or 0) / MIB
+        will_do_mib = (least_bytes + RUNS_DIFFER_BYTES) // MIB
         return OutOfMemoryLimitError(
-            f"{what}: does not fit into {limit_mib:,.0f} MiB of memory; --memory {least_bytes // MIB}M will do"
+            f"{what}: does not fit into {limit_mib:,.0f} MiB of memory; --memory {will_do_mib}M will do"
         )
 
 
