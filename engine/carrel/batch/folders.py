@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from carrel.batch.shares import require_local
 from carrel.errors import OutputError, UsageError
 from carrel.output import digest_in, folder_below, make_folder, parts_of, sweep, unwritten, write_file, write_in
 
@@ -79,8 +80,9 @@ class Folders:
         OutputError
             One of them cannot be written to.
         UsageError
-            The folder for the state holds what Carrel did not write, or is another user's.
+            The folder for the state holds what Carrel did not write, is another user's, or lies on a network share.
         """
+        require_local(self.state)
         make_folder(self.output)
         make_folder(self.state)
         try:

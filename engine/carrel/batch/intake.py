@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from carrel.image.files import SCAN_SUFFIXES
+from carrel.errors import InputError
+from carrel.image.files import SCAN_SUFFIXES, shown
 from carrel.workers.files import SeenFile, seen
 
 
 @dataclass(slots=True)
 class Found:
-    """Files that a walk found: scans, how many other files there were, and folders that could not be read."""
+    """Files that a walk or a list found: scans, how many other files there were, folders that could not be read, and files
+    that were listed and are not there."""
 
     files: list[SeenFile] = field(default_factory=list[SeenFile])
     others: int = 0
     unreadable: list[Path] = field(default_factory=list[Path])
+    missing: list[Path] = field(default_factory=list[Path])
 
 
 def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False) -> Found:
@@ -49,6 +53,42 @@ def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False
         for entry in entries:
             _sort_in(entry, found, every=every)
         folders.extend(Path(e) for e in reversed(entries) if _visible(e) and e.is_dir(follow_symlinks=False))
+    return found
+
+
+def read_list(list_path: Path, root: Path) -> list[Path]:
+    """Return the paths of a list, each once: one a line, or each ended by a NUL; relative ones are below ``root``.
+
+    Parameters
+    ----------
+    list_path
+        The list; ``-`` is stdin.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or names nothing.
+    """
+    try:
+        data = sys.stdin.buffer.read() if str(list_path) == "-" else list_path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{shown(list_path)}: the list cannot be read ({error.strerror})") from error
+    names = data.split(b"\0") if b"\0" in data else data.splitlines()
+    paths = [Path(os.path.normpath(root / os.fsdecode(name))) for name in names if name.strip()]
+    if not paths:
+        raise InputError(f"{shown(list_path)}: names no files; write one path a line")
+    return list(dict.fromkeys(paths))
+
+
+def find_listed(paths: Iterable[Path]) -> Found:
+    """Find the files that a list names, whatever the ends of their names; what is no regular file counts as missing."""
+    found = Found()
+    for path in paths:
+        file = seen_now(path)
+        if file is None:
+            found.missing.append(path)
+        else:
+            found.files.append(file)
     return found
 
 

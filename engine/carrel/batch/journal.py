@@ -121,8 +121,11 @@ class Journal(Results):
         """The number of this run, from 1."""
         return int(self.meta("run") or 0)
 
-    def add_files(self, files: Iterable[SeenFile], unreadable: Iterable[Path] = ()) -> None:
-        """Queue files that are new or have changed since they were opened, and note folders that could not be read."""
+    def add_files(
+        self, files: Iterable[SeenFile], unreadable: Iterable[Path] = (), missing: Iterable[Path] = ()
+    ) -> None:
+        """Queue files that are new or have changed since they were opened, and note folders that could not be read and
+        files that were listed and are not there; what was read of those before stays."""
         run = self.run
         with self._commit():
             for file in files:
@@ -133,6 +136,13 @@ class Journal(Results):
                     " 'unreadable', 'cannot be looked into; change its permissions', ?)",
                     (os.fsencode(folder), run),
                 )
+            for path in map(os.fsencode, missing):
+                if not self._db.execute(f"UPDATE files SET run=? WHERE path=? AND {_NOW}", (run, path)).rowcount:
+                    self._db.execute(
+                        "INSERT INTO files(path, bytes, changed_ns, state, reason, run) VALUES(?, 0, 0, 'gone',"
+                        " 'was listed, and no such file is there; check the list', ?)",
+                        (path, run),
+                    )
 
     def _add(self, file: SeenFile, run: int) -> None:
         path = os.fsencode(file.path)
@@ -436,6 +446,17 @@ class Journal(Results):
             gone=files["gone"],
             unreadable=files["unreadable"],
             duplicates=contents[0] - contents[1],
+        )
+
+    def failed(self, most: int) -> int:
+        """Return how many pages and files gave no results, counted up to ``most``."""
+        lost = "state IN ('refused', 'quarantined')"
+        return int(
+            self._one(
+                f"SELECT count(*) FROM (SELECT 1 FROM pages WHERE {lost} AND {_HELD} UNION ALL"
+                f" SELECT 1 FROM files WHERE {lost} OR state='gone' LIMIT ?)",
+                (most,),
+            )[0]
         )
 
     def reconciled(self) -> Reconciled:

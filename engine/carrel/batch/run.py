@@ -154,8 +154,8 @@ class Batch:
         self._tick()
 
     def add(self, found: Found) -> None:
-        """Queue what was found in the input folder."""
-        self.journal.add_files(found.files, found.unreadable)
+        """Queue what was found in the input folder or by a list."""
+        self.journal.add_files(found.files, found.unreadable, found.missing)
 
     def step(self, timeout_s: float = 0.5) -> None:
         """Hand out tasks and settle what has been answered; waits at most about ``timeout_s``."""

@@ -1,7 +1,7 @@
 """The journal's database: its tables, what must hold between them, and transactions that are on the disk or nowhere.
 
 SQLite with a write-ahead log that is flushed at every commit: without that flush, a power cut takes back commits that
-were already acknowledged.
+were already acknowledged. On a network share, where only single commands open a journal that was handed over, without it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
+from carrel.batch.shares import network_share
 from carrel.errors import OutputError
 
 FORMAT_VERSION = 2
@@ -96,7 +97,7 @@ class Database:
                 if not readonly:
                     path.chmod(0o600)
                     for setting in (
-                        "journal_mode=WAL",
+                        f"journal_mode={'DELETE' if network_share(path) else 'WAL'}",
                         "synchronous=FULL",
                         "secure_delete=ON",
                         "foreign_keys=ON",
