@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from carrel.backends import Tensors
+from carrel.backends.ort import OrtBackend
 from carrel.errors import ModelError
+from carrel.image.ink import without_blank_rows
 from carrel.loading import shipped_language
 from carrel.models.folders import open_model, shipped_folder, shipped_model
 from carrel.models.manifest import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
+from drawn_lines import draw_line
 
 LANGUAGE = shipped_language()
 
@@ -50,3 +53,26 @@ def test_bias_of_a_class_decides_between_equal_ones(tmp_path: Path) -> None:
 def test_bias_that_fits_no_class_is_refused(tmp_path: Path, bias: list[float]) -> None:
     with pytest.raises(ModelError, match="class_bias"):
         _recognizer(tmp_path, bias)
+
+
+def test_paper_above_and_below_a_line_changes_nothing_that_is_read() -> None:
+    model = shipped_model("handwriting-fast", "recognition")
+    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name), LANGUAGE)
+    line = np.asarray(draw_line("waited a quarter of an hour"))
+    loose = [np.pad(line, (rows, (0, 0)), constant_values=230) for rows in [(22, 22), (0, 40), (64, 5)]]
+    close, *others = recognizer.read([line, *loose])
+    assert close.text
+    for other in others:
+        assert other.text == close.text
+        assert [word.left for word in other.words] == pytest.approx([word.left for word in close.words], abs=4)
+
+
+def test_rows_of_writing_are_kept_and_blank_ones_are_not() -> None:
+    line = np.asarray(draw_line("my dear Ploughboy"))
+    written = np.flatnonzero((line < 128).any(1))
+    kept = without_blank_rows(np.pad(line, ((90, 30), (0, 0)), constant_values=230))
+    assert (kept < 128).sum() == (line < 128).sum()
+    assert len(kept) < 1.5 * (written[-1] + 1 - written[0])
+    assert without_blank_rows(kept).shape == kept.shape
+    blank = np.full((64, 300), 230, np.uint8)
+    assert without_blank_rows(blank) is blank

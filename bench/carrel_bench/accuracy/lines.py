@@ -2,7 +2,8 @@
 
 ``python -m carrel_bench lines --data DIR [--split test] [--model DIR]... [--plot FILE.png]``: DIR holds line packs, which
 are read greedily and with the language model. ``overall`` is the micro average; the interval is the 95 % bootstrap over
-pages. Confidences have two figures: the expected calibration error of characters (10.1609/aaai.v29i1.9602; equal numbers
+pages. Lone numbers count where a line is nothing but one, and is read whole. ``--margin 0.35`` adds so much of the height
+as paper above and below each line, as a loose crop does. Confidences have two figures: the expected calibration error of characters (10.1609/aaai.v29i1.9602; equal numbers
 in each bin), and the share of all errors in the fifth of the lines with the lowest confidence, which is what a person who
 corrects these removes. ``--plot`` draws both curves, of int8 with the language model.
 """
@@ -10,9 +11,10 @@ corrects these removes. ``--plot`` draws both curves, of int8 with the language 
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,9 @@ RESAMPLES = 1000
 BINS = 15
 REVIEWED = 0.2
 """Share of the lines that a person looks at."""
+LONE_NUMBER = re.compile(r"[0-9]{1,4}\.?")
+PAPER_PERCENTILE = 80
+"""Of a line's gray levels, the one taken for paper."""
 Floats = NDArray[np.float64]
 
 
@@ -49,6 +54,7 @@ class Judged:
     words: int
     word_errors: int
     expected_errors: float
+    lone_number: bool
     spans: tuple[tuple[float, bool], ...]
 
 
@@ -65,6 +71,7 @@ def judge(line: LineSample, found: Recognition) -> Judged:
         len(line.text.split()),
         word_errors(line.text, found.text),
         wrong_characters(found.text, found.confidence),
+        LONE_NUMBER.fullmatch(line.text) is not None,
         tuple((span.confidence, j in right) for j, span in enumerate(spans)),
     )
 
@@ -79,6 +86,8 @@ def summarize(judged: Sequence[Judged]) -> dict[str, float]:
     table = np.array([totals[page] for page in sorted(totals)])  # (pages, 2)
     sums = table[np.random.default_rng(0).integers(0, len(table), (RESAMPLES, len(table)))].sum(1)
     low, high = np.percentile(sums[:, 0] / sums[:, 1], (2.5, 97.5))
+    numbers = [line.character_errors == 0 for line in judged if line.lone_number]
+    whole = {"lone numbers": len(numbers), "lone numbers read whole": sum(numbers) / len(numbers)} if numbers else {}
     return {
         "lines": len(judged),
         "CER": float(table[:, 0].sum() / table[:, 1].sum()),
@@ -87,7 +96,15 @@ def summarize(judged: Sequence[Judged]) -> dict[str, float]:
         "WER": sum(line.word_errors for line in judged) / max(1, sum(line.words for line in judged)),
         "calibration error": calibration_error(reliability(judged)),
         "share of errors in the first fifth": share_removed(review_curve(judged), REVIEWED),
+        **whole,
     }
+
+
+def with_margin(line: LineSample, margin: float) -> LineSample:
+    """Return the line with paper above and below, each ``margin`` of its height."""
+    rows = round(margin * len(line.gray))
+    paper = int(np.percentile(line.gray, PAPER_PERCENTILE))
+    return replace(line, gray=np.pad(line.gray, ((rows, rows), (0, 0)), constant_values=paper))
 
 
 def reliability(judged: Sequence[Judged]) -> Floats:
@@ -123,11 +140,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add which lines and models."""
     add_pack_options(parser)
     parser.add_argument("--model", type=Path, action="append", help="model folder; may be repeated (default: shipped)")
+    parser.add_argument("--margin", type=float, default=0.0, help="paper above and below, as a share of the height")
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
-    lines, language = lines_of(options), shipped_language()
+    lines, language = [with_margin(line, options.margin) for line in lines_of(options)], shipped_language()
     for folder in options.model or handwriting_folders():
         yield from _of_model(open_model(folder, "recognition"), lines, {"greedy": None, "language model": language})
 

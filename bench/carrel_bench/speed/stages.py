@@ -49,7 +49,7 @@ def places() -> dict[str, tuple[Any, str]]:
         "crop lines": (reader, "crop_line"),
         "classify writing": (Router, "_distributions"),
         "Tesseract": (Tesseract, "read"),
-        "network": (CtcRecognizer, "logits_of"),
+        "network": (CtcRecognizer, "_logits_of_cropped"),
         "beam search": (CtcRecognizer, "decode"),
         "assemble": (reader, "assemble_regions"),
     }

@@ -53,6 +53,9 @@ class CtcRecognizer:
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits of one line, float32 ``(t, classes)``."""
+        return self._logits_of_cropped(self._input.cropped(crop))
+
+    def _logits_of_cropped(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._network.run({"ink": self._input.of(crop)})["logits"][0]
 
     def decode(self, logits: NDArray[np.float32]) -> tuple[Decoded, ...]:
@@ -88,10 +91,11 @@ class CtcRecognizer:
         return spread.map(self._read_one, crops)
 
     def _read_one(self, crop: NDArray[np.uint8]) -> Recognition:
+        crop = self._input.cropped(crop)
         height, width = crop.shape
         if width * self._input.height_px > MAX_WIDTH_PX * height:
             return Recognition("", 0.0, reason="wider than any line of writing")
-        best, *others = self.decode(self.logits_of(crop))
+        best, *others = self.decode(self._logits_of_cropped(crop))
         text = self.text_of(best)
         if not text:
             return Recognition("", 0.0, reason="no text in it")

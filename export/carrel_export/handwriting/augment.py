@@ -6,11 +6,15 @@ computes it at run time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.ink import gray_levels, ink_of, to_ink
+from carrel.image.ink import gray_levels, ink_of, to_ink, without_blank_rows
+from carrel.review.training_lines import LineSample
 
 MARGIN_PX = 8
 BITONAL_SHARE = 0.1
@@ -24,6 +28,11 @@ MAX_CUT = 0.08
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
+
+
+def closely_cropped(samples: Iterable[LineSample]) -> list[LineSample]:
+    """Return the lines without blank rows above and below, as the run time reads them."""
+    return [replace(sample, gray=without_blank_rows(sample.gray)) for sample in samples]
 
 
 def to_input(gray: Gray, height_px: int) -> Ink:

@@ -34,7 +34,7 @@ from torch.nn import functional
 from carrel.models.folders import open_model
 from carrel.models.manifest import Recognition
 from carrel.review.training_lines import LineSample, read_packs
-from carrel_export.handwriting.augment import augment, to_input
+from carrel_export.handwriting.augment import augment, closely_cropped, to_input
 from carrel_export.handwriting.network import Crnn, Mixture
 from carrel_export.handwriting.sizes import SIZES, STRIDE_PX, CrnnConfig
 from carrel_export.lines import (
@@ -187,7 +187,7 @@ class Trainer:
         cv2.setNumThreads(0)  # its threads do not survive the fork of the augmentation process
         folder.mkdir(parents=True, exist_ok=True)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        samples = list(read_packs(packs, ("train", "val")))
+        samples = closely_cropped(read_packs(packs, ("train", "val")))
         excluded = self._excluded()
         self.train = [
             s for s in samples if s.split == "train" and is_plausible(s) and f"{s.source}/{s.name}" not in excluded

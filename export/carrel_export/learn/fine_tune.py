@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from carrel.review.training_lines import LineSample
-from carrel_export.handwriting.augment import augment
+from carrel_export.handwriting.augment import augment, closely_cropped
 from carrel_export.handwriting.network import Crnn
 from carrel_export.handwriting.sizes import STRIDE_PX
 from carrel_export.handwriting.training import ctc_loss, with_alphabet
@@ -153,6 +153,7 @@ Batch = list[tuple[NDArray[np.float32], list[list[int]]]]
 def batches_of(samples: Sequence[LineSample], height_px: int, alphabet: str, seed: int) -> Iterator[Batch]:
     """Yield random views of the lines for ever, those of a step in parts of like width: ink ``(n, 1, height, width)``, classes."""
     rng = np.random.default_rng(seed)
+    samples = closely_cropped(samples)
     targets = [encode(" ".join(sample.text.split()), alphabet) for sample in samples]
     while True:
         order = rng.permutation(len(samples))
