@@ -12,8 +12,6 @@ from PIL import Image
 
 MIN_CONTRAST = 24.0
 """Gray levels between paper and ink at least assumed: an empty crop stays paper instead of becoming noise."""
-PROFILE_ROWS = 48
-"""Rows that a line is reduced to when its blank ones are looked for."""
 DARK_INK = 0.4
 """Ink of a px that counts in a row."""
 BLANK_OF_FULLEST = 0.04
@@ -21,7 +19,7 @@ BLANK_OF_FULLEST = 0.04
 LOOSE = 0.2
 """Blank rows above, or below, that a line may have: a share of the rows between them."""
 KEPT_BLANK = 0.15
-"""What is kept of more than that; all five fitted on validation lines, with and without margins of paper."""
+"""What is kept of more than that; all four fitted on validation lines, with and without margins of paper."""
 
 
 def gray_levels(
@@ -49,17 +47,19 @@ def without_blank_rows(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     import cv2
 
-    height, width = gray.shape
-    reduced = cv2.resize(gray, (max(1, width * PROFILE_ROWS // height), PROFILE_ROWS), interpolation=cv2.INTER_AREA)
-    profile = (ink_of(reduced.astype(np.uint8)) > DARK_INK).mean(1)
-    fullest = np.sort(profile)[-PROFILE_ROWS // 4 :].mean()
+    height = len(gray)
+    ink_level, paper_level = gray_levels(gray, (0.01, 0.8))
+    lightest_ink = paper_level - DARK_INK * max(float(paper_level - ink_level), MIN_CONTRAST)
+    ink = cv2.threshold(gray, lightest_ink, 1, cv2.THRESH_BINARY_INV)[1]
+    profile = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
+    fullest = np.sort(profile)[-max(1, height // 4) :].mean()
     rows = np.flatnonzero(profile > BLANK_OF_FULLEST * fullest)
     if not len(rows):
         return gray
-    first, end = rows[0] / PROFILE_ROWS, (rows[-1] + 1) / PROFILE_ROWS
-    loose, kept = LOOSE * (end - first), KEPT_BLANK * (end - first)
-    top = int((first - kept) * height) if first > loose else 0
-    bottom = math.ceil((end + kept) * height) if 1 - end > loose else height
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    loose, kept = LOOSE * (end - first), math.ceil(KEPT_BLANK * (end - first))
+    top = first - kept if first > loose else 0
+    bottom = end + kept if height - end > loose else height
     return gray[top:bottom]
 
 
