@@ -40,9 +40,12 @@ NAMES = {
 """How the manifest's figures call a file."""
 FORMATS = ("onnx", "openvino")
 PRECISIONS = ("fp32", "int8")
+USUAL_INPUT = (("kind", "ink"), ("min_width_px", 0))
+"""Entries of the input that a manifest need not hold."""
 WORDS = {
     "ink": "ink, paper p80 to 0, darkest 1 % to 1",
     "inverted": "Lanczos, white to 0, black to 1",
+    "signed": "linear, black to -1, white to 1, padded with 0",
 }
 
 
@@ -241,7 +244,7 @@ def _as_measured(source: Source, order: Order, measured: Mapping[str, Measured],
 
 
 def _manifest(source: Source, order: Order, made: Made, calibration: Mapping[str, Any]) -> dict[str, Any]:
-    line_input = {k: v for k, v in asdict(source.line_input).items() if k != "kind" or v != "ink"}
+    line_input = {k: v for k, v in asdict(source.line_input).items() if (k, v) not in USUAL_INPUT}
     return {
         "task": "recognition",
         "name": order.name,

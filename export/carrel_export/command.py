@@ -1,4 +1,4 @@
-"""``carrel export``: a checkpoint of Carrel, kraken or PyLaia becomes a verified, quantized model folder."""
+"""``carrel export``: a checkpoint of Carrel, kraken, PyLaia or PaddleOCR becomes a verified, quantized model folder."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def _parts(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 )
 @click.option("--gate-cer", default=0.3, show_default=True, help="Most that a file may lose, in points of CER.")
 @click.option("--name", help="Name of the model.  [default: that of the folder]")
+@click.option(
+    "--scripts",
+    callback=_parts,
+    default="",
+    metavar="NAMES",
+    help="Of PaddleOCR's networks, keep the letters of these scripts alone: latin, greek, cjk and so on, by commas.",
+)
 @click.option("--language", type=click.Path(path_type=Path), help="n-gram file to search with.  [default: fr, en, de]")
 def command(
     checkpoint: Path,
@@ -43,12 +50,14 @@ def command(
     lines: Path,
     gate_cer: float,
     name: str | None,
+    scripts: tuple[str, ...],
     language: Path | None,
 ) -> None:
     """Turn CHECKPOINT into a model folder that `carrel read --model` takes.
 
     Reads checkpoints of Carrel (.pt, or a model folder with weights), kraken (.safetensors, .mlmodel; kraken must be
-    installed) and PyLaia (.ckpt, with model and syms.txt beside it). The network is exported, quantized, and compared
+    installed), PyLaia (.ckpt, with model and syms.txt beside it) and recognition networks of PaddleOCR (.onnx, with the
+    dictionary in their metadata). The network is exported, quantized, and compared
     with the original on the same real lines; what reads worse than the gate allows is not published.
     """
     _require(NEEDED + (NEEDED_FOR_OPENVINO if "openvino" in formats else ()))
@@ -69,7 +78,12 @@ def command(
         gate_cer / 100,
         say=lambda line: click.echo(line, err=True),
     )
-    model = publish_source(open_source(checkpoint), order, target)
+    source = open_source(checkpoint)
+    if scripts:
+        from carrel_export.sources.paddle import cut_to_scripts
+
+        source = cut_to_scripts(source, scripts)
+    model = publish_source(source, order, target)
     for key, entry in model.manifest.files.items():
         click.echo(f"{key}: {target / entry.path}, {entry.bytes:,} bytes")
 

@@ -22,6 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from carrel_export.sources.graph import OnnxGraph
+
 Ink = NDArray[np.float32]
 
 STATIC, DYNAMIC = "Conv", ("LSTM", "MatMul")
@@ -32,6 +34,9 @@ probabilities."""
 
 def export_fp32(network: nn.Module, target: Path, height_px: int) -> None:
     """Write the network with any batch and width; batch norms are folded into the convolutions."""
+    if isinstance(network, OnnxGraph):
+        target.write_bytes(network.model.SerializeToString())
+        return
     example = torch.zeros(1, 1, height_px, 256)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own deprecations

@@ -94,24 +94,47 @@ def to_inverted(
     return np.pad(black, ((0, 0), (margin_px, right)))[None, None]
 
 
+def to_signed(
+    gray: NDArray[np.uint8], height_px: int, min_width_px: int, width_multiple_px: int = 1
+) -> NDArray[np.float32]:
+    """Scale a line to ``height_px`` (linear): black -1, white 1, and right of it mid gray, 0, to at least ``min_width_px``.
+
+    So PaddleOCR's networks were trained. Shape as `to_ink`, without a margin.
+    """
+    import cv2
+
+    exact = gray.shape[1] * height_px / gray.shape[0]
+    width = max(1, math.ceil(exact) if exact < min_width_px else int(exact))
+    scaled = cv2.resize(gray, (width, height_px), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    right = max(0, min_width_px - width)
+    right += -(width + right) % width_multiple_px
+    return np.pad((scaled / np.float32(255) - np.float32(0.5)) / np.float32(0.5), ((0, 0), (0, right)))[None, None]
+
+
 @dataclass(frozen=True, slots=True)
 class LineInput:
     """The input that a network takes for a line: the ``input`` entry of a recognition model's manifest.
 
-    ``kind`` is ``ink`` (`to_ink`) or ``inverted`` (`to_inverted`).
+    ``kind`` is ``ink`` (`to_ink`), ``inverted`` (`to_inverted`) or ``signed`` (`to_signed`, which alone has a least width).
     """
 
     height_px: int
     margin_px: int
-    kind: Literal["ink", "inverted"] = "ink"
+    kind: Literal["ink", "inverted", "signed"] = "ink"
     width_multiple_px: int = 4
+    min_width_px: int = 0
 
     def cropped(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a line, uint8 ``(height, width)``, as closely cropped as the network knows lines."""
         return without_blank_rows(gray) if self.kind == "ink" else gray
 
     def of(self, gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)`` in [0, 1]."""
+        """Return the network's input for a line, uint8 ``(height, width)``: float32 ``(1, 1, height_px, width)``.
+
+        In [0, 1], of the kind ``signed`` in [-1, 1].
+        """
+        if self.kind == "signed":
+            return to_signed(gray, self.height_px, self.min_width_px, self.width_multiple_px)
         make = to_ink if self.kind == "ink" else to_inverted
         return make(gray, self.height_px, self.margin_px, self.width_multiple_px)
 

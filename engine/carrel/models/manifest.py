@@ -141,8 +141,9 @@ class LineInput(Struct, frozen=True, kw_only=True):
 
     height_px: Annotated[int, Meta(ge=8, le=1024)]
     margin_px: Annotated[int, Meta(ge=0, le=1024)]
-    kind: Literal["ink", "inverted"] = "ink"
+    kind: Literal["ink", "inverted", "signed"] = "ink"
     width_multiple_px: Pixels = 4
+    min_width_px: Annotated[int, Meta(ge=0, le=4096)] = 0
     scaling: Text = ""
 
 

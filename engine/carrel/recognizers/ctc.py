@@ -46,7 +46,9 @@ class CtcRecognizer:
         self._alphabet = manifest.symbols
         self._blank = manifest.blank
         self._stride_px = manifest.stride_px
-        self._input = LineInput(entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px)
+        self._input = LineInput(
+            entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px, entry.min_width_px
+        )
         self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
         self._class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
         self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)

@@ -43,7 +43,7 @@ class Source:
 
 
 def open_source(path: Path) -> Source:
-    """Read a checkpoint: Carrel's (``.pt``, or a model folder with weights), kraken's, PyLaia's.
+    """Read a checkpoint: Carrel's (``.pt``, or a model folder with weights), kraken's, PyLaia's, PaddleOCR's.
 
     Raises
     ------
@@ -54,6 +54,10 @@ def open_source(path: Path) -> Source:
         from carrel_export.sources.kraken import read_kraken
 
         return read_kraken(path)
+    if path.suffix == ".onnx":
+        from carrel_export.sources.paddle import read_paddle
+
+        return read_paddle(path)
     if path.suffix == ".ckpt":
         from carrel_export.sources.pylaia import read_pylaia
 
@@ -63,7 +67,7 @@ def open_source(path: Path) -> Source:
 
         return read_carrel(path)
     raise ExportError(
-        [f"{path}: neither a checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel) or PyLaia (.ckpt)"]
+        [f"{path}: no checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel), PyLaia (.ckpt) or PaddleOCR (.onnx)"]
     )
 
 
