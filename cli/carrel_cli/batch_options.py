@@ -14,11 +14,10 @@ from typing import Any
 import click
 
 from carrel.batch.folders import Folders
-from carrel.batch.plan import cache_folder, plan_workers
+from carrel.batch.plan import make_cache, plan_workers
 from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
-from carrel.errors import OutputError, UsageError
-from carrel.kernels.native import has_library
+from carrel.errors import UsageError
 from carrel.options import ReadOptions
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
@@ -30,24 +29,33 @@ Command = Callable[..., Any]
 _MIB = 2**20
 SAME_SIGNAL_S = 0.5
 
-_OPTIONS = (
+_RUN_OPTIONS = (
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
+    click.option("--state", type=click.Path(path_type=Path), help="Private folder for journal and spool.  [default: OUT/.carrel]"),
+    click.option("--reread", is_flag=True, help="Read again what was read under other settings or by other models, but pages whose results were changed since."),
+    click.option("--rebuild", is_flag=True, help="Put a damaged journal aside and take over results that are there."),
+    click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
+)  # fmt: skip
+_PAGE_OPTIONS = (
     click.option("--page-timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="S", help="A page that takes longer fails."),
     click.option("--decode-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S", help="A file that takes longer to open or decode fails."),
     click.option("--max-pages", type=click.IntRange(min=1), default=5000, show_default=True, help="Files with more are refused."),
     click.option("--max-file", type=click.IntRange(min=1), default=2048, show_default=True, metavar="MIB", help="Larger files are refused."),
-    click.option("--state", type=click.Path(path_type=Path), help="Private folder for journal and spool.  [default: OUT/.carrel]"),
-    click.option("--reread", is_flag=True, help="Read again what was read under other settings or by other models, but pages whose results were changed since."),
-    click.option("--rebuild", is_flag=True, help="Put a damaged journal aside and take over results that are there."),
     click.option("--every-file", is_flag=True, help="Also try files whose names do not end like a scan's."),
-    click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
     click.option("--pages-with", "entry", default=READ_PAGES, hidden=True, metavar="MODULE:FUNCTION"),
 )  # fmt: skip
 
 
 def batch_options(command: Command) -> Command:
+    """Return everything about how pages are read and within what limits, and where and by how many processes."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return page_options(command)
+
+
+def page_options(command: Command) -> Command:
     """Return everything about how pages are read and within what limits."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_PAGE_OPTIONS):
         command = option(command)
     return format_options(reading_options(review_option(command)))
 
@@ -88,24 +96,6 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
         rebuild=options["rebuild"],
         **more,
     )
-
-
-def make_cache() -> Path | None:
-    """Return the workers' cache, private; None where there can be none and none is needed, as the kernels come built.
-
-    Raises
-    ------
-    OutputError
-        Kernels must be compiled, and there is no place to keep them.
-    """
-    try:
-        cache = cache_folder()
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home
-        if has_library():
-            return None
-        raise OutputError(f"no place to keep compiled kernels ({error}); set XDG_CACHE_HOME") from error
-    return cache
 
 
 @contextmanager

@@ -28,6 +28,7 @@ OWN_COMMANDS = {
     "eval": "carrel_cli.evaluate",
     "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",
+    "merge": "carrel_cli.fleet.merge",
     "models": "carrel_cli.models",
     "pack": "carrel_cli.pack",
     "privacy": "carrel_cli.privacy",
@@ -35,9 +36,12 @@ OWN_COMMANDS = {
     "read": "carrel_cli.read",
     "review": "carrel_cli.review",
     "serve": "carrel_cli.serve",
+    "shard": "carrel_cli.fleet.shard",
+    "status": "carrel_cli.fleet.status",
     "tesseract": "carrel_cli.tesseract.command",
     "warm": "carrel_cli.warm",
     "watch": "carrel_cli.watch",
+    "work": "carrel_cli.fleet.work",
 }
 
 

@@ -39,6 +39,13 @@ def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False
     found = Found()
     if not root.is_dir():
         return _one_file(root, found)
+    found.files.extend(walk_files(root, leave_out, found, every=every))
+    return found
+
+
+def walk_files(root: Path, leave_out: Path | None, found: Found, *, every: bool = False) -> Iterator[SeenFile]:
+    """Yield all scans below a folder as `find_files` finds them, and count the rest in ``found``; one folder at a time, so that
+    millions need no memory."""
     barred = _identity(leave_out) if leave_out else None
     folders = [root]
     while folders:
@@ -51,9 +58,10 @@ def find_files(root: Path, leave_out: Path | None = None, *, every: bool = False
             found.unreadable.append(folder)
             continue
         for entry in entries:
-            _sort_in(entry, found, every=every)
+            file = _scan(entry, found, every=every)
+            if file is not None:
+                yield file
         folders.extend(Path(e) for e in reversed(entries) if _visible(e) and e.is_dir(follow_symlinks=False))
-    return found
 
 
 def read_list(list_path: Path, root: Path) -> list[Path]:
@@ -100,18 +108,19 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 _PARTS = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
 
-def _sort_in(entry: os.DirEntry[str], found: Found, *, every: bool) -> None:
+def _scan(entry: os.DirEntry[str], found: Found, *, every: bool) -> SeenFile | None:
+    """The entry where it is a scan; other files are counted."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:  # it went away, or the disk is failing
-        return
+        return None
     if stat.S_ISDIR(status.st_mode):
-        return
+        return None
     taken = every or os.path.splitext(entry.name)[1].lower() in SCAN_SUFFIXES  # noqa: PTH122  an entry is no Path yet
     if stat.S_ISREG(status.st_mode) and _visible(entry) and taken:
-        found.files.append(seen(Path(entry), status))
-    else:
-        found.others += 1
+        return seen(Path(entry), status)
+    found.others += 1
+    return None
 
 
 def seen_now(path: Path) -> SeenFile | None:

@@ -98,6 +98,20 @@ class Reconciled:
         return self.found == self.read + self.refused + self.put_aside + self.gone + self.waiting
 
 
+@dataclass(frozen=True, slots=True)
+class FileTold:
+    """A file: what became of it, its digest, the name of its results; of each page index, state, reason, lines, and whether
+    it is to be reviewed; of each result page index, format, path and digest."""
+
+    path: Path
+    state: str
+    reason: str
+    sha256: str | None
+    name: str
+    pages: list[tuple[int, str, str | None, int | None, int | None]]
+    results: list[tuple[int, str, str, str]]
+
+
 class Journal(Results):
     """Files and pages, beside the results that `carrel.batch.results.Results` keeps."""
 
@@ -359,6 +373,14 @@ class Journal(Results):
         with self._commit():
             self._set_page(key, _FAILED, MOST_ATTEMPTS, reason)
 
+    def quarantine(self, task: QueuedPage | SeenFile, reason: str) -> None:
+        """Record that a page or file is not tried any more."""
+        if isinstance(task, SeenFile):
+            self._close_file(task, "state='quarantined', reason=?", reason)
+            return
+        with self._commit():
+            self._set_page(task.key, "state='quarantined', reason=?", reason)
+
     def file_failed(self, file: SeenFile, reason: str) -> None:
         """Record that its worker died over it, or took too long: one more attempt, then quarantine."""
         self._close_file(file, _FAILED, MOST_ATTEMPTS, reason)
@@ -477,6 +499,31 @@ class Journal(Results):
         found = sum(kinds.values())
         kinds.pop("lost", None)
         return Reconciled(found, **kinds)
+
+    def reasons(self, most: int = 20) -> dict[str, int]:
+        """Return why pages and files gave no results, the most frequent reasons with how often each."""
+        lost = "state IN ('refused', 'quarantined', 'gone', 'unreadable')"
+        rows = self._all(
+            f"SELECT reason, count(*) FROM (SELECT reason FROM files WHERE {lost} UNION ALL"
+            f" SELECT reason FROM pages WHERE {lost} AND {_HELD}) GROUP BY reason ORDER BY 2 DESC, 1 LIMIT ?",
+            (most,),
+        )
+        return {str(reason or ""): count for reason, count in rows}
+
+    def told(self) -> Iterator[FileTold]:
+        """Yield every file as it is now, with its pages and their results, in the order in which they came."""
+        for number, path, state, reason, sha256, name in self._all(
+            f"SELECT id, path, state, reason, sha256, name FROM files WHERE {_NOW} ORDER BY id"
+        ):
+            pages = self._all(
+                "SELECT page_index, state, reason, lines, review FROM pages WHERE sha256=? AND state<>'retired'"
+                " ORDER BY page_index",
+                (sha256 if state == "opened" else None,),
+            )
+            results = self._all(
+                "SELECT page_index, format, path, digest FROM results WHERE file=? AND expired=0", (number,)
+            )
+            yield FileTold(Path(os.fsdecode(path)), state, reason or "", sha256, name or "", pages, results)
 
     def failures(self) -> list[tuple[Path, int | None, str, str]]:
         """Return what gave no results: path, page (from 0, None for a whole file or folder), state and reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -38,6 +39,11 @@ def candidates(path: Path, folder: str, pages: int) -> Iterator[Sequence[str]]:
         name = (stem, printable(path.name))[number] if number < 2 else f"{stem}-{number}"
         document = f"{folder}/{name}" if folder else name
         yield [document, *(page_stem(document, index, pages) for index in range(pages) if pages > 1)]
+
+
+def shown_name(path: str) -> str:
+    """Return the path of a file as text that is Unicode: bytes that are none as ``\\xff``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def printable(part: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from carrel.backends.facts import request_of, selection_for
 from carrel.budget import PageSize
 from carrel.cache_folders import cache_root
+from carrel.errors import OutputError
 from carrel.kernels.native import has_library
 from carrel.loading import network_models
 from carrel.options import ReadOptions
@@ -67,3 +68,21 @@ def cache_folder() -> Path:
     """Return where workers keep compiled kernels: apart from those of other commands, which never load what a worker that a
     hostile page took over could have written."""
     return cache_root() / "workers"
+
+
+def make_cache() -> Path | None:
+    """Return the workers' cache, private; None where there can be none and none is needed, as the kernels come built.
+
+    Raises
+    ------
+    OutputError
+        Kernels must be compiled, and there is no place to keep them.
+    """
+    try:
+        cache = cache_folder()
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home
+        if has_library():
+            return None
+        raise OutputError(f"no place to keep compiled kernels ({error}); set XDG_CACHE_HOME") from error
+    return cache

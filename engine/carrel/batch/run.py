@@ -7,9 +7,10 @@ itself never decodes anything; workers write nothing.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Self
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, seen_now
 from carrel.batch.journal import Counts, Journal, QueuedPage
-from carrel.batch.names import candidates, document_folder
+from carrel.batch.names import candidates, document_folder, shown_name
 from carrel.batch.results import SUFFIXES, WHOLE, PageKey, Written
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, told_jump, write_heartbeat
@@ -72,6 +73,10 @@ class Batch:
         Read again what was read under other settings or by other models, but pages of which a result was changed since.
     rebuild
         Put the journal aside, and take over results that are there under the names that they would get.
+    condemned
+        Names of pages and files, as in `at_work`, that are quarantined instead of read.
+    tell
+        Called with this batch before a task is handed out, and several times a second while there is work.
 
     Raises
     ------
@@ -97,6 +102,8 @@ class Batch:
         group: re.Pattern[str] | None = None,
         reread: bool = False,
         rebuild: bool = False,
+        condemned: Collection[str] = (),
+        tell: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self.root, self.folders, self.settings = root, folders, settings
         self.pace = Pace()
@@ -105,6 +112,7 @@ class Batch:
         self.log, self._wait_for_disk = log, wait_for_disk
         self._workers, self._group = workers, group
         self._reread, self._rebuild = reread, rebuild
+        self._condemned, self._tell = condemned, tell
         self._cache, self._limits, self._show_stderr, self._launch = cache, limits, show_stderr, launch
         self._key: str | None = None
         self._beat = self._ticked = 0.0
@@ -189,8 +197,14 @@ class Batch:
         """Return how far the batch has come."""
         return self.journal.counts()
 
+    @property
+    def at_work(self) -> list[str]:
+        """Names of the pages and files that are being read: digest and index of a page, path of a file below the root."""
+        return list(map(self._name, self._at_work.values()))
+
     def heartbeat(self, *, now: bool = False) -> None:
         """Write the heartbeat, if it is time."""
+        self._tell(self)
         if now or time.monotonic() - self._beat > HEARTBEAT_S:
             self._beat = time.monotonic()
             write_heartbeat(self.folders, self.doing, self.counts(), self.pace)
@@ -232,11 +246,21 @@ class Batch:
             task = self._next_task()
             if task is None:
                 return
-            self._submit(task)
+            if self._name(task) in self._condemned:
+                self.journal.quarantine(task, "was being read when machines ended")
+                self.log("a page that was being read when machines ended is put aside")
+            else:
+                self._submit(task)
+
+    def _name(self, task: SeenFile | QueuedPage) -> str:
+        if isinstance(task, QueuedPage):
+            return f"{task.key.sha256}:{task.key.page_index}"
+        return shown_name(os.path.relpath(task.path, self.root))
 
     def _submit(self, task: SeenFile | QueuedPage) -> None:
         name = str(next(self._numbers))
         self._at_work[name] = task
+        self._tell(self)
         if isinstance(task, SeenFile):
             self.pool.submit(OpenFile(name, task))
         elif task.stored is None:

@@ -1,0 +1,143 @@
+"""``carrel work``: one machine of many reads shard after shard."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from carrel.errors import InputError
+from carrel.image.files import shown
+from carrel_cli.batch_options import SAME_SIGNAL_S
+from carrel_cli.messages import tell
+from carrel_cli.paths import FOLDER
+from carrel_cli.running import RUNNING_OPTIONS, running_of
+
+Command = Callable[..., Any]
+
+_OPTIONS = (
+    click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
+    click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder on a local disk for journals.  [default: ~/.local/state/carrel/shards]"),
+    click.option("--source", type=FOLDER, metavar="IN", help="The folder of scans, where this machine sees it elsewhere."),
+    click.option("--machine", "name", default="", metavar="NAME", help="What this machine is called.  [default: its host name]"),
+    click.option("--stop-after-failures", type=click.IntRange(min=1), metavar="N", help="Stop when N pages or files gave no results here."),
+    click.option("--retry", is_flag=True, help="Try again the shards that were set aside."),
+    click.option("--log-text", is_flag=True, help="Allow text and file names in messages."),
+    *RUNNING_OPTIONS,
+)  # fmt: skip
+
+
+def here_options(command: Command) -> Command:
+    """Add what one machine decides for itself."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def given_running(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of `carrel.ReadOptions` that were given on the command line or by the environment."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    given = {
+        name
+        for name in ("memory", "device", "threads", "precision", "backend")
+        if context.get_parameter_source(name) != default
+    }
+    return {key: value for key, value in running_of(values).items() if key.removesuffix("_bytes") in given}
+
+
+@contextmanager
+def until_signalled() -> Generator[Callable[[], bool]]:
+    """Yield a function that tells whether Ctrl-C or SIGTERM came; the second one abandons the pages at work."""
+    times_s: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        times_s.append(time.monotonic())
+        if len(times_s) > 1 and times_s[-1] - times_s[0] >= SAME_SIGNAL_S:
+            raise KeyboardInterrupt
+        if len(times_s) == 1:
+            tell("finishing the pages at work; Ctrl-C again abandons them")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(times_s)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@click.command("work")
+@click.argument("output", type=FOLDER, metavar="OUT")
+@click.option(
+    "--shard", metavar="NAME", help="Read this shard alone, such as 00012 or 12; one that is done is left alone."
+)
+@click.option("--most", type=click.IntRange(min=1), metavar="N", help="Read no more shards than so many.")
+@click.option(
+    "--wait/--no-wait",
+    default=True,
+    show_default=True,
+    help="When the rest is at work elsewhere, wait and take over what dies.",
+)
+@here_options
+@click.option("-q", "--quiet", is_flag=True, help="No messages on stderr.")
+@click.pass_context
+def command(
+    ctx: click.Context, output: Path, shard: str | None, most: int | None, wait: bool, quiet: bool, **options: Any
+) -> None:
+    """Read the shards that carrel shard made in OUT, as many machines as there are, until none is left.
+
+    Start it on each machine, and stop it as you like: Ctrl-C lets the pages at work finish and gives the shard back, and
+    the shard of a machine that dies is taken over. Journals lie on the local disk of each machine; results appear in
+    OUT/00001, OUT/00002 and so on, each whole. How far all are: carrel status OUT.
+    """
+    from carrel.fleet.shards import open_fleet
+    from carrel.fleet.work import Here, Worker, default_state
+
+    fleet = open_fleet(output)
+    with until_signalled() as stopping:
+        here = Here(
+            options["state"] or default_state(),
+            options["source"],
+            options["workers"],
+            given_running(options),
+            machine_of(options["name"]),
+            stopping,
+            options["stop_after_failures"],
+            log=(lambda line: None) if quiet else tell,
+            show_stderr=options["log_text"],
+        )
+        worker = Worker(fleet, here)
+        if shard is not None:
+            outcome = worker.work_one(_name(shard), retry=options["retry"])
+            told = {"held": "at work elsewhere, or set aside", "lost": "done by another machine"}.get(outcome, outcome)
+            if not quiet:
+                tell(f"shard {_name(shard)}: {told}")
+        else:
+            worker.work(wait=wait, most=most, retry=options["retry"])
+        stopped = stopping()
+    tally = worker.tally
+    if not quiet:
+        tell(f"{tally.done:,} shards, {tally.pages:,} pages read here; {tally.no_results:,} gave no results")
+        for name in tally.aside:
+            tell(f"shard {name} is set aside; carrel status {shown(output)} says why")
+    if stopped:
+        ctx.exit(130)
+    if tally.no_results or tally.failed or tally.aside:
+        ctx.exit(InputError.exit_code)
+
+
+def machine_of(name: str) -> Any:
+    """Return this machine, by a name of its own where one is given."""
+    from carrel.fleet.leases import Machine
+
+    return Machine.here(name)
+
+
+def _name(shard: str) -> str:
+    return f"{int(shard):05d}" if shard.isdecimal() else shard
