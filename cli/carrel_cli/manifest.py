@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,9 +77,34 @@ def _entries(pages: Mapping[str, Page], files: Mapping[str, PageFiles], images: 
     scans = {name: Path(name).parent / Path(page.source.file_name).name for name, page in pages.items()}
     shared = {scan for scan, count in Counter(scans.values()).items() if count > 1}
     return [
-        _entry(name, page, files[name], scans[name], images, alone=scans[name] not in shared)
+        entry
         for name, page in pages.items()
+        for entry in _parted(
+            _entry(name, page, files[name], scans[name], images, alone=scans[name] not in shared), files[name]
+        )
     ]
+
+
+def _parted(entry: Entry, files: PageFiles) -> Iterator[Entry]:
+    """A page, or both pages of a spread that is parted; their PDF has two pages then."""
+    from carrel.formats.halves import box_of, cut_out, sides_of
+
+    page = entry.page
+    sides = sides_of(page)
+    if not sides:
+        yield entry
+    for index, side in enumerate(sides):
+        own = {
+            kind: files.files[f"{kind}-{side}"].relative_to(files.folder).as_posix()
+            if f"{kind}-{side}" in files.files
+            else ""
+            for kind in ("alto", "page")
+        }
+        number = index + 1 if "pdf" in files.files else entry.pdf_page
+        part = box_of(page, side)
+        yield replace(
+            entry, page=cut_out(page, side), alto=own["alto"], xml=own["page"], pdf_page=number, side=side, part=part
+        )
 
 
 def _entry(name: str, page: Page, files: PageFiles, scan: Path, images: Path | None, *, alone: bool) -> Entry:

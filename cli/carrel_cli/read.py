@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import CarrelError, InputError, UsageError
-from carrel.formats import FORMATS, OF_PAGE_ALONE
+from carrel.formats import FORMATS, OF_PAGE_ALONE, formats_of
 from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
 from carrel.options import ReadOptions
@@ -113,8 +113,8 @@ def read_files(
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar
     with Decoder(options, budget) as decoder:
-        run = _Run(target, decoder, inputs)
-        run.load(options, budget)
+        run = _Run(target, decoder, inputs, options)
+        run.load(budget)
         with _progress(run.count, quiet=quiet) as advance:
             for entry, page, stem in run.pages():
                 if isinstance(page, CarrelError):
@@ -149,17 +149,16 @@ class _Input:
 class _Run:
     """The files of one run: counted and their results named first, then read page by page."""
 
-    def __init__(self, target: Target, decoder: Decoder, inputs: Sequence[_Input]) -> None:
-        self._target, self._decoder, self._inputs = target, decoder, inputs
+    def __init__(self, target: Target, decoder: Decoder, inputs: Sequence[_Input], options: ReadOptions) -> None:
+        self._target, self._decoder, self._inputs, self._options = target, decoder, inputs, options
         self._reader: Reader | None = None
-        self._options: ReadOptions | None = None
         self._wanted: list[list[int] | InputError] = []
         counts: list[tuple[Path, int]] = []
         for entry in inputs:
             count, wanted = self._count(entry)
             counts.append((entry.named, count))
             self._wanted.append(wanted)
-        self._names = name_results(counts, target.formats)
+        self._names = name_results(counts, target.formats, parted=options.split_spreads)
         self._outputs = self._claim() if target.folder is not None else None
 
     @property
@@ -167,13 +166,12 @@ class _Run:
         """Number of pages that are to be read."""
         return sum(len(wanted) for wanted in self._wanted if not isinstance(wanted, InputError))
 
-    def load(self, options: ReadOptions, budget: Budget) -> None:
+    def load(self, budget: Budget) -> None:
         """Load the recognizers, for the largest page."""
         from carrel.reader import Reader
 
         paths = [entry.path for entry in self._inputs]
-        self._options = options
-        self._reader = Reader(options, budget=budget, largest=self._decoder.largest_page(paths))
+        self._reader = Reader(self._options, budget=budget, largest=self._decoder.largest_page(paths))
 
     def pages(self) -> Iterator[tuple[_Input, Page | CarrelError, str]]:
         """Read page by page, or say why a file or page cannot be read; results' names come along."""
@@ -196,14 +194,13 @@ class _Run:
 
     def write(self, page: Page, stem: str, *, first: bool) -> None:
         """Write what needs the page alone."""
-        for name in self._target.formats:
-            if name not in OF_PAGE_ALONE:
-                continue
-            contents = FORMATS[name].write(page, options=self._options)
+        forms = [form for name in self._target.formats if name in OF_PAGE_ALONE for form in formats_of(page, name)]
+        for form in forms:
+            contents = form.write(page, options=self._options)
             if self._outputs is not None:
-                self._outputs.write(f"{stem}{FORMATS[name].suffix}", contents)
+                self._outputs.write(f"{stem}{form.suffix}", contents)
                 continue
-            if not first and name == "text":
+            if not first and form.name == "text":
                 sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it
             sys.stdout.buffer.write(contents)
             sys.stdout.buffer.flush()
@@ -219,7 +216,11 @@ class _Run:
         results = {
             result: entry.named if entry.named == entry.path else None
             for entry, names, wanted in zip(self._inputs, self._names, self._wanted, strict=True)
-            for result in names.results(self._target.formats, () if isinstance(wanted, InputError) else wanted)
+            for result in names.results(
+                self._target.formats,
+                () if isinstance(wanted, InputError) else wanted,
+                parted=self._options.split_spreads,
+            )
         }
         assert self._target.folder is not None
         inputs = [entry.path for entry in self._inputs]

@@ -39,13 +39,24 @@ _READING_OPTIONS = (
     click.option("--redo-text", "own_text", flag_value="redo", help="Of a PDF, keep real text, and read pictures beside it, too."),
     click.option("--force-text", "own_text", flag_value="force", help="Of a PDF, read real text anew as if it were scanned; pages become pictures."),
     click.option("--keep-rotation", is_flag=True, default=_DEFAULTS.keep_rotation, help="In a PDF, leave pages that lie on their side or head."),
+    click.option("--split-spreads", is_flag=True, default=_DEFAULTS.split_spreads, help="Make two pages of a picture of two: NAME.alto.left.xml and NAME.alto.right.xml, likewise PAGE and hOCR; both in one PDF, text and TEI."),
     click.option("--csv-safe", is_flag=True, default=_DEFAULTS.csv_safe, help="In CSV, put an apostrophe before cells that a spreadsheet would take for a formula."),
     *RUNNING_OPTIONS,
 )  # fmt: skip
-_SAME_NAMES = ("writing", "language_model", "flatten", "deskew", "binarize", "own_text", "keep_rotation", "csv_safe")
+_SAME_NAMES = (
+    "writing",
+    "language_model",
+    "flatten",
+    "deskew",
+    "binarize",
+    "own_text",
+    "keep_rotation",
+    "split_spreads",
+    "csv_safe",
+)
 READING_NAMES = (
     "lang", "writing", "model", "words", "collection", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
-    "own_text", "keep_rotation", "csv_safe",
+    "own_text", "keep_rotation", "split_spreads", "csv_safe",
     "memory", "device", "threads", "precision", "backend",
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from carrel.batch.names import candidates
 from carrel.batch.read_results import add_to_list, entries_of, locked_list
 from carrel.batch.results import SUFFIXES
 from carrel.errors import OutputError
-from carrel.formats import FORMATS
+from carrel.formats import FORMATS, side_names
 from carrel.image.files import shown
 from carrel.output import write_file
 
@@ -28,8 +28,10 @@ class Names(NamedTuple):
     document: str
     pages: tuple[str, ...]
 
-    def results(self, formats: Iterable[str], pages: Iterable[int] | None = None) -> list[str]:
-        """Return the names of the results of some pages (from 0), or all, in these formats."""
+    def results(self, formats: Iterable[str], pages: Iterable[int] | None = None, *, parted: bool = False) -> list[str]:
+        """Return the names of the results of some pages (from 0), or all, in these formats; ``parted``: those of parted spreads, too."""
+        if parted:
+            formats = [form for name in formats for form in (name, *side_names(name))]
         stems = self.pages if pages is None else [self.pages[index] for index in pages]
         return [
             f"{stem}{SUFFIXES[name]}"
@@ -43,16 +45,16 @@ def _is_whole(format_name: str) -> bool:
     return format_name in FORMATS and FORMATS[format_name].multi_page
 
 
-def name_results(files: Iterable[tuple[Path, int]], formats: Sequence[str]) -> list[Names]:
-    """Name the results of files with so many pages, each after its file, none twice on any disk."""
+def name_results(files: Iterable[tuple[Path, int]], formats: Sequence[str], *, parted: bool = False) -> list[Names]:
+    """Name the results of files with so many pages, each after its file, none twice on any disk; ``parted`` as in `Names.results`."""
     taken: set[str] = set()
-    return [_name(path, pages, formats, taken) for path, pages in files]
+    return [_name(path, pages, formats, taken, parted=parted) for path, pages in files]
 
 
-def _name(path: Path, pages: int, formats: Sequence[str], taken: set[str]) -> Names:
+def _name(path: Path, pages: int, formats: Sequence[str], taken: set[str], *, parted: bool) -> Names:
     for document, *numbered in candidates(path, "", pages):  # for ever
         names = Names(document, tuple(numbered or [document]))
-        wanted = {_folded(name) for name in names.results(formats)}
+        wanted = {_folded(name) for name in names.results(formats, parted=parted)}
         if not wanted & taken:
             taken |= wanted
             return names

@@ -37,6 +37,17 @@ class ScanFrame:
         first = found[0]  # never empty
         return found if len(found) > 1 else (first, self._beside(first))
 
+    def crossed_by(self, line: NDArray[np.float64]) -> tuple[Point, Point]:
+        """Draw a line ``(2, 2)`` out or in to where it enters and leaves the scan."""
+        start, end = line
+        axis = int(np.abs(end - start).argmax())  # the one that it runs along
+        edges = np.array([0.0, self._limit[axis]])
+        if start[axis] > end[axis]:
+            edges = edges[::-1]
+        across = start + ((edges - start[axis]) / (end[axis] - start[axis]))[:, None] * (end - start)
+        (x0, y0), (x1, y1) = np.clip(np.rint(across), 0, self._limit).astype(int).tolist()
+        return (x0, y0), (x1, y1)
+
     def polygon(self, points: NDArray[np.float32]) -> Points:
         """Return at least three points; a degenerate polygon becomes its bounding box."""
         found = self.points(points)

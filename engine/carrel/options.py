@@ -46,6 +46,8 @@ class ReadOptions:
         Text that a PDF's page itself holds: see `OwnText`. Invisible text is always replaced.
     keep_rotation
         Leave a page that was read from its side or head as it lies in a PDF, instead of showing it upright.
+    split_spreads
+        Make two pages of a picture that shows two, left and right of a gutter; what runs across stays one page.
     line_timeout_s
         A printed line that Tesseract has not read by then is refused.
     page_timeout_s
@@ -72,6 +74,7 @@ class ReadOptions:
     binarize: bool = False
     own_text: OwnText = "keep"
     keep_rotation: bool = False
+    split_spreads: bool = False
     line_timeout_s: float = 5.0
     page_timeout_s: float | None = None
     language_model: bool = True

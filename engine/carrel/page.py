@@ -163,6 +163,9 @@ class Page:
     """One page. ``dpi`` is None where the scan says nothing usable; ``uncovered_ink`` is the share of the page's ink
     that neither a line nor a stamp covers, None where it was not measured.
 
+    ``gutter`` parts a spread that is to become two pages: two points on the edge of the scan, from the head of the pages to
+    their foot; see `carrel.formats.halves`.
+
     Examples
     --------
     Pages are never changed; a correction makes another one, and goes into every format:
@@ -185,6 +188,7 @@ class Page:
     source: Source
     provenance: Provenance = field(default_factory=lambda: Provenance(""))
     uncovered_ink: float | None = None
+    gutter: tuple[Point, Point] | None = None
 
     @property
     def lines(self) -> tuple[Line, ...]:

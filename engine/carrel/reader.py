@@ -14,6 +14,7 @@ from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget, PageSize
 from carrel.direction import mostly_right_to_left
 from carrel.errors import InputError, UsageError
+from carrel.geometry import Geometry
 from carrel.image.crop import Crop, crop_line
 from carrel.image.erase import erase_strokes
 from carrel.image.inputs import Scannable, path_or_stream
@@ -34,7 +35,7 @@ from carrel.layout import (
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
 from carrel.orientation import best_orientation, find_orientation, lines_of, longest, try_orientations
-from carrel.page import Page, Provenance
+from carrel.page import Page, Point, Provenance
 from carrel.progress import Watch
 from carrel.recognizers.routing import languages_of
 from carrel.recognizers.spread import Spread
@@ -48,13 +49,14 @@ ORIENTATION_LINES = 6
 class _Segmented:
     """Regions of a page in px of the scan, its skew (its orientation included), and the share of ink outside all lines.
 
-    ``scan`` is without the strokes that would be read as letters.
+    ``scan`` is without the strokes that would be read as letters; ``gutter`` as in `Page`.
     """
 
     scan: Scan
     regions: tuple[FoundRegion, ...]
     skew_degrees: float
     uncovered_ink: float
+    gutter: tuple[Point, Point] | None = None
 
     @property
     def lines(self) -> tuple[FoundLine, ...]:
@@ -140,7 +142,7 @@ class Reader:
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
         regions = merged(regions, scan.regions)
         provenance = self._provenance(found.skew_degrees, readings)
-        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink)
+        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter)
 
     def read_regions(self, scan: Scan, regions: Sequence[FoundRegion]) -> Page:
         """Read lines that were found before, px of the scan, and put the page together; their order is kept."""
@@ -183,7 +185,18 @@ class Reader:
         cleaned = replace(scan, gray=erase_strokes(scan.gray, strokes)) if strokes else scan
         regions = tuple(region.on_scan(geometry) for region in found)
         uncovered = round(max(uncovered_ink(page, found), uncovered_light_ink(scan.gray, regions)), 4)
-        return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered)
+        gutter = self._gutter(scan, page, geometry)
+        return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered, gutter)
+
+    def _gutter(self, scan: Scan, page: PageInk, geometry: Geometry) -> tuple[Point, Point] | None:
+        """Where a spread is to be parted."""
+        if not self.options.split_spreads or self._engines.heatmaps is None or page.gutter_px is None:
+            return None
+        foot = page.gray.shape[0]
+        height_px, width_px = scan.gray.shape
+        return ScanFrame(width_px, height_px).crossed_by(
+            geometry.to_scan([(page.gutter_px, 0.0), (page.gutter_px, foot)])
+        )
 
     def _recognize(self, scan: Scan, lines: Sequence[FoundLine], watch: Watch) -> tuple[list[Crop], list[Reading]]:
         watch.begin("recognize")

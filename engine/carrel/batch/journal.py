@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.batch.results import WHOLE, PageKey, Results, Written, page_stem
+from carrel.formats import SIDE_FORMATS
 from carrel.workers.files import SeenFile
 
 MOST_ATTEMPTS = 2
@@ -286,10 +287,11 @@ class Journal(Results):
             " WHERE sha256=? AND state='opened'",
             (key.page_index, key.sha256),
         )
-        there = set(rows)
+        there = Counter((number, _WHOLE_NAMES.get(form, form)) for number, form in rows)
+        there.update((number, form) for number, form in rows if form not in SIDE_FORMATS)
         if lacking:
-            return tuple(f for f in asked if any((number, f) not in there for number, _ in rows))
-        return tuple(dict.fromkeys([*asked, *sorted(f for _, f in there if f)]))
+            return tuple(f for f in asked if any(there[number, f] < 2 for number, _ in rows))
+        return tuple(dict.fromkeys([*asked, *sorted({f for _, f in there if f})]))
 
     @property
     def unfinished(self) -> bool:
@@ -600,12 +602,17 @@ class Journal(Results):
                 self._retire(row[1])
 
 
+# a page has a result of a format, which counts twice, or one of each side
+_WHOLE_NAMES = {name: name.removesuffix(f"-{form.side}") for name, form in SIDE_FORMATS.items()}
+"""Of formats of one page of a spread: what was asked for."""
 _NOW = "state NOT IN ('replaced', 'left')"
 _HELD = "EXISTS (SELECT 1 FROM files WHERE files.sha256=pages.sha256 AND files.state='opened')"
 _LACKS = (
     "EXISTS (SELECT 1 FROM files, json_each((SELECT value FROM meta WHERE key='formats')) AS asked"
-    " WHERE files.sha256=pages.sha256 AND files.state='opened' AND NOT EXISTS (SELECT 1 FROM results"
-    " WHERE results.file=files.id AND results.page_index=pages.page_index AND results.format=asked.value)"
+    " WHERE files.sha256=pages.sha256 AND files.state='opened' AND (SELECT count(*) + count(CASE WHEN"
+    " results.format=asked.value THEN 1 END) FROM results WHERE results.file=files.id"
+    " AND results.page_index=pages.page_index"
+    " AND results.format IN (asked.value, asked.value || '-left', asked.value || '-right')) < 2"
     f" AND NOT (asked.value IN ({', '.join(map(repr, WHOLE)) or 'NULL'})"
     " AND (SELECT contents.pages FROM contents WHERE contents.sha256=pages.sha256)>1))"
 )

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from carrel.batch.schema import Database
-from carrel.formats import FORMATS
+from carrel.formats import FORMATS, SIDE_FORMATS
 from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX
 
-SUFFIXES = {name: form.suffix for name, form in FORMATS.items()} | {OVERLAY: OVERLAY_SUFFIX}
+SUFFIXES = {name: form.suffix for name, form in [*FORMATS.items(), *SIDE_FORMATS.items()]} | {OVERLAY: OVERLAY_SUFFIX}
 """Ends of the names of results, by format."""
 WHOLE = tuple(name for name, form in FORMATS.items() if form.multi_page)
 """Formats of which a document of several pages has one file."""

@@ -25,6 +25,7 @@ from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, told_jump, write_heartbeat
 from carrel.batch.whole import Documents
 from carrel.errors import OutputError
+from carrel.formats import side_names
 from carrel.workers.files import SeenFile
 from carrel.workers.launch import Launch, Places
 from carrel.workers.messages import (
@@ -316,7 +317,8 @@ class Batch:
         """Write a page's results for every file that holds it."""
         self._require_same_output()
         written: list[Written] = []
-        for delivery in self.journal.deliveries(page.key, page.formats):
+        formats = [form for name in page.formats for form in (name, *side_names(name)) if form in files]
+        for delivery in self.journal.deliveries(page.key, formats):
             if page.stored is not None and self.journal.wrote(delivery.path):
                 continue  # an equal file has it already
             put = self.folders.put(delivery.path, files[delivery.format], delivery.digest, lost=delivery.lost)

@@ -10,12 +10,13 @@ Each format's module is imported when it is first used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from carrel.formats.halves import SIDES, Side, sides_of
 from carrel.options import ReadOptions
 from carrel.page import Page
 
@@ -40,6 +41,8 @@ class Format:
     """Whether writing depends on the options, too."""
     multi_page: bool = False
     """Whether the pages of one scan's file go into one file."""
+    side: Side | None = None
+    """Which page of a spread it holds; None for all."""
 
     def write(self, page: Page, scan: bytes = b"", options: ReadOptions | None = None) -> bytes:
         """Write one page; ``scan`` is the scan's file where the format needs it, ``options`` those it was read with.
@@ -52,6 +55,8 @@ class Format:
             The scan cannot be decoded, or is not the page's.
         """
         write = import_module(f"carrel.formats.{self.module}").write
+        if self.side:
+            return write(page, self.side)
         if self.needs_scan:
             return write(page, scan, options)
         return write(page, options) if self.takes_options else write(page)
@@ -77,6 +82,38 @@ _ALL = (
 FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in _ALL})
 #: names of the formats that need the page alone
 OF_PAGE_ALONE = tuple(format.name for format in _ALL if not format.needs_scan)
+
+
+def _side_suffix(suffix: str, side: Side) -> str:
+    """``.alto.left.xml``: what no other result's name ends in."""
+    kind, end = suffix.rsplit(".", 1)
+    return f"{kind}.{side}.{end}"
+
+
+#: names of the formats that hold one page a file: a spread that is parted becomes two files of them
+ONE_PAGE_A_FILE = ("alto", "page", "hocr")
+#: the formats of those files, as ``alto-left``
+SIDE_FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        f"{form.name}-{side}": replace(
+            form, name=f"{form.name}-{side}", suffix=_side_suffix(form.suffix, side), side=side
+        )
+        for form in map(FORMATS.__getitem__, ONE_PAGE_A_FILE)
+        for side in SIDES
+    }
+)
+
+
+def formats_of(page: Page, name: str) -> tuple[Format, ...]:
+    """Return the formats that a page is written in where ``name`` is asked for: two of a spread that is parted, for its two files."""
+    if page.gutter is not None and name in ONE_PAGE_A_FILE:
+        return tuple(SIDE_FORMATS[f"{name}-{side}"] for side in sides_of(page))
+    return (FORMATS[name],)
+
+
+def side_names(name: str) -> tuple[str, ...]:
+    """Return the names of `SIDE_FORMATS` that may take the place of a format; empty where none do."""
+    return tuple(f"{name}-{side}" for side in SIDES) if name in ONE_PAGE_A_FILE else ()
 
 
 def read_page(source: str | Path | bytes) -> Page:

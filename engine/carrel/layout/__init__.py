@@ -52,10 +52,10 @@ def segment_page(
     page = gray if isinstance(gray, PageInk) else PageInk(gray)
     if heatmaps is not None and min(page.gray.shape) >= SMALLEST_SIDE_PX:
         from carrel.layout.segment_by_network import segment_by_network
-        from carrel.layout.spreads import find_gutter, segment_spread
+        from carrel.layout.spreads import segment_spread
 
-        if spreads and (gutter_px := find_gutter(page)) is not None:
-            return segment_spread(page, gutter_px, dpi, heatmaps)
+        if spreads and page.gutter_px is not None:
+            return segment_spread(page, page.gutter_px, dpi, heatmaps)
         return segment_by_network(page, heatmaps)
     from carrel.layout.segment_classically import segment_classically
 

@@ -40,3 +40,10 @@ class PageInk:
         from carrel.layout.tables.rulings import upright_rulings
 
         return upright_rulings(self.small[0], self.ink.x_height_px)
+
+    @cached_property
+    def gutter_px(self) -> float | None:
+        """Place of the gutter of a spread, px from the left; see `carrel.layout.spreads.find_gutter`."""
+        from carrel.layout.spreads import find_gutter
+
+        return find_gutter(self)

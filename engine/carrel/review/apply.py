@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from carrel.errors import CarrelError
-from carrel.formats import FORMATS
+from carrel.formats import FORMATS, SIDE_FORMATS, Format
+from carrel.formats.halves import single_pages
 from carrel.formats.read.folders import PageFiles
 from carrel.image.pdf.text import RECOGNIZER as OWN_TEXT
 from carrel.output import write_file
@@ -61,29 +62,30 @@ def apply_page(files: PageFiles, before: Page, page: Page) -> Applied:
         A file cannot be written; those before it are.
     """
     done = Applied()
-    for name in (STORED, *(name for name in FORMATS if name != STORED)):
-        path = files.path(FORMATS[name].suffix)
-        if name == STORED or path.is_file():
-            done += _write_pdf([page], path) if FORMATS[name].needs_scan else _write(name, path, before, page)
+    known = {**FORMATS, **(SIDE_FORMATS if page.gutter is not None else {})}
+    for form in (FORMATS[STORED], *(form for form in known.values() if form.name != STORED)):
+        path = files.path(form.suffix)
+        if form.name == STORED or path.is_file():
+            done += _write_pdf([page], path) if form.needs_scan else _write(form, path, before, page)
     return done
 
 
-def _write(name: str, path: Path, before: Page, page: Page) -> Applied:
-    made = FORMATS[name].write(page)
+def _write(form: Format, path: Path, before: Page, page: Page) -> Applied:
+    made = form.write(page)
     found = path.read_bytes() if path.is_file() else None
     if found == made:
         return Applied()
     aside: tuple[Path, ...] = ()
-    if found is not None and name != STORED and found not in _own(name, before):
+    if found is not None and form.name != STORED and found not in _own(form, before):
         aside = (_free_name(path),)
         write_file(aside[0], found)
     write_file(path, made)
     return Applied((path,), aside)
 
 
-def _own(name: str, page: Page) -> set[bytes]:
+def _own(form: Format, page: Page) -> set[bytes]:
     """What Carrel writes of a page, with its corrections and without."""
-    return {FORMATS[name].write(page), FORMATS[name].write(without_corrections(page))}
+    return {form.write(page), form.write(without_corrections(page))}
 
 
 def _free_name(path: Path) -> Path:
@@ -121,8 +123,10 @@ def _write_pdf(pages: Sequence[Page], path: Path) -> Applied:
     layers = _layers(contents)
     if not any(layers):
         return Applied(left=(f"{path}: not written by Carrel; left as it is",))
-    sheets = len(layers)
-    if sheets < len(pages):
+    sheets, parted = len(layers), any(page.gutter is not None for page in pages)
+    told = _own_text_told(path, pages)
+    pages = [single for page in pages for single in single_pages(page)]
+    if sheets < len(pages) or (parted and sheets > len(pages)):
         return Applied(left=(f"{path}: {sheets} pages, not {len(pages)}; left as it is",))
     single = sheets == 1 or sheets == len(pages)
     placed = [
@@ -133,7 +137,6 @@ def _write_pdf(pages: Sequence[Page], path: Path) -> Applied:
         made = FORMATS["pdf"].write_document(placed).data
     except CarrelError as error:
         return Applied(left=(f"{path}: {error}; left as it is",))
-    told = _own_text_told(path, pages)
     if _layers(made) == layers:
         return told
     write_file(path, made)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from carrel.errors import InputError
 from carrel.evaluate.document import from_text
-from carrel.formats import FORMATS, read_page
+from carrel.formats import FORMATS, SIDE_FORMATS, read_page
 from carrel.formats.read.any_format import load, load_text
 from carrel.formats.read.folders import PAGE_FORMATS, PageFiles, find_pages
 from carrel.page import Page
@@ -79,12 +79,13 @@ def _alone(path: Path, stored: Pages) -> dict[str, PageFiles]:
 def _compared(name: str, edited: PageFiles, stored: tuple[PageFiles, Page], who: Who) -> Iterator[ReadBack]:
     """What each file of an edited page says; the stored file itself says nothing."""
     files, page = stored
-    for kind in (*PAGE_FORMATS, "text"):
+    forms = {**FORMATS, **(SIDE_FORMATS if page.gutter is not None else {})}
+    for kind in (*PAGE_FORMATS, *(name for name in SIDE_FORMATS if name in forms), "text"):
         path = edited.files.get(kind)
         if path is None or (files.page and path.resolve() == files.page.resolve()):
             continue
         data = load(path)
-        if data == FORMATS[kind].write(page):
+        if data == forms[kind].write(page):
             continue
         if kind == "text":
             yield compare_text(name, page, from_text(name, load_text(path)), who)

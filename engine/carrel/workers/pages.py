@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from carrel.formats import FORMATS
+from carrel.formats import FORMATS, formats_of
 from carrel.formats.json_page import parse
 from carrel.identity import carry_over
 from carrel.image.overlay import OVERLAY, draw_overlay
@@ -52,7 +52,7 @@ class PagesReader:
     def _written(
         self, page: Page, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes]
     ) -> dict[str, bytes]:
-        known = [FORMATS[name] for name in formats if name in FORMATS]
+        known = [form for name in formats if name in FORMATS for form in formats_of(page, name)]
         held = contents() if any(form.needs_scan for form in known) else b""
         files = {form.name: form.write(page, held, self._reader.options) for form in known}
         return files | ({OVERLAY: draw_overlay(page, scan().gray, self._review_below)} if OVERLAY in formats else {})

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol, Self
@@ -16,7 +16,7 @@ import msgspec
 
 import carrel.errors
 from carrel.errors import CarrelError, InputError
-from carrel.formats import OF_PAGE_ALONE
+from carrel.formats import OF_PAGE_ALONE, side_names
 from carrel.workers.channel import Channel
 from carrel.workers.files import GoneError, open_unchanged
 from carrel.workers.launch import Launch, Places, Process, launch_worker
@@ -376,9 +376,9 @@ def _fits(task: Task, outcome: Outcome, *, decoded: bool) -> bool:
             return True
         case ReadPage(), PageRead():
             kept = task.earlier is not None and outcome.lost > 0
-            return decoded and set(outcome.files) == (set[str]() if kept else set(task.formats))
+            return decoded and _are_of(outcome.files, () if kept else task.formats)
         case WritePage(), WrittenOut():
-            return set(outcome.files) == set(task.formats)
+            return _are_of(outcome.files, task.formats)
         case _:
             return False
 
@@ -398,3 +398,10 @@ def _error(message: Fatal) -> CarrelError:
     if not (isinstance(kind, type) and issubclass(kind, CarrelError)):
         kind = CarrelError
     return kind(shown_text(message.message))
+
+
+def _are_of(files: Iterable[str], formats: Iterable[str]) -> bool:
+    """Whether these are the files that were asked for: of a spread that is parted, two in place of one."""
+    found = set(files)
+    wanted = [both if (both := set(side_names(name))) and both <= found else {name} for name in formats]
+    return found == set[str]().union(*wanted)

@@ -21,6 +21,7 @@ from carrel.formats.pdf.archive import archived
 from carrel.formats.pdf.image import UPRIGHT, add_picture, lossless
 from carrel.formats.pdf.layer import Layers, sheet_of
 from carrel.formats.pdf.old_text.hidden import HiddenText
+from carrel.formats.pdf.parted import parted
 from carrel.formats.pdf.structure import Structure
 from carrel.formats.write.interchange import interchange
 from carrel.image.pdf.opened import close_pdf, open_pdf
@@ -134,10 +135,12 @@ class _Builder:
         self._layers, self._structure, self._hidden = Layers(pdf), Structure(), HiddenText()
 
     def build(self, pages: Sequence[tuple[Page, bytes]]) -> None:
-        sheets = [self._sheet(page, scan) for page, scan in pages]
+        placed: list[tuple[Page, pikepdf.Page]] = []
+        for read_page, scan in pages:
+            placed += parted(self._pdf, interchange(read_page), self._sheet(read_page, scan))
         tagged = not self._own or _drop_orphaned_tags(self._pdf)
-        for (read_page, _), sheet in zip(pages, sheets, strict=True):
-            page = _without_own_text(interchange(read_page))
+        for read_page, sheet in placed:
+            page = _without_own_text(read_page)
             marks = self._structure.add_page(sheet.obj, page) if tagged else None
             # before what the page shows: there nothing has changed the coordinates yet
             operators = self._layers.operators(page, sheet_of(sheet), marks)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.errors import InputError
+from carrel.formats import SIDE_FORMATS
 
 PAGE_FORMATS = ("json", "page", "alto", "hocr")
 """Formats that a page is read from, the most telling first."""
 _ENDINGS = (
+    *((form.suffix, name) for name, form in SIDE_FORMATS.items()),
     (".json", ""), (".tei.xml", "tei"), (".page.xml", ""), (".alto.xml", ""), (".xml", ""), (".hocr.html", ""),
     (".html", ""), (".hocr", ""), (".gt.txt", "text"), (".txt", "text"), (".csv", "csv"), (".pdf", "pdf"),
 )  # fmt: skip
@@ -62,8 +64,19 @@ def find_pages(folder: Path) -> dict[str, PageFiles]:
         if kind:
             name = path.relative_to(folder).as_posix()
             found.setdefault(name[: len(name) - len(ending)], {}).setdefault(kind, path)
+    _set_halves_apart(found)
     pages = (PageFiles(name, folder, found[name]) for name in sorted(found, key=_natural))
     return {page.name: page for page in pages if page.page or "text" in page.files}
+
+
+def _set_halves_apart(found: dict[str, dict[str, Path]]) -> None:
+    """Make pages of their own, ``deed.left``, of the two pages of a spread whose JSON is not there."""
+    for name in [name for name, files in found.items() if "json" not in files]:
+        for kind in [kind for kind in found[name] if kind in SIDE_FORMATS]:
+            whole, _, side = kind.rpartition("-")
+            found.setdefault(f"{name}.{side}", {}).setdefault(whole, found[name].pop(kind))
+        if not found[name]:
+            del found[name]
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
+from carrel.formats.halves import Side, box_of, half_of
 from carrel.formats.provenance import settings_json
 from carrel.formats.write.hyphens import Part, broken_words
 from carrel.formats.write.interchange import interchange
@@ -29,9 +30,10 @@ _Tag = tuple[str, str, str]  # kind, label, description
 _Tags = dict[_Tag, str]
 
 
-def write(page: Page) -> bytes:
-    """Return ``page`` as ALTO: the same bytes for the same page."""
-    page = interchange(page)
+def write(page: Page, side: Side | None = None) -> bytes:
+    """Return ``page`` as ALTO: the same bytes for the same page; with a ``side`` one page of a spread, which is the print space."""
+    space = box_of(page, side) if side else Box(0, 0, page.width_px, page.height_px)
+    page = interchange(half_of(page, side) if side else page)
     root = ET.Element(
         "alto",
         {
@@ -43,7 +45,7 @@ def write(page: Page) -> bytes:
     taken = taken_ids(page)
     _add_description(root, page, taken)
     tags = _add_tags(root, page, taken)
-    _add_layout(root, page, tags, taken)
+    _add_layout(root, page, space, tags, taken)
     return to_bytes(root)
 
 
@@ -97,13 +99,13 @@ def _line_tags(line: Line) -> Iterator[_Tag]:
         yield "correction", line.correction.state, json.dumps({"by": line.correction.by, "at": line.correction.at})
 
 
-def _add_layout(root: Element, page: Page, tags: _Tags, taken: set[str]) -> None:
+def _add_layout(root: Element, page: Page, space: Box, tags: _Tags, taken: set[str]) -> None:
     size = {"WIDTH": str(page.width_px), "HEIGHT": str(page.height_px)}
     number = str(page.source.page_index + 1)
     page_element = child(child(root, "Layout"), "Page", ID=unused(page_id(page), taken), PHYSICAL_IMG_NR=number, **size)
-    space = child(page_element, "PrintSpace", HPOS="0", VPOS="0", **size)
+    print_space = child(page_element, "PrintSpace", **_position(space))
     for region in page.regions:
-        _add_region(space, region, tags, taken)
+        _add_region(print_space, region, tags, taken)
 
 
 def _add_region(space: Element, region: Region, tags: _Tags, taken: set[str]) -> None:

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from urllib.parse import quote
 
 from carrel.direction import is_right_to_left
+from carrel.formats.halves import Side, half_of
 from carrel.formats.provenance import settings_json
 from carrel.formats.write.alto import page_id, taken_ids
 from carrel.formats.write.interchange import interchange
@@ -21,9 +22,9 @@ from carrel.page import Box, Line, Page, Region, Word
 _CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf ocrp_lang ocrp_dir"
 
 
-def write(page: Page) -> bytes:
-    """Return ``page`` as hOCR: the same bytes for the same page."""
-    page = interchange(page)
+def write(page: Page, side: Side | None = None) -> bytes:
+    """Return ``page`` as hOCR: the same bytes for the same page; with a ``side`` the lines of one page of a spread."""
+    page = interchange(half_of(page, side) if side else page)
     language = document_language(page.provenance.languages)
     root = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": language, "lang": language})
     _add_head(root, page)

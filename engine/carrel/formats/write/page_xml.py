@@ -3,8 +3,8 @@
 ``custom`` carries what importers look for there (reading order, structure types) and what PAGE has no place for
 (writing, recognizer, who corrected a line, when, and what had been read; percent-encoded). The structure comes last:
 eScriptorium takes all up to the last semicolon for the type. Each region, line and word has one TextEquiv: importers join
-them. The whole scan is the border, what holds the regions of running text the print space. Alternatives and characters
-are left out.
+them. The border is the whole scan, or one page of a spread; what holds the regions of running text is the print space.
+Alternatives and characters are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 from urllib.parse import quote
 
 from carrel.direction import is_right_to_left
+from carrel.formats.halves import Side, box_of, half_of
 from carrel.formats.provenance import settings_json
 from carrel.formats.read.values import corners
 from carrel.formats.write.alto import taken_ids
@@ -29,9 +30,10 @@ _NOT_RECORDED = "1970-01-01T00:00:00Z"  # PAGE demands a time
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
 
 
-def write(page: Page) -> bytes:
-    """Return ``page`` as PAGE: the same bytes for the same page."""
-    page = interchange(page)
+def write(page: Page, side: Side | None = None) -> bytes:
+    """Return ``page`` as PAGE: the same bytes for the same page; with a ``side`` one page of a spread."""
+    border = box_of(page, side) if side else Box(0, 0, page.width_px, page.height_px)
+    page = interchange(half_of(page, side) if side else page)
     root = ET.Element(
         "PcGts",
         {
@@ -42,7 +44,7 @@ def write(page: Page) -> bytes:
     )
     _add_metadata(root, page)
     element = child(root, "Page", **_page_attributes(page))
-    _add_spaces(element, page)
+    _add_spaces(element, page, border)
     taken = taken_ids(page)
     if page.regions:
         group = child(child(element, "ReadingOrder"), "OrderedGroup", id=unused("ro", taken))
@@ -68,9 +70,9 @@ def _page_attributes(page: Page) -> dict[str, str]:
     return {"imageFilename": page.source.file_name} | size
 
 
-def _add_spaces(element: Element, page: Page) -> None:
-    """The border, which is the scan's, and the print space where there is text that belongs to it."""
-    _add_coords(child(element, "Border"), corners(Box(0, 0, page.width_px, page.height_px)))
+def _add_spaces(element: Element, page: Page, border: Box) -> None:
+    """The border, and the print space where there is text that belongs to it."""
+    _add_coords(child(element, "Border"), corners(border))
     text = [region for region in page.regions if region.kind.partition(":")[0] not in _OUTSIDE_PRINT_SPACE]
     if text:
         around = Box.around(tuple(point for region in text for point in region.polygon))

@@ -9,33 +9,46 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+from carrel.formats.halves import box_of, half_of, sides_of
 from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.hyphens import broken_words
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
 from carrel.languages import document_language
-from carrel.page import Line, Page, Points, Region
+from carrel.page import Box, Line, Page, Points, Region
 
 _HANDS = ("printed", "handwritten")
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
 
 
 def write(page: Page) -> bytes:
-    """Return ``page`` as TEI: the same bytes for the same page."""
+    """Return ``page`` as TEI: the same bytes for the same page; a spread that is parted has two surfaces."""
     page = interchange(page)
     root = ET.Element("TEI", {"xmlns": "http://www.tei-c.org/ns/1.0"})
     taken = taken_ids(page)
     surface, *hands = (unused(name, taken) for name in ("surface", *_HANDS))
     named: dict[str, str] = dict(zip(_HANDS, hands, strict=True))
     _add_header(root, page, named)
-    _add_facsimile(root, page, surface)
+    parts = _parts(page, surface, taken)
+    facsimile = child(root, "facsimile")
+    for identity, box, part in parts:
+        _add_surface(facsimile, part, identity, box)
     text = ET.SubElement(root, "text", {"xml:lang": document_language(page.provenance.languages)})
     division = child(child(text, "body"), "div")
-    child(division, "pb", facs=f"#{surface}")
-    for region in page.regions:
-        _add_text(division, region, named)
+    for identity, _, part in parts:
+        child(division, "pb", facs=f"#{identity}")
+        for region in part.regions:
+            _add_text(division, region, named)
     return to_bytes(root)
+
+
+def _parts(page: Page, surface: str, taken: set[str]) -> list[tuple[str, Box, Page]]:
+    """Each page of the scan with the id and the place of its surface."""
+    sides = sides_of(page)
+    if not sides:
+        return [(surface, Box(0, 0, page.width_px, page.height_px), page)]
+    return [(unused(f"{surface}_{side}", taken), box_of(page, side), half_of(page, side)) for side in sides]
 
 
 def _add_header(root: Element, page: Page, hands: dict[str, str]) -> None:
@@ -67,9 +80,9 @@ def _add_changes(header: Element, lines: tuple[Line, ...]) -> None:
             child(change, "q", line.text)
 
 
-def _add_facsimile(root: Element, page: Page, identity: str) -> None:
-    edges = {"ulx": "0", "uly": "0", "lrx": str(page.width_px), "lry": str(page.height_px)}
-    surface = ET.SubElement(child(root, "facsimile"), "surface", {"xml:id": identity} | edges)
+def _add_surface(facsimile: Element, page: Page, identity: str, box: Box) -> None:
+    edges = {"ulx": str(box.left), "uly": str(box.top), "lrx": str(box.right), "lry": str(box.bottom)}
+    surface = ET.SubElement(facsimile, "surface", {"xml:id": identity} | edges)
     size = {"width": f"{page.width_px}px", "height": f"{page.height_px}px"}
     child(surface, "graphic", url=page.source.file_name, **size)
     for region in page.regions:

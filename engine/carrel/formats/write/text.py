@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from carrel.formats.halves import single_pages
 from carrel.formats.write.interchange import clean_text
 from carrel.page import Page
 
 
 def write(page: Page) -> bytes:
-    """Write the text of ``page`` in reading order; a page without text gives no bytes."""
+    """Write the text of ``page`` in reading order; a page without text gives no bytes, two pages of a spread a form feed between them."""
+    return b"\f".join(map(_single, single_pages(page)))
+
+
+def _single(page: Page) -> bytes:
     blocks = (
         "\n".join(filter(None, (clean_text(line.final_text) for line in region.lines))) for region in page.regions
     )

@@ -18,6 +18,7 @@ from carrel.formats.write.collection.entries import (
     contents_of,
     labels_of,
     media_type,
+    place,
     reference,
 )
 from carrel.formats.write.interchange import clean_text
@@ -69,7 +70,7 @@ def _canvas(entry: Entry, label: str, base: str, number: int) -> dict[str, Any]:
     size = {"width": entry.page.width_px, "height": entry.page.height_px}
     canvas: dict[str, Any] = {"@id": identity, "@type": "sc:Canvas", "label": label, **size, "images": []}
     if entry.image:
-        canvas["images"] = [_painted(base + reference(entry.image), media_type(entry.image), identity, size)]
+        canvas["images"] = [_painted(_resource(entry, base, size), identity)]
     also = [
         {"@id": base + reference(name), "format": kind} | profile
         for name, kind, profile in (
@@ -86,11 +87,22 @@ def _canvas(entry: Entry, label: str, base: str, number: int) -> dict[str, Any]:
     return canvas
 
 
-def _painted(url: str, kind: str, canvas: str, size: dict[str, int]) -> dict[str, Any]:
+def _resource(entry: Entry, base: str, size: dict[str, int]) -> dict[str, Any]:
+    """The picture, or the part of it that is the page."""
+    url = base + reference(entry.image)
+    image: dict[str, Any] = {"@id": url, "@type": "dctypes:Image", "format": media_type(entry.image)}
+    if entry.part is None:
+        return image | size
+    fragment = place(entry.part)
+    selector = {"@type": "oa:FragmentSelector", "value": fragment}
+    return {"@id": f"{url}#{fragment}", "@type": "oa:SpecificResource", "full": image, "selector": selector}
+
+
+def _painted(resource: dict[str, Any], canvas: str) -> dict[str, Any]:
     return {
         "@id": f"{canvas}/image",
         "@type": "oa:Annotation",
         "motivation": "sc:painting",
-        "resource": {"@id": url, "@type": "dctypes:Image", "format": kind, **size},
+        "resource": resource,
         "on": canvas,
     }

@@ -15,6 +15,7 @@ from carrel.formats.write.collection.entries import (
     contents_of,
     labels_of,
     media_type,
+    place,
     reference,
 )
 from carrel.formats.write.interchange import clean_text, interchange
@@ -22,6 +23,7 @@ from carrel.languages import document_language
 from carrel.page import Box, Page
 
 _CONTEXT = "http://iiif.io/api/presentation/3/context.json"
+_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 
 
 def manifest(entries: Sequence[Entry], base: str, label: str) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def _canvas(entry: Entry, label: str, base: str, number: int) -> dict[str, Any]:
     size = {"width": page.width_px, "height": page.height_px}
     canvas: dict[str, Any] = {"id": identity, "type": "Canvas", "label": {"none": [label]}, **size}
     if entry.image:
-        canvas["items"] = [_painted(base + reference(entry.image), media_type(entry.image), identity, size)]
+        canvas["items"] = [_painted(_body(entry, base, size), identity)]
     canvas["annotations"] = [{"id": f"{identity}/text", "type": "AnnotationPage", "items": _lines(page, identity)}]
     also = [
         {"id": base + reference(name), "type": "Dataset", "format": kind} | profile
@@ -72,8 +74,20 @@ def _canvas(entry: Entry, label: str, base: str, number: int) -> dict[str, Any]:
     return canvas
 
 
-def _painted(url: str, kind: str, canvas: str, size: dict[str, int]) -> dict[str, Any]:
-    body = {"id": url, "type": "Image", "format": kind, **size}
+def _body(entry: Entry, base: str, size: dict[str, int]) -> dict[str, Any]:
+    """The picture, or the part of it that is the page."""
+    body: dict[str, Any] = {
+        "id": base + reference(entry.image),
+        "type": "Image",
+        "format": media_type(entry.image),
+    }
+    if entry.part is None:
+        return body | size
+    selector = {"type": "FragmentSelector", "conformsTo": _FRAGMENTS, "value": place(entry.part)}
+    return {"type": "SpecificResource", "source": body, "selector": selector}
+
+
+def _painted(body: dict[str, Any], canvas: str) -> dict[str, Any]:
     identity = {"id": f"{canvas}/image", "type": "Annotation", "motivation": "painting"}
     return {
         "id": f"{canvas}/images",
@@ -91,8 +105,3 @@ def _lines(page: Page, canvas: str) -> list[dict[str, Any]]:
         annotation = {"id": f"{canvas}/text/{number}", "type": "Annotation", "motivation": "supplementing"}
         annotations.append(annotation | {"body": body, "target": f"{canvas}#{place(Box.around(line.polygon))}"})
     return annotations
-
-
-def place(box: Box) -> str:
-    """Return a box as the fragment of a canvas."""
-    return f"xywh={box.left},{box.top},{box.right - box.left},{box.bottom - box.top}"
