@@ -112,3 +112,54 @@ def _by_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
             maps[0, max(0, bottom // 2 - 2) : bottom // 2 + 2, x // 4] = 1.0
             maps[1, max(0, bottom // 2 - 7) : bottom // 2, x // 4] = 1.0
     return maps
+
+
+def folded(page: NDArray[np.uint8], x: int = 650, slope: float = 0.0) -> NDArray[np.uint8]:
+    """The page with the shadow of a fold from head to foot."""
+    distance = np.abs(np.arange(W)[None, :] - x - slope * (np.arange(H)[:, None] - H / 2))
+    shadow = 40.0 * np.exp(-((distance / 4.0) ** 2))
+    return np.clip(page - shadow, 0, 255).astype(np.uint8)
+
+
+def one_page(first: int) -> NDArray[np.uint8]:
+    page = blank()
+    for y in range(100, 700, 40):
+        write(page, first, first + 520, y)
+    return page
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.008, -0.008])
+@pytest.mark.parametrize("first", [60, 720])
+def test_a_fold_parts_a_page_from_a_blank_one(first: int, slope: float) -> None:
+    page = one_page(first)
+    assert find_gutter(PageInk(page)) is None
+    assert find_gutter(PageInk(folded(page, slope=slope))) == pytest.approx(650, abs=8)
+
+
+def test_a_fold_parts_forms_whose_writing_reaches_it() -> None:
+    page = blank()
+    for y in range(100, 700, 40):
+        write(page, 60, 630, y)
+        write(page, 700, 1240, y)
+    for x in (40, 130, 300, 500, 690, 960):
+        cv2.line(page, (x, 160), (x, 600), (60,), 2)
+    assert find_gutter(PageInk(page)) is None
+    assert find_gutter(PageInk(folded(page))) == pytest.approx(650, abs=6)
+
+
+def test_writing_across_a_fold_is_one_page() -> None:
+    assert find_gutter(PageInk(folded(across()))) is None
+
+
+def test_a_register_whose_rulings_cross_the_fold_is_one_page() -> None:
+    page = upright(spread(), (40, 200, 500, 800, 1250))
+    for y in range(112, 720, 40):
+        cv2.line(page, (40, y), (1250, y), (90,), 2)
+    assert find_gutter(PageInk(folded(page))) is None
+
+
+def test_squared_paper_has_no_fold() -> None:
+    page = one_page(60)
+    for x in range(20, W, 40):
+        cv2.line(page, (x, 0), (x, H), (215,), 2)
+    assert find_gutter(PageInk(page)) is None

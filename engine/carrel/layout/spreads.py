@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from carrel.geometry import Affine, Geometry
 from carrel.image.prepare import prepare
+from carrel.layout.fold import MIDDLE, find_fold, is_crossed, rulings_cross
 from carrel.layout.ink import Ink
 from carrel.layout.page_ink import PageInk
 from carrel.layout.tables.rulings import Table, find_table
 from carrel.layout.types import FoundRegion, Heatmaps
 
 MIN_ASPECT = 1.15  # width to height: two pages side by side; single pages lie below, but for broadsheets on their side
-MIDDLE = (0.38, 0.62)  # where the gutter is, in widths
 MIN_GUTTER_X_HEIGHTS = 2.5  # without ink: more than between words
 MAX_GUTTER_INK_SHARE = 0.004  # of the ink of the page: specks, and what a line's end reaches over
 MIN_HALF_INK_SHARE = 0.12  # of either page: less is a marginal note
@@ -42,19 +42,21 @@ def segment_spread(page: PageInk, gutter_px: float, dpi: float | None, heatmaps:
 def find_gutter(page: PageInk) -> float | None:
     """Find the gutter of a spread: x in px of ``page.gray``; None where the picture holds one page.
 
-    The picture is wide, and a band without writing runs down near its middle between two pages with writing. A table that
-    runs across the gutter makes one page of both, unless it is two tables of one form.
+    The picture is wide, and a fold that no words cross runs down near its middle, or a band without writing between two
+    pages with writing. A table that runs across makes one page of both: level rulings cross the fold, or it is not two
+    tables of one form.
     """
     height, width = page.gray.shape
     if width < MIN_ASPECT * height:
         return None
-    ink = page.ink
+    small, ink = page.small[0], page.ink
+    fold = find_fold(small)
+    if fold is not None and not is_crossed(ink, fold):
+        return None if rulings_cross(small, fold, ink.x_height_px) else fold / ink.scale
     gutter = _empty_band(ink)
-    if gutter is None:
+    if gutter is None or not _hold_long_lines(ink, round(gutter)):
         return None
-    if not _hold_long_lines(ink, round(gutter)):
-        return None
-    table = find_table(page.small[0], page.rulings, ink.x_height_px)
+    table = find_table(small, page.rulings, ink.x_height_px)
     if table is not None and _runs_across(table, gutter, ink.mask.shape[1]):
         return None
     return gutter / ink.scale
