@@ -3,7 +3,8 @@
 ``python -m carrel_bench learn --data DIR --source NAME... [--lines 0,20,50,200] [--from MODEL] [--keep-others]``: DIR holds
 line packs. The first ``train`` lines of a source are what a person has corrected; its ``test`` lines are read with the model,
 in int8, with the language model, and those of the other sources beside them. Where the gate refuses, the parent's figures
-stand. A collection counts as unseen only with a MODEL that was not trained on it; the manifest of a model names its sources.
+stand. ``with words`` adds the corrected text to the language model, as ``carrel words`` does: to the model that was learned,
+and, as ``words alone``, to the parent. A collection counts as unseen only with a MODEL that was not trained on it; the manifest of a model names its sources.
 ``--python`` names an interpreter that has the extra ``learn``.
 """
 
@@ -17,8 +18,9 @@ from itertools import islice
 from pathlib import Path
 
 from carrel.backends.ort import OrtBackend
+from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors
-from carrel.loading import HANDWRITING_MODEL, shipped_language
+from carrel.loading import HANDWRITING_MODEL, load_language, shipped_language
 from carrel.models.folders import folder_of, open_model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineRow, LineSample, pack_files, read_packs, write_pack
@@ -27,7 +29,10 @@ from carrel_bench.figures import BenchError, Figure, figures_of
 from carrel_bench.measure import Cost, cost_of
 
 DATA = "lines"
-LEARN = "from carrel_export.learn.command import command; command()"
+COMMANDS = {
+    "learn": "from carrel_export.learn.command import command; command()",
+    "words": "from carrel_export.learn.words_command import command; command()",
+}
 REFUSED = 3
 """Exit code where the gate refuses, or lines are too few."""
 
@@ -76,27 +81,36 @@ def _of_count(
     options: argparse.Namespace,
     at: Path,
 ) -> Iterator[Figure]:
-    model, found = folder_of(options.parent), dict[str, float]()
+    model, found, language = folder_of(options.parent), dict[str, float](), shipped_language()
     if lines:
         pack = at / f"{source}.zip"
         write_pack(pack, ((LineRow(f"{Path(s.name).stem}.png", s.text, s.page, "train"), s.gray) for s in lines))
+        _run("words", [pack, "--to", at / "words"], options)
+        words = load_language(open_model(at / "words", "language"))
+        found["CER, words alone"] = cer_of(model, tested[0], words)
         cost = _learn(pack, at / "model", options)
         found |= {"CPU s to learn": cost.cpu_s, "peak MiB to learn": cost.peak_mib}
         found["published"] = float(cost.answer.code == 0)
         model = at / "model" if cost.answer.code == 0 else model
+        found["CER, with words"] = cer_of(model, tested[0], words)
     for name, samples in zip(("CER", "CER, other hands"), tested, strict=False):
-        found[name] = cer_of(model, samples)
+        found[name] = cer_of(model, samples, language)
     yield from figures_of("learn", source, str(len(lines)), found)
 
 
 def _learn(pack: Path, target: Path, options: argparse.Namespace) -> Cost:
     arguments = [pack, "--from", options.parent, "--to", target, "--minutes", options.learn_minutes, "-q"]
     arguments += ["--keep-others"] if options.keep_others else []
-    program = options.python or sys.executable
-    cost = cost_of([program, "-c", _with_exit_codes(LEARN), *map(str, arguments)], {"OMP_NUM_THREADS": "1"})
+    return _run("learn", arguments, options)
+
+
+def _run(name: str, arguments: Sequence[object], options: argparse.Namespace) -> Cost:
+    """Run ``carrel NAME``."""
+    program = [options.python or sys.executable, "-c", _with_exit_codes(COMMANDS[name])]
+    cost = cost_of([*program, *map(str, arguments)], {"OMP_NUM_THREADS": "1"})
     if cost.answer.code not in (0, REFUSED):
         said = (cost.answer.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise BenchError(f"carrel learn failed with exit status {cost.answer.code}: {said}")
+        raise BenchError(f"carrel {name} failed with exit status {cost.answer.code}: {said}")
     return cost
 
 
@@ -108,11 +122,11 @@ def _with_exit_codes(program: str) -> str:
     )
 
 
-def cer_of(folder: Path, samples: Sequence[LineSample]) -> float:
-    """Return the CER of lines read as at run time: int8, with the language model."""
+def cer_of(folder: Path, samples: Sequence[LineSample], language: LanguageModel) -> float:
+    """Return the CER of lines read as at run time: int8, with a language model."""
     model = open_model(folder, "recognition")
     network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
-    recognizer = CtcRecognizer(model, network, shipped_language())
+    recognizer = CtcRecognizer(model, network, language)
     errors = sum(
         character_errors(s.text, recognizer.text_of(recognizer.decode(recognizer.logits_of(s.gray))[0]))
         for s in samples
