@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check check-importers check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-importers check-learn check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -43,6 +43,11 @@ wheel: setup-dev
 # One folder with everything, as .tar.zst and .deb with their sums, for the kind of machine it is made on; ZSTD_LEVEL=3 is quick.
 bundle: wheel
 	@$(BIN)/python scripts/build_bundle.py dist/carrel-*.whl dist/carrel-$$(uname -m)
+
+# Training, export and learning, with torch, which is fetched for this: a gigabyte, and minutes.
+check-learn: setup-dev
+	@$(BIN)/uv sync --quiet --frozen --inexact --group=dev --extra export
+	@$(BIN)/pytest tests/export
 
 # Hours: 1,000 kills of workers, 20,000 damaged files, and a hot folder under every blow, three seeds; SOAK_MINUTES=5 for a
 # short one.
