@@ -26,6 +26,7 @@ OWN_COMMANDS = {
     "devices": "carrel_cli.devices",
     "doctor": "carrel_cli.doctor",
     "eval": "carrel_cli.evaluate",
+    "fleet": "carrel_cli.fleet.fleet",
     "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",
     "merge": "carrel_cli.fleet.merge",

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from carrel.errors import UsageError
 from carrel.workers.messages import Work
 from carrel_cli.batch_options import page_options
+from carrel_cli.fleet.work import given_running, without_running
 from carrel_cli.paths import require_folder
 
 MOST_FILES = 10_000
@@ -39,6 +41,9 @@ def command(source: Path, output: Path, **options: Any) -> None:
     Call it again, with the same options, when IN has grown: what is listed stays, new files become new shards. Memory,
     device and workers are each machine's own: see carrel work --help.
     """
+    own = given_running(options)
+    if own:
+        raise UsageError(f"--{next(iter(own)).removesuffix('_bytes')} is each machine's own; give it to carrel work")
     make_shards(source, output, options)
 
 
@@ -47,7 +52,7 @@ def make_shards(source: Path, output: Path, options: dict[str, Any]) -> Any:
     from carrel.fleet.shards import Plan, begin_fleet, list_new
 
     work = Work(
-        options["read"],
+        without_running(options["read"]),
         options["review_below"],
         options["max_pages"],
         options["max_file"] * 2**20,

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,6 +15,7 @@ import click
 
 from carrel.errors import InputError
 from carrel.image.files import shown
+from carrel.options import ReadOptions
 from carrel_cli.batch_options import SAME_SIGNAL_S
 from carrel_cli.messages import tell
 from carrel_cli.paths import FOLDER
@@ -41,15 +43,25 @@ def here_options(command: Command) -> Command:
 
 
 def given_running(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields of `carrel.ReadOptions` that were given on the command line or by the environment."""
-    context = click.get_current_context()
+    """Return fields of `carrel.ReadOptions` that are a machine's own, as far as they were given on the command line.
+
+    Parameters
+    ----------
+    values
+        Those of `here_options`, or of `carrel_cli.reading.reading_options`.
+    """
+    context, read = click.get_current_context(), values.get("read")
+    fields = {name: getattr(read, name) for name in _RUNNING.values()} if read else running_of(values)
     default = click.core.ParameterSource.DEFAULT
-    given = {
-        name
-        for name in ("memory", "device", "threads", "precision", "backend")
-        if context.get_parameter_source(name) != default
-    }
-    return {key: value for key, value in running_of(values).items() if key.removesuffix("_bytes") in given}
+    return {field: fields[field] for name, field in _RUNNING.items() if context.get_parameter_source(name) != default}
+
+
+def without_running(read: ReadOptions) -> ReadOptions:
+    """Return options without what is a machine's own."""
+    return replace(read, **{field: getattr(ReadOptions(), field) for field in _RUNNING.values()})
+
+
+_RUNNING = {name: name for name in ("device", "threads", "precision", "backend")} | {"memory": "memory_bytes"}
 
 
 @contextmanager

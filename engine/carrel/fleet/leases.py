@@ -181,6 +181,13 @@ class Leases:
         """Return the number of the last lease of each shard that ever had one."""
         return latest(self._folder)
 
+    def latest_of(self, shard: str) -> int:
+        """Return the number of the last lease of one shard, 0 where it never had one."""
+        generation = 0
+        while path_of(self._folder, shard, generation + 1).exists():
+            generation += 1
+        return generation
+
     def claim(self, shard: str, generation: int = 0, *, retry: bool = False) -> Lease | None:
         """Take a shard whose last lease is ``generation``, 0 where it never had one; None where it is another's or set aside.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -104,7 +105,8 @@ class Worker:
             )
         options = replace(fleet.plan.work.options, **here.running)
         self._plan = plan_workers(options, workers=here.workers)
-        self._sound = False  # until a page was read here
+        self.sound = False  # until a page was read here
+        self._free = list[str]()  # shards that nobody had, the next one last
         self.leases = Leases(fleet.leases, here.machine, fleet.plan.dead_after_s)
         self._state = here.state.resolve() / fleet.plan.id
         sandbox.forbid_dumps()
@@ -156,9 +158,9 @@ class Worker:
         """
         if not self.fleet.list_of(shard).exists():
             raise InputError(f"{shard}: no such shard; carrel status {shown(self.fleet.output)} tells them")
-        if shard in self.fleet.done():
+        if (self.fleet.output / shard).exists():
             return "done"
-        lease = self.leases.claim(shard, self.leases.latest().get(shard, 0), retry=retry)
+        lease = self.leases.claim(shard, self.leases.latest_of(shard), retry=retry)
         if lease is None:
             return "held"
         outcome, error = self.work_on(lease)
@@ -183,7 +185,7 @@ class Worker:
         except CarrelError as error:
             if lease.lost:
                 outcome = "lost"
-            elif not self._sound and not isinstance(error, InputError):
+            elif not self.sound and not isinstance(error, InputError):
                 lease.end("released", lease.contents.progress)
                 raise
             else:
@@ -205,7 +207,7 @@ class Worker:
             batch.add(find_listed(self.source / path for path in paths))
             while not batch.finished:
                 batch.step()
-                self._sound |= batch.pace.pages_per_minute > 0
+                self.sound |= batch.pace.pages_per_minute > 0
                 batch.stopping |= lease.lost or self._stopped(batch)
             progress, stopped = progress_of(batch), batch.stopping
         self.tally.no_results += progress.failed if not lease.lost else 0
@@ -272,21 +274,32 @@ class Worker:
         )
 
     def _next(self, tried: set[str], *, retry: bool) -> Lease | None:
-        """Take a shard: one that this machine has begun, one that nobody has, one that was given back or whose holder died."""
+        """Take a shard: one that this machine has begun, one that nobody has, one that was given back or whose holder died.
+
+        The folders are listed when another machine gets in the way, not for every shard: what machines list all together
+        would grow with the square of the shards. They begin in different places.
+        """
+        lease = self.leases.claim(self._free.pop()) if self._free else None
+        if lease is not None:
+            return lease
         self._clear_begun()
         last, done = self.leases.latest(), self.fleet.done()
         left = [shard for shard in self.fleet.shards() if shard not in done]
-        for shard in self._in_order(left, last, tried):
+        begun = {path.name.partition("-")[0] for path in self._begun()} - tried
+        free = [shard for shard in left if shard not in last]
+        first = random.randrange(len(free)) if free and last else 0
+        self._free = [*free[first:], *free[:first]][::-1]
+        for shard in self._in_order(left, last, begun):
             lease = self.leases.claim(shard, last.get(shard, 0), retry=retry and shard not in tried)
             if lease is not None:
                 return lease
         return None
 
-    def _in_order(self, left: list[str], last: dict[str, int], tried: set[str]) -> Iterator[str]:
-        begun = {path.name.partition("-")[0] for path in self._begun()}
-        yield from (shard for shard in left if shard in begun and shard not in tried)
-        yield from (shard for shard in left if shard not in last)
-        yield from (shard for shard in left if shard in last and (shard not in begun or shard in tried))
+    def _in_order(self, left: list[str], last: dict[str, int], begun: set[str]) -> Iterator[str]:
+        yield from (shard for shard in left if shard in begun)
+        while self._free:
+            yield self._free.pop()
+        yield from (shard for shard in left if shard in last and shard not in begun)
 
     def _begun(self) -> list[Path]:
         return [*self._state.iterdir()] if self._state.is_dir() else []
