@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batch_pages import KILL, write_page
+from carrel.fleet.leases import Leases, Machine, Progress, path_of
 from command_line import exit_code_of
 from fleet_pages import ENTRY, TESTS, carrel, texts_of_shards, wait_until, write_pages
 from soak_fleet import check, soak
@@ -133,6 +137,43 @@ def test_a_stopped_machine_gives_its_shard_back_and_goes_on_with_it(tmp_path: Pa
     assert exit_code_of("work", out, "--workers", 1) == 0
     after = {path.name: path.stat().st_mtime_ns for path in (out / "00001" / "box0").glob("*.txt")}
     assert len(after) == 8 and before.items() <= after.items(), "no page was read again"
+
+
+def test_a_shard_that_was_moved_away_is_read_anew_and_one_is_purged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pages(tmp_path / "in", range(8))
+    assert shard(tmp_path) == 0
+    out = tmp_path / "out"
+    assert exit_code_of("work", out, "--workers", 1) == 0
+    (out / "00002").rename(tmp_path / "damaged")
+    assert exit_code_of("merge", out) == 3
+    assert exit_code_of("work", out, "--workers", 1) == 0
+    assert len(texts_of_shards(out)) == 8
+    assert (out / ".carrel-shards" / "leases" / "00002.2.json").exists()
+    assert exit_code_of("purge", out / "00001", "--yes") == 0
+    assert not list((out / "00001").rglob("*.*")), "no text is left, in the queue neither"
+
+
+def test_a_page_that_was_read_when_two_machines_died_is_quarantined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pages(tmp_path / "in", range(4))
+    assert shard(tmp_path) == 0
+    leases = tmp_path / "out" / ".carrel-shards" / "leases"
+    page = hashlib.sha256((tmp_path / "in" / "box0" / "2.png").read_bytes()).hexdigest() + ":0"
+    for generation, name in enumerate(("pc1", "pc2")):
+        machine = replace(Machine.here(name), pid=2**30, started="1")  # as good as dead
+        lease = Leases(leases, machine, 5.0).claim("00001", generation)
+        assert lease is not None
+        lease.tell(Progress(), [page]) if generation else lease.end("working", Progress())
+        if not generation:
+            path = path_of(leases, "00001", 1)
+            path.write_bytes(msgspec.json.encode(msgspec.structs.replace(lease.contents, at_work=[page])))
+    assert exit_code_of("work", tmp_path / "out", "--workers", 2) == 3
+    assert exit_code_of("merge", tmp_path / "out") == 3
+    assert "1  was being read when machines ended" in capsys.readouterr().out
+    assert sorted(texts_of_shards(tmp_path / "out")) == ["box0/0.txt", "box0/1.txt", "box0/3.txt"]
 
 
 def test_failures_stop_a_machine_and_not_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

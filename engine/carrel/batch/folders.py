@@ -21,7 +21,9 @@ from carrel.output import digest_in, folder_below, make_folder, parts_of, sweep,
 STATE_FOLDER = ".carrel"
 MARKER = "made-by-carrel.json"
 _SPOOL = re.compile(r"spool-[0-9a-f]{16}")
-_STATE_FILE = re.compile(r"journal\.sqlite(-wal|-shm)?(\.~\d+~)?|status\.json|lock|\.carrel-[0-9a-f]{16}\.part")
+_STATE_FILE = re.compile(
+    r"journal\.sqlite(-wal|-shm)?(\.~\d+~)?|status\.json|lock|\.carrel-[0-9a-f]{16}\.part|shard\.jsonl|review\.tsv"
+)
 
 
 @dataclass(frozen=True, slots=True)

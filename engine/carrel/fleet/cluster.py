@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -27,7 +27,7 @@ from carrel.output import write_file
 PATIENCE_S = 600.0
 """A scheduler that is away for longer is given up."""
 PAUSE_S = 5.0
-LOOK_S = 2.0
+LOOK_S = 0.5
 _MISSING = "carrel fleet needs Dask distributed; pip install 'carrel[fleet]'"
 
 
@@ -72,7 +72,7 @@ def read_all(
     stopping
         Asked several times a second whether to stop: pages at work finish, shards are given back.
     look
-        Called about every `LOOK_S` seconds.
+        Called about twice a second.
 
     Raises
     ------
@@ -132,21 +132,17 @@ def _read(
         futures = client.map(
             work_shard, [str(fleet.output)] * len(left), left, [choices] * len(left), key=names, pure=False
         )
-        waiting, held = set(futures), 0
-        while waiting:
-            with suppress(distributed.TimeoutError, TimeoutError):
-                distributed.wait(waiting, timeout=LOOK_S, return_when="FIRST_COMPLETED")
-            look()
-            for future in [future for future in waiting if future.status != "pending"]:
-                waiting.discard(future)
+        answers, held = distributed.as_completed(futures), 0
+        while answers.count():
+            for future in answers.next_batch(block=False):
                 held += _settle(future, client, broken, log)
-            if stopping() and choices.stop_file and not Path(choices.stop_file).exists():
+            look()
+            if stopping():
                 write_file(Path(choices.stop_file), b"")
-                client.cancel(
-                    [future for future in waiting if future.status == "pending"], reason="stopped", msg="stopped"
-                )
+                client.cancel(futures)
                 _let_finish(fleet)
                 return
+            time.sleep(LOOK_S)
         if client.status not in ("running", "newly-created"):
             raise ConnectionError("the connection to the scheduler was lost")
         if held:
@@ -166,7 +162,7 @@ def _settle(future: Any, client: Any, broken: set[str], log: Callable[[str], Non
         shard, outcome, reason, address = future.result()
         if outcome == "broken":
             broken.add(address)
-            if set(client.scheduler_info()["workers"]) <= broken:
+            if set(client.scheduler_info(n_workers=-1)["workers"]) <= broken:
                 raise CarrelError(f"no worker can read; the last said: {reason}")
             log(f"the worker at {address} cannot read and gets no more shards: {reason}")
             client.retire_workers([address], close_workers=False)
@@ -238,7 +234,7 @@ def _security(distributed: Any, reach: Reach) -> Any:
 
 def _greet(client: Any, log: Callable[[str], None]) -> None:
     address = client.scheduler.address
-    workers = len(client.scheduler_info()["workers"])
+    workers = len(client.scheduler_info(n_workers=-1)["workers"])
     has_dashboard = import_module("importlib.util").find_spec("bokeh") is not None
     link = client.dashboard_link if has_dashboard else "none; pip install bokeh"
     log(f"scheduler {address}, {workers} workers; dashboard: {link}")

@@ -191,6 +191,8 @@ class Leases:
     def claim(self, shard: str, generation: int = 0, *, retry: bool = False) -> Lease | None:
         """Take a shard whose last lease is ``generation``, 0 where it never had one; None where it is another's or set aside.
 
+        A shard that is done is taken, too: its results must have been moved away.
+
         Parameters
         ----------
         retry
@@ -207,7 +209,7 @@ class Leases:
             if before is None:
                 if not self._stands_still(shard, generation, data):
                     return None
-            elif before.state == "done" or (before.state == "working" and not self.is_dead(before, data)):
+            elif before.state == "working" and not self.is_dead(before, data):
                 return None
             else:
                 failures, blame = inherited(before)
@@ -254,7 +256,9 @@ def inherited(before: LeaseFile) -> tuple[int, dict[str, list[str]]]:
     A death that condemns a page is no failure of the shard: it goes on without the page.
     """
     blame = {page: list(machines) for page, machines in before.blame.items()}
-    if before.state in ("released", "done"):
+    if before.state == "done":
+        return 0, blame
+    if before.state == "released":
         return before.failures, blame
     if before.state == "working":
         for page in before.at_work:

@@ -290,6 +290,8 @@ class Worker:
         first = random.randrange(len(free)) if free and last else 0
         self._free = [*free[first:], *free[:first]][::-1]
         for shard in self._in_order(left, last, begun):
+            if shard in last and (self.fleet.output / shard).exists():
+                continue  # done since the folders were listed
             lease = self.leases.claim(shard, last.get(shard, 0), retry=retry and shard not in tried)
             if lease is not None:
                 return lease
