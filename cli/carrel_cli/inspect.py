@@ -12,7 +12,7 @@ from carrel.image.overlay import draw_overlay
 from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
-from carrel.page import Page, expected_word_errors, needs_review
+from carrel.page import Page, Quality, expected_word_errors, needs_review
 from carrel_cli.documents import page_name
 from carrel_cli.paths import require_path
 from carrel_cli.reading import reading_options, review_option
@@ -78,7 +78,16 @@ def _told(page: Page, review_below: float) -> list[str]:
     rows.append(
         f"  skew {page.provenance.skew_degrees:.1f} degrees; {page.uncovered_ink or 0:.0%} of the ink in no line"
     )
+    if page.quality:
+        rows.append(f"  {_quality_told(page.quality)}")
     return rows
+
+
+def _quality_told(quality: Quality) -> str:
+    cut = f"; cut at the {' and '.join(quality.cut_edges)}" if quality.cut_edges else ""
+    blurred = ", blurred: scan it again" if quality.is_blurred else ""
+    size = f"small letters {quality.x_height_px:.0f} px high"
+    return f"{size}; sharpness {quality.sharpness:.1f}{blurred}; contrast {quality.contrast:.2f}{cut}"
 
 
 def _mean(values: list[float]) -> float:

@@ -255,7 +255,8 @@ def _summary(page: Page, stem: str) -> str:
     review = expected if page_needs_review(page) else ""
     uncovered = page.uncovered_ink or 0.0
     missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
-    return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}"
+    blurred = "; blurred, scan it again" if page.quality and page.quality.is_blurred else ""
+    return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}{blurred}"
 
 
 @contextmanager

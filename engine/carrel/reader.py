@@ -20,6 +20,7 @@ from carrel.image.erase import erase_strokes
 from carrel.image.inputs import Scannable, path_or_stream
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
+from carrel.image.quality import measure_quality
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.layout import (
     FoundLine,
@@ -140,9 +141,18 @@ class Reader:
             found, crops, readings = _from_the_right(found, crops, readings)
         watch.begin("assemble")
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
-        regions = merged(regions, scan.regions)
         provenance = self._provenance(found.skew_degrees, readings)
-        return Page(width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter)
+        quality = measure_quality(
+            [crop.gray for crop in crops],
+            [line.x_height_px for line in found.lines],
+            [line for region in regions for line in region.lines],
+            (width_px, height_px),
+            found.skew_degrees - 90 * round(found.skew_degrees / 90),
+        )
+        regions = merged(regions, scan.regions)
+        return Page(
+            width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter, quality
+        )
 
     def read_regions(self, scan: Scan, regions: Sequence[FoundRegion]) -> Page:
         """Read lines that were found before, px of the scan, and put the page together; their order is kept."""

@@ -49,6 +49,8 @@ def _floats(page: Page) -> Iterator[float]:
     yield page.dpi or 0.0
     yield page.uncovered_ink or 0.0
     yield page.provenance.skew_degrees
+    if page.quality:
+        yield from (page.quality.sharpness, page.quality.contrast, page.quality.x_height_px, page.quality.skew_degrees)
     for line in page.lines:
         yield from (line.confidence, line.writing.probability)
         yield from (alternative.confidence for alternative in line.alternatives)
