@@ -159,7 +159,7 @@ class Source:
     page_index: int = 0
 
 
-BLURRED, MIN_BLUR_PX = 6.5, 3.0
+BLURRED, MIN_BLUR_PX = 6.2, 3.0
 """Sharpness below which letters begin to be lost, where edges are at least so wide: narrower ones are those of a coarse scan.
 Real scans have 10 to 24; the sample pages blurred by Gaussians lose the first letters at 6, one in ten at 4; 2026-11."""
 
