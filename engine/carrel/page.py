@@ -166,7 +166,7 @@ Real scans have 10 to 24; the sample pages blurred by Gaussians lose the first l
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well the scan shows the letters, measured on its lines.
+    """Measures of how well the scan shows the letters, taken on its lines.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class Quality:
 
     @property
     def is_blurred(self) -> bool:
-        """Whether the page should be scanned again because its letters are not sharp."""
+        """True where the page should be scanned again because its letters are not sharp."""
         return 0 < self.sharpness < min(BLURRED, self.x_height_px / MIN_BLUR_PX)
 
 

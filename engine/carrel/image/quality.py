@@ -1,4 +1,4 @@
-"""How well a scan shows its letters: sharpness, contrast, resolution, and edges that cut lines.
+"""Quality of a scan by its letters: sharpness, contrast, resolution, and edges that cut lines.
 
 Sharpness is measured where it matters, at the edges of letters: the steepest step of a line's ink, over the whole way from
 paper to ink, gives the width of an edge; a letter's height over that width tells how many edges fit into it.

@@ -44,7 +44,7 @@ from carrel.page import (
 _UNITS_DPI = {"pixel": None, "mm10": 254.0, "inch1200": 1200.0}
 _WRITING: dict[str, WritingKind] = {"printed": "printed", "handwritten": "handwritten"}
 _STATES: dict[str, CorrectionState] = {"corrected": "corrected", "confirmed": "confirmed"}
-_OF_CARREL = ("writing", "recognizer", "correction")
+_OF_CARREL = ("writing", "recognizer", "correction", "row", "column")
 _Tags = dict[str, tuple[str, str, str]]
 
 

@@ -2,7 +2,8 @@
 
 Line type, writing and recognizer of a line are tags, the line type first. Word confidences are WC, those of characters
 CC (0: confident, 9: not). A line that a person has seen has CS="true", a tag that says who and when, and what was read as an
-ALTERNATIVE of its first word. What ALTO has no place for is left out: a line's own confidence and its alternatives.
+ALTERNATIVE of its first word. A table is a text block as others are, since importers lose nested ones, after a composed block
+of the type table at the same place; tags name the row and column of each line. What ALTO has no place for is left out: a line's own confidence and its alternatives.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from carrel.formats.halves import Side, box_of, half_of
 from carrel.formats.provenance import settings_json
 from carrel.formats.write.hyphens import Part, broken_words
 from carrel.formats.write.interchange import interchange
+from carrel.formats.write.table_cells import TABLE_ZONE, cells_of
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
 from carrel.page import Box, Line, Page, Points, Region, Word
@@ -23,7 +25,15 @@ from carrel.page import Box, Line, Page, Points, Region, Word
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _SCHEMA = f"{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
 #: what a tag says -> beginning of its ID
-_TAGS = {"region": "BT", "type": "LT", "writing": "WT", "recognizer": "RT", "correction": "CT"}
+_TAGS = {
+    "region": "BT",
+    "type": "LT",
+    "writing": "WT",
+    "recognizer": "RT",
+    "correction": "CT",
+    "row": "ROW",
+    "column": "COL",
+}
 READ = "read"
 """The PURPOSE of an alternative that is the whole line as it was read."""
 _Tag = tuple[str, str, str]  # kind, label, description
@@ -76,7 +86,7 @@ def _add_tags(root: Element, page: Page, taken: set[str]) -> _Tags:
     used: dict[_Tag, None] = dict.fromkeys(
         tag
         for region in page.regions
-        for tag in (("region", region.kind, ""), *(tag for line in region.lines for tag in _line_tags(line)))
+        for tag in (("region", region.kind, ""), *(tag for tags in _tags_of_lines(page, region) for tag in tags))
     )
     tags: _Tags = {}
     element = child(root, "Tags")
@@ -87,6 +97,17 @@ def _add_tags(root: Element, page: Page, taken: set[str]) -> _Tags:
         described = {"DESCRIPTION": description} if description else {}
         child(element, "OtherTag", ID=tags[tag], TYPE=kind, LABEL=label, **described)
     return tags
+
+
+def _tags_of_lines(page: Page, region: Region) -> list[list[_Tag]]:
+    """The tags of each line, the row and column of a table's lines last."""
+    cells = cells_of(page, region)
+    if cells is None:
+        return [list(_line_tags(line)) for line in region.lines]
+    return [
+        [*_line_tags(line), ("row", str(row), ""), ("column", str(column), "")]
+        for line, (row, column) in zip(region.lines, cells, strict=True)
+    ]
 
 
 def _line_tags(line: Line) -> Iterator[_Tag]:
@@ -105,27 +126,32 @@ def _add_layout(root: Element, page: Page, space: Box, tags: _Tags, taken: set[s
     page_element = child(child(root, "Layout"), "Page", ID=unused(page_id(page), taken), PHYSICAL_IMG_NR=number, **size)
     print_space = child(page_element, "PrintSpace", **_position(space))
     for region in page.regions:
-        _add_region(print_space, region, tags, taken)
+        _add_region(print_space, page, region, tags, taken)
 
 
-def _add_region(space: Element, region: Region, tags: _Tags, taken: set[str]) -> None:
+def _add_region(space: Element, page: Page, region: Region, tags: _Tags, taken: set[str]) -> None:
     reference = tags["region", region.kind, ""]
+    if region.kind == TABLE_ZONE and region.lines:
+        place = _position(Box.around(region.polygon))
+        _add_shape(
+            child(space, "ComposedBlock", ID=unused(f"{region.id}t", taken), TYPE="table", **place), region.polygon
+        )
     block = child(space, "TextBlock", ID=region.id, TAGREFS=reference, **_position(Box.around(region.polygon)))
     _add_shape(block, region.polygon)
     parts = broken_words(region.lines)
-    for index, line in enumerate(region.lines):
+    for index, (line, own) in enumerate(zip(region.lines, _tags_of_lines(page, region), strict=True)):
         line_parts = {word: part for (at, word), part in parts.items() if at == index}
-        _add_line(block, line, tags, line_parts, taken)
+        _add_line(block, line, " ".join(tags[tag] for tag in own), line_parts, taken)
 
 
-def _add_line(block: Element, line: Line, tags: _Tags, parts: dict[int, Part], taken: set[str]) -> None:
+def _add_line(block: Element, line: Line, tags: str, parts: dict[int, Part], taken: set[str]) -> None:
     position = _position(Box.around(line.polygon))
     seen = {"CS": "true"} if line.correction else {}
     element = child(
         block,
         "TextLine",
         ID=line.id,
-        TAGREFS=" ".join(tags[tag] for tag in _line_tags(line)),
+        TAGREFS=tags,
         BASELINE=joined(line.baseline, " "),
         **position,
         **seen,

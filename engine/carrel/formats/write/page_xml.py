@@ -4,7 +4,8 @@
 (writing, recognizer, who corrected a line, when, and what had been read; percent-encoded). The structure comes last:
 eScriptorium takes all up to the last semicolon for the type. Each region, line and word has one TextEquiv: importers join
 them. The border is the whole scan, or one page of a spread; what holds the regions of running text is the print space.
-Alternatives and characters are left out.
+A table is a text region as others are, since importers lose nested ones, beside a table region with its grid; ``custom`` names
+the row and column of each line. Alternatives and characters are left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from carrel.formats.provenance import settings_json
 from carrel.formats.read.values import corners
 from carrel.formats.write.alto import taken_ids
 from carrel.formats.write.interchange import interchange
+from carrel.formats.write.table_cells import Grid, grid_of
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
 from carrel.page import Box, Line, Page, Points, Region, Word
@@ -51,7 +53,10 @@ def write(page: Page, side: Side | None = None) -> bytes:
         for index, region in enumerate(page.regions):
             child(group, "RegionRefIndexed", index=str(index), regionRef=region.id)
     for index, region in enumerate(page.regions):
-        _add_region(element, region, index, taken)
+        grid = grid_of(page, region)
+        if grid:
+            _add_table(element, page, region, grid, taken)
+        _add_region(element, region, index, grid.cells if grid else None, taken)
     return to_bytes(root)
 
 
@@ -79,19 +84,32 @@ def _add_spaces(element: Element, page: Page, border: Box) -> None:
         _add_coords(child(element, "PrintSpace"), corners(around))
 
 
-def _add_region(page: Element, region: Region, index: int, taken: set[str]) -> None:
+def _add_table(element: Element, page: Page, region: Region, grid: Grid, taken: set[str]) -> None:
+    """The place and the cells of a table whose lines are a text region of its own, since importers lose what is nested."""
+    size = {"rows": str(grid.rows), "columns": str(grid.columns)}
+    table = child(element, "TableRegion", id=unused(f"{region.id}t", taken), **size)
+    _add_coords(table, region.polygon)
+    corners_of_cells = child(table, "Grid")
+    for index, points in enumerate(grid.corners):
+        inside = ((min(max(x, 0), page.width_px - 1), min(max(y, 0), page.height_px - 1)) for x, y in points)
+        child(corners_of_cells, "GridPoints", index=str(index), points=joined(tuple(inside), ","))
+
+
+def _add_region(
+    page: Element, region: Region, index: int, cells: list[tuple[int, int]] | None, taken: set[str]
+) -> None:
     custom = f"readingOrder {{index:{index};}} structure {{type:{region.kind};}}"
     element = child(page, "TextRegion", id=region.id, custom=custom)
     _add_coords(element, region.polygon)
     for line_index, line in enumerate(region.lines):
-        _add_line(element, line, line_index, taken)
+        _add_line(element, line, line_index, cells[line_index] if cells else None, taken)
     texts = [line.final_text for line in region.lines if line.final_text]
     if texts:
         child(child(element, "TextEquiv"), "Unicode", "\n".join(texts))
 
 
-def _add_line(region: Element, line: Line, index: int, taken: set[str]) -> None:
-    attributes = {"id": line.id, "custom": _line_custom(line, index)}
+def _add_line(region: Element, line: Line, index: int, cell: tuple[int, int] | None, taken: set[str]) -> None:
+    attributes = {"id": line.id, "custom": _line_custom(line, index, cell)}
     if line.writing.kind != "unknown":
         attributes["production"] = PRODUCTION[line.writing.kind]
     if is_right_to_left(line.final_text):
@@ -104,8 +122,9 @@ def _add_line(region: Element, line: Line, index: int, taken: set[str]) -> None:
     _add_text(element, line.final_text, 1.0 if line.correction else line.confidence)
 
 
-def _line_custom(line: Line, index: int) -> str:
+def _line_custom(line: Line, index: int, cell: tuple[int, int] | None) -> str:
     custom = f"readingOrder {{index:{index};}}"
+    custom += f" tableCell {{row:{cell[0]}; column:{cell[1]};}}" if cell else ""
     custom += f" writing {{kind:{line.writing.kind}; probability:{decimal(line.writing.probability)};}}"
     custom += f" recognizer {{name:{line.recognizer};}}" if line.recognizer else ""
     return custom + _correction_custom(line) + f" structure {{type:{line.line_type};}}"
