@@ -58,5 +58,5 @@ def probabilities(file: Path, gray: Any) -> Any:
     scaled = min(width, -(-48 * gray.shape[1] // gray.shape[0]))
     line = np.zeros((1, 3, 48, width), np.float32)
     line[..., :scaled] = (cv2.resize(gray, (scaled, 48)).astype(np.float32) / 255 - 0.5) / 0.5
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": line})[0][0]

@@ -28,6 +28,8 @@ _READING_OPTIONS = (
     click.option("--lang", default="+".join(_DEFAULTS.languages), show_default=True, help="Languages of printed text: eng, en or English; several by + or commas."),
     click.option("--writing", type=click.Choice(["auto", "printed", "handwritten"]), default=_DEFAULTS.writing, show_default=True, help="Decide for each line, or send all to one recognizer."),
     click.option("--model", type=click.Path(path_type=Path), help="Another handwriting model: its folder, or the name of one that ships with Carrel."),
+    click.option("--second", type=click.Path(path_type=Path), help="A model for a second opinion on unsure lines: its folder."),
+    click.option("--second-below", type=click.FloatRange(0, 1), default=_DEFAULTS.second_below, show_default=True, help="Confidence under which a line is unsure."),
     click.option("--words", type=click.Path(path_type=Path), help="Names and words of the collection: a text file, or a folder that carrel words made."),
     click.option("--collection/--no-collection", default=True, show_default=True, help="Follow the carrel.toml of the folder of the scans."),
     click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French, English and German."),
@@ -45,6 +47,7 @@ _READING_OPTIONS = (
 )  # fmt: skip
 _SAME_NAMES = (
     "writing",
+    "second_below",
     "language_model",
     "flatten",
     "deskew",
@@ -55,7 +58,7 @@ _SAME_NAMES = (
     "csv_safe",
 )
 READING_NAMES = (
-    "lang", "writing", "model", "words", "collection", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
+    "lang", "writing", "model", "second", "second_below", "words", "collection", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
     "own_text", "keep_rotation", "split_spreads", "csv_safe",
     "memory", "device", "threads", "precision", "backend",
 )  # fmt: skip
@@ -95,6 +98,7 @@ def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
     return ReadOptions(
         languages=tuple(part for part in values["lang"].replace(",", "+").split("+") if part.strip()),
         model=folder_of(values["model"]).resolve() if values["model"] else None,
+        second=folder_of(values["second"]).resolve() if values["second"] else None,
         words=values["words"].resolve() if values["words"] else None,
         max_megapixels=values["max_megapixels"],
         **same,
@@ -128,8 +132,9 @@ def _of_collection(read: ReadOptions, values: Mapping[str, Any]) -> ReadOptions:
     context = click.get_current_context()
     given = {"languages" if name == "lang" else name for name in READING_NAMES if _was_given(context, name)}
     chosen = {key: value for key, value in read_collection(file).items() if key not in given}
-    if isinstance(chosen.get("model"), Path):
-        chosen["model"] = folder_of(chosen["model"]).resolve()
+    for key in ("model", "second"):
+        if isinstance(chosen.get(key), Path):
+            chosen[key] = folder_of(chosen[key]).resolve()
     if chosen:
         tell(f"{shown(file)}: {', '.join(f'{key} {_told(value)}' for key, value in chosen.items())}")
     return with_collection(read, chosen)

@@ -1,6 +1,6 @@
 """The choices of a collection: ``carrel.toml`` in a folder of scans, or in one above it.
 
-It names the handwriting model, words, languages, and how pages are prepared; what a caller asks for goes before it. Paths
+It names the handwriting model, one for second opinions, words, languages, and how pages are prepared; what a caller asks for goes before it. Paths
 are relative to the file. A file of another user than this one or root does not count: whoever may write to a folder above
 decides nothing for others.
 """
@@ -21,9 +21,25 @@ from carrel.options import ReadOptions
 from carrel.output import write_file
 
 COLLECTION_FILE = "carrel.toml"
-KEYS = ("model", "words", "languages", "writing", "language_model", "flatten", "deskew", "binarize")
-_PATHS = ("model", "words")
-_KINDS = {"languages": "a text or a list of texts", "flatten": "true or false", "deskew": "true or false"}
+KEYS = (
+    "model",
+    "words",
+    "languages",
+    "writing",
+    "language_model",
+    "flatten",
+    "deskew",
+    "binarize",
+    "second",
+    "second_below",
+)
+_PATHS = ("model", "second", "words")
+_KINDS = {
+    "languages": "a text or a list of texts",
+    "second_below": "a number from 0 to 1",
+    "flatten": "true or false",
+    "deskew": "true or false",
+}
 _MOST_BYTES = 64 * 1024
 
 
@@ -69,6 +85,8 @@ def _checked(file: Path, key: str, value: Any) -> Any:
         return _path(file, value) if key in _PATHS else value
     elif key in ("language_model", "flatten", "deskew", "binarize") and isinstance(value, bool):
         return value
+    elif key == "second_below" and isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
     kind = _KINDS.get(key, "true or false" if key in ("language_model", "binarize") else "a text")
     raise InputError(f"{file}: {key} must be {kind}, not {value!r}")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from carrel.backends import CPU
 from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
@@ -25,7 +26,7 @@ from carrel.process_memory import trim
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
-from carrel.recognizers.routing import ROUTES, Router, routes_for
+from carrel.recognizers.routing import ROUTES, SECOND, Router, routes_for
 from carrel.recognizers.script import detect_script, scripts_of_languages
 from carrel.recognizers.writing import WritingClassifier
 
@@ -124,9 +125,13 @@ def load_engines(
         writing, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
     )
     classifier = WritingClassifier(writing, told_apart)
-    used = [model.identity for model in (segmenter, writing, handwriting) if model is not None]
+    second = _second_model(options)
+    used = [model.identity for model in (segmenter, writing, handwriting, second) if model is not None]
+    router = _router(options, printed, ctc, handwriting, classifier)
+    if second is not None:
+        router = _with_second(router, second, known, selected, budget)
     engines = Engines(
-        _router(options, printed, ctc, handwriting, classifier),
+        router,
         open_page_network(segmenter, selected.runtime, budget, starts_on_cpu=selected.starts_on_cpu)
         if segmenter
         else None,
@@ -149,7 +154,35 @@ def _router(
     }
     recognizers = {printed.name: printed, ctc.name: ctc}
     routes = ROUTES if options.model is not None else routes_for(scripts)  # a model that was named is used
-    return Router(recognizers, classifier.classify, options.writing, routes, scripts, detect_script)
+    return Router(
+        recognizers, classifier.classify, options.writing, routes, scripts, detect_script, options.second_below
+    )
+
+
+def _second_model(options: ReadOptions) -> Model | None:
+    """The model that gives second opinions, whole; it is opened when the first line needs it."""
+    if options.second is None:
+        return None
+    model = open_model(folder_of(options.second), "recognition")
+    for key, entry in model.manifest.files.items():
+        if entry.role == "network" and key not in model.left_out():
+            model.map_file(key).close()
+    return model
+
+
+def _with_second(
+    router: Router, model: Model, language: LanguageModel | None, selected: Selection, budget: Budget
+) -> Router:
+    """The router with a recognizer for second opinions, on the processor: no device was tried with this network."""
+    runtime = replace(CPU, precision="fp32" if selected.runtime.precision == "fp32" else "int8")
+
+    def opened() -> CtcRecognizer:
+        network = open_line_network(model, runtime, selected.threads, budget)
+        return CtcRecognizer(model, network, language, SECOND)
+
+    scripts = {**router.scripts, SECOND: frozenset(model.manifest_as(manifests.Recognition).scripts)}
+    recognizers = {**router.recognizers, SECOND: LateRecognizer(SECOND, opened)}
+    return replace(router, recognizers=recognizers, scripts=scripts)
 
 
 def language_for(options: ReadOptions) -> tuple[LanguageModel, str]:

@@ -13,6 +13,9 @@ OwnText = Literal["keep", "redo", "force"]
 """What is done about text that a PDF's page itself shows: it is the page's text, and only scans are read; it is that and
 pictures beside it are read too; or it is read anew from the drawn page, like everything else."""
 
+SECOND_BELOW = 0.8
+"""Calibrated confidence under which a second opinion is asked for, where nobody says otherwise."""
+
 REVIEW_BELOW = 0.8
 """Confidence under which a line is to be reviewed, where nobody says otherwise."""
 
@@ -30,6 +33,9 @@ class ReadOptions:
         ``auto`` decides line by line; ``printed`` and ``handwritten`` send every line to one recognizer.
     model
         Folder of the handwriting model, or the name of one that ships with Carrel; None takes Carrel's default.
+    second
+        Folder of a model that gives a second opinion on lines that are read with less confidence than ``second_below``;
+        the more confident reading is taken, the other kept as an alternative. It runs on the processor.
     words
         A text file of names and words that handwriting may hold, or the folder of a language model that ``carrel words``
         made; None takes the words of the shipped language model alone.
@@ -66,6 +72,8 @@ class ReadOptions:
     languages: tuple[str, ...] = ("eng", "fra")
     writing: Literal["auto", "printed", "handwritten"] = "auto"
     model: Path | None = None
+    second: Path | None = None
+    second_below: float = SECOND_BELOW
     words: Path | None = None
     threads: int = 0
     max_megapixels: float = 250.0
@@ -104,13 +112,15 @@ class ReadOptions:
                 raise UsageError(f"{name}: expected more than 0, got {value}")
         if self.writing not in ("auto", "printed", "handwritten"):
             raise UsageError(f"writing: expected 'auto', 'printed' or 'handwritten', got {self.writing!r}")
+        if not 0 <= self.second_below <= 1:
+            raise UsageError(f"second_below: expected a confidence from 0 to 1, got {self.second_below}")
         if self.words is not None and not self.language_model:
             raise UsageError("words: are searched with the language model, which is switched off")
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """The model and words that the options name, which workers must be able to read."""
-        return tuple(path.resolve() for path in (self.model, self.words) if path is not None)
+        """The models and words that the options name, which workers must be able to read."""
+        return tuple(path.resolve() for path in (self.model, self.second, self.words) if path is not None)
 
 
 def _is_code(code: Any) -> bool:

@@ -47,14 +47,19 @@ def scans(tmp_path: Path) -> Path:
 def test_a_collection_is_followed_from_its_subfolders(scans: Path) -> None:
     for place in (scans / "page.png", scans, scans.parent):
         told = run(place)
-        assert told.stdout == "handwriting-fast|names.txt|('fra',)|auto|True|True|False|False\n", told.exception
+        assert told.stdout == "handwriting-fast|names.txt|('fra',)|auto|True|True|False|False|None|0.8\n", (
+            told.exception
+        )
         assert "carrel.toml: model handwriting-fast, words names.txt, languages fr, deskew false" in told.stderr
 
 
 def test_what_is_asked_for_goes_first(scans: Path) -> None:
     told = run(scans, "--lang", "en", "--deskew")
-    assert told.stdout == "handwriting-fast|names.txt|('eng',)|auto|True|True|True|False\n"
-    assert run(scans, "--no-language-model").stdout == "handwriting-fast|None|('fra',)|auto|False|True|False|False\n"
+    assert told.stdout == "handwriting-fast|names.txt|('eng',)|auto|True|True|True|False|None|0.8\n"
+    assert (
+        run(scans, "--no-language-model").stdout
+        == "handwriting-fast|None|('fra',)|auto|False|True|False|False|None|0.8\n"
+    )
     assert "|('eng', 'fra')|" in run(scans, "--no-collection").stdout
 
 
@@ -106,3 +111,13 @@ def test_words_are_known_to_the_search(tmp_path: Path) -> None:
         language_for(ReadOptions(words=file))
     with pytest.raises(UsageError, match="switched off"):
         ReadOptions(words=file, language_model=False)
+
+
+def test_a_second_opinion_may_be_of_the_collection(scans: Path) -> None:
+    file = scans.parent / "carrel.toml"
+    file.write_text('second = "handwriting-best"\nsecond_below = 0.5\n', "utf-8")
+    assert run(scans).stdout.endswith("|handwriting-best|0.5\n")
+    for faulty in ("second_below = 2", "second_below = true", 'second_below = "much"'):
+        file.write_text(f"{faulty}\n", "utf-8")
+        with pytest.raises(InputError, match="second_below must be a number from 0 to 1"):
+            read_collection(file)

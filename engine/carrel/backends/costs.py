@@ -106,6 +106,8 @@ class Request:
         Tesseract languages; 0 where print is not read.
     language_model
         Whether handwriting is searched with it.
+    networks_bytes, networks_line_bytes
+        What networks other than Carrel's own take, and for a line in each thread.
     library
         Whether there is a library of kernels: Carrel's own, or one that ``carrel warm`` built.
     lines
@@ -124,6 +126,8 @@ class Request:
     largest: PageSize | None = None
     languages: int = 2
     language_model: bool = True
+    networks_bytes: int = 0
+    networks_line_bytes: int = 0
     library: bool = True
     lines: int = 1000
 
@@ -144,12 +148,12 @@ def own_bytes(runtime: Runtime, result: Measured | None, request: Request, costs
     loaded = max(result.memory_bytes, known) if result else known
     language = costs.language if request.language_model else 0
     compiler = 0 if request.library else costs.compiler
-    return loaded + language + compiler + threads * thread_bytes(request, costs)
+    return loaded + language + compiler + request.networks_bytes + threads * thread_bytes(request, costs)
 
 
 def thread_bytes(request: Request, costs: Costs) -> int:
     """Return what each thread takes."""
-    return request.languages * costs.tesseract + costs.line
+    return request.languages * costs.tesseract + costs.line + request.networks_line_bytes
 
 
 def fixed_bytes(runtime: Runtime, result: Measured | None, request: Request, costs: Costs) -> int:

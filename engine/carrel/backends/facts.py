@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from carrel.backends import CPU, Runtime
 from carrel.backends.costs import A4_AT_300_DPI, Request, needed_bytes, shipped_costs
 from carrel.backends.devices import Found, has_choice
+from carrel.backends.foreign import line_bytes, loaded_bytes
 from carrel.backends.probe import Survey, stored_survey, survey
 from carrel.backends.selection import Facts, Refusal, Selection, select
 from carrel.backends.settings import allowed_cores, default_limit_bytes
 from carrel.budget import Budget, PageSize, enough
 from carrel.errors import UsageError
 from carrel.kernels.native import has_library
-from carrel.models.folders import Model
+from carrel.models.folders import Model, folder_of, open_model
 from carrel.options import ReadOptions
 from carrel.process_memory import parse_memory, resident_bytes
 
@@ -57,8 +58,12 @@ def request_of(
     ------
     UsageError
         A value is none of those there are.
+    ModelError
+        A model that the options name is missing or damaged.
     """
     budget = budget or new_budget(options.memory_bytes)
+    precision = _one_of(options.precision, "CARREL_PRECISION", PRECISIONS)
+    named = [open_model(folder_of(path)) for path in (options.model, options.second) if path is not None]
     return Request(
         memory_bytes=default_limit_bytes() if budget.limit_bytes is None else budget.limit_bytes,
         beside_bytes=budget.own_bytes,
@@ -66,9 +71,11 @@ def request_of(
         threads=options.threads or _number(os.environ.get("CARREL_THREADS", "0")),
         backend=_one_of(options.backend, "CARREL_BACKEND", BACKENDS),
         device=_one_of(options.device, "CARREL_DEVICE", DEVICES),
-        precision=_one_of(options.precision, "CARREL_PRECISION", PRECISIONS),
+        precision=precision,
         languages=0 if options.writing == "handwritten" else len(options.languages),
         language_model=options.language_model,
+        networks_bytes=sum(loaded_bytes(model, precision) for model in named),
+        networks_line_bytes=max((line_bytes(model) for model in named), default=0),
         library=has_library(),
         page=page,
         largest=largest,

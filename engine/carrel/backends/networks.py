@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from carrel.backends import CPU, Network, Runtime, Tensors, builtin
 from carrel.backends.costs import SEGMENTER_INT8_SHARE
 from carrel.backends.fallback import Fallback
+from carrel.backends.foreign import bytes_per_px
 from carrel.backends.warming import Warming
 from carrel.budget import Budget
 from carrel.models.folders import Model
@@ -51,7 +52,7 @@ def open_line_network(
     """Return a network that reads lines: within the memory limit, and on the processor where its device fails or is not ready."""
     first = {"ink": builtin.lines()[0]} if starts_on_cpu else None
     network = _with_fallback(model, runtime, threads, first)
-    return Guarded(network, BYTES_PER_INPUT_PX[runtime.backend], model.name, budget)
+    return Guarded(network, bytes_per_px(model, BYTES_PER_INPUT_PX[runtime.backend]), model.name, budget)
 
 
 def open_page_network(

@@ -40,7 +40,8 @@ class Settings:
     def key(self, identity: str) -> str:
         """Return the digest of everything that changes how a page is read, and of the ``identity`` of the models. Formats,
         limits and the number of threads are no part of it."""
-        options = {k: v for k, v in _options(self.options).items() if k not in _WITHOUT_EFFECT}
+        alone = () if self.options.second else ("second_below",)
+        options = {k: v for k, v in _options(self.options).items() if k not in (*_WITHOUT_EFFECT, *alone)}
         matters = [self.entry, identity, options]
         return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -60,9 +61,10 @@ _WITHOUT_EFFECT = (
     "device",
     "precision",
     "model",
+    "second",
     "words",
 )
-"""What a page need not be read again for: devices agree within what the probe allows, model and words are in the identity."""
+"""What a page need not be read again for: devices agree within what the probe allows, models and words are in the identity."""
 
 
 def _options(options: ReadOptions) -> dict[str, Any]:

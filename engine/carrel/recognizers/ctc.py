@@ -35,11 +35,14 @@ class CtcRecognizer:
         The network of one of its files: ``ink`` to ``logits``.
     language
         A language model for the search; without one, the best path is taken and no kernels are loaded.
+    name
+        What the recognizer is called in results.
     """
 
     name = "ctc"
 
-    def __init__(self, model: Model, network: Network, language: LanguageModel | None = None) -> None:
+    def __init__(self, model: Model, network: Network, language: LanguageModel | None = None, name: str = name) -> None:
+        self.name = name
         manifest = model.manifest_as(manifests.Recognition)
         entry = manifest.input
         self._network = network

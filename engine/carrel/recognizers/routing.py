@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.image.ink import holds_ink
+from carrel.options import SECOND_BELOW
 from carrel.page import Writing, WritingKind
 from carrel.recognizers.bleed_through import refuse_bleed_through, refuse_printed_bleed_through
 from carrel.recognizers.floor import refuse_doubtful
@@ -58,6 +59,8 @@ def routes_for(scripts: Mapping[str, frozenset[str]]) -> Mapping[WritingKind, Ro
     return {kind: replace(route, recognizers=("tesseract",)) for kind, route in ROUTES.items()}
 
 
+SECOND = "second"
+"""Name of the recognizer that gives second opinions."""
 MIN_KIND_PROBABILITY = 0.9
 """Probability from which the kind of a line is clear."""
 PRIOR_LIMITS = (0.05, 0.95)
@@ -81,6 +84,8 @@ class Router:
         How each kind is read.
     scripts, detect_script
         The scripts that recognizers know, by name of the recognizer, and what tells that of lines; None asks nothing.
+    second_below
+        Lines that are read with less confidence are read by the recognizer `SECOND`, too, where there is one.
     """
 
     recognizers: Mapping[str, Recognizer]
@@ -89,9 +94,11 @@ class Router:
     routes: Mapping[WritingKind, Route] = field(default_factory=lambda: ROUTES)
     scripts: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     detect_script: Detect | None = None
+    second_below: float = SECOND_BELOW
 
     def read(self, crops: Sequence[Gray], spread: Spread = ONE_AFTER_THE_OTHER) -> list[Reading]:
-        """Read the lines of one page: by kind, then the fallback of each kind, then without bleed-through and what is too doubtful.
+        """Read the lines of one page: by kind, then the fallback of each kind, then the second opinion on what is unsure, then
+        without bleed-through and what is too doubtful.
 
         Parameters
         ----------
@@ -119,6 +126,8 @@ class Router:
         )
         if self.writing == "auto":
             _read_by(self._fallbacks(likeliest, clear.tolist(), tried), page, crops, tried, spread)
+        if SECOND in page:
+            _read_by(dict.fromkeys(self._unsure(tried), SECOND), page, crops, tried, spread)
         readings = [
             _best(read, Writing(kind if is_clear else "unknown", round(float(of.max()), 4)))
             for read, kind, is_clear, of in zip(tried, likeliest, clear, distributions, strict=True)
@@ -168,6 +177,14 @@ class Router:
             if first is not None and len(route.recognizers) > 1 and (not first.text or first.confidence < below):
                 chosen[k] = route.recognizers[1]
         return chosen
+
+    def _unsure(self, tried: Sequence[Mapping[str, Recognition]]) -> list[int]:
+        """Return the lines, by their indices, that hold ink and of which every reading is unsure or without a text."""
+        return [
+            k
+            for k, read in enumerate(tried)
+            if read and max(r.confidence if r.text else 0.0 for r in read.values()) < self.second_below
+        ]
 
 
 def _read_by(

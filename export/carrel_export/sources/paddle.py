@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,11 +154,10 @@ def _floats(model: Any) -> list[NDArray[Any]]:
 
 def _maker(model: Any, tensor: str) -> Any:
     """The node that makes a tensor, past nodes that change nothing; None for an input or a constant."""
-    made = {name: node for node in model.graph.node for name in node.output}
-    node = made.get(tensor)
-    while node is not None and node.op_type == "Identity":
-        node = made.get(node.input[0])
-    return node
+    made: dict[str, Any] = {name: node for node in model.graph.node for name in node.output}
+    while tensor in made and made[tensor].op_type == "Identity":
+        tensor = made[tensor].input[0]
+    return made.get(tensor)
 
 
 def _head(model: Any) -> tuple[Any, str, str] | None:
@@ -190,9 +189,9 @@ def _as_carrel_runs_it(model: Any) -> Any:
     """The graph from one channel, ``ink``, to ``logits``."""
     import onnx
 
-    total, _, bias = _head(model) or (None, "", "")
+    total, _, bias = cast(tuple[Any, str, str], _head(model))
     first = _first_convolution(model)
-    _replace(model, first.input[1], lambda weights: weights.sum(axis=1, keepdims=True))
+    _replace(model, first.input[1], _array(model, first.input[1]).sum(axis=1, keepdims=True))
     height, classes = _axes(model.graph.input[0])[2], len(_array(model, bias))
     first.input[0] = "ink"
     total.output[0] = "logits"  # what stands behind it, up to the softmax, makes nothing that is used
@@ -223,7 +222,7 @@ def _with_classes(model: Any, classes: Sequence[int]) -> Any:
     bias = next(name for name in total.input if name in constants)
     product = made[next(name for name in total.input if name not in constants)]
     for name in (bias, product.input[1]):
-        _replace(cut, name, lambda weights: np.ascontiguousarray(weights[..., list(classes)]))
+        _replace(cut, name, np.ascontiguousarray(_array(cut, name)[..., list(classes)]))
     cut.graph.output[0].type.tensor_type.shape.dim[2].dim_value = len(classes)
     del cut.graph.value_info[:]
     return cut
@@ -235,8 +234,8 @@ def _array(model: Any, name: str) -> NDArray[Any]:
     return numpy_helper.to_array(next(tensor for tensor in model.graph.initializer if tensor.name == name))
 
 
-def _replace(model: Any, name: str, change: Any) -> None:
+def _replace(model: Any, name: str, weights: NDArray[Any]) -> None:
     from onnx import numpy_helper
 
     tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
-    tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), name))
+    tensor.CopyFrom(numpy_helper.from_array(weights, name))
