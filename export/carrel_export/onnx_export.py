@@ -27,6 +27,7 @@ from carrel_export.sources.graph import OnnxGraph
 Ink = NDArray[np.float32]
 
 STATIC, DYNAMIC = "Conv", ("LSTM", "MatMul")
+MAX_CALIBRATION_BYTES = 4 * 2**30
 BETWEEN, JOINS = ("Relu", "Sigmoid", "Mul"), ("Concat",)
 """What is quantized where all its inputs are, or where one is; a sigmoid only as a gate, because at the end it makes
 probabilities."""
@@ -91,8 +92,9 @@ def static_nodes(fp32: Path, keep_fp32: Sequence[str] = ()) -> list[str]:
 
 
 def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence[str] = ()) -> None:
-    """Write the int8 form of an fp32 file, calibrated on ``lines`` ``(1, 1, height, width)``.
+    """Write the int8 form of an fp32 file, calibrated on ``lines`` ``(1, 1, height, width)``, all of the same width.
 
+    What the layers make of all of them is held in memory: of fewer lines, where that would be too much.
     ``keep_fp32`` names nodes that stay in floating point.
     """
     from onnxruntime.quantization import (
@@ -103,6 +105,9 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
         quantize_dynamic,
         quantize_static,
     )
+
+    statically = static_nodes(fp32, keep_fp32)
+    lines = lines[: max(1, MAX_CALIBRATION_BYTES // (3 * _bytes_made(fp32, statically, lines[0])))]
 
     class Lines(CalibrationDataReader):
         def __init__(self) -> None:
@@ -120,7 +125,7 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
             Lines(),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=[STATIC, *BETWEEN, *JOINS],
-            nodes_to_quantize=static_nodes(fp32, keep_fp32),
+            nodes_to_quantize=statically,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -137,6 +142,20 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
         )
 
 
+def _bytes_made(fp32: Path, nodes: Sequence[str], line: Ink) -> int:
+    """Bytes that these nodes make of a line; the quantizer holds them about three times."""
+    import onnx
+
+    model = onnx.load(str(fp32))
+    made = {name for node in model.graph.node if node.name in nodes for name in node.output}
+    known = {value.name for value in model.graph.output}
+    model.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in sorted(made - known)
+    )
+    outputs = _opened(model.SerializeToString()).run(sorted(made), {"ink": line}) if made else []
+    return max(1, sum(output.nbytes for output in outputs))
+
+
 @contextmanager
 def _without_advice() -> Generator[None]:
     """Keep the advice of onnxruntime's quantizer off the root logger and off stdout, which carries results only."""
@@ -151,12 +170,16 @@ def _without_advice() -> Generator[None]:
 
 def session(file: Path) -> Any:
     """Return the file on onnxruntime, one thread."""
+    return _opened(str(file))
+
+
+def _opened(file_or_contents: str | bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file_or_contents, options, providers=["CPUExecutionProvider"])
 
 
 def runner(file: Path) -> Callable[[Ink], NDArray[np.float32]]:

@@ -163,15 +163,17 @@ def _maker(model: Any, tensor: str) -> Any:
 def _head(model: Any) -> tuple[Any, str, str] | None:
     """The sum before the softmax, and the names of its weights and its bias."""
     constants = {tensor.name for tensor in model.graph.initializer}
-    softmax = _maker(model, model.graph.output[0].name)
-    total = _maker(model, softmax.input[0]) if softmax is not None and softmax.op_type == "Softmax" else None
-    if total is None or total.op_type != "Add":
-        return None
-    product = _maker(model, total.input[0])
-    whole = product is not None and product.op_type == "MatMul"
-    if not whole or product.input[1] not in constants or total.input[1] not in constants:
-        return None
-    return total, product.input[1], total.input[1]
+    at = [model.graph.output[0].name]
+    nodes: list[Any] = []
+    for wanted in ("Softmax", "Add", "MatMul"):
+        node = _maker(model, at[0])
+        if node is None or node.op_type != wanted:
+            return None
+        at = node.input
+        nodes.append(node)
+    _, total, product = nodes
+    weights, bias = str(product.input[1]), str(total.input[1])
+    return (total, weights, bias) if {weights, bias} <= constants else None
 
 
 def _first_convolution(model: Any) -> Any:
