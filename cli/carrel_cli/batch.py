@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from carrel.batch.fields import write_fields
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, find_files, find_listed, read_list
 from carrel.batch.journal import Journal
@@ -78,10 +79,17 @@ def read_batch(source: Path | None, output: Path, options: dict[str, Any], *, qu
             if signals and not told:
                 told = True
                 progress.log("finishing the pages at work; Ctrl-C again abandons them")
+        rows = write_fields(batch.journal, batch.folders, batch.settings, progress.log) if options["read"].form else []
         counts, done = batch.counts(), batch.journal.reconciled()
     progress.clear()
     if not quiet:
         click.echo(f"carrel: {summary(counts)}; {reconciliation(done)}; {_passed_over(found)}", err=True)
+        if rows:
+            refused, review = sum(bool(row.refused) for row in rows), sum(len(row.to_review) for row in rows)
+            click.echo(
+                f"carrel: {len(rows):,} rows of fields, {review:,} to review; {refused:,} pages do not fit the form",
+                err=True,
+            )
         if counts.failed and not signals:
             click.echo(f"carrel: what failed and why: carrel batch --status {shown(output)} --list", err=True)
     if signals:

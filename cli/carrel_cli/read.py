@@ -20,12 +20,14 @@ from carrel.options import ReadOptions
 from carrel.output import make_folder
 from carrel.page import Page, expected_word_errors, page_needs_review
 from carrel_cli.page_range import PageRange
-from carrel_cli.reading import format_options, reading_options, review_option
+from carrel_cli.reading import format_options, reading_options, review_option, was_given
 from carrel_cli.streams import complain, stdin_in_memory
 from carrel_cli.targets import Outputs, name_results
 
 if TYPE_CHECKING:
     from carrel.budget import Budget
+    from carrel.forms.table import Row
+    from carrel.forms.template import Form
     from carrel.reader import Reader
     from carrel.workers.decoder import Decoder
 
@@ -46,6 +48,8 @@ class Target:
     review_below: float
     pages: PageRange
     force: bool = False
+    is_table_alone: bool = False
+    """The table of a form's fields goes to stdout, not the pages."""
 
 
 @click.command("read")
@@ -77,8 +81,13 @@ def command(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Read scans and PDFs: FILES in, their text out. A file named - is read from stdin."""
-    target = Target(output, formats, review_below, PageRange.parse(pages), force)
+    """Read scans and PDFs: FILES in, their text out. A file named - is read from stdin.
+
+    With --form, the fields of all pages are written as one table, fields-NAME.csv and .json; without -o, the table as CSV goes
+    to stdout instead of the text, unless a format is named.
+    """
+    alone = output is None and read.form is not None and not was_given(ctx, "formats")
+    target = Target(output, formats, review_below, PageRange.parse(pages), force, alone)
     if output is None and (len(formats) > 1 or not set(formats) <= set(OF_PAGE_ALONE)):
         raise UsageError("a PDF, an overlay or several formats need a folder for the results; add -o DIR")
     for file in files:
@@ -108,12 +117,17 @@ def read_files(
     from carrel.workers.decoder import Decoder
 
     inputs = [_Input.of(file) for file in files]
+    form = None
+    if options.form is not None:
+        from carrel.forms.template import load_form
+
+        form = load_form(options.form)
     budget = budget_for(options)
     failures: dict[Path, CarrelError] = {}
     first = True
     held: list[str] = []  # what there is to say of pages read under a progress bar
     with Decoder(options, budget) as decoder:
-        run = _Run(target, decoder, inputs, options)
+        run = _Run(target, decoder, inputs, options, form)
         run.load(budget)
         with _progress(run.count, quiet=quiet) as advance:
             for entry, page, stem in run.pages():
@@ -122,6 +136,7 @@ def read_files(
                     failures.setdefault(entry.named, page.with_traceback(None))  # which would keep the page in memory
                     continue
                 run.write(page, stem, first=first)
+                run.add_fields(page, stem)
                 first = False
                 if advance is not None:
                     advance()
@@ -130,6 +145,7 @@ def read_files(
                     click.echo(_summary(page, stem), err=True)
     for summary in held:
         click.echo(summary, err=True)
+    run.write_table(quiet=quiet)
     return list(failures.items())
 
 
@@ -149,10 +165,19 @@ class _Input:
 class _Run:
     """The files of one run: counted and their results named first, then read page by page."""
 
-    def __init__(self, target: Target, decoder: Decoder, inputs: Sequence[_Input], options: ReadOptions) -> None:
+    def __init__(
+        self,
+        target: Target,
+        decoder: Decoder,
+        inputs: Sequence[_Input],
+        options: ReadOptions,
+        form: Form | None = None,
+    ) -> None:
         self._target, self._decoder, self._inputs, self._options = target, decoder, inputs, options
         self._reader: Reader | None = None
         self._wanted: list[list[int] | InputError] = []
+        self._form = form
+        self._rows: list[Row] = []
         counts: list[tuple[Path, int]] = []
         for entry in inputs:
             count, wanted = self._count(entry)
@@ -194,6 +219,8 @@ class _Run:
 
     def write(self, page: Page, stem: str, *, first: bool) -> None:
         """Write what needs the page alone."""
+        if self._form is not None and self._target.is_table_alone:
+            return
         forms = [form for name in self._target.formats if name in OF_PAGE_ALONE for form in formats_of(page, name)]
         for form in forms:
             contents = form.write(page, options=self._options)
@@ -204,6 +231,35 @@ class _Run:
                 sys.stdout.buffer.write(b"\f")  # a page break, as plain text has it
             sys.stdout.buffer.write(contents)
             sys.stdout.buffer.flush()
+
+    def add_fields(self, page: Page, stem: str) -> None:
+        """Keep the fields of a page for the table; say why a page does not fit the form."""
+        if self._form is None:
+            return
+        from carrel.forms.table import rows_of
+
+        rows = list(rows_of(stem, page, self._form, self._target.review_below))
+        self._rows += rows
+        if rows and rows[0].refused:
+            complain(f"{shown(Path(stem))}: read without the form: {rows[0].refused}")
+
+    def write_table(self, *, quiet: bool) -> None:
+        """Write the table of the fields of all pages."""
+        if self._form is None:
+            return
+        from carrel.forms.table import csv_of, table_files
+
+        if self._outputs is not None:
+            for name, contents in table_files(self._rows, self._form, safe_cells=self._options.csv_safe).items():
+                self._outputs.write(name, contents)
+        elif self._target.is_table_alone:
+            sys.stdout.buffer.write(csv_of(self._rows, self._form, safe_cells=self._options.csv_safe))
+            sys.stdout.buffer.flush()
+        if not quiet:
+            review = sum(len(row.to_review) for row in self._rows)
+            click.echo(
+                f"{len(self._rows)} rows of the form {self._form.template.name}; {review} fields to review", err=True
+            )
 
     def _count(self, entry: _Input) -> tuple[int, list[int] | InputError]:
         try:
@@ -223,6 +279,10 @@ class _Run:
             )
         }
         assert self._target.folder is not None
+        if self._form is not None:
+            from carrel.forms.table import table_names
+
+            results |= dict.fromkeys(table_names(self._form).values())
         inputs = [entry.path for entry in self._inputs]
         return Outputs(self._target.folder, results, inputs, force=self._target.force)
 

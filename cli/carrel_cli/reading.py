@@ -31,6 +31,7 @@ _READING_OPTIONS = (
     click.option("--second", type=click.Path(path_type=Path), help="A model for a second opinion on unsure lines: its folder."),
     click.option("--second-below", type=click.FloatRange(0, 1), default=_DEFAULTS.second_below, show_default=True, help="Confidence under which a line is unsure."),
     click.option("--words", type=click.Path(path_type=Path), help="Names and words of the collection: a text file, or a folder that carrel words made."),
+    click.option("--form", type=click.Path(path_type=Path), help="The template of a form: read the fields of pages that fit it by name (carrel form makes one)."),
     click.option("--collection/--no-collection", default=True, show_default=True, help="Follow the carrel.toml of the folder of the scans."),
     click.option("--language-model/--no-language-model", default=_DEFAULTS.language_model, show_default=True, help="Read handwriting with a language model of French, English and German."),
     click.option("--flatten/--no-flatten", default=_DEFAULTS.flatten, show_default=True, help="Flatten the illumination to find lines."),
@@ -58,8 +59,8 @@ _SAME_NAMES = (
     "csv_safe",
 )
 READING_NAMES = (
-    "lang", "writing", "model", "second", "second_below", "words", "collection", "language_model", "flatten", "deskew", "binarize", "max_megapixels",
-    "own_text", "keep_rotation", "split_spreads", "csv_safe",
+    "lang", "writing", "model", "second", "second_below", "words", "form", "collection", "language_model", "flatten", "deskew",
+    "binarize", "max_megapixels", "own_text", "keep_rotation", "split_spreads", "csv_safe",
     "memory", "device", "threads", "precision", "backend",
 )  # fmt: skip
 
@@ -100,6 +101,7 @@ def _reading_of(values: Mapping[str, Any]) -> ReadOptions:
         model=folder_of(values["model"]).resolve() if values["model"] else None,
         second=folder_of(values["second"]).resolve() if values["second"] else None,
         words=values["words"].resolve() if values["words"] else None,
+        form=values["form"].resolve() if values["form"] else None,
         max_megapixels=values["max_megapixels"],
         **same,
         **running_of(values),
@@ -130,7 +132,7 @@ def _of_collection(read: ReadOptions, values: Mapping[str, Any]) -> ReadOptions:
     if file is None:
         return read
     context = click.get_current_context()
-    given = {"languages" if name == "lang" else name for name in READING_NAMES if _was_given(context, name)}
+    given = {"languages" if name == "lang" else name for name in READING_NAMES if was_given(context, name)}
     chosen = {key: value for key, value in read_collection(file).items() if key not in given}
     for key in ("model", "second"):
         if isinstance(chosen.get(key), Path):
@@ -140,7 +142,8 @@ def _of_collection(read: ReadOptions, values: Mapping[str, Any]) -> ReadOptions:
     return with_collection(read, chosen)
 
 
-def _was_given(context: click.Context, name: str) -> bool:
+def was_given(context: click.Context, name: str) -> bool:
+    """Tell whether a parameter was named by the caller."""
     return context.get_parameter_source(name) not in (None, click.core.ParameterSource.DEFAULT)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import UsageError
+from carrel.options import REVIEW_BELOW
 from carrel_cli.apply import report
 from carrel_cli.paths import FOLDER, PATH
 from carrel_cli.review_pictures import PACK, as_html, keep_lines, line_pictures
@@ -37,6 +38,7 @@ class Choices:
     lines: int | None
     every: bool
     learning: bool
+    fields: bool
     images: Path | None
     worksheet: Path | None
     html_file: Path | None
@@ -65,6 +67,7 @@ class Choices:
 @click.option(
     "--for-learning", "learning", is_flag=True, help="In the order that serves carrel learn: of all pages in turn."
 )
+@click.option("--fields", is_flag=True, help="Only values of forms, field by field, the least confident of each first.")
 @click.option("--images", type=FOLDER, help="Folder of the scans.")
 @click.option(
     "--worksheet",
@@ -128,16 +131,22 @@ def _read_before(stored: Mapping[str, tuple[PageFiles, Page]], notes: Notes) -> 
 def _list(pages: Mapping[str, Page], choices: Choices, equal: Collection[str]) -> None:
     from carrel.output import write_file
     from carrel.review import spreadsheet, worksheet
-    from carrel.review.queue import for_learning, states, tasks_of, worst_first
+    from carrel.review.queue import by_field, for_learning, states, tasks_of, worst_first
 
     tasks = [task for name, page in pages.items() if name not in equal for task in tasks_of(name, page)]
     ordered = for_learning if choices.learning else worst_first
     worst = tasks if choices.every else ordered(tasks, choices.errors)
+    if choices.fields:
+        worst = by_field(tasks, REVIEW_BELOW if choices.below == 1.0 and not choices.every else choices.below)
     worst = [task for task in worst if task.line.confidence <= choices.below][: choices.lines]
     click.echo(
         "\n".join(
             _summary(
-                tasks, worst, states(pages.values()), choices.seconds_per_line, every=choices.every or choices.learning
+                tasks,
+                worst,
+                states(pages.values()),
+                choices.seconds_per_line,
+                every=choices.every or choices.learning or choices.fields,
             )
         )
     )

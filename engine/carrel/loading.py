@@ -17,6 +17,10 @@ from carrel.decode.lexicon import parse_words
 from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import parse_ngrams, read_ngrams
 from carrel.decode.word_files import read_text, words_of_text
+from carrel.errors import ModelError
+from carrel.forms.reading import FormReader
+from carrel.forms.template import Form, load_form
+from carrel.forms.values import Recognizers
 from carrel.image.source import largest_page
 from carrel.layout import Heatmaps
 from carrel.models import manifest as manifests
@@ -24,22 +28,25 @@ from carrel.models.folders import Model, folder_of, has_shipped_model, open_mode
 from carrel.options import ReadOptions
 from carrel.process_memory import trim
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.glyphs.reader import GlyphReader
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
 from carrel.recognizers.routing import ROUTES, SECOND, Router, routes_for
 from carrel.recognizers.script import detect_script, scripts_of_languages
+from carrel.recognizers.tesseract import Tesseract
 from carrel.recognizers.writing import WritingClassifier
 
 HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en-de"
 WRITING_MODEL = "writing"
+GLYPHS_MODEL = "glyphs"
 SEGMENTER_MODEL = "segmenter"
 NGRAMS, LEXICON = "ngram", "lexicon"
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Recognizers and the segmenter that read a page. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
+    """Recognizers and the segmenter that read a page, and ``form`` that reads its fields where there is one. ``heatmaps`` is the line segmenter, None where it is not installed; ``models`` names
     every model as ``name@sha256[:12]``; ``selection`` says on what, and how much at a time, within the ``budget``."""
 
     router: Router
@@ -47,6 +54,7 @@ class Engines:
     models: tuple[str, ...]
     selection: Selection
     budget: Budget
+    form: FormReader | None = None
 
     def threads_for(self, pixels: int) -> int:
         """Return how many lines to read at the same time on a page of so many pixels: fewer than planned where it is large."""
@@ -109,6 +117,7 @@ def load_engines(
     """
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
+    form = load_form(options.form) if options.form is not None else None
     budget = budget_for(options, budget)
     if largest is None and files:
         largest = largest_page(files, options.max_megapixels)
@@ -130,19 +139,54 @@ def load_engines(
     router = _router(options, printed, ctc, handwriting, classifier)
     if second is not None:
         router = _with_second(router, second, known, selected, budget)
+    fields, glyphs_identity = _form_reader(form, options, ctc, selected, budget) if form else (None, [])
     engines = Engines(
         router,
         open_page_network(segmenter, selected.runtime, budget, starts_on_cpu=selected.starts_on_cpu)
         if segmenter
         else None,
-        (*used, *([language_identity] if language_identity else [])),
+        (
+            *used,
+            *([language_identity] if language_identity else []),
+            *glyphs_identity,
+            *([form.identity] if form else []),
+        ),
         selected,
         budget,
+        fields,
     )
     beside = request.beside_bytes
     load = Load(selected.own_bytes, selected.fixed_bytes - beside, selected.most_fixed_bytes - beside)
     budget.add_load(engines, load)
     return engines
+
+
+def _form_reader(
+    form: Form, options: ReadOptions, ctc: LateRecognizer, selected: Selection, budget: Budget
+) -> tuple[FormReader, list[str]]:
+    """The reader of a form's fields, and the identity of the glyph network that it uses.
+
+    Raises
+    ------
+    ModelError
+        A language of its fields is not installed, or it has letters in boxes and there is no glyph network.
+    """
+    languages = dict.fromkeys([*options.languages, *(f.language for f in form.template.fields if f.language)])
+    glyphs, identity = None, list[str]()
+    if has_shipped_model(GLYPHS_MODEL):
+        model = shipped_model(GLYPHS_MODEL, "glyphs")
+        network = open_line_network(model, selected.runtime, selected.threads, budget)
+        glyphs, identity = GlyphReader(model.manifest_as(manifests.Glyphs).alphabet, network), [model.identity]
+    elif any(field.kind == "boxes" for field in form.template.fields):
+        raise ModelError(f"{options.form}: has letters in boxes, and the model {GLYPHS_MODEL} is not installed")
+
+    def opened() -> CtcRecognizer:
+        recognizer = ctc.opened()
+        assert isinstance(recognizer, CtcRecognizer)
+        return recognizer
+
+    recognizers = Recognizers(opened, Tesseract(tuple(languages), options.line_timeout_s), glyphs)
+    return FormReader(form, recognizers, options.languages[0]), identity
 
 
 def _router(

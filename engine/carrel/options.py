@@ -39,6 +39,8 @@ class ReadOptions:
     words
         A text file of names and words that handwriting may hold, or the folder of a language model that ``carrel words``
         made; None takes the words of the shipped language model alone.
+    form
+        The template of a form: the fields of pages that fit it are read by name. See ``docs/forms.md``.
     threads
         Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
     max_megapixels
@@ -75,6 +77,7 @@ class ReadOptions:
     second: Path | None = None
     second_below: float = SECOND_BELOW
     words: Path | None = None
+    form: Path | None = None
     threads: int = 0
     max_megapixels: float = 250.0
     flatten: bool = True
@@ -119,8 +122,9 @@ class ReadOptions:
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """The models and words that the options name, which workers must be able to read."""
-        return tuple(path.resolve() for path in (self.model, self.second, self.words) if path is not None)
+        """The models and words that the options name, and the folder of the form, which workers must be able to read."""
+        form = self.form.resolve().parent if self.form is not None else None
+        return tuple(path.resolve() for path in (self.model, self.second, self.words, form) if path is not None)
 
 
 def _is_code(code: Any) -> bool:

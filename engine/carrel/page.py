@@ -141,7 +141,8 @@ class Provenance:
     """The origin of a page: software version, models as ``name@sha256[:12]``, and the settings that matter.
 
     ``languages`` are those that print was read in, that of most of it first; without print, those to choose from.
-    ``created`` is the time in UTC as ``2026-01-31T12:00:00Z``, empty where it was not recorded.
+    ``created`` is the time in UTC as ``2026-01-31T12:00:00Z``, empty where it was not recorded. ``form`` is the form whose fields
+    were read, as ``name@sha256[:12]``; where the page does not fit it, a colon and the reason follow.
     """
 
     software: str
@@ -149,6 +150,7 @@ class Provenance:
     languages: tuple[str, ...] = ()
     skew_degrees: float = 0.0
     created: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

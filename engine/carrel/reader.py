@@ -150,8 +150,12 @@ class Reader:
             found.skew_degrees - 90 * round(found.skew_degrees / 90),
         )
         regions = merged(regions, scan.regions)
-        return Page(
+        page = Page(
             width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter, quality
+        )
+        form = self._engines.form
+        return (
+            form.read(scan.gray, page, Spread(self._engines.threads_for(scan.gray.size), watch.check)) if form else page
         )
 
     def read_regions(self, scan: Scan, regions: Sequence[FoundRegion]) -> Page:

@@ -6,6 +6,7 @@ and everything is found again by ``carrel privacy`` and ``carrel purge``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -37,6 +38,27 @@ class Notes:
             digest = self._folders.digest(known)
             if digest is not None:
                 self._journal.note(known, digest)
+
+    def is_own(self, path: Path) -> bool:
+        """Tell whether a file holds what Carrel last wrote there."""
+        place = path.resolve()
+        if self._folders is not None and self._journal is not None:
+            if not place.is_relative_to(self._folders.output):
+                return False
+            known = place.relative_to(self._folders.output).as_posix()
+            return self._journal.digest_of(known) == self._folders.digest(known)
+        told = digests_of(self._folder).get(place.name) if place.parent == self._folder and place.is_file() else None
+        return told is not None and told == hashlib.sha256(place.read_bytes()).hexdigest()
+
+    def wrote_anew(self, paths: Iterable[Path]) -> None:
+        """Note files in the folder itself that were written, whether they were there before or not."""
+        paths = [path.resolve() for path in paths]
+        if self._folders is not None:
+            self.wrote(paths)
+        elif has_list(self._folder):
+            with locked_list(self._folder) as listed:
+                for place in paths:
+                    add_to_list(listed, place.relative_to(self._folder).as_posix(), place.read_bytes())
 
     def _list_new(self, paths: Iterable[Path]) -> None:
         """Add files to the list of single runs, if there is one; corrected results count as changed, so that none replaces

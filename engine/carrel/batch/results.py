@@ -124,6 +124,16 @@ class Results(Database):
                 texts = tuple(zlib.decompress(page) for (page,) in pages)
                 yield OwedDocument(number, name, Path(os.fsdecode(path)), digest_of_file, texts, digest)
 
+    def stored_pages(self) -> Iterator[tuple[str, str, bytes]]:
+        """Yield every page that was read, by the name of its results: that, the name of its own file, its JSON."""
+        rows = self._all(
+            "SELECT files.name, files.path, readings.page_index, contents.pages, readings.page FROM files"
+            " JOIN contents USING(sha256) JOIN readings ON readings.sha256=files.sha256"
+            " WHERE files.state='opened' AND readings.again=0 ORDER BY files.name, readings.page_index"
+        )
+        for name, path, page_index, pages, page in rows:
+            yield page_stem(name, page_index, pages), Path(os.fsdecode(path)).name, zlib.decompress(page)
+
     def document_written(self, written: Written) -> None:
         """Record that the file of a whole document is on the disk."""
         with self._commit():

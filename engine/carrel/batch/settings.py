@@ -63,8 +63,10 @@ _WITHOUT_EFFECT = (
     "model",
     "second",
     "words",
+    "form",
 )
-"""What a page need not be read again for: devices agree within what the probe allows, models and words are in the identity."""
+"""What a page need not be read again for: devices agree within what the probe allows, models, words and form are in the
+identity."""
 
 
 def _options(options: ReadOptions) -> dict[str, Any]:

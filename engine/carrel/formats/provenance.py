@@ -17,6 +17,7 @@ def settings_json(page: Page) -> str:
         "languages": provenance.languages,
         "skew_degrees": provenance.skew_degrees,
         "created": provenance.created,
+        **({"form": provenance.form} if provenance.form else {}),
         "dpi": page.dpi,
         "uncovered_ink": page.uncovered_ink,
         "page_index": page.source.page_index,
@@ -41,6 +42,7 @@ def _with_loaded(page: Page, loaded: dict[str, Any]) -> Page:
         tuple(str(language) for language in loaded["languages"]),
         float(loaded["skew_degrees"]),
         str(loaded["created"]),
+        str(loaded.get("form", "")),
     )
     return replace(
         page,

@@ -274,3 +274,21 @@ class Language(Manifest, frozen=True, kw_only=True):
     alphabet: Symbols
     order: Annotated[int, Meta(ge=1, le=16)] = 1
     languages: list[Name] = []
+
+
+class GlyphInput(Struct, frozen=True, kw_only=True):
+    """The input that the glyph network takes: the side of a square of ink, and of the square that the ink is scaled into."""
+
+    side_px: Annotated[int, Meta(ge=28, le=28, description="28")]
+    body_px: Annotated[int, Meta(ge=20, le=20, description="20")]
+    name: Literal["ink"] = "ink"
+    scaling: Text = ""
+
+
+class Glyphs(Manifest, frozen=True, kw_only=True):
+    """A network from a single character to logits. Class 0 is no character, class ``i`` is ``alphabet[i - 1]``."""
+
+    input: GlyphInput
+    alphabet: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=1)], ...], Meta(min_length=1, max_length=1000)
+    ]

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from carrel.models import manifest as kinds
-from carrel.models.manifest import FileEntry, Language, Manifest, Recognition, Segmentation, Writing
+from carrel.models.manifest import FileEntry, Glyphs, Language, Manifest, Recognition, Segmentation, Writing
 from carrel.models.problems import odd_values, problems_of, taken
 
 FORMAT_VERSIONS = (1, 2)
@@ -150,6 +150,10 @@ def _language(raw: Mapping[str, object]) -> Iterator[str]:
     yield from _twice(list(taken(raw, cast(type[str], kinds.Symbols), "alphabet") or ""))
 
 
+def _glyphs(raw: Mapping[str, object]) -> Iterator[str]:
+    yield from _twice(list(taken(raw, tuple[str, ...], "alphabet") or ()))
+
+
 def _no_more(_: Mapping[str, object]) -> Iterator[str]:
     yield from ()
 
@@ -167,10 +171,16 @@ def _line_to_probability(manifest: Writing) -> tuple[FileShapes, FileShapes]:
     return {"ink": ("n", 1, manifest.input.height_px, "width")}, {"handwritten": ("n",)}
 
 
+def _character_to_logits(manifest: Glyphs) -> tuple[FileShapes, FileShapes]:
+    side_px = manifest.input.side_px
+    return {"ink": ("n", 1, side_px, side_px)}, {"logits": ("n", len(manifest.alphabet) + 1)}
+
+
 TASKS: dict[str, Task] = {
     "recognition": Task(Recognition, "network", _line_to_logits, _recognition),
     "segmentation": Task(Segmentation, "network", _page_to_maps, _no_more),
     "writing": Task(Writing, "network", _line_to_probability, _no_more),
+    "glyphs": Task(Glyphs, "network", _character_to_logits, _glyphs),
     "language": Task(Language, "ngram", lambda _: ({}, {}), _language),
 }
 """Every task that this version knows."""

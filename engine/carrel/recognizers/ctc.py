@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from carrel.backends import Network
 from carrel.decode.greedy import greedy
+from carrel.decode.lexicon import Lexicon
 from carrel.decode.model import LanguageModel
 from carrel.decode.options import DecodeOptions
+from carrel.decode.patterns import Constraint
+from carrel.decode.patterns.lattice import Path as ScoredText
 from carrel.decode.types import Decoded
 from carrel.image.ink import LineInput
 from carrel.models import manifest as manifests
@@ -22,6 +25,9 @@ from carrel.recognizers.types import CharacterSpan, Recognition, words_of
 MAX_WIDTH_PX = 8192
 """A crop that is wider after scaling is no line of writing."""
 ALTERNATIVES = 3
+CONSTRAINED_BEAMS = ((50, 1e-5), (400, 0.0))
+"""Width and candidate threshold of searches along a pattern, which has to find what is improbable, too; the second where the
+first finds nothing that is allowed."""
 
 
 class CtcRecognizer:
@@ -54,7 +60,13 @@ class CtcRecognizer:
         )
         self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
         self._class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
+        self._constraints: dict[int, tuple[Constraint, Lexicon]] = {}  # by identity: those of a form's fields
         self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The texts of classes 1, 2, ...; class 0 is the blank."""
+        return self._alphabet
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits of one line, float32 ``(t, classes)``."""
@@ -79,6 +91,43 @@ class CtcRecognizer:
             lexicon_penalty=self._search.lexicon_penalty,
         )
         return beam_search(logits + self._class_bias, options, self._language, self._lexicon, self._blank)
+
+    def read_along(
+        self, logits: NDArray[np.float32], constraint: Constraint, count: int = ALTERNATIVES
+    ) -> list[ScoredText]:
+        """Return the texts that a constraint allows in a line's logits, with their natural log scores, the best first.
+
+        Where the constraint holds words, or is soft, the language model has its say. There is none where nothing that the
+        search holds is allowed.
+        """
+        found: tuple[Decoded, ...] = ()
+        for width, threshold in CONSTRAINED_BEAMS:
+            found = self._search_along(logits, constraint, count, width, threshold)
+            if found[0].log_score > -math.inf:
+                break
+        texts = {self.text_of(reading): reading.log_score for reading in reversed(found)}
+        return [(score, text) for text, score in reversed(texts.items()) if score > -math.inf]
+
+    def _search_along(
+        self, logits: NDArray[np.float32], constraint: Constraint, count: int, width: int, threshold: float
+    ) -> tuple[Decoded, ...]:
+        from carrel.decode.beam import beam_search
+
+        spelled = constraint.spelled and self._language is not None
+        options = DecodeOptions(
+            beam_width=width,
+            alternatives=count,
+            candidate_threshold=threshold,
+            temperature=self._search.temperature,
+            language_weight=self._search.language_weight,
+            length_bonus=self._search.length_bonus if spelled else 1.0,
+            lexicon_penalty=constraint.penalty,
+        )
+        key = id(constraint)
+        if key not in self._constraints:
+            self._constraints[key] = (constraint, constraint.bound(self._alphabet, self._blank))
+        lexicon = self._constraints[key][1]
+        return beam_search(logits, options, self._language if spelled else None, lexicon, self._blank)
 
     def text_of(self, decoded: Decoded) -> str:
         """Return the reading's text."""

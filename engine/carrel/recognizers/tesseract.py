@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.decode.patterns.lattice import Arc
 from carrel.direction import logical_word
 from carrel.errors import ModelError
 from carrel.image.ink import gray_levels
@@ -28,6 +29,17 @@ TESSDATA_FOLDERS = (
 LINE_HEIGHT_PX = 34
 """Lines are scaled to this height: the least time at no loss in accuracy on print and typescript between 28 and 80."""
 BORDER_PX = 8
+COST_SCALE, MOST_COST = 0.12, 12.0
+"""A choice of Tesseract's costs 1 where it is clear, about 30 where it is the second: to natural logarithms, and the most."""
+CONFUSED_COST, SKIPPED_COST, INSERTED_COST = 5.0, 6.0, 7.0
+"""Of a character that Tesseract does not name itself, of leaving one out, and of one of `INSERTED` that it overlooked."""
+INSERTED = ".,/- "
+CONFUSED = {
+    "O": "0", "o": "0", "Q": "0", "D": "0", "l": "1", "I": "1", "|": "1", "i": "1", "!": "1", "]": "1", "Z": "2", "z": "2",
+    "A": "4", "S": "5", "s": "5", "G": "6", "b": "6", "T": "7", "?": "7", "/": "17", "B": "8", "&": "8", "g": "9", "q": "9",
+    "0": "O", "1": "Il7", "5": "S", "8": "B", "2": "Z", ",": ".", ".": ",", "-": ".", "7": "1", "3": "8", "6": "G",
+}  # fmt: skip
+"""What is easily taken for another character in print."""
 
 
 def tessdata_folders() -> list[Path]:
@@ -117,6 +129,27 @@ class Tesseract:
         finally:
             idle.put(api)
 
+    def lattice(self, crop: NDArray[np.uint8], language: str) -> tuple[list[Arc], int]:
+        """Return what a crop may hold as a lattice for `carrel.decode.patterns.lattice.best_paths`, and its number of places.
+
+        Each character is one of Tesseract's choices, one that is easily taken for them, or nothing; small signs may stand between them. There is no place where
+        Tesseract reads nothing, or takes too long.
+        """
+        idle = self._idle[language]
+        try:
+            api = idle.get_nowait()
+        except queue.Empty:
+            api = self._new_api(language)
+        try:
+            api.SetVariable("lstm_choice_mode", "2")
+            scaled, _ = _scaled(crop)
+            height, width = scaled.shape
+            api.SetImageBytes(scaled.tobytes(), width, height, 1, width)
+            return _choices(api) if api.Recognize(self._timeout_ms) else ([], 0)
+        finally:
+            api.SetVariable("lstm_choice_mode", "0")
+            idle.put(api)
+
     def _new_api(self, language: str) -> Any:
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # builds with OpenMP spend 5 times the work otherwise
         import tesserocr
@@ -187,3 +220,30 @@ def _words(api: Any, scale: float) -> tuple[tuple[WordSpan, ...], float]:
                 letters += length
                 known += length * bool(item.WordIsFromDictionary())
     return tuple(words), known / letters if letters else 1.0
+
+
+def _choices(api: Any) -> tuple[list[Arc], int]:
+    """Return the lattice of what was recognized, and its number of places."""
+    from tesserocr import RIL, iterate_level
+
+    arcs: list[Arc] = []
+    place = 0
+    iterator = api.GetIterator()
+    for word in iterate_level(iterator, RIL.WORD) if iterator is not None else ():
+        for choices in word.GetBestLSTMSymbolChoices() or ():
+            costs: dict[str, float] = {}
+            for text, cost in choices:
+                if len(text) == 1:
+                    costs[text] = min(cost * COST_SCALE, costs.get(text, MOST_COST))
+            for text, cost in list(costs.items()):
+                for other in CONFUSED.get(text, ""):
+                    costs[other] = min(costs.get(other, MOST_COST), cost + CONFUSED_COST)
+            if place == 0 and " " in costs:
+                costs[""] = costs.pop(" ")
+            skip = SKIPPED_COST if "" not in costs else costs.pop("")
+            arcs += [Arc(place, place + 1, text, -cost) for text, cost in costs.items()]
+            arcs.append(Arc(place, place + 1, "", -skip))
+            arcs += [Arc(place + 1, place + 2, text, -INSERTED_COST) for text in INSERTED]
+            arcs.append(Arc(place + 1, place + 2, "", 0.0))
+            place += 2
+    return arcs, place

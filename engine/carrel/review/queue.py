@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from carrel.evaluate.coverage import wrong_characters
 from carrel.evaluate.score import LONGEST_CONFUSION, differences
+from carrel.forms.zones import field_of
 from carrel.page import Line, Page
 from carrel.review.corrections import Change
 
@@ -24,18 +25,21 @@ and some above it; not measured as a bound for learning."""
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A line of a document, and how many of its characters are expected to be wrong: infinite where it was not read."""
+    """A line of a document, and how many of its characters are expected to be wrong: infinite where it was not read. ``field``
+    is that of a form which it is the value of."""
 
     document: str
     line: Line
     expected_errors: float
+    field: str = ""
 
 
 def tasks_of(document: str, page: Page) -> list[Task]:
     """Return every line of ``page`` that no person has seen."""
     return [
-        Task(document, line, wrong_characters(line.text, line.confidence))
-        for line in page.lines
+        Task(document, line, wrong_characters(line.text, line.confidence), (field_of(region.kind) or ("",))[0])
+        for region in page.regions
+        for line in region.lines
         if line.correction is None
     ]
 
@@ -43,6 +47,13 @@ def tasks_of(document: str, page: Page) -> list[Task]:
 def worst_first(tasks: Iterable[Task], least: float = LEAST_ERRORS) -> list[Task]:
     """Return lines in which at least so many wrong characters are expected, or that were not read, most first."""
     return sorted((task for task in tasks if task.expected_errors >= least), key=lambda task: -task.expected_errors)
+
+
+def by_field(tasks: Iterable[Task], below: float) -> list[Task]:
+    """Return the values of forms with less confidence than ``below``, field by field: all dates, then all names; the least
+    confident of each first."""
+    doubtful = [task for task in tasks if task.field and task.line.confidence < below]
+    return sorted(doubtful, key=lambda task: (task.field, task.line.confidence))
 
 
 def for_learning(tasks: Iterable[Task], least: float = LEAST_ERRORS) -> list[Task]:

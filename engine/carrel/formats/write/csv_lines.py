@@ -38,7 +38,7 @@ def write(page: Page, options: ReadOptions | None = None) -> bytes:
         for line_number, (line, cell) in enumerate(zip(region.lines, cells, strict=True), 1):
             place = (page.source.file_name, page.source.page_index + 1, region_number, region.kind, line_number)
             row = (*place, *_line_values(line), *cell)
-            writer.writerow(map(_harmless, row) if safe else row)
+            writer.writerow(map(harmless, row) if safe else row)
     return buffer.getvalue().encode()
 
 
@@ -52,5 +52,6 @@ def _origin(line: Line) -> tuple[str, str, str]:
     return (line.id, line.correction.state if line.correction else "", line.text)
 
 
-def _harmless(cell: str | int) -> str | int:
+def harmless(cell: str | int) -> str | int:
+    """Return a cell with an apostrophe before what a spreadsheet would take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -1,0 +1,90 @@
+"""Characters that stand alone: given boxes or pieces of a line, classified, and searched along a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.backends import Network
+from carrel.decode.patterns.automaton import Dfa
+from carrel.decode.patterns.lattice import Arc, Path, best_paths
+from carrel.recognizers.glyphs.normalize import SIDE_PX, ink_levels, normalized, without_specks
+from carrel.recognizers.glyphs.pieces import pieces_of
+
+Gray = NDArray[np.uint8]
+DIRT = 4.0
+"""Price of taking a part of a line for dirt: a natural logarithm."""
+MOST_CLASSES_AT_ONCE = 12
+"""Classes of a piece that are followed, where no pattern chooses them."""
+EMPTY_SHARE = 0.02
+"""Share of a box's inside that is ink, below which the box is empty."""
+
+
+class GlyphReader:
+    """A reader of single characters with the network of a ``glyphs`` model.
+
+    Parameters
+    ----------
+    classes
+        The texts of the classes after the first, which is that of no character.
+    network
+        ``ink`` float32 ``(n, 1, 28, 28)`` to ``logits`` ``(n, classes)``.
+    """
+
+    name = "glyphs"
+
+    def __init__(self, classes: Sequence[str], network: Network) -> None:
+        self.classes = tuple(classes)
+        self._network = network
+
+    def log_probabilities(self, inks: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return natural logarithms of the probabilities ``(n, 1 + classes)`` of characters, given by their ink
+        ``(h, w)``; what holds no ink is no character."""
+        glyphs = [normalized(without_specks(ink)) for ink in inks]
+        blank = np.zeros((SIDE_PX, SIDE_PX), np.float32)
+        stacked = np.stack([blank if glyph is None else glyph for glyph in glyphs])[:, None]
+        logits = self._network.run({"ink": np.ascontiguousarray(stacked)})["logits"]
+        found = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        nothing = np.array([glyph is None for glyph in glyphs])
+        found[nothing] = -20.0
+        found[nothing, 0] = 0.0
+        return found
+
+    def read_line(self, gray: Gray, dfa: Dfa | None = None, count: int = 3) -> list[Path]:
+        """Return the best texts of a line of a few characters, uint8 ``(h, w)``, ink dark, that a pattern allows.
+
+        Their scores are natural logarithms, the best first; there is none where the line holds no ink, or the pattern
+        allows nothing of what could be read.
+        """
+        pieces, parts = pieces_of(gray)
+        if not pieces:
+            return []
+        arcs = [Arc(part, part + 1, "", -DIRT) for part in range(parts)]
+        for piece, row in zip(pieces, self.log_probabilities([piece.ink for piece in pieces]), strict=True):
+            arcs += self._arcs(piece.start, piece.end, row, dfa)
+        return best_paths(arcs, parts, dfa, count)
+
+    def read_boxes(self, boxes: Sequence[Gray], dfa: Dfa | None = None, count: int = 3) -> list[Path]:
+        """Return the best texts of characters that stand in a box each, as `read_line` does; an empty box is none of them.
+
+        ``boxes`` are the insides, uint8 ``(h, w)``, without the frame.
+        """
+        inks = [without_specks(ink_levels(box)) for box in boxes]
+        filled = [ink for ink in inks if float((ink > 0.5).mean()) >= EMPTY_SHARE]
+        if not filled:
+            return []
+        arcs = [
+            arc
+            for place, row in enumerate(self.log_probabilities(filled))
+            for arc in self._arcs(place, place + 1, row, dfa)
+        ]
+        return best_paths(arcs, len(filled), dfa, count)
+
+    def _arcs(self, start: int, end: int, row: NDArray[np.float32], dfa: Dfa | None) -> list[Arc]:
+        allowed = dfa.characters if dfa else None
+        order = np.argsort(-row[1:], kind="stable").tolist()
+        kept = [k for k in order if allowed is None or self.classes[k] in allowed]
+        chosen = kept if dfa else kept[:MOST_CLASSES_AT_ONCE]
+        return [Arc(start, end, self.classes[k], float(row[1 + k])) for k in chosen]
