@@ -28,6 +28,17 @@ PATIENCE_S = 600.0
 """A scheduler that is away for longer is given up."""
 PAUSE_S = 5.0
 LOOK_S = 0.5
+STOP_LOOK_S = 5.0
+"""Between looks of a worker at the share, whether it is to stop."""
+_CONFIG = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "60s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.active-memory-manager.start": False,
+}
+"""Of Dask: what looks at workers many times a second is off, since a task takes minutes."""
 _MISSING = "carrel fleet needs Dask distributed; pip install 'carrel[fleet]'"
 
 
@@ -83,22 +94,29 @@ def read_all(
     """
     stop_file = fleet.control / f"stop-{secrets.token_hex(8)}"
     choices = _local(fleet, reach, replace(choices, stop_file=str(stop_file)))
-    last = time.monotonic()
+    away_s = -1.0  # since when; before the first connection there is nothing to wait for
     try:
         while _left(fleet, choices) and not stopping():
             try:
                 with connected(reach, log) as client:
-                    last = time.monotonic()
+                    away_s = 0.0
                     _read(fleet, client, choices, log, stopping, look)
             except (OSError, TimeoutError) as error:  # Dask's own errors of connections are such
-                if time.monotonic() - last > PATIENCE_S or reach.local is not None:
+                now_s = time.monotonic()
+                away_s = away_s or now_s
+                if away_s < 0 or now_s - away_s > PATIENCE_S or reach.local is not None:
                     raise CarrelError(
-                        f"the scheduler cannot be reached ({error}); start it, then the same again"
+                        f"the scheduler cannot be reached ({one_line(error)}); start it, then the same again"
                     ) from error
                 log(f"the scheduler is away ({type(error).__name__}); trying again every {PAUSE_S:g} s")
                 time.sleep(PAUSE_S)
     finally:
         stop_file.unlink(missing_ok=True)
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of an error of Dask's."""
+    return (str(error) or type(error).__name__).splitlines()[0][:300]
 
 
 def _local(fleet: Fleet, reach: Reach, choices: Choices) -> Choices:
@@ -198,9 +216,9 @@ def connected(reach: Reach, log: Callable[[str], None]) -> Generator[Any]:
         distributed = import_module("distributed")
     except ImportError as error:
         raise UsageError(f"{_MISSING} ({error})") from error
-    dask = import_module("dask")
-    logging.getLogger("distributed").setLevel(logging.ERROR)
-    with dask.config.set({"distributed.scheduler.allowed-failures": 3, "distributed.admin.tick.limit": "60s"}):
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters, the shards' own state tells
+    with import_module("dask").config.set(_CONFIG):
         if reach.local is None:
             with distributed.Client(reach.scheduler, security=_security(distributed, reach), timeout=30) as client:
                 _greet(client, log)
@@ -213,6 +231,7 @@ def connected(reach: Reach, log: Callable[[str], None]) -> Generator[Any]:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,  # Carrel keeps its own
+                env={"DASK_LOGGING__DISTRIBUTED": "critical"},
                 security=True,  # keys made for this run: other users of the machine stay outside
             ) as cluster,
             distributed.Client(cluster) as client,
@@ -259,7 +278,7 @@ def _worker(output: str, choices: Choices) -> Worker:
     seen = [0.0, False]
 
     def stopping() -> bool:
-        if not seen[1] and time.monotonic() - seen[0] > LOOK_S:
+        if not seen[1] and time.monotonic() - seen[0] > STOP_LOOK_S:
             seen[:] = [time.monotonic(), stop.exists()]
         return bool(seen[1])
 

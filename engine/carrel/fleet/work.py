@@ -179,7 +179,7 @@ class Worker:
         shard = lease.contents.shard
         try:
             outcome = self._read(lease)
-        except (ModelError, UsageError):
+        except (ModelError, UsageError, KeyboardInterrupt):
             lease.end("released", lease.contents.progress)
             raise
         except CarrelError as error:
