@@ -120,12 +120,12 @@ def one_line(error: Exception) -> str:
 
 
 def _local(fleet: Fleet, reach: Reach, choices: Choices) -> Choices:
-    """For processes of one machine: one reader each, and the share of memory that the planner gives it."""
+    """For processes of one machine: one reader each, and the share of memory and threads that the planner gives it."""
     if reach.local is None:
         return choices
     running = dict(choices.running)
     plan = plan_workers(replace(fleet.plan.work.options, **running), workers=reach.local)
-    running["memory_bytes"] = plan.options.memory_bytes
+    running |= {"memory_bytes": plan.options.memory_bytes, "threads": plan.options.threads}
     return replace(choices, workers=1, running=tuple(running.items()))
 
 
