@@ -46,7 +46,7 @@ TRY_AGAIN_S = 5.0
 TICK_S = 3600.0
 READING = "json"
 """The format in which the journal keeps a page."""
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Log = Callable[[str], None]
 
@@ -419,7 +419,7 @@ class Batch:
                 return True
             except OutputError as error:
                 number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-                full = number in _DISK_FULL
+                full = number in DISK_FULL
                 if self.stopping or not (full or self._wait_for_disk):
                     if full:
                         return False

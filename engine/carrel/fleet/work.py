@@ -17,10 +17,10 @@ from typing import Any, Literal
 from carrel.batch.folders import Folders
 from carrel.batch.intake import find_listed
 from carrel.batch.plan import make_cache, plan_workers
-from carrel.batch.run import Batch
+from carrel.batch.run import DISK_FULL, Batch
 from carrel.batch.settings import Settings
 from carrel.batch.status import pages_left
-from carrel.errors import CarrelError, InputError, ModelError, UsageError
+from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
 from carrel.fleet.handover import ShardTold, hand_over
 from carrel.fleet.leases import MOST_FAILURES, Lease, Leases, Machine, Progress, read_lease
 from carrel.fleet.shards import Fleet
@@ -221,7 +221,11 @@ class Worker:
     def _publish(self, folders: Folders, lease: Lease, progress: Progress) -> Outcome:
         """Hand over the results of a shard that is read."""
         contents = lease.contents
-        hand_over(folders, self.source, ShardTold(contents.shard, contents.host, progress))
+        if not self._hand_over(folders, lease, ShardTold(contents.shard, contents.host, progress)):
+            if lease.lost:
+                return "lost"
+            lease.end("released", progress)
+            return "stopped"
         target = self.fleet.output / contents.shard
         try:
             folders.output.rename(target)
@@ -237,6 +241,21 @@ class Worker:
         self.tally.done += 1
         self.tally.pages += progress.pages
         return "done"
+
+    def _hand_over(self, folders: Folders, lease: Lease, told: ShardTold) -> bool:
+        """Hand over, waiting for space on a full disk; False where this process is to stop meanwhile."""
+        while True:
+            try:
+                hand_over(folders, self.source, told)
+                return True
+            except OutputError as error:
+                number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
+                if number not in DISK_FULL:
+                    raise
+            self.here.log(f"shard {told.shard} is read, and the disk is full; trying again")
+            lease.tell(told.progress, [])
+            if lease.lost or not self._pause():
+                return False
 
     def _folders(self, shard: str) -> Folders:
         """Where the results of a shard are put together on the share, and its journal on this machine."""
