@@ -215,7 +215,15 @@ def test_a_machine_without_scans_or_with_its_journals_on_a_share_takes_nothing(
     assert exit_code_of("work", tmp_path / "out") == 3
     assert "the scans are not there; mount them, or name their folder with --source" in capsys.readouterr().err
     assert not list((tmp_path / "out" / ".carrel-shards" / "leases").iterdir())
-    assert exit_code_of("work", tmp_path / "out", "--source", tmp_path / "elsewhere", "--workers", 1) == 0
+    (tmp_path / "in").mkdir()  # what is left of a share that is not mounted
+    assert exit_code_of("work", tmp_path / "out", "--workers", 1) == 2
+    assert "is empty; mount the scans" in capsys.readouterr().err
+    (tmp_path / "in" / "other.png").touch()
+    assert exit_code_of("work", tmp_path / "out", "--workers", 1) == 3
+    assert "none of the 2 files of the shard is in" in capsys.readouterr().err
+    assert exit_code_of("status", tmp_path / "out") == 0
+    assert "set aside: 00001: none of the 2 files" in capsys.readouterr().out
+    assert exit_code_of("work", tmp_path / "out", "--retry", "--source", tmp_path / "elsewhere", "--workers", 1) == 0
     assert len(texts_of_shards(tmp_path / "out")) == 2
 
 

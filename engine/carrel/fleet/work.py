@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carrel.batch.folders import Folders
-from carrel.batch.intake import find_listed
+from carrel.batch.intake import Found, find_listed
 from carrel.batch.plan import make_cache, plan_workers
 from carrel.batch.run import DISK_FULL, Batch
 from carrel.batch.settings import Settings
@@ -202,9 +202,9 @@ class Worker:
         folders = self._folders(lease.contents.shard)
         if not folders.journal.exists():
             shutil.rmtree(folders.output, ignore_errors=True)  # of a journal that is not there any more
+        found = self._found(lease.contents.shard)
         with self._batch(folders, lease) as batch:
-            paths = self.fleet.files_of(lease.contents.shard)
-            batch.add(find_listed(self.source / path for path in paths))
+            batch.add(found)
             while not batch.finished:
                 batch.step()
                 self.sound |= batch.pace.pages_per_minute > 0
@@ -217,6 +217,25 @@ class Worker:
             lease.end("released", progress)
             return "stopped"
         return self._publish(folders, lease, progress)
+
+    def _found(self, shard: str) -> Found:
+        """The files of a shard.
+
+        Raises
+        ------
+        UsageError
+            The folder of scans is empty: it is not mounted here.
+        InputError
+            Not one of the files is there.
+        """
+        found = find_listed(self.source / path for path in self.fleet.files_of(shard))
+        if not found.files and not any(self.source.iterdir()):
+            raise UsageError(f"{shown(self.source)}: is empty; mount the scans, or name their folder with --source")
+        if not found.files:
+            raise InputError(
+                f"none of the {len(found.missing):,} files of the shard is in {shown(self.source)}; copy them back"
+            )
+        return found
 
     def _publish(self, folders: Folders, lease: Lease, progress: Progress) -> Outcome:
         """Hand over the results of a shard that is read."""
