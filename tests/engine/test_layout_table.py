@@ -189,3 +189,12 @@ def test_loops_under_a_line_are_no_cells() -> None:
         cv2.line(page, (round(left) + 60, round(base) + 8), (round(left) + 60, round(base) + 19), (30,), 3)
     regions = table_of(page, rows)
     assert sum(len(region.lines) for region in regions) == len(rows)
+
+
+def test_a_digit_whose_height_is_underrated_stays_in_its_row() -> None:
+    """Its foot is a few px higher than that of the words beside it."""
+    rows = [(x, y - 15.0, x + 60.0, y) for y in (100.0, 140.0, 180.0) for x in (50.0, 200.0, 350.0)]
+    rows[7] = (200.0, 180.0 - 7.0 - 6.0, 215.0, 180.0 - 7.0)
+    mixed = np.random.default_rng(3).permutation(len(rows))
+    boxes = np.array(rows)
+    assert [int(mixed[k]) for k in order_cells(boxes[mixed])] == list(range(9))

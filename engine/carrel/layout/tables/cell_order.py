@@ -60,12 +60,13 @@ def _columns(boxes: Boxes, entry: list[int]) -> list[list[int]]:
 
 
 def _line_by_line(boxes: Boxes, entry: list[int]) -> list[int]:
-    """Top to bottom; lines that stand in a row left to right."""
+    """Top to bottom; lines that stand in a row left to right: marks and digits whose height is underrated, too."""
+    usual = median(boxes[entry, 3] - boxes[entry, 1])
     rest = sorted(entry, key=lambda k: float(boxes[k, 3]))
     ordered: list[int] = []
     while rest:
         first = rest[0]
-        reach = SAME_ROW_HEIGHTS * float(boxes[first, 3] - boxes[first, 1])
+        reach = SAME_ROW_HEIGHTS * max(usual, float(boxes[first, 3] - boxes[first, 1]))
         row = [k for k in rest if float(boxes[k, 3] - boxes[first, 3]) < reach]
         ordered += sorted(row, key=lambda k: float(boxes[k, 0]))
         rest = [k for k in rest if k not in row]
