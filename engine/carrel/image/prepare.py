@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.geometry import Affine, Geometry
+from carrel.image.curl import Uncurled, uncurl
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
 
@@ -32,6 +33,8 @@ _SKEW_ASPECT = 3
 _STRIP_PX = 8
 _MIN_PEAK_RATIO = 1.7  # a blank sheet reaches 1.2, clouds 1.6, a single line of text 10
 _MIN_STEEP_PEAK_RATIO = 2.2  # a straight page without a clear peak reaches 1.8, nearly all skewed ones 2.3
+_MAX_CURLED_PEAK_RATIO = 12.0  # lines that bend by 6 degrees and more reach 10, level ones 20 to 200
+MIN_STRIPS = 32  # of a page whose curl is looked for
 _MAX_AREA_RATIO = 1.3  # of a deskewed page to the scan; what needs more is made smaller
 
 
@@ -44,7 +47,7 @@ class Prepared:
     gray
         uint8, (h, w); paper near 255. Larger than the scan where it was rotated, by at most 1.3 times.
     skew_degrees
-        Skew of the scan's lines, positive where they fall to the right (y down), in [-45, 45]; 0 where nothing was rotated.
+        Skew of the scan's lines, of curled ones their mean slope, positive where they fall to the right (y down), in [-45, 45]; 0 where nothing was rotated.
     geometry
         Maps points of ``gray`` to the scan.
     """
@@ -68,7 +71,9 @@ def prepare(gray: NDArray[np.uint8], *, flatten: bool = True, deskew: bool = Tru
     """
     gray = _checked(gray)
     flat = flatten_illumination(gray) if flatten else gray
-    skew_degrees = estimate_skew(flat) if deskew else 0.0
+    skew_degrees, curled = _skew(flat) if deskew else (0.0, None)
+    if curled is not None:
+        return Prepared(curled.gray, curled.skew_degrees, curled.geometry)
     if abs(skew_degrees) < MIN_SKEW_DEGREES:
         return Prepared(flat, 0.0, Geometry())
     rotated, to_scan = _rotated(flat, skew_degrees)
@@ -117,19 +122,37 @@ def estimate_skew(gray: NDArray[np.uint8]) -> float:
     gray
         uint8, (h, w), paper near 255.
     """
-    gray = _checked(gray)
+    return _skew_of(_skew_ink(_checked(gray)))[0]
+
+
+def _skew(flat: NDArray[np.uint8]) -> tuple[float, Uncurled | None]:
+    """The skew of a flattened page, and the page without its curl where its lines have no single slope."""
+    ink = _skew_ink(flat)
+    skew_degrees, clearness = _skew_of(ink)
+    if clearness > _MAX_CURLED_PEAK_RATIO or ink.shape[1] < MIN_STRIPS:
+        return skew_degrees, None
+    single = _profile_energy(ink, skew_degrees)
+    return skew_degrees, uncurl(flat, ink, _STRIP_PX, single, _profile_energies, _moved_energy)
+
+
+def _skew_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Ink of the reduced page, as `_ink_strips` has it."""
     side_px = min(max(gray.shape), _SKEW_ASPECT * min(gray.shape))  # lines of a narrow strip are short
-    ink = _ink_strips(_halved(gray, max((side_px // _SKEW_SIDE_PX).bit_length() - 1, 0)))
+    return _ink_strips(_halved(gray, max((side_px // _SKEW_SIDE_PX).bit_length() - 1, 0)))
+
+
+def _skew_of(ink: NDArray[np.float32]) -> tuple[float, float]:
+    """The skew in degrees, 0 where no lines show, and how clear it is: the ratio of the peak to the usual energy."""
     angle, clearness = _clearest(ink, USUAL_SKEW_DEGREES)
     if clearness <= _MIN_PEAK_RATIO or abs(angle) == USUAL_SKEW_DEGREES:
         steep_angle, steep_clearness = _clearest(ink, MAX_SKEW_DEGREES)
         if steep_clearness > _MIN_STEEP_PEAK_RATIO and abs(steep_angle) > USUAL_SKEW_DEGREES:
-            angle = steep_angle
+            angle, clearness = steep_angle, steep_clearness
         elif clearness <= _MIN_PEAK_RATIO:
-            return 0.0
+            return 0.0, clearness
     fine = angle + np.arange(-0.6, 0.61, 0.1)
     skew_degrees = _peak(fine, _profile_energies(ink, fine))
-    return min(max(skew_degrees, -MAX_SKEW_DEGREES), MAX_SKEW_DEGREES)
+    return min(max(skew_degrees, -MAX_SKEW_DEGREES), MAX_SKEW_DEGREES), clearness
 
 
 def _clearest(ink: NDArray[np.float32], most_degrees: float) -> tuple[float, float]:
@@ -256,10 +279,14 @@ def _profile_energies(ink: NDArray[np.float32], angles: NDArray[np.float64]) -> 
 
 
 def _profile_energy(ink: NDArray[np.float32], angle_degrees: float) -> float:
-    rows, strips = ink.shape
-    middle = (strips - 1) / 2
+    middle = (ink.shape[1] - 1) / 2
     slope = np.tan(np.radians(angle_degrees))
-    shifts = np.rint((np.arange(strips) - middle) * _STRIP_PX * slope).astype(int)
+    return _moved_energy(ink, np.rint((np.arange(ink.shape[1]) - middle) * _STRIP_PX * slope).astype(np.int64))
+
+
+def _moved_energy(ink: NDArray[np.float32], shifts: NDArray[np.int64]) -> float:
+    """How sharply rows separate when each strip is moved up by so many rows."""
+    rows = len(ink)
     margin = int(np.abs(shifts).max(initial=0))
     profile = np.zeros(rows + 2 * margin, np.float32)
     for strip, shift in enumerate(shifts):
