@@ -18,6 +18,7 @@ from carrel.geometry import Geometry
 from carrel.image.crop import Crop, crop_line
 from carrel.image.erase import erase_strokes
 from carrel.image.inputs import Scannable, path_or_stream
+from carrel.image.outline import beside_the_sheet
 from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.quality import measure_quality
@@ -197,7 +198,7 @@ class Reader:
         geometry = prepared.geometry.then(rotation)
         strokes = [stroke.on_scan(geometry) for stroke in squares + find_streaks(page, found)]
         cleaned = replace(scan, gray=erase_strokes(scan.gray, strokes)) if strokes else scan
-        regions = tuple(region.on_scan(geometry) for region in found)
+        regions = _on_the_sheet(scan, tuple(region.on_scan(geometry) for region in found))
         uncovered = round(max(uncovered_ink(page, found), uncovered_light_ink(scan.gray, regions)), 4)
         gutter = self._gutter(scan, page, geometry)
         return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered, gutter)
@@ -327,6 +328,17 @@ class Reader:
         software = f"Carrel {carrel.__version__}"
         languages = languages_of(readings) or self.options.languages
         return Provenance(software, self.models, languages, round(skew_degrees, 3), _now())
+
+
+def _on_the_sheet(scan: Scan, regions: tuple[FoundRegion, ...]) -> tuple[FoundRegion, ...]:
+    """The regions without short lines on the table that the sheet was photographed on."""
+    lines = lines_of(regions)
+    beside = beside_the_sheet(scan.gray, [line.polygon for line in lines])
+    if not beside.any():
+        return regions
+    strays = {id(line) for line, stray in zip(lines, beside, strict=True) if stray}
+    kept = (replace(region, lines=tuple(li for li in region.lines if id(li) not in strays)) for region in regions)
+    return tuple(new for new, region in zip(kept, regions, strict=True) if new.lines or not region.lines)
 
 
 def _from_the_right(
