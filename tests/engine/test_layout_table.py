@@ -106,7 +106,9 @@ def test_cells_come_row_by_row() -> None:
 
 
 def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
-    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 50)]
+    rows: list[Points] = [
+        [(left, y), (right, y)] for y in range(120, 720, 50) for left, right in ((50, 90), (200, 480))
+    ]
     outside: list[Points] = [[(100, 40), (520, 40)], [(100, 790), (520, 790)]]
     kinds = [region.kind for region in table_of(page_of([*rows, *outside]), [*rows, *outside])]
     assert len(kinds) == 3
@@ -198,3 +200,12 @@ def test_a_digit_whose_height_is_underrated_stays_in_its_row() -> None:
     mixed = np.random.default_rng(3).permutation(len(rows))
     boxes = np.array(rows)
     assert [int(mixed[k]) for k in order_cells(boxes[mixed])] == list(range(9))
+
+
+def test_edges_of_sheets_around_running_text_make_no_table() -> None:
+    lines: list[Points] = [[(140, y), (480, y)] for y in range(120, 720, 50)]
+    page = page_of(lines)
+    with_rulings(page, (30, 60, 90, 540, 570, 610))
+    regions = segment_page(page, None, drawn_maps(lines))
+    assert [region.kind for region in regions] == ["MainZone"]
+    assert len(regions[0].lines) == len(lines)

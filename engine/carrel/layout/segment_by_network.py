@@ -21,7 +21,7 @@ from carrel.layout.tables.column_cuts import cut_at_columns
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table, find_table
-from carrel.layout.tables.split_cells import separating, split_cells
+from carrel.layout.tables.split_cells import holds_cells, separating, split_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
 
 PAGE_EDGE_SHARE = 0.02
@@ -73,7 +73,9 @@ def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tup
     """Split lines at the rulings of a table, add the cells that are missing, and return its place, px of the page."""
     unit = median([baseline.x_height_px for baseline in baselines])
     if table is not None:
-        return split_cells(baselines, table, ink), TableArea(*table.box_at(ink.scale))
+        cells = split_cells(baselines, table, ink)
+        if holds_cells(cells, table, unit):
+            return cells, TableArea(*table.box_at(ink.scale))
     aligned = _aligned_table(baselines, ink, unit)
     if aligned is None:
         return baselines, None

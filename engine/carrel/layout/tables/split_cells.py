@@ -20,6 +20,8 @@ from carrel.layout.tables.rulings import Table
 
 MIN_CELL_X_HEIGHTS = 0.7
 
+MIN_ROWS_OF_CELLS, MIN_TEXT_ROWS = 3, 8
+"""A ruled table of so many rows has so many with two cells."""
 LETTER = (0.7, 3.0)
 """Least and largest height of the ink of a letter or digit, in x-heights."""
 MIN_MARK_X_HEIGHTS = 0.12
@@ -48,6 +50,14 @@ def split_cells(baselines: list[Baseline], table: Table, ink: Ink) -> list[Basel
     cells = _cut_at_rulings(baselines, table, ink)
     cells += _missed_cells(cells, table, clear, unit)
     return cells + _marks(cells, table, clear, unit)
+
+
+def holds_cells(cells: list[Baseline], table: Table, unit: float) -> bool:
+    """Tell whether lines stand beside each other in some rows of a table: edges of a sheet and frames around running text part nothing."""
+    inside = [c for c in cells if table.holds(float(c.x.mean()), float(c.y.mean()))]
+    boxes = np.array([(0.0, y, 0.0, y) for y in (float(cell.y.mean()) for cell in inside)]).reshape(-1, 4)
+    in_row = np.bincount(number_rows(boxes, unit)) if len(boxes) else np.zeros(0, np.int64)
+    return len(in_row) < MIN_TEXT_ROWS or int((in_row > 1).sum()) >= MIN_ROWS_OF_CELLS
 
 
 def _clear_of_rulings(table: Table, ink: Ink, unit: float) -> Ink:
