@@ -154,6 +154,17 @@ def test_a_pdf_page_becomes_two_however_it_is_turned(rotation: int) -> None:
     assert found[1][1] == pytest.approx((201 * 0.72, 216), abs=0.1)
 
 
+def test_every_spread_of_a_pdf_becomes_two_pages() -> None:
+    with pikepdf.Pdf.new() as pdf:
+        for _ in range(2):
+            pdf.add_blank_page(page_size=(288, 216))
+        buffer = io.BytesIO()
+        pdf.save(buffer)
+    pages = [(replace(spread(), source=Source("deed.pdf", index)), buffer.getvalue()) for index in (0, 1)]
+    found = pdf_texts(FORMATS["pdf"].write_document(pages).data)
+    assert [words for words, _ in found] == [["one", "two"], ["three"]] * 2
+
+
 def test_corrections_reach_both_files_and_the_pdf(tmp_path: Path) -> None:
     page = spread()
     for form in (FORMATS["json"], FORMATS["text"], *formats_of(page, "alto")):

@@ -135,9 +135,12 @@ class _Builder:
         self._layers, self._structure, self._hidden = Layers(pdf), Structure(), HiddenText()
 
     def build(self, pages: Sequence[tuple[Page, bytes]]) -> None:
-        placed: list[tuple[Page, pikepdf.Page]] = []
-        for read_page, scan in pages:
-            placed += parted(self._pdf, interchange(read_page), self._sheet(read_page, scan))
+        sheets = [self._sheet(page, scan) for page, scan in pages]  # all before any is parted: pages go by their number
+        placed = [
+            single
+            for (page, _), sheet in zip(pages, sheets, strict=True)
+            for single in parted(self._pdf, interchange(page), sheet)
+        ]
         tagged = not self._own or _drop_orphaned_tags(self._pdf)
         for read_page, sheet in placed:
             page = _without_own_text(read_page)
