@@ -12,7 +12,7 @@ DICTIONARY = [*"abcdefghijklmnopqrstuvwxyz0123456789.,'éèΩω漢字", "→", "
 
 def write_paddle(file: Path, dictionary: list[str] | None = None, classes: int = 0, channels: int = 3) -> Path:
     """Write the network; ``classes`` 0 takes those that fit the dictionary, an empty dictionary is left out."""
-    from onnx import TensorProto, helper, numpy_helper, save
+    from onnx import TensorProto, helper, numpy_helper, save  # pyright: ignore[reportMissingImports]
 
     dictionary = DICTIONARY if dictionary is None else dictionary
     rng = np.random.default_rng(4)
