@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 
 from batch_pages import KILL, write_page
+from carrel.fleet import mets
 from carrel.fleet.leases import Leases, Machine, Progress, path_of
 from command_line import exit_code_of
 from fleet_pages import ENTRY, TESTS, carrel, texts_of_shards, wait_until, write_pages
@@ -120,6 +122,26 @@ def test_merge_names_what_is_lost_changed_or_twice(tmp_path: Path, capsys: pytes
     assert "1 files are listed and in no record, the first: 00002: box0/0.png" in told
     assert "1 files are listed more than once, the first: box0/0.png" in told
     assert "nothing is lost" not in told
+
+
+def test_mets_of_many_pages_points_to_one_of_each_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mets, "MOST_PAGES", 5)
+    write_pages(tmp_path / "in", range(6))
+    assert shard(tmp_path) == 0
+    out = tmp_path / "out"
+    assert exit_code_of("work", out, "--workers", 1) == 0
+    assert exit_code_of("merge", out, "--label", "All & more") == 0
+    link = "{http://www.w3.org/1999/xlink}href"
+    whole = ET.parse(out / "mets.xml").getroot()
+    assert whole.get("LABEL") == "All & more"
+    parts = [element.attrib[link] for element in whole.iter("{http://www.loc.gov/METS/}mptr")]
+    assert parts == ["00001/mets.xml", "00002/mets.xml"]
+    files = [
+        element.attrib[link] for part in parts for element in ET.parse(out / part).iter() if link in element.attrib
+    ]
+    named = {path for path in files if path.endswith(".png")}
+    assert named == {f"../../in/box0/{number}.png" for number in range(6)}
+    assert all((out / parts[0]).parent.joinpath(path).exists() for path in named)
 
 
 def test_a_stopped_machine_gives_its_shard_back_and_goes_on_with_it(tmp_path: Path) -> None:
