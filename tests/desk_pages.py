@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import batch_pages
 from carrel.formats import FORMATS
+from carrel.formats.json_page import parse
 from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.page import Alternative, Box, Line, Page, Provenance, Region, Word, Writing
@@ -64,6 +65,17 @@ class Drawn:
         if TILES in formats:
             files[TILES] = pack_tiles(scan.gray)
         return PageRead(files, len(page.lines), len(page.refused), 3)
+
+    def again(self, earlier: bytes, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
+        page = parse(earlier)
+        regions = tuple(
+            replace(
+                region,
+                lines=tuple(replace(line, text=f"read {line.id}", confidence=0.5, words=()) for line in region.lines),
+            )
+            for region in page.regions
+        )
+        return PageRead({"json": FORMATS["json"].write(replace(page, regions=regions))}, len(page.lines), 0, 0)
 
     def write(
         self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /

@@ -14,20 +14,18 @@ from ocrd import OcrdPageResult, Processor
 from ocrd.decorators import ocrd_cli_options, ocrd_cli_wrap_processor
 from ocrd_models.ocrd_page import parseString, to_xml
 
+from carrel.assembly import found_regions
 from carrel.errors import InputError
 from carrel.formats import FORMATS, read_page
 from carrel.image.source import Scan, open_scans
-from carrel.layout.types import FoundLine, FoundRegion
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
-from carrel.page import Box, Line, Page, Points, Region
+from carrel.page import Page, Region
 from carrel.process_memory import parse_memory
 from carrel.reader import Reader
 from carrel_ocrd.coordinates import contain
 
 EXECUTABLE = "ocrd-carrel-recognize"
-_X_HEIGHT_SHARE = 0.4
-"""Of a line's height, where only its outline is known."""
 
 
 class CarrelRecognize(Processor):
@@ -52,7 +50,7 @@ class CarrelRecognize(Processor):
         scan = self._scan(reader, pcgts)
         known = read_page(to_xml(pcgts).encode())
         if parameter["segmentation"] == "never" or (parameter["segmentation"] == "auto" and known.lines):
-            page = _with_ids_of(known, reader.read_regions(scan, _found(known)))
+            page = _with_ids_of(known, reader.read_regions(scan, found_regions(known)))
             _add_texts(pcgts, _as_pcgts(page))
         else:
             _replace_regions(pcgts, _as_pcgts(reader.read_scan(scan)))
@@ -107,24 +105,6 @@ def _options(parameter: dict[str, Any]) -> ReadOptions:
 @lru_cache(maxsize=1)
 def _reader(options: ReadOptions) -> Reader:
     return Reader(options)
-
-
-def _found(page: Page) -> list[FoundRegion]:
-    """The lines of a page, to be read where they stand."""
-    return [
-        FoundRegion(region.kind, _array(region.polygon), tuple(_found_line(line) for line in region.lines))
-        for region in page.regions
-        if region.lines
-    ]
-
-
-def _found_line(line: Line) -> FoundLine:
-    box = Box.around(line.polygon)
-    return FoundLine(_array(line.baseline), _array(line.polygon), _X_HEIGHT_SHARE * (box.bottom - box.top))
-
-
-def _array(points: Points) -> Any:
-    return np.array(points, np.float32)
 
 
 def _with_ids_of(known: Page, read: Page) -> Page:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from carrel.identity import with_ids
 from carrel.image.crop import Crop
 from carrel.layout.types import FoundLine, FoundRegion
-from carrel.page import BLEED_THROUGH, Alternative, Box, Character, Line, Point, Points, Region, Word
+from carrel.page import BLEED_THROUGH, Alternative, Box, Character, Line, Page, Point, Points, Region, Word
 from carrel.recognizers.types import CharacterSpan, Reading, WordSpan
 
 
@@ -71,6 +71,28 @@ def assemble_regions(
         lines = tuple(_line(frame, line, *next(pairs)) for line in region.lines)
         regions.append(Region(region.kind, frame.polygon(region.polygon), lines))
     return with_ids(regions)
+
+
+X_HEIGHT_SHARE = 0.4
+"""Of a line's height, where only its outline is known."""
+
+
+def found_regions(page: Page) -> list[FoundRegion]:
+    """Return the regions of a page that have lines as segmentation gives them, to be read where they stand."""
+    return [
+        FoundRegion(region.kind, _array(region.polygon), tuple(_found_line(line) for line in region.lines))
+        for region in page.regions
+        if region.lines
+    ]
+
+
+def _found_line(line: Line) -> FoundLine:
+    box = Box.around(line.polygon)
+    return FoundLine(_array(line.baseline), _array(line.polygon), X_HEIGHT_SHARE * (box.bottom - box.top))
+
+
+def _array(points: Points) -> NDArray[np.float32]:
+    return np.array(points, np.float32)
 
 
 def _line(frame: ScanFrame, line: FoundLine, crop: Crop, reading: Reading) -> Line:

@@ -17,7 +17,8 @@ from carrel.workers.messages import Failed, Refused, WritePage, WrittenOut
 from carrel_desk.api.answers import MEDIA_TYPES, ZIP, Body
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.room import URGENT, Readers
-from carrel_desk.store.pages import PageEntry, Store
+from carrel_desk.store.entries import PageEntry
+from carrel_desk.store.pages import Store
 
 File = tuple[str, bytes]
 

@@ -13,7 +13,8 @@ from carrel.workers.messages import Failed, Opened, OpenFile, Outcome, PageRead,
 from carrel_desk.desk.events import Events
 from carrel_desk.reading.room import SOON, WHEN_IDLE, Readers
 from carrel_desk.reading.tiles import TILES, PackError, parse_pack
-from carrel_desk.store.pages import PageEntry, ScanEntry, Store
+from carrel_desk.store.entries import PageEntry, ScanEntry
+from carrel_desk.store.pages import Store
 
 log = logging.getLogger("carrel.desk")
 
@@ -30,7 +31,7 @@ class Intake:
         """Go on with what an earlier server left unread."""
         for scan in self._store.scans.values():
             if not scan.counted and not scan.reason:
-                self._start(self._open(scan))
+                self.start(self._open(scan))
         for entry in self._store.pages.values():
             if entry.state in ("waiting", "reading"):
                 self._start_page(entry)
@@ -39,7 +40,7 @@ class Intake:
         """Take a file over and begin to read it."""
         scan = await self._store.add_scan(body, name)
         self._events.tell("pages")
-        self._start(self._open(scan))
+        self.start(self._open(scan))
         return scan
 
     def call_off(self, entry: PageEntry) -> None:
@@ -55,14 +56,15 @@ class Intake:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that `stop` calls off."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def _start_page(self, entry: PageEntry) -> None:
-        task = self._by_page[entry.id] = self._start(self._read(entry))
+        task = self._by_page[entry.id] = self.start(self._read(entry))
         task.add_done_callback(lambda _: self._by_page.pop(entry.id, None))
 
     async def _open(self, scan: ScanEntry) -> None:

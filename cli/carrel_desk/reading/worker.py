@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from carrel.assembly import found_regions
 from carrel.formats import FORMATS
 from carrel.formats.json_page import parse
 from carrel.image.source import Scan
@@ -26,6 +27,17 @@ class DeskReader(PagesReader):
         if TILES not in formats:
             return read
         return msgspec.structs.replace(read, files={**read.files, TILES: pack_tiles(scan.gray)})
+
+    def again(self, earlier: bytes, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
+        """Read the lines of a page where they stand; their ids stay."""
+        known = parse(earlier)
+        read = self._reader.read_regions(scan, found_regions(known))
+        ids = iter([line.id for line in known.lines])
+        regions = tuple(
+            replace(region, lines=tuple(replace(line, id=next(ids)) for line in region.lines))
+            for region in read.regions
+        )
+        return self._outcome(replace(read, regions=regions), scan, formats, contents)
 
     def write(
         self, stored: bytes, formats: tuple[str, ...], scan: Callable[[], Scan], contents: Callable[[], bytes], /

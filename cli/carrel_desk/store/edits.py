@@ -83,6 +83,10 @@ class Edits:
         edit.who, edit.at, edit.version = change.who, at, edit.version + 1
         return edit
 
+    def carry(self, page: str, line: str, text: str, at: str) -> None:
+        """Give a line the text that people gave to the lines it was made of."""
+        self.lines[page, line] = LineEdit(text, at=at, version=1)
+
     def of_page(self, page: str) -> dict[str, LineEdit]:
         """Return the touched lines of a page, by id."""
         return {line: edit for (own, line), edit in self.lines.items() if own == page}

@@ -1,7 +1,8 @@
 """The desk's folder: scans as they came, pages as they were read, tiles for the screen, and the journal of what happened.
 
-``scans/s1.jpg``, ``pages/p1.json`` (with corrections), ``pages/p1.tiles``, ``.desk/journal``. Nothing is overwritten but
-``pages/*.json``, which the reading and the journal make anew at any time.
+``scans/s1.jpg``, ``pages/p1.json`` (with corrections), ``pages/p1.tiles``, ``.desk/journal``, and ``.desk/read/p1.json``, the
+page as it was read, where people changed its structure. Nothing is overwritten but ``pages/*.json``, which the reading and the
+journal make anew at any time.
 """
 
 from __future__ import annotations
@@ -12,65 +13,31 @@ import shutil
 import statistics
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
 from carrel.errors import CarrelError
-from carrel.evaluate.coverage import wrong_characters
 from carrel.formats.json_page import parse, write
 from carrel.identity import with_ids
-from carrel.options import REVIEW_BELOW
 from carrel.output import write_file
-from carrel.page import Line, Page
+from carrel.page import Page
 from carrel.review.corrections import Who, change_of, with_changes
+from carrel.review.documents import without_corrections
+from carrel.review.structure import Operation, OperationError, apply
 from carrel.workers.files import SeenFile, seen
 from carrel_desk.reading.local import empty, make_private
 from carrel_desk.reading.tiles import Pack, open_pack
 from carrel_desk.store.edits import Change, Edits
+from carrel_desk.store.entries import LineEntry, PageEntry, ScanEntry, entry_of
 from carrel_desk.store.journal import Journal, Record
+from carrel_desk.store.layouts import Layout, corrections_moved, reading_record, record_of
 
-PageState = Literal["waiting", "reading", "read", "refused"]
 LEAST_TIMED = 30
 """So many lines are timed before their median says how long a line takes."""
 _OPENED_PAGES = 8
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
-
-
-@dataclass(slots=True)
-class LineEntry:
-    """A line as the queue knows it."""
-
-    id: str
-    expected_errors: float
-    doubtful: bool
-
-
-@dataclass(slots=True)
-class PageEntry:
-    """A page of the desk."""
-
-    id: str
-    scan: str
-    index: int
-    name: str
-    state: PageState = "waiting"
-    reason: str = ""
-    lines: list[LineEntry] = field(default_factory=list[LineEntry])
-    size: tuple[int, int] = (0, 0)
-
-
-@dataclass(slots=True)
-class ScanEntry:
-    """A file that came: its own name, and where it lies below the folder."""
-
-    id: str
-    name: str
-    file: str
-    reason: str = ""
-    counted: bool = False
 
 
 class Store:
@@ -87,6 +54,7 @@ class Store:
         self.scans: dict[str, ScanEntry] = {}
         self.pages: dict[str, PageEntry] = {}
         self.edits = Edits()
+        self.layouts: dict[str, Layout] = {}
         self.watched: set[str] = set()
         self._number = 0
         self._opened: OrderedDict[str, Page] = OrderedDict()
@@ -97,7 +65,7 @@ class Store:
         for entry in list(self.pages.values()):
             if entry.state == "read":
                 self._look_into(entry)
-                if self.edits.of_page(entry.id):
+                if self.edits.of_page(entry.id) or entry.id in self.layouts:
                     self.write_page(entry.id)
 
     def _replay(self, record: Record) -> None:
@@ -118,6 +86,9 @@ class Store:
             case "remove" if page is not None:
                 del self.pages[page.id]
                 self.edits.forget(page.id)
+                self.layouts.pop(page.id, None)
+            case "layout" | "layout_back" | "layout_read" if page is not None:
+                self._replay_layout(page.id, record)
             case "watched":
                 self.watched.add(record["file"])
             case "text" | "done" | "open" | "settle":
@@ -125,6 +96,11 @@ class Store:
                 self.edits.apply(msgspec.convert(record, Change), at)
             case _:
                 pass
+
+    def _replay_layout(self, page: str, record: Record) -> None:
+        self.layout(page).replay(record)
+        for line, text in record.get("texts", {}).items():
+            self.edits.carry(page, line, text, record["at"])
 
     def new_id(self, letter: str) -> str:
         """Return an id that was never given."""
@@ -185,10 +161,11 @@ class Store:
         await self.journal.keep({"op": "remove", "page": entry.id})
         self.pages.pop(entry.id, None)
         self.edits.forget(entry.id)
+        self.layouts.pop(entry.id, None)
         self._opened.pop(entry.id, None)
         self._packs.pop(entry.id, None)
-        for suffix in ("json", "tiles"):
-            (self.folder / "pages" / f"{entry.id}.{suffix}").unlink(missing_ok=True)
+        for file in (self._file(entry.id), self.tiles_file(entry.id), self._read_file(entry.id)):
+            file.unlink(missing_ok=True)
         if all(other.scan != entry.scan for other in self.pages.values()):
             (self.folder / self.scans[entry.scan].file).unlink(missing_ok=True)
 
@@ -199,14 +176,64 @@ class Store:
         for change in changes:
             self.edits.apply(change, at)
 
+    def layout(self, identity: str) -> Layout:
+        """Return the steps of a page."""
+        return self.layouts.setdefault(identity, Layout())
+
+    async def lay_out(self, entry: PageEntry, operation: Operation, who: str, at: str) -> None:
+        """Keep an operation on the structure of a page on the disk, then apply it.
+
+        Raises
+        ------
+        OperationError
+            The page does not allow it.
+        """
+        layout = self.layout(entry.id)
+        before = self.corrected(entry.id)
+        after = apply(before, operation, layout.next_step(operation).new_id)
+        if not self._read_file(entry.id).is_file():
+            data = await asyncio.to_thread(self._file(entry.id).read_bytes)
+            await asyncio.to_thread(
+                write_file, make_private(self._read_file(entry.id).parent) / f"{entry.id}.json", data
+            )
+        record = record_of(entry.id, operation, corrections_moved(before, after), who, at)
+        await self._keep_layout(entry, record)
+
+    async def lay_back(self, entry: PageEntry, number: int, at: str) -> None:
+        """Take the last step of a page back, which has this number.
+
+        Raises
+        ------
+        OperationError
+            The last step is another.
+        """
+        if not number or self.layout(entry.id).top != number:
+            raise OperationError("somebody has changed the page since; look at it first")
+        await self._keep_layout(entry, {"op": "layout_back", "page": entry.id, "at": at})
+
+    async def keep_reading(self, entry: PageEntry, read: Page) -> None:
+        """Keep what was read of lines that people drew."""
+        await self._keep_layout(entry, reading_record(entry.id, read))
+
+    async def _keep_layout(self, entry: PageEntry, record: Record) -> None:
+        await self.journal.keep(record)
+        if entry.id in self.pages:
+            self._replay_layout(entry.id, record)
+            self._opened.pop(entry.id, None)
+            self._look_into(entry)
+
     def scan_file(self, scan: ScanEntry) -> SeenFile:
         """Return the file of a scan as it lies there."""
         path = self.folder / scan.file
         return seen(path, path.stat())
 
     def page(self, identity: str) -> Page:
-        """Return a page as it was read."""
-        page = self._opened.pop(identity, None) or _as_read(parse(self._file(identity).read_bytes()))
+        """Return a page as it was read, with the structure that people gave it."""
+        page = self._opened.pop(identity, None)
+        if page is None:
+            kept = self._read_file(identity)
+            read = parse((kept if kept.is_file() else self._file(identity)).read_bytes())
+            page = self.layout(identity).laid_out(without_corrections(read))
         self._opened[identity] = page
         while len(self._opened) > _OPENED_PAGES:
             self._opened.popitem(last=False)
@@ -270,13 +297,17 @@ class Store:
             (self.folder / entry.file).unlink(missing_ok=True)
         for file in (self.folder / "pages").glob("p*.*"):
             file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / ".desk" / "read", ignore_errors=True)
         (self.folder / ".desk" / "journal").unlink(missing_ok=True)
         empty(self.folder / ".desk" / "bodies")
         self._open()
 
     def close(self) -> None:
         """Write the pages that have changed, and close the journal."""
-        for identity in {page for page, _ in self.edits.lines if page in self.pages}:
+        changed = {page for page, _ in self.edits.lines} | {
+            page for page, layout in self.layouts.items() if layout.version
+        }
+        for identity in changed & set(self.pages):
             self.write_page(identity)
         self.journal.close()
 
@@ -288,6 +319,9 @@ class Store:
     def _file(self, identity: str) -> Path:
         return self.folder / "pages" / f"{identity}.json"
 
+    def _read_file(self, identity: str) -> Path:
+        return self.folder / ".desk" / "read" / f"{identity}.json"
+
     def _look_into(self, entry: PageEntry) -> None:
         try:
             page = self.page(entry.id)
@@ -295,48 +329,5 @@ class Store:
             entry.state, entry.reason = "refused", f"its file is damaged: {error}"
             return
         entry.size = (page.width_px, page.height_px)
-        entry.lines = [_entry(line) for line in page.lines]
-
-
-def _entry(line: Line) -> LineEntry:
-    words = [word.confidence for word in line.words] or [line.confidence]
-    doubtful = not line.text or line.confidence < REVIEW_BELOW or min(words) < DOUBTFUL_WORD
-    return LineEntry(line.id, wrong_characters(line.text, line.confidence), doubtful)
-
-
-DOUBTFUL_WORD = 0.7
-"""Words under this confidence are marked: 71 % of the wrong words for 34 % of all, on 36 test pages."""
-
-
-def _as_read(page: Page) -> Page:
-    regions = tuple(
-        replace(region, lines=tuple(replace(line, correction=None) for line in region.lines)) for region in page.regions
-    )
-    return replace(page, regions=regions)
-
-
-def line_view(line: Line, edit: Any) -> dict[str, Any]:
-    """Return what a browser needs of a line."""
-    return {
-        "id": line.id,
-        "polygon": line.polygon,
-        "kind": line.writing.kind,
-        "text": line.text,
-        "confidence": line.confidence,
-        "type": line.line_type,
-        "words": [
-            {
-                "text": w.text,
-                "c": w.confidence,
-                "letters": [c.confidence for c in w.characters]
-                if "".join(c.text for c in w.characters) == w.text
-                else [],
-            }
-            for w in line.words
-        ],
-        "alternatives": list(dict.fromkeys(a.text for a in line.alternatives if a.text and a.text != line.text)),
-        "now": edit.text if edit and edit.text is not None else line.text,
-        "done": bool(edit and edit.done),
-        "version": edit.version if edit else 0,
-        "others": edit.others if edit else [],
-    }
+        entry.lines = [entry_of(line) for line in page.lines]
+        entry.ever |= self.layout(entry.id).ever(page)
