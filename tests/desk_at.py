@@ -50,6 +50,11 @@ class At:
         assert "HttpOnly" in cookie and "SameSite=strict" in cookie
         self.client.headers = {"Cookie": cookie.partition(";")[0], "Origin": f"http://127.0.0.1:{self.port}"}
 
+    @property
+    def link(self) -> str:
+        """A link that lets one window in."""
+        return f"http://127.0.0.1:{self.port}/enter?token={self.sessions.new_entry()}"
+
     def add(self, body: bytes, name: str = "deed.tif") -> None:
         assert self.client.post(f"/api/scans?name={name}", body).status == 202
 

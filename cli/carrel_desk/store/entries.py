@@ -65,6 +65,7 @@ def line_view(line: Line, edit: LineEdit | None) -> dict[str, Any]:
     return {
         "id": line.id,
         "polygon": line.polygon,
+        "baseline": line.baseline,
         "kind": line.writing.kind,
         "text": line.text,
         "confidence": line.confidence,

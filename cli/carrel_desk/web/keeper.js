@@ -26,6 +26,14 @@ export function onKept(on) {
 
 export const unkept = () => waiting;
 
+/** Wait until everything is kept; fails where the desk is away. */
+export async function flushed() {
+  for (let tries = 0; waiting.length; tries++) {
+    if (away || tries > 200) throw new Error("not kept yet");
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
 /** Texts of one line that wait are one change. @param {Omit<Change, "who" | "s">} change */
 export function keep(change) {
   last += 1;

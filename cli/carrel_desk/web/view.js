@@ -24,12 +24,22 @@ export function drawTiles(page, group, box, scale) {
 }
 
 export class View {
-  /** @param {SVGElement} root @param {(line: string) => void} onLine */
-  constructor(root, onLine) {
+  /** @param {SVGSVGElement} root */
+  constructor(root) {
     this.root = root;
     this.tiles = svg("g", {});
     this.lines = svg("g", {});
-    root.append(this.tiles, this.lines);
+    this.overlay = svg("g", { "pointer-events": "none" });
+    root.append(this.tiles, this.lines, this.overlay);
+    /** What a click on a line does. @type {(line: string, event: MouseEvent) => void} */
+    this.onLine = () => {};
+    /** Keys that somebody else takes first. @type {(event: KeyboardEvent) => boolean} */
+    this.onKey = () => false;
+    /** Who takes one pointer instead of moving the page: told where it went down, where it is, and when it went up.
+     * @type {((at: number[], from: number[], up: boolean) => void) | null} */
+    this.drawing = null;
+    /** @type {number[] | null} */
+    this.from = null;
     /** @type {any} */
     this.page = null;
     this.box = [0, 0, 1, 1];
@@ -39,23 +49,30 @@ export class View {
     root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     root.addEventListener("pointerdown", (event) => this.down(event));
     root.addEventListener("pointermove", (event) => this.move(event));
-    for (const kind of ["pointerup", "pointercancel"]) root.addEventListener(kind, (event) => this.touches.delete(/** @type {PointerEvent} */ (event).pointerId));
+    for (const kind of ["pointerup", "pointercancel"]) root.addEventListener(kind, (event) => this.up(/** @type {PointerEvent} */ (event)));
     root.addEventListener("keydown", (event) => this.key(event));
     this.lines.addEventListener("click", (event) => {
       const line = /** @type {Element} */ (event.target).getAttribute("data-line");
-      if (line && this.moved < 6) onLine(line);
+      if (line && this.moved < 6) this.onLine(line, event);
     });
     new ResizeObserver(() => this.draw()).observe(root);
   }
 
-  /** @param {any} page */
-  show(page) {
+  /** @param {any} page @param {boolean} [keep] what is looked at stays */
+  show(page, keep = false) {
     this.page = page;
-    this.tiles.replaceChildren();
+    if (!keep) this.tiles.replaceChildren();
     this.lines.replaceChildren();
+    this.overlay.replaceChildren();
     if (!page) return;
     for (const line of page.lines) this.lines.append(svg("polygon", { points: line.polygon.map((/** @type {number[]} */ p) => p.join(",")).join(" "), "data-line": line.id }));
-    this.whole();
+    if (!keep) this.whole();
+  }
+
+  /** Where on the page a pointer is, in px of the scan. @param {MouseEvent} event @returns {number[]} */
+  toPage(event) {
+    const bounds = this.root.getBoundingClientRect(), scale = this.scale, [x, y, w, h] = this.box;
+    return [x + w / 2 + (event.clientX - bounds.x - bounds.width / 2) / scale, y + h / 2 + (event.clientY - bounds.y - bounds.height / 2) / scale];
   }
 
   /** @param {(line: any) => string} kindOf @param {string | null} present */
@@ -124,6 +141,14 @@ export class View {
   down(event) {
     this.moved = 0;
     this.touches.set(event.pointerId, event);
+    this.from = this.drawing && this.touches.size === 1 ? this.toPage(event) : null;
+  }
+
+  /** @param {PointerEvent} event */
+  up(event) {
+    this.touches.delete(event.pointerId);
+    if (this.from && this.moved >= 6) this.drawing?.(this.toPage(event), this.from, true);
+    this.from = null;
   }
 
   /** @param {PointerEvent} event */
@@ -136,7 +161,8 @@ export class View {
     const other = [...this.touches.values()].find((touch) => touch.pointerId !== event.pointerId);
     this.touches.set(event.pointerId, event);
     if (!other) {
-      this.pan(dx, dy);
+      if (this.from) this.drawing?.(this.toPage(event), this.from, false);
+      else this.pan(dx, dy);
       return;
     }
     const apart = (/** @type {PointerEvent} */ p) => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
@@ -145,6 +171,10 @@ export class View {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (this.onKey(event)) {
+      event.preventDefault();
+      return;
+    }
     const steps = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
     const step = /** @type {any} */ (steps)[event.key];
     if (step && !event.altKey) this.pan(step[0], step[1]);

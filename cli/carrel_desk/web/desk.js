@@ -1,0 +1,41 @@
+/** What every part of the page shares: the desk's state, the page and the line that are looked at. @module */
+import { by } from "./dom.js";
+import { View } from "./view.js";
+
+export const DOUBTFUL_WORD = 0.7, DOUBTFUL_LETTER = 0.8;
+
+/**
+ * @typedef {{text: string, c: number, letters: number[]}} Word
+ * @typedef {{id: string, polygon: number[][], baseline: number[][], kind: string, text: string, confidence: number, type: string, words: Word[],
+ *   alternatives: string[], now: string, done: boolean, version: number, others: string[]}} Line
+ * @typedef {{id: string, kind: string, polygon: number[][], lines: string[]}} Region
+ * @typedef {{id: string, name: string, width: number, height: number, levels: number[][], layout: number, step: number,
+ *   regions: Region[], kinds: string[], types: string[], lines: Line[]}} Page
+ */
+
+export const desk = {
+  /** @type {any} */ state: { pages: [], scans: [] },
+  /** @type {Page | null} */ page: null,
+  /** @type {Line | null} */ line: null,
+  leaving: false,
+};
+
+export const text = /** @type {HTMLTextAreaElement} */ (by("text"));
+export const view = new View(by("view"));
+
+/** @param {string} message @param {boolean} [bad] */
+export function notice(message, bad = false) {
+  by("notice").textContent = message;
+  by("notice").className = bad ? "bad" : "";
+}
+
+/** @param {Line} l */
+export const doubtful = (l) => !l.text || l.confidence < 0.8 || l.words.some((w) => w.c < DOUBTFUL_WORD);
+/** @param {Line} l */
+export const kindOf = (l) => (l.done ? "done" : doubtful(l) ? "doubtful" : l.kind === "handwritten" ? "handwritten" : "printed");
+export const mark = () => view.mark(kindOf, desk.line?.id ?? null);
+
+/** @param {string} page @param {string} line @returns {Line | null} a line of the page that is looked at */
+export function known(page, line) {
+  return desk.page?.id === page ? desk.page.lines.find((l) => l.id === line) ?? null : null;
+}
