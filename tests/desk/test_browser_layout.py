@@ -1,7 +1,10 @@
-"""The page itself corrected in a real browser, by mouse and by keys; pages are drawn up at once, so that nothing has to be read."""
+"""The desk in a real browser where nothing has to be read: the page itself corrected by mouse and by keys, several windows, axe."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -144,6 +147,29 @@ def test_by_mouse(browser: Browser, at: At) -> None:
     window.context.close()
 
 
+def test_two_windows_see_each_other(browser: Browser, at: At) -> None:
+    at.add(scan())
+    at.read()
+    first = Window(browser, at)
+    wait_until(first.text)
+    second = Window(browser, at)
+    wait_until(second.text)
+    assert second.text() == first.text()
+    first.type_line("by the first")
+    wait_until(lambda: first.kept() == "Kept")
+    wait_until(lambda: second.text() == "by the first")
+    second.context.set_offline(True)
+    second.type_line("by the second")
+    first.type_line("by the first again")
+    wait_until(lambda: first.kept() == "Kept")
+    second.context.set_offline(False)
+    wait_until(lambda: second.kept() == "Kept")
+    wait_until(lambda: "by the first again" in second.page.inner_text("#others"))
+    for window in (first, second):
+        assert window.errors == []
+        window.context.close()
+
+
 def test_two_windows_and_a_line_that_goes(browser: Browser, at: At) -> None:
     at.add(scan())
     at.read()
@@ -183,4 +209,61 @@ def test_an_error_that_returns_is_changed_everywhere_and_taken_back(browser: Bro
     page.keyboard.press("Control+z")
     wait_until(lambda: seconds() == ["second line", "secund line", "secund line"])
     assert window.errors == []
+    window.context.close()
+
+
+def _axe(folder: Path) -> str:
+    """The source of axe-core, from npm where there is one."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("needs npm for axe-core")
+    try:
+        done = subprocess.run(
+            [npm, "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, timeout=40, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm did not answer")
+    packed = next(folder.glob("axe-core-*.tgz"), None)
+    if done.returncode or packed is None:
+        pytest.skip("axe-core could not be fetched by npm")
+    with tarfile.open(packed) as archive:
+        source = archive.extractfile("package/axe.min.js")
+        assert source is not None
+        return source.read().decode("utf-8")
+
+
+def test_accessible(browser: Browser, at: At, tmp_path: Path) -> None:
+    axe = _axe(tmp_path)
+    window = Window(browser, at)
+
+    def violations() -> list[str]:
+        session = window.context.new_cdp_session(window.page)  # past the page's own policy of no eval
+        session.send("Runtime.evaluate", {"expression": axe})
+        told = session.send(
+            "Runtime.evaluate",
+            {
+                "expression": "axe.run().then(r => r.violations.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))",
+                "awaitPromise": True,
+                "returnByValue": True,
+            },
+        )
+        return told["result"]["value"]
+
+    assert violations() == []
+    at.add(scan())
+    wait_until(window.text)
+    assert violations() == []
+    window.page.keyboard.press("F8")
+    assert violations() == []
+    for button in ("#scan", "#camera"):
+        window.page.click(button)
+        assert violations() == []
+        window.page.keyboard.press("Escape")
+    for width_px, height_px in ((1920, 1080), (1024, 600), (640, 400)):  # a small touch screen; 1280 at 200 %
+        window.page.set_viewport_size({"width": width_px, "height": height_px})
+        assert violations() == []
+        targets = window.page.locator("button:visible, select:visible").all()
+        boxes = [box for target in targets if (box := target.bounding_box())]
+        assert [box for box in boxes if min(box["width"], box["height"]) < 47.5] == []
+        assert window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     window.context.close()

@@ -180,6 +180,7 @@ export function show() {
   by("tools").hidden = !editing || !page;
   by("edit").setAttribute("aria-pressed", String(editing));
   view.root.classList.toggle("editing", editing);
+  by("picture").classList.toggle("editing", editing);
   if (!editing || !page) return;
   for (const id of marked) if (!page.lines.some((l) => l.id === id)) marked.delete(id);
   showTools(page, line);

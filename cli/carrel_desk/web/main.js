@@ -102,6 +102,7 @@ function speak(language) {
   by("keys").replaceChildren(...KEYS.flatMap(([key, name]) => [element("dt", key), element("dd", say(name))]));
   fillFormats();
   sayProgress();
+  by("layout-kept").textContent = "";
   if (desk.line) showLine(desk.line);
   showLayout();
   document.dispatchEvent(new Event("state"));
