@@ -1,4 +1,4 @@
-"""What people did to the structure of pages, step by step as the journal tells it; the last step can be taken back."""
+"""Steps that people took on the structure of pages, in order as the journal tells them; the last can be taken back."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Layout:
         return replace(read, id=line.id, baseline=line.baseline, polygon=line.polygon, line_type=line.line_type)
 
 
-def record_of(page: str, operation: Operation, texts: dict[str, str], who: str, at: str) -> Record:
+def step_record(page: str, operation: Operation, texts: dict[str, str], who: str, at: str) -> Record:
     """Return a step as the journal keeps it; ``texts`` are what people wrote into lines that it makes anew."""
     return {
         "op": "layout",

@@ -32,7 +32,7 @@ from carrel_desk.reading.tiles import Pack, open_pack
 from carrel_desk.store.edits import Change, Edits
 from carrel_desk.store.entries import LineEntry, PageEntry, ScanEntry, entry_of
 from carrel_desk.store.journal import Journal, Record
-from carrel_desk.store.layouts import Layout, corrections_moved, reading_record, record_of
+from carrel_desk.store.layouts import Layout, corrections_moved, reading_record, step_record
 
 LEAST_TIMED = 30
 """So many lines are timed before their median says how long a line takes."""
@@ -196,7 +196,7 @@ class Store:
             await asyncio.to_thread(
                 write_file, make_private(self._read_file(entry.id).parent) / f"{entry.id}.json", data
             )
-        record = record_of(entry.id, operation, corrections_moved(before, after), who, at)
+        record = step_record(entry.id, operation, corrections_moved(before, after), who, at)
         await self._keep_layout(entry, record)
 
     async def lay_back(self, entry: PageEntry, number: int, at: str) -> None:

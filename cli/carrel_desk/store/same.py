@@ -26,7 +26,7 @@ class Elsewhere(msgspec.Struct, frozen=True):
 
 
 class Returning(msgspec.Struct, frozen=True):
-    """What was read, what a person made of it, and where it was read too."""
+    """A text that was read, what a person made of it, and where it was read too."""
 
     wrong: str
     right: str
