@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carrel.formats import FORMATS, read_page
@@ -149,6 +149,7 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(operations=st.lists(OPERATIONS, max_size=8))
 def test_any_operations_leave_a_page_that_every_format_takes(operations: list[Operation]) -> None:
     page = page_of(
