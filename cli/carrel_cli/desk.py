@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import tempfile
 import webbrowser
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from carrel.errors import UsageError
 from carrel.options import ReadOptions
 from carrel_cli.reading import reading_options
-from carrel_cli.serve import locked, require_extra
+from carrel_cli.serve import listen_options, locked, password_for, require_extra
 
 _MIB = 2**20
 
 
 @click.command("desk")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8635, show_default=True, help="On 127.0.0.1; 0 takes a free one."
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8635, show_default=True, help="0 takes a free one.")
+@listen_options
 @click.option(
     "--kiosk",
     is_flag=True,
@@ -41,6 +43,13 @@ _MIB = 2**20
     metavar="DIR",
     help="Take every scan that is dropped into DIR, too; the files stay there.",
 )
+@click.option(
+    "--export-to",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Offer to save into DIR, such as a USB stick's; nothing there is replaced.",
+)
+@click.option("--printer", metavar="NAME", help="Offer to print by lp, on NAME or the default one.")
 @click.option("--by", help="Who corrects, as it stands in the pages.  [default: the user's name; desk with --kiosk]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that read.")
 @click.option(
@@ -55,15 +64,13 @@ _MIB = 2**20
 @reading_options
 def command(
     folder: Path | None,
-    port: int,
     kiosk: bool,
     idle: float,
-    watch: Path | None,
     by: str | None,
-    workers: int,
     max_file: int,
-    browser: bool,
+    watch: Path | None,
     read: ReadOptions,
+    **options: Any,
 ) -> None:
     """Read, review and correct pages in a browser on this machine.
 
@@ -79,72 +86,103 @@ def command(
         with locked(where / ".desk"):
             signed = by or ("desk" if kiosk else getpass.getuser())
             _serve(
-                where,
-                port,
-                read,
-                signed,
-                (workers, max_file * _MIB),
-                idle if kiosk else None,
-                folder is None or kiosk,
-                browser,
-                watch.resolve() if watch else None,
+                _Wish(
+                    where,
+                    read,
+                    signed,
+                    max_bytes=max_file * _MIB,
+                    kiosk_idle_s=idle if kiosk else None,
+                    purges=folder is None or kiosk,
+                    watch=watch.resolve() if watch else None,
+                    **options,
+                )
             )
 
 
-def _serve(
-    folder: Path,
-    port: int,
-    read: ReadOptions,
-    by: str,
-    limits: tuple[int, int],
-    kiosk_idle_s: float | None,
-    purge_on_leave: bool,
-    browser: bool,
-    watch: Path | None,
-) -> None:
+@dataclass(frozen=True)
+class _Wish:
+    """How the desk was started."""
+
+    folder: Path
+    read: ReadOptions
+    by: str
+    max_bytes: int
+    kiosk_idle_s: float | None
+    purges: bool
+    watch: Path | None
+    port: int
+    listen: str
+    password_file: Path | None
+    workers: int
+    browser: bool
+    export_to: Path | None
+    printer: str | None
+
+
+def _serve(wish: _Wish) -> None:
     from carrel_desk.api.jobs import Jobs
     from carrel_desk.api.service import Service
-    from carrel_desk.desk.app import Desk, make_desk
+    from carrel_desk.desk.app import make_desk
+    from carrel_desk.desk.desk import Desk
+    from carrel_desk.desk.learning import Learning
+    from carrel_desk.desk.places import Places
     from carrel_desk.desk.session import Sessions
     from carrel_desk.desk.watching import Watched
     from carrel_desk.http.guard import Rules
+    from carrel_desk.http.password import Password
     from carrel_desk.http.server import hosts_of, listen, make_server
-    from carrel_desk.reading.local import FileLimits, empty, plan_station
+    from carrel_desk.reading.local import FileLimits, Station, empty, make_private, plan_station
     from carrel_desk.reading.room import Readers
     from carrel_desk.reading.worker import DESK_PAGES
     from carrel_desk.store.pages import Store
 
-    own = folder / ".desk"
-    store = Store(folder, by)
-    listening = listen(port)
+    password = password_for(wish.listen, wish.password_file)
+    own = wish.folder / ".desk"
+    store = Store(wish.folder, wish.by)
+    listening = listen(wish.port, wish.listen)
     number = listening.getsockname()[1]
+    where = f"http://{wish.listen}:{number}/enter"
 
     def on_entry(entry: str) -> None:
-        click.echo(f"carrel: enter at http://127.0.0.1:{number}/enter?token={entry}", err=True)
+        click.echo(f"carrel: enter at {where}?token={entry}", err=True)
 
-    station = plan_station(read, empty(own / "spool"), FileLimits(limits[1], 5000), workers=limits[0], entry=DESK_PAGES)
+    def plan(model: Path | None) -> Station:
+        options = replace(wish.read, model=model or wish.read.model)
+        limits = FileLimits(wish.max_bytes, 5000)
+        return plan_station(options, make_private(own / "spool"), limits, workers=wish.workers, entry=DESK_PAGES)
+
+    async def use(model: Path) -> None:
+        service.readers.change((await asyncio.to_thread(plan, model)).make_pool)
+
+    empty(own / "spool")
+    station = plan(None if wish.read.model else store.learned_model)
     jobs, bodies = Jobs(own / "jobs"), empty(own / "bodies")
     service = Service(Readers(station.make_pool), jobs, station.options, bodies, station.workers)
     sessions = Sessions(own / "sessions")
-    watched = Watched(watch, store, bodies) if watch else None
     desk = Desk(
         store,
         service,
         sessions,
         f"carrel_{number}",
-        kiosk_idle_s,
-        purge_on_leave,
-        watched,
+        wish.kiosk_idle_s,
+        wish.purges,
+        Watched(wish.watch, store, bodies) if wish.watch else None,
         on_entry,
+        learning=None if wish.purges else Learning(store, wish.read.model, use=use),
+        places=Places(wish.export_to, wish.printer),
+        password=Password(password) if password else None,
     )
     entry = sessions.new_entry()
     on_entry(entry)
-    if browser:
-        webbrowser.open(f"http://127.0.0.1:{number}/enter?token={entry}")
+    if password:
+        click.echo(f"carrel: whoever reaches {where} and has the password may enter; nothing is encrypted", err=True)
+    if wish.browser:
+        webbrowser.open(f"{where}?token={entry}")
     try:
-        make_server(make_desk(desk, Rules(hosts_of(listening), sessions.tokens, limits[1]))).run(sockets=[listening])
+        rules = Rules(hosts_of(listening, wish.listen), sessions.tokens, wish.max_bytes)
+        make_server(make_desk(desk, rules)).run(sockets=[listening])
     finally:
         listening.close()
-        if purge_on_leave:
+        if wish.purges:
             store.purge()
         store.close()

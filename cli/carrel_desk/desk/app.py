@@ -55,6 +55,8 @@ def make_desk(desk: Desk, rules: Rules) -> ASGIApp:
         finally:
             chore.cancel()
             desk.events.close()
+            if desk.learning is not None:
+                await desk.learning.cancel()
             await desk.intake.stop()
             await desk.service.jobs.close()
             desk.service.readers.close()

@@ -13,9 +13,12 @@ from starlette.responses import Response
 from carrel_desk.api.service import Service
 from carrel_desk.desk.events import Events
 from carrel_desk.desk.intake import Intake
+from carrel_desk.desk.learning import Learning
+from carrel_desk.desk.places import Places
 from carrel_desk.desk.scanners import Scanners
 from carrel_desk.desk.session import Sessions
 from carrel_desk.desk.watching import Watched
+from carrel_desk.http.password import Password
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.store.entries import PageEntry
 from carrel_desk.store.pages import Store
@@ -39,6 +42,9 @@ class Desk:
     scanners: Scanners = field(default_factory=Scanners)
     asked_at: float = field(default_factory=time.monotonic)
     changed: set[str] = field(default_factory=set[str])
+    learning: Learning | None = None
+    places: Places = field(default_factory=Places)
+    password: Password | None = None
     laying_out: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -60,6 +66,8 @@ class Desk:
     async def leave(self) -> None:
         """End every session; pages go too where they are not to stay."""
         self.sessions.forget_all()
+        if self.learning is not None:
+            await self.learning.cancel()
         if self.purge_on_leave:
             await self.intake.stop()
             self.store.purge()

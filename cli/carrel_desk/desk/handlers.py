@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
-from urllib.parse import quote
+from typing import Literal
+from urllib.parse import parse_qs, quote
 
 import msgspec
 from starlette.requests import Request
@@ -14,9 +15,10 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 import carrel
 from carrel.formats import FORMATS
+from carrel_desk.api.answers import Body
 from carrel_desk.desk.desk import Desk, Handler
 from carrel_desk.desk.export import export
-from carrel_desk.desk.layouting import change_layout, page_view
+from carrel_desk.desk.layouting import change_layout, page_view, read_untouched
 from carrel_desk.desk.scanners import Wanted
 from carrel_desk.http.intake import file_name, receive_file, require_scan_type
 from carrel_desk.http.problems import ProblemError
@@ -26,6 +28,15 @@ from carrel_desk.store.same import returning
 
 MOST_CHANGES_BYTES = 2**20
 MOST_QUEUE = 500
+MOST_FORM_BYTES = 4096
+
+
+class LearningWish(msgspec.Struct, forbid_unknown_fields=True):
+    """A wish for learning."""
+
+    do: Literal["start", "cancel", "use"]
+
+
 _CLEAR = {"clear-site-data": '"cache", "cookies", "storage", "executionContexts"'}
 _WEB_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -55,15 +66,33 @@ async def web_file(desk: Desk, request: Request, name: str = "") -> Response:
 
 
 async def enter(desk: Desk, request: Request) -> Response:
-    """Exchange an entry link for a cookie."""
-    cookie = desk.sessions.enter(request.query_params.get("token", ""))
+    """Exchange an entry link for a cookie; ask for the password where there is one and no link."""
+    entry = request.query_params.get("token", "")
+    if not entry and desk.password is not None:
+        return await web_file(desk, request, "enter.html")
+    cookie = desk.sessions.enter(entry)
     if cookie is None:
         raise ProblemError(401, "this link was used before; take the newest one that carrel desk printed")
+    if desk.kiosk_idle_s is None:
+        desk.on_entry(desk.sessions.new_entry())
+    return _let_in(desk, cookie)
+
+
+async def enter_by_password(desk: Desk, request: Request) -> Response:
+    """Exchange the password for a cookie."""
+    body = await request.body()
+    if desk.password is None or len(body) > MOST_FORM_BYTES:
+        raise ProblemError(401, "take the newest link that carrel desk printed")
+    tried = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+    if not await desk.password.fits(tried):
+        raise ProblemError(401, "this is not the password; go back and try again")
+    return _let_in(desk, desk.sessions.new_cookie())
+
+
+def _let_in(desk: Desk, cookie: str) -> Response:
     response = RedirectResponse("/", 303)
     response.set_cookie(desk.cookie, cookie, httponly=True, samesite="strict", path="/")
     desk.asked_at = time.monotonic()
-    if desk.kiosk_idle_s is None:
-        desk.on_entry(desk.sessions.new_entry())
     return response
 
 
@@ -107,7 +136,7 @@ async def get_state(desk: Desk, request: Request) -> Response:
     return answer({
         "pages": pages, "scans": scans, "trouble": trouble, "ready": bool(desk.service.readers.identity),
         "formats": list(FORMATS), "kiosk_idle_s": desk.kiosk_idle_s, "purges": desk.purge_on_leave,
-        "version": carrel.__version__, "seconds_a_line": desk.store.seconds_a_line(),
+        "places": desk.places.allowed, "version": carrel.__version__, "seconds_a_line": desk.store.seconds_a_line(),
     })  # fmt: skip
 
 
@@ -213,16 +242,26 @@ async def get_queue(desk: Desk, request: Request) -> Response:
 
 async def get_export(desk: Desk, request: Request) -> Response:
     """Send pages in a format, corrections included: one page, or all."""
+    name, body = await _exported(desk, request)
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    return Response(body.data, headers=headers, media_type=body.media_type)
+
+
+async def save_export(desk: Desk, request: Request) -> Response:
+    """Put pages where the operator allows it: into a folder, or on a printer."""
+    name, body = await _exported(desk, request)
+    return answer({"name": await desk.places.save(request.query_params.get("place", ""), name, body.data)})
+
+
+async def _exported(desk: Desk, request: Request) -> tuple[str, Body]:
     wanted, page = request.query_params.get("format", "text"), request.query_params.get("page")
     formats = list(FORMATS) if wanted == "all" else [wanted]
     if not set(formats) <= set(FORMATS):
         raise ProblemError(406, f"there are {', '.join(FORMATS)}, all")
     if page is not None and page not in desk.store.pages:
         raise ProblemError(404, "no such page")
-    entries = [desk.store.pages[page]] if page is not None else list(desk.store.pages.values())
-    name, body = await export(desk.store, desk.service.readers, [e for e in entries if e.state == "read"], formats)
-    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-    return Response(body.data, headers=headers, media_type=body.media_type)
+    entries = [desk.store.pages[page]] if page is not None else desk.store.read_pages()
+    return await export(desk.store, desk.service.readers, [e for e in entries if e.state == "read"], formats)
 
 
 def answer(value: object, status: int = 200) -> Response:
@@ -230,10 +269,35 @@ def answer(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
+async def get_learning(desk: Desk, request: Request) -> Response:
+    """Tell how far learning is, and what it is worth; null where the desk does not learn."""
+    return answer(desk.learning.view() if desk.learning is not None and desk.learning.installed else None)
+
+
+async def change_learning(desk: Desk, request: Request) -> Response:
+    """Start or cancel learning, or read with the learned model from now on."""
+    try:
+        wish = msgspec.json.decode(await request.body(), type=LearningWish)
+    except msgspec.MsgspecError as error:
+        raise ProblemError(422, f"no wish for learning: {error}") from None
+    if desk.learning is None:
+        raise ProblemError(409, "this desk does not learn")
+    match wish.do:
+        case "start":
+            desk.learning.start()
+        case "cancel":
+            await desk.learning.cancel()
+        case "use":
+            await desk.learning.use_it()
+            desk.intake.start(read_untouched(desk))
+    return answer(desk.learning.view())
+
+
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/", show_page),
     ("GET", "/web/{name}", web_file),
     ("GET", "/enter", enter),
+    ("POST", "/enter", enter_by_password),
     ("GET", "/left", left),
     ("POST", "/api/leave", leave),
     ("GET", "/api/state", get_state),
@@ -246,7 +310,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/pages/{page}/layout", change_layout),
     ("GET", "/api/pages/{page}/lines/{line}/same", get_same),
     ("POST", "/api/keys", keep_changes),
+    ("GET", "/api/learning", get_learning),
+    ("POST", "/api/learning", change_learning),
     ("GET", "/api/events", get_events),
     ("GET", "/api/queue", get_queue),
     ("GET", "/api/export", get_export),
+    ("POST", "/api/export", save_export),
 )

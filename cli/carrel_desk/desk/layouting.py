@@ -18,7 +18,7 @@ from carrel.review.structure import LINE_TYPES, REGION_KINDS, Operation, Operati
 from carrel.workers.messages import PageRead, ReadPage
 from carrel_desk.desk.desk import Desk
 from carrel_desk.http.problems import ProblemError
-from carrel_desk.reading.room import URGENT
+from carrel_desk.reading.room import URGENT, WHEN_IDLE
 from carrel_desk.store.entries import PageEntry, line_view
 from carrel_desk.store.layouts import READ_ANEW, only
 
@@ -114,21 +114,30 @@ async def _keep(desk: Desk, entry: PageEntry, wish: LayoutWish) -> None:
         raise ProblemError(status, str(error)) from None
 
 
-async def _read(desk: Desk, entry: PageEntry, new: Page) -> None:
-    """Read lines where people drew them; what cannot be read stays as it is."""
-    if not new.lines:
+async def read_untouched(desk: Desk) -> None:
+    """Read all lines anew that nobody has touched, page by page, where they stand."""
+    for entry in desk.store.read_pages():
+        page = desk.store.page(entry.id)
+        await _read(desk, entry, only(page, desk.store.untouched(entry)), WHEN_IDLE)
+
+
+async def _read(desk: Desk, entry: PageEntry, wanted: Page, place: int = URGENT) -> None:
+    """Read lines where they stand; what cannot be read stays as it is."""
+    if not wanted.lines:
         return
     try:
         file = desk.store.scan_file(desk.store.scans[entry.scan])
-        stored = write(new)
+        stored = write(wanted)
         outcome = await desk.service.readers.ask(
-            lambda name: ReadPage(name, file, entry.index, ("json",), earlier=stored), URGENT
+            lambda name: ReadPage(name, file, entry.index, ("json",), earlier=stored), place
         )
-        if isinstance(outcome, PageRead) and entry.id in desk.store.pages:
-            read = parse(outcome.files["json"])
-            if {line.id for line in read.lines} <= {line.id for line in new.lines}:
-                await desk.store.keep_reading(entry, read)
-                desk.changed.add(entry.id)
-                desk.events.tell("layout", page=entry.id, layout=desk.store.layout(entry.id).version, who="")
+        if not isinstance(outcome, PageRead) or entry.id not in desk.store.pages:
+            return
+        still = {line.id for line in wanted.lines} & (desk.store.untouched(entry) if place == WHEN_IDLE else entry.ever)
+        read = only(parse(outcome.files["json"]), still)
+        if read.lines:
+            await desk.store.keep_reading(entry, read)
+            desk.changed.add(entry.id)
+            desk.events.tell("layout", page=entry.id, layout=desk.store.layout(entry.id).version, who="")
     except (CarrelError, OSError) as error:
-        log.warning("new lines of a page could not be read: %s", error)
+        log.warning("lines of a page could not be read anew: %s", error)

@@ -29,6 +29,10 @@ class Sessions:
         if digest(entry) not in self._entries:
             return None
         self._entries.discard(digest(entry))
+        return self.new_cookie()
+
+    def new_cookie(self) -> str:
+        """Return the value of a cookie that is let in from now on."""
         cookie = secrets.token_urlsafe(32)
         self.tokens.add(digest(cookie))
         self._write()

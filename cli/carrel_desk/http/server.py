@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import ipaddress
 import os
 import socket
 import stat
@@ -57,20 +59,29 @@ class TimedProtocol(H11Protocol):
 
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
-    """Return a listening socket on a loopback address; port 0 takes a free one.
+    """Return a listening socket on one address of this machine, by default the loopback one; port 0 takes a free one.
 
     Raises
     ------
     UsageError
-        The port is taken.
+        The port is taken, or the address is no single one of this machine.
     """
     listening = socket.socket(socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if ipaddress.ip_address(socket.gethostbyname(host)).is_unspecified:
+            raise UsageError(f"--listen {host}: name one address of this machine, so that others can be refused")
         listening.bind((host, port))
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"port {port}: address already in use; choose another with --port") from None
+        if host != LOOPBACK:
+            raise UsageError(f"--listen {host}: no address of this machine ({error.strerror or error})") from None
         raise UsageError(f"port {port}: {str(error.strerror).lower()}; choose another with --port") from None
+    except UsageError:
+        listening.close()
+        raise
     listening.listen(MOST_CONNECTIONS)
     return listening
 
@@ -110,12 +121,21 @@ def _remove_dead(path: Path) -> None:
         raise FileExistsError(17, "another server listens there")
 
 
-def hosts_of(listening: socket.socket) -> frozenset[str]:
-    """Return the values of ``Host`` that name a server on this socket; empty for a UNIX socket."""
+def hosts_of(listening: socket.socket, host: str = LOOPBACK) -> frozenset[str]:
+    """Return the values of ``Host`` that name a server on this socket, ``host`` among them; empty for a UNIX socket."""
     if listening.family == socket.AF_UNIX:
         return frozenset()
-    port = listening.getsockname()[1]
-    return frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
+    address, port = listening.getsockname()
+    names = {address, host, *((LOOPBACK, "localhost") if is_loopback(host) else ())}
+    return frozenset(f"{name}:{port}" for name in names)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address or name is this machine's own, which no other reaches."""
+    try:
+        return ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
+    except OSError:
+        return False
 
 
 def make_server(app: ASGIApp) -> uvicorn.Server:

@@ -47,6 +47,7 @@ class Readers:
         self._at_work: dict[str, _Waiting] = {}
         self._numbers = itertools.count()
         self._closing = threading.Event()
+        self._changing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="carrel-readers", daemon=True)
         self.identity: str | None = None
         self.trouble: CarrelError | None = None
@@ -61,6 +62,11 @@ class Readers:
     def start(self) -> None:
         """Start the thread, and with it the workers."""
         self._thread.start()
+
+    def change(self, make_pool: Callable[[], LocalPool]) -> None:
+        """Read with other workers once those at work have answered."""
+        self._make_pool = make_pool
+        self._changing.set()
 
     def close(self) -> None:
         """Kill the workers; whoever waits for an answer gets an error."""
@@ -104,8 +110,9 @@ class Readers:
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
+                self._changing.clear()
                 with self._make_pool() as pool:
-                    while not self._closing.is_set():
+                    while not (self._closing.is_set() or (self._changing.is_set() and not self._at_work)):
                         self._step(pool)
             except CarrelError as error:
                 self._fail(error)
@@ -120,7 +127,7 @@ class Readers:
         pool.start()  # again for those that have died
         rest = bool(pool.identity) and not self._at_work and not self._waiting
         self._take(_REST_S if rest else 0)
-        while self._waiting and pool.idle:
+        while self._waiting and pool.idle and not self._changing.is_set():
             waiting = heapq.heappop(self._waiting)
             if not waiting.called_off:
                 self._at_work[waiting.task.id] = waiting

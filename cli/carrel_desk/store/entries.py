@@ -21,6 +21,7 @@ class LineEntry:
     expected_errors: float
     doubtful: bool
     text: str
+    handwritten: bool
 
 
 @dataclass(slots=True)
@@ -53,7 +54,9 @@ def entry_of(line: Line) -> LineEntry:
     """Return a line as the queue knows it."""
     words = [word.confidence for word in line.words] or [line.confidence]
     doubtful = not line.text or line.confidence < REVIEW_BELOW or min(words) < DOUBTFUL_WORD
-    return LineEntry(line.id, wrong_characters(line.text, line.confidence), doubtful, line.text)
+    return LineEntry(
+        line.id, wrong_characters(line.text, line.confidence), doubtful, line.text, line.writing.kind == "handwritten"
+    )
 
 
 DOUBTFUL_WORD = 0.7

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,11 +33,17 @@ class Step:
 
 @dataclass(slots=True)
 class Layout:
-    """The steps of a page. ``version`` counts them and those taken back; ``readings`` are lines that were read anew."""
+    """The steps of a page. ``version`` counts them and those taken back; ``readings`` are lines that were read anew, as
+    pages in compressed JSON: those of a whole stack lie in memory."""
 
     version: int = 0
     steps: list[Step] = field(default_factory=list[Step])
-    readings: dict[str, Line] = field(default_factory=dict[str, Line])
+    readings: list[bytes] = field(default_factory=list[bytes])
+
+    @property
+    def used(self) -> bool:
+        """The page may be another than it was read first."""
+        return bool(self.version or self.readings)
 
     @property
     def top(self) -> int:
@@ -62,25 +69,31 @@ class Layout:
                 self.steps.pop()
                 self.version += 1
             case _:
-                self.readings.update((line.id, line) for line in parse(record["json"].encode()).lines)
+                self.readings.append(zlib.compress(record["json"].encode()))
 
     def laid_out(self, page: Page) -> Page:
-        """Return a page as read after all steps."""
+        """Return a page as it was read first after all steps, with what was read anew."""
+        known = {line.id: line for packed in self.readings for line in parse(zlib.decompress(packed)).lines}
+        page = _with_readings(page, known)
         for step in self.steps:
-            page = self._with_readings(apply(page, step.operation, step.new_id))
+            page = _with_readings(apply(page, step.operation, step.new_id), known)
         return page
 
-    def _with_readings(self, page: Page) -> Page:
-        if not self.readings:
-            return page
-        regions = tuple(replace(region, lines=tuple(map(self._read, region.lines))) for region in page.regions)
-        return replace(page, regions=regions)
 
-    def _read(self, line: Line) -> Line:
-        read = self.readings.get(line.id)
-        if read is None:
-            return line
-        return replace(read, id=line.id, baseline=line.baseline, polygon=line.polygon, line_type=line.line_type)
+def _with_readings(page: Page, known: Mapping[str, Line]) -> Page:
+    if not known:
+        return page
+    regions = (
+        replace(region, lines=tuple(_read_anew(line, known.get(line.id)) for line in region.lines))
+        for region in page.regions
+    )
+    return replace(page, regions=tuple(regions))
+
+
+def _read_anew(line: Line, read: Line | None) -> Line:
+    if read is None:
+        return line
+    return replace(read, id=line.id, baseline=line.baseline, polygon=line.polygon, line_type=line.line_type)
 
 
 def step_record(page: str, operation: Operation, texts: dict[str, str], who: str, at: str) -> Record:

@@ -55,6 +55,7 @@ class Store:
         self.pages: dict[str, PageEntry] = {}
         self.edits = Edits()
         self.layouts: dict[str, Layout] = {}
+        self.model = ""
         self.watched: set[str] = set()
         self._number = 0
         self._opened: OrderedDict[str, Page] = OrderedDict()
@@ -65,7 +66,7 @@ class Store:
         for entry in list(self.pages.values()):
             if entry.state == "read":
                 self._look_into(entry)
-                if self.edits.of_page(entry.id) or entry.id in self.layouts:
+                if self.edits.of_page(entry.id) or self.layout(entry.id).used:
                     self.write_page(entry.id)
 
     def _replay(self, record: Record) -> None:
@@ -89,6 +90,8 @@ class Store:
                 self.layouts.pop(page.id, None)
             case "layout" | "layout_back" | "layout_read" if page is not None:
                 self._replay_layout(page.id, record)
+            case "model":
+                self.model = record["name"]
             case "watched":
                 self.watched.add(record["file"])
             case "text" | "done" | "open" | "settle":
@@ -122,6 +125,17 @@ class Store:
         """Note that a file of the watched folder was taken."""
         self.watched.add(key)
         await self.journal.keep({"op": "watched", "file": key})
+
+    @property
+    def learned_model(self) -> Path | None:
+        """The folder of the model that was learned here and is read with; None where there is none, or it is gone."""
+        folder = self.folder / "models" / self.model
+        return folder if self.model and (folder / "manifest.json").is_file() else None
+
+    async def note_model(self, name: str) -> None:
+        """Note which of the models in ``models/`` pages are read with from now on."""
+        await self.journal.keep({"op": "model", "name": name})
+        self.model = name
 
     async def refuse_scan(self, scan: ScanEntry, reason: str) -> None:
         """Note that a file cannot be read."""
@@ -191,11 +205,6 @@ class Store:
         layout = self.layout(entry.id)
         before = self.corrected(entry.id)
         after = apply(before, operation, layout.next_step(operation).new_id)
-        if not self._read_file(entry.id).is_file():
-            data = await asyncio.to_thread(self._file(entry.id).read_bytes)
-            await asyncio.to_thread(
-                write_file, make_private(self._read_file(entry.id).parent) / f"{entry.id}.json", data
-            )
         record = step_record(entry.id, operation, corrections_moved(before, after), who, at)
         await self._keep_layout(entry, record)
 
@@ -212,10 +221,15 @@ class Store:
         await self._keep_layout(entry, {"op": "layout_back", "page": entry.id, "at": at})
 
     async def keep_reading(self, entry: PageEntry, read: Page) -> None:
-        """Keep what was read of lines that people drew."""
+        """Keep what was read anew of lines: those that people drew, or all that nobody touched, by another model."""
         await self._keep_layout(entry, reading_record(entry.id, read))
 
     async def _keep_layout(self, entry: PageEntry, record: Record) -> None:
+        if not self._read_file(entry.id).is_file():
+            data = await asyncio.to_thread(self._file(entry.id).read_bytes)
+            await asyncio.to_thread(
+                write_file, make_private(self._read_file(entry.id).parent) / f"{entry.id}.json", data
+            )
         await self.journal.keep(record)
         if entry.id in self.pages:
             self._replay_layout(entry.id, record)
@@ -279,6 +293,19 @@ class Store:
         """Return how long a line takes: the median of those timed here; 0 until there are enough."""
         timed = self.edits.seconds
         return statistics.median(timed) if len(timed) >= LEAST_TIMED else 0.0
+
+    def read_pages(self) -> list[PageEntry]:
+        """Return the pages that are read, in order."""
+        return [entry for entry in self.pages.values() if entry.state == "read"]
+
+    def seen_handwriting(self, entry: PageEntry) -> set[str]:
+        """Return the lines of handwriting with text that people are done with."""
+        done = {line for line, edit in self.edits.of_page(entry.id).items() if edit.done and edit.text}
+        return {line.id for line in entry.lines if line.handwritten} & done
+
+    def untouched(self, entry: PageEntry) -> set[str]:
+        """Return the lines that nobody has touched."""
+        return {line.id for line in entry.lines} - set(self.edits.of_page(entry.id))
 
     def open_lines(self) -> list[tuple[PageEntry, LineEntry]]:
         """Return the doubtful lines that nobody is done with, by place."""

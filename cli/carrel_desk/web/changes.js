@@ -3,12 +3,16 @@ import { ask, by } from "./dom.js";
 import { desk, known, mark, text } from "./desk.js";
 import { keep, onKept } from "./keeper.js";
 import { layBack } from "./layout.js";
+import { refreshLearning } from "./learn.js";
 import { arrived, showLine, showOthers } from "./line.js";
 import { goTo } from "./pages.js";
 import { offerSame } from "./same.js";
 import { say } from "./strings.js";
 /** @typedef {import("./desk.js").Line} Line */
 /** @typedef {{page: string, line: string, text: string, done: boolean, typed: number, group?: number, step?: number}} Step */
+
+const LEARNING_EVERY = 5;
+/** Lines that are done between two looks at whether learning pays. */
 
 /** @type {Step[]} */ const undo = [];
 /** @type {{page: string, line: string}[]} */ let queue = [];
@@ -125,7 +129,13 @@ function sayCount(count) {
   return say("leftOver", { count, minutes: Math.max(1, Math.round((count * perLine) / 60)) });
 }
 
+let doneCount = 0;
 onKept(({ count, away, told }) => {
+  doneCount += told.filter((kept) => kept.done).length;
+  if (doneCount >= LEARNING_EVERY) {
+    doneCount = 0;
+    refreshLearning();
+  }
   for (const kept of told) {
     const line = known(kept.page, kept.line);
     if (!line) continue;

@@ -7,6 +7,7 @@ import { openCamera } from "./camera.js";
 import { unkept, who } from "./keeper.js";
 import { startKiosk } from "./kiosk.js";
 import { show as showLayout, toggleEditing } from "./layout.js";
+import { refreshLearning } from "./learn.js";
 import { nextDoubt, nextReading, showAround, showLine, showOthers } from "./line.js";
 import { goTo, refresh, reloadPage, sayProgress, showPage } from "./pages.js";
 import { takeSame } from "./same.js";
@@ -115,6 +116,7 @@ addEventListener("resize", () => desk.line && desk.page && showStrip(desk.page, 
 const events = new EventSource("/api/events");
 events.addEventListener("pages", refresh);
 events.addEventListener("left", () => desk.leaving || location.replace("/left"));
+events.addEventListener("learning", refreshLearning);
 events.addEventListener("layout", (event) => {
   const told = JSON.parse(event.data);
   if (told.who !== who) reloadPage(told.page);
@@ -140,6 +142,7 @@ desk.state = await ask("/api/state").catch(() => desk.state);
 const wanted = navigator.language.slice(0, 2);
 speak(localStorage.getItem("carrel-language") ?? (LANGUAGES.includes(wanted) ? wanted : "en"));
 await refresh();
+await refreshLearning();
 if (desk.line) showAround();
 if (desk.state.kiosk_idle_s) startKiosk(desk.state.kiosk_idle_s, leave);
 document.body.dataset.ready = "yes";

@@ -146,6 +146,16 @@ const TABLE = {
   keyEditLines: ["split, join, add, delete a line", "couper, joindre, ajouter, supprimer une ligne", "Zeile teilen, verbinden, hinzufügen, löschen"],
   keyEditMark: ["mark a line to be joined", "marquer une ligne à joindre", "Zeile zum Verbinden markieren"],
   keyEditTypes: ["line type, region type, region of its own", "type de ligne, de région, région à part", "Zeilentyp, Regionstyp, eigene Region"],
+  learnOffer: ["{lines} lines of handwriting are corrected: Carrel can learn this hand from them. It takes about five minutes beside your work; a fifth of the lines is kept to see whether it reads better.", "{lines} lignes manuscrites sont corrigées : Carrel peut apprendre cette main. Cela prend environ cinq minutes pendant que vous travaillez ; un cinquième des lignes sert à vérifier s’il lit mieux.", "{lines} Zeilen Handschrift sind korrigiert: Carrel kann diese Hand daraus lernen. Das dauert neben Ihrer Arbeit etwa fünf Minuten; ein Fünftel der Zeilen zeigt, ob besser gelesen wird."],
+  learnPossible: ["{lines} lines of handwriting are corrected. Learning this hand pays from about 50.", "{lines} lignes manuscrites sont corrigées. Apprendre cette main en vaut la peine à partir de 50 environ.", "{lines} Zeilen Handschrift sind korrigiert. Diese Hand zu lernen lohnt sich ab etwa 50."],
+  learnStart: ["Learn", "Apprendre", "Lernen"],
+  learnAgain: ["Learn again", "Apprendre encore", "Noch einmal lernen"],
+  learning: ["Learning: {percent} %", "Apprentissage : {percent} %", "Es wird gelernt: {percent} %"],
+  learnBetter: ["Learned. Of {kept} kept lines {before} of the characters were read wrong before, {after} now.", "Appris. Sur {kept} lignes gardées, {before} des caractères étaient faux avant, {after} maintenant.", "Gelernt. In {kept} zurückgehaltenen Zeilen waren vorher {before} der Zeichen falsch, jetzt {after}."],
+  learnUse: ["Read with it from now on", "Lire avec désormais", "Von jetzt an damit lesen"],
+  learnUsed: ["Pages are read with what was learned; lines that nobody touched are read again ({kept} kept lines: {before} before, {after} now).", "Les pages sont lues avec ce qui a été appris ; les lignes non touchées sont relues ({kept} lignes gardées : {before} avant, {after} maintenant).", "Es wird mit dem Gelernten gelesen; unberührte Zeilen werden neu gelesen ({kept} zurückgehaltene Zeilen: vorher {before}, jetzt {after})."],
+  learnWorse: ["Not better: of {kept} kept lines {before} of the characters were read wrong before, {after} after learning. Nothing was changed; correct more lines first.", "Pas mieux : sur {kept} lignes gardées, {before} des caractères étaient faux avant, {after} après. Rien n’a changé ; corrigez d’abord d’autres lignes.", "Nicht besser: In {kept} zurückgehaltenen Zeilen waren vorher {before} der Zeichen falsch, nach dem Lernen {after}. Nichts wurde geändert; korrigieren Sie erst mehr Zeilen."],
+  learnFailed: ["Learning failed: {reason}", "L’apprentissage a échoué : {reason}", "Das Lernen ist fehlgeschlagen: {reason}"],
 };
 
 export const LANGUAGES = ["en", "fr", "de"];
