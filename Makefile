@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check check-importers check-learn check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -21,6 +21,11 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_names.py
 	$(BIN)/pytest
+
+# Types of the desk's scripts, by their JSDoc. Needs npm, which fetches TypeScript into build/js once.
+check-js:
+	@test -d build/js/node_modules/typescript || npm install --silent --no-audit --no-fund --prefix build/js typescript@5
+	@node build/js/node_modules/typescript/bin/tsc -p scripts/tsconfig.json
 
 # What Carrel writes, read by the programs of tests/importers.txt, which are fetched for this alone; docs/importers.md.
 check-importers: setup-dev

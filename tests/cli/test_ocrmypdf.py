@@ -131,6 +131,17 @@ def test_a_searchable_pdf_is_skipped_or_read_anew(made: Path, tmp_path: Path) ->
     done = ocrmypdf("--force-ocr", "--deskew", "-l", "fra", first, tmp_path / "redone.pdf")
     assert done.returncode == 0, done.stderr
     assert cer("french", texts_of(tmp_path / "redone.pdf")[0]) <= 0.002
+    wrong = tmp_path / "wrong.pdf"  # as other OCR has left it: an invisible text that is not the page's
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+    with pikepdf.open(scanned([jpeg("french")], tmp_path / "scan.pdf")) as pdf:
+        pdf.pages[0].obj.Resources.Font = pikepdf.Dictionary(F1=font)
+        pdf.pages[0].contents_add(b"BT /F1 12 Tf 3 Tr 50 50 Td (misread by somebody) Tj ET")
+        pdf.save(wrong)
+    assert "misread" in texts_of(wrong)[0]
+    done = ocrmypdf("--redo-ocr", "-l", "fra", wrong, tmp_path / "redo.pdf")
+    assert done.returncode == 0, done.stderr
+    (text,) = texts_of(tmp_path / "redo.pdf")
+    assert "misread" not in text and cer("french", text) <= 0.005
 
 
 @pytest.mark.parametrize(

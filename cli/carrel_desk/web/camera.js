@@ -1,6 +1,6 @@
 /** The camera: the sheet's outline and its sharpness while it is held, and said of the picture that was taken. @module */
 import { by, svg } from "./dom.js";
-import { notice } from "./desk.js";
+import { warn } from "./desk.js";
 import { send } from "./intake.js";
 import { findSheet, isSharp } from "./sheet.js";
 import { say } from "./strings.js";
@@ -79,5 +79,5 @@ by("take").addEventListener("click", async () => {
   const time = new Date().toISOString().slice(0, 23).replace(/[:T.]/g, "-");
   closeCamera();
   await send(taken, `camera-${time}.jpg`);
-  if (word !== "sharp") notice(say("again", { reason: say(word) }), true);
+  if (word !== "sharp") warn(say("again", { reason: say(word) }));
 });

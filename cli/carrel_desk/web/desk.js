@@ -23,10 +23,28 @@ export const desk = {
 export const text = /** @type {HTMLTextAreaElement} */ (by("text"));
 export const view = new View(by("view"));
 
-/** @param {string} message @param {boolean} [bad] */
-export function notice(message, bad = false) {
-  by("notice").textContent = message;
-  by("notice").className = bad ? "bad" : "";
+const WARNING_MS = 20_000;
+let warning = "", said = "", bad = false;
+
+function showNotice() {
+  by("notice").textContent = [warning, said].filter(Boolean).join("  ");
+  by("notice").className = bad || warning ? "bad" : "";
+}
+
+/** @param {string} message @param {boolean} [wrong] */
+export function notice(message, wrong = false) {
+  [said, bad] = [message, wrong];
+  showNotice();
+}
+
+/** Say what stands for a while, whatever else is said. @param {string} message */
+export function warn(message) {
+  warning = message;
+  showNotice();
+  setTimeout(() => {
+    if (warning === message) warning = "";
+    showNotice();
+  }, WARNING_MS);
 }
 
 /** @param {Line} l */
