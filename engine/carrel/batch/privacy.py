@@ -86,8 +86,8 @@ def _kept(folders: Folders | None) -> list[str]:
         f"temporary files of carrel read, inspect and tesseract: {tempfile.gettempdir()}/carrel-*, for you alone (0700);"
         " deleted at the end",
         "carrel serve: bodies lie in its state folder (0700) while they are read, results in memory; of jobs, ids alone stay",
-        "carrel desk: scans, pages, and every change of a line with the seconds it took, in its folder; without one, and with"
-        " --kiosk, deleted at the end",
+        "carrel desk: scans, pages, every change of a line with the seconds it took, and models that were learned, in its folder;"
+        " without one, and with --kiosk, deleted at the end; what was saved to --export-to and --printer stays there",
         "worksheets, reports, line packs: where carrel review and manifest were told to write them; named below with OUT",
         f"results of carrel read: where its -o says; {LIST_NAME} in that folder lists them; until carrel purge",
         "models: where carrel learn and carrel words were told to make them; no text, but weights and words learned from pages;"
