@@ -47,6 +47,12 @@ def texts(at: At) -> list[str]:
     return [line["now"] for line in page_of(at)["lines"]]
 
 
+def newest(at: At) -> Any:
+    """The line that the last step made."""
+    view = page_of(at)
+    return next(line for line in view["lines"] if line["id"] == f"desk{view['step']}")
+
+
 def settled(window: Window, at: At, what: Callable[[list[str]], bool]) -> None:
     """Wait until the desk has it, and the window has heard so."""
     wait_until(lambda: what(texts(at)))
@@ -100,8 +106,9 @@ def test_by_mouse(browser: Browser, at: At) -> None:
     page.click("#edit")
 
     def where(x_share: float, line: int) -> tuple[float, float]:
-        box = page.locator("#view polygon[data-line]").nth(line).bounding_box()
-        assert box
+        polygon = page.locator("#view polygon[data-line]").nth(line)
+        boxes = (polygon.bounding_box() for _ in range(100))  # none for a moment when lines are drawn anew
+        box = next(filter(None, boxes))
         return box["x"] + x_share * box["width"], box["y"] + box["height"] / 2
 
     page.click("#do-split")
@@ -133,8 +140,7 @@ def test_by_mouse(browser: Browser, at: At) -> None:
     page.mouse.up()
     page.click("#do-confirm")
     wait_until(lambda: len(texts(at)) == 5)
-    view = page_of(at)
-    drawn = next(line for line in view["lines"] if line["id"] == f"desk{view['step']}")["baseline"]
+    drawn = newest(at)["baseline"]
     assert 0.5 < (drawn[-1][0] - drawn[0][0]) / width < 0.9
     page.select_option("#line-type", "HeadingLine")
     wait_until(lambda: any(line["type"] == "HeadingLine" for line in page_of(at)["lines"]))

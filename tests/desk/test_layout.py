@@ -148,6 +148,16 @@ def test_removing_a_page_removes_what_it_was(at: At) -> None:
     assert load(at.folder / ".desk" / "journal")[0][-1]["op"] == "remove"
 
 
+def test_a_step_is_not_taken_back_under_somebody_who_types(at: At) -> None:
+    at.add(scan())
+    (page,) = at.read()
+    step = lay(at, page, 0, {"op": "join", "lines": ["r0l0", "r0l1"]}, who="a").json["step"]
+    at.keep(change(page, 1, "typed by another", who="b", line="desk1"))
+    assert lay(at, page, 1, None, back=step, who="a").status == 409
+    assert "typed by another" in texts(at.client.get(f"/api/pages/{page}").json)
+    assert lay(at, page, 1, None, back=step, who="b").status == 200
+
+
 # errors that return
 
 

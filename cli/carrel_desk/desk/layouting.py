@@ -100,7 +100,7 @@ async def _keep(desk: Desk, entry: PageEntry, wish: LayoutWish) -> None:
     now = who_now(desk.store.by).at
     try:
         if wish.change is None:
-            await desk.store.lay_back(entry, wish.back, now)
+            await desk.store.lay_back(entry, wish.back, wish.who, now)
             return
         if wish.base != desk.store.layout(entry.id).version:
             raise ProblemError(409, "the page was changed in another window; look at it again")

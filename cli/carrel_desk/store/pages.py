@@ -208,16 +208,22 @@ class Store:
         record = step_record(entry.id, operation, corrections_moved(before, after), who, at)
         await self._keep_layout(entry, record)
 
-    async def lay_back(self, entry: PageEntry, number: int, at: str) -> None:
+    async def lay_back(self, entry: PageEntry, number: int, who: str, at: str) -> None:
         """Take the last step of a page back, which has this number.
 
         Raises
         ------
         OperationError
-            The last step is another.
+            The last step is another, or somebody else has typed into a line that it made.
         """
         if not number or self.layout(entry.id).top != number:
             raise OperationError("somebody has changed the page since; look at it first")
+        made = {f"desk{number}", f"desk{number}b"}
+        typed = [
+            edit for line, edit in self.edits.of_page(entry.id).items() if line in made and edit.who not in ("", who)
+        ]
+        if typed:
+            raise OperationError("somebody has typed into that line since; ask first")
         await self._keep_layout(entry, {"op": "layout_back", "page": entry.id, "at": at})
 
     async def keep_reading(self, entry: PageEntry, read: Page) -> None:

@@ -71,8 +71,12 @@ function applyWaiting(page, change) {
 /** Show the page as it is now, its structure changed; the line stays where it is still there, with what is being typed. @param {Page} made */
 export function exchangePage(made) {
   const before = desk.page, was = desk.line;
-  if (!before) return;
+  if (!before || made.layout < before.layout) return;  // an answer that was overtaken
   desk.page = made;
+  for (const line of made.lines) {
+    const known = before.lines.find((l) => l.id === line.id);
+    if (known && known.version > line.version) Object.assign(line, { now: known.now, done: known.done, version: known.version, others: known.others });
+  }
   for (const change of unkept()) applyWaiting(made, change);
   view.show(made, true);
   const again = made.lines.find((l) => l.id === was?.id);
