@@ -47,7 +47,7 @@ def document(page: str) -> dict[str, Any]:
         where += [{"name": n, "in": "query", "schema": {"type": "string"}} for n in QUERIES.get((method, route), ())]
         call: dict[str, Any] = {"parameters": where, "responses": {"default": {"description": "whatever is no defect"}}}
         if method == "POST" and route == "/api/scans":
-            content: dict[str, Any] = {"image/tiff": {"schema": {"type": "string", "format": "binary"}}}
+            content: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
             call["requestBody"] = {"content": content}
         elif method == "POST" and route in bodies:
             call["requestBody"] = {"content": {"application/json": {"schema": bodies[route]}}}

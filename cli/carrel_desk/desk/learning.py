@@ -32,6 +32,8 @@ LEAST_LINES, OFFERED_LINES = 20, 50
 AGAIN_FACTOR = 1.5
 """So many times the lines of the last time are there before it is offered again."""
 NEEDED = ("torch", "onnx", "rapidfuzz", "safetensors")
+BEHIND = 5
+"""Niceness of learning: reading comes first, but where much else is at work learning must not starve."""
 _PROGRESS = re.compile(r"learning: (\d+)%")
 _FIGURES = re.compile(r"CER on (\d+) kept lines ([\d.]+%)[^)]*\) before, ([\d.]+%)")
 
@@ -191,5 +193,5 @@ class Learning:
 
 def _quietly(parent: int) -> None:
     """In the child: reading comes first, and nothing stays when the desk is killed."""
-    os.nice(10)
+    os.nice(BEHIND)
     die_with_parent(parent)
