@@ -43,7 +43,7 @@ OPERATIONS = (
         200: "what was read", 404: "", 409: "", 422: "", 500: "", 503: "",
     }),
     Operation("DELETE", "/v1/jobs/{id}", "deleteJob", "Call a job off, or forget its result.", {204: "forgotten", 404: ""}),
-    Operation("GET", "/v1/models", "listModels", "Models that ship with Carrel, and those in use.", {200: "the models"}),
+    Operation("GET", "/v1/models", "listModels", "Models that ship with Carrel, and those in use.", {200: "the models", 503: ""}),
     Operation("GET", "/v1/languages", "listLanguages", "Languages of print that are installed.", {200: "the languages"}),
     Operation("GET", "/v1/health", "getHealth", "Whether files can be read now.", {200: "they can", 503: "not now"}),
     Operation("GET", "/v1/openapi.json", "getOpenapi", "This document.", {200: "OpenAPI 3.1"}),
