@@ -22,6 +22,7 @@ from carrel.forms.reading import FormReader
 from carrel.forms.template import Form, load_form
 from carrel.forms.values import Recognizers
 from carrel.image.source import largest_page
+from carrel.languages import tesseract_code
 from carrel.layout import Heatmaps
 from carrel.models import manifest as manifests
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
@@ -171,7 +172,9 @@ def _form_reader(
     ModelError
         A language of its fields is not installed, or it has letters in boxes and there is no glyph network.
     """
-    languages = dict.fromkeys([*options.languages, *(f.language for f in form.template.fields if f.language)])
+    languages = dict.fromkeys(
+        [*options.languages, *(tesseract_code(f.language) for f in form.template.fields if f.language)]
+    )
     glyphs, identity = None, list[str]()
     if has_shipped_model(GLYPHS_MODEL):
         model = shipped_model(GLYPHS_MODEL, "glyphs")

@@ -22,6 +22,7 @@ from carrel.forms.values import Recognizers, Value, read_boxes, read_printed, re
 from carrel.forms.zones import field_of, zone_of
 from carrel.identity import with_ids
 from carrel.image.crop import crop_line
+from carrel.languages import tesseract_code
 from carrel.page import Alternative, Box, Line, Page, Points, Region, Word, Writing
 from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 
@@ -29,6 +30,8 @@ CELL_FRAME_SHARE = 0.08
 """Share of a cell's side, at each edge, that is its frame and is not looked at."""
 DOUBTFUL_CONFIDENCE = 0.4
 """Most confidence of a value of which there is more in the field than one row."""
+PREFERRED_GAIN = 0.3
+"""Confidence by which the page's own reading of a field's line must be above that along its constraint to be taken."""
 MIN_TEXT_CONFIDENCE = 0.3
 """Confidence of free text below which a field is taken for unread."""
 
@@ -167,9 +170,13 @@ class FormReader:
         if without_frame(ink_mask(crop)).mean() < MIN_INK_SHARE / 2:
             return None
         if constraint is None:
-            value = self._free(crop, printed=line is not None and line.recognizer == "tesseract")
+            value = self._free(
+                crop, self._language_of(field), printed=line is not None and line.recognizer == "tesseract"
+            )
         else:
-            value = self._along(crop, constraint, writing, field.language or self._language)
+            value = self._along(crop, constraint, writing, self._language_of(field))
+            if line is not None and strip.whole and _is_better(line, value, constraint):
+                value = _preferred(line, value)
         return _line(value, baseline, polygon, writing)
 
     def _along(self, crop: NDArray[np.uint8], constraint: Constraint, writing: Writing, language: str) -> Value:
@@ -181,9 +188,12 @@ class FormReader:
             values.append(read_printed(crop, constraint, self._recognizers, language))
         return max(values, key=lambda value: (constraint.accepts(value.text), value.confidence))
 
-    def _free(self, crop: NDArray[np.uint8], *, printed: bool) -> Value:
+    def _language_of(self, field: Field) -> str:
+        return tesseract_code(field.language) if field.language else self._language
+
+    def _free(self, crop: NDArray[np.uint8], language: str, *, printed: bool) -> Value:
         if printed:
-            found = self._recognizers.tesseract.read(crop, self._language).recognition
+            found = self._recognizers.tesseract.read(crop, language).recognition
             name = "tesseract"
         else:
             ctc = self._recognizers.ctc()
@@ -191,6 +201,17 @@ class FormReader:
         if found.confidence < MIN_TEXT_CONFIDENCE:
             return Value("", 0.0, ((found.text, found.confidence),) if found.text else ())
         return Value(found.text, round(found.confidence, 4), found.alternatives, name)
+
+
+def _is_better(line: Line, value: Value, constraint: Constraint) -> bool:
+    """Whether the page's own reading of a line is allowed and much more confident: of written numbers it errs more."""
+    return constraint.accepts(line.text) and line.confidence > value.confidence + PREFERRED_GAIN
+
+
+def _preferred(line: Line, value: Value) -> Value:
+    """The page's own reading of a line, as a value; it knows the language and the other lines of the page."""
+    others = [(value.text, value.confidence)] if value.text not in ("", line.text) else []
+    return Value(line.text, line.confidence, (*others, *value.alternatives), line.recognizer)
 
 
 def _told(page: Page, form: str) -> Page:

@@ -30,6 +30,8 @@ CONFIDENCE = (1.22, 0.13, -0.56)
 score below the best text without constraint, and a shift."""
 PRINT_CONFIDENCE = (0.8, 0.8, 0.0)
 """The same for print, whose lattice has costs and no probabilities: a text that is 4 above the next and reads as it stands is right."""
+BOX_CONFIDENCE = (1.4, 0.5, 0.6)
+"""The same for characters in boxes (1,000 digits of MNIST that were not learned)."""
 MOST_MARGIN, ALONE_MARGIN = 6.0, 3.0
 """Most margin that counts, and that of a text beside which nothing else is allowed."""
 BROKEN_GAP, GAP_CONFIDENCE = 15.0, 0.5
@@ -55,6 +57,7 @@ class Recognizers:
     ctc: Callable[[], CtcRecognizer]
     tesseract: Tesseract
     glyphs: GlyphReader | None
+    second_opinion: bool = True  # of the glyph network on numbers
 
 
 def read_written(crop: Gray, constraint: Constraint, recognizers: Recognizers) -> Value:
@@ -64,7 +67,7 @@ def read_written(crop: Gray, constraint: Constraint, recognizers: Recognizers) -
     allowed = ctc.read_along(logits, constraint, ALTERNATIVES)
     best = beam_search(logits, DecodeOptions(beam_width=10))[0]
     scores = {text: score for score, text in allowed}
-    glyphs = recognizers.glyphs
+    glyphs = recognizers.glyphs if recognizers.second_opinion else None
     if glyphs and not constraint.spelled and max(map(len, scores), default=0) <= SECOND_OPINION_LENGTH:
         allowed = together(allowed, glyphs.read_line(crop, constraint.dfa, ALTERNATIVES))
     gap = best.log_score - scores.get(allowed[0][1], min(scores.values(), default=-BROKEN_GAP)) if allowed else 0.0
@@ -104,7 +107,9 @@ def read_boxes(cells: Sequence[Gray], constraint: Constraint, glyphs: GlyphReade
     free = glyphs.read_boxes(cells, None, 1)
     if not free:
         return None
-    return chosen(allowed, free[0][0] - allowed[0][0] if allowed else 0.0, free[0][1], constraint, glyphs.name)
+    return chosen(
+        allowed, free[0][0] - allowed[0][0] if allowed else 0.0, free[0][1], constraint, glyphs.name, BOX_CONFIDENCE
+    )
 
 
 def chosen(
