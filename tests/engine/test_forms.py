@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from carrel.errors import InputError
-from carrel.forms.places import Places
+from carrel.forms.places import Places, without_frame
 from carrel.forms.register import mapped, register
 from carrel.forms.table import csv_of, json_of, rows_of
 from carrel.forms.template import Form, Template, load_form
@@ -312,3 +312,13 @@ def test_ink_without_a_line_is_found_and_frames_are_not() -> None:
     assert strip.line is None
     assert 100 < strip.polygon[:, 0].min() < 135
     assert len(PLACES) == 10
+
+
+def test_the_foot_of_a_digit_is_no_ruling_but_a_frame_is() -> None:
+    ink = np.zeros((90, 60), np.uint8)
+    ink[60:64, 12:48] = ink[30:60, 30:34] = 1
+    assert (without_frame(ink) == ink).all()
+    framed = ink.copy()
+    framed[2:5, :] = framed[:, 57:] = 1
+    assert without_frame(framed)[62].sum() == 36
+    assert without_frame(framed)[:6].sum() == 0

@@ -22,6 +22,8 @@ SAME_ROW = 0.45
 """Heights of a line by which baselines differ in one row."""
 INK_DARKER, MIN_INK_SHARE = 45, 0.004
 """Gray levels by which ink is darker than the box's paper, and the share of the box from which it holds writing."""
+RULING_SHARE, RULING_HEIGHTS, LONGEST_STROKE_SHARE = 0.4, 1.5, 0.85
+"""Length of a level ruling in a box, as a share of its width and in its heights: the foot of a 2 in a box of its own is shorter."""
 EDGE_SHARE = 0.06
 """Share of a box's width, at both edges, in which an upright stroke may be its frame."""
 LEAST_STROKE_SHARE = 0.18
@@ -156,7 +158,8 @@ def without_frame(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     height, width = ink.shape
-    level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(9, round(0.4 * width))), np.uint8))
+    along = min(LONGEST_STROKE_SHARE * width, max(RULING_SHARE * width, RULING_HEIGHTS * height))
+    level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(9, round(along))), np.uint8))
     upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((max(9, round(0.6 * height)), 1), np.uint8))
     across = max(3, round(EDGE_SHARE * width))
     upright[:, across : width - across] = 0
