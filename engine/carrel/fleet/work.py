@@ -224,12 +224,18 @@ class Worker:
         Raises
         ------
         UsageError
-            The folder of scans is empty: it is not mounted here.
+            The folder of scans is empty or cannot be looked into: it is not mounted here.
         InputError
             Not one of the files is there.
         """
         found = find_listed(self.source / path for path in self.fleet.files_of(shard))
-        if not found.files and not any(self.source.iterdir()):
+        try:
+            mounted = bool(found.files) or any(self.source.iterdir())
+        except OSError as error:
+            raise UsageError(
+                f"{shown(self.source)}: cannot be looked into ({error.strerror}); mount it again"
+            ) from error
+        if not mounted:
             raise UsageError(f"{shown(self.source)}: is empty; mount the scans, or name their folder with --source")
         if not found.files:
             raise InputError(
