@@ -81,6 +81,13 @@ def test_short_lines_on_the_table_are_known() -> None:
     assert beside_the_sheet(on_table(), lines).tolist() == [True] + [False] * (len(lines) - 1)
 
 
+def test_short_lines_in_shadow_are_kept() -> None:
+    gray = on_table()
+    gray[600:, :] //= 2
+    lines = boxes(*((250, y, 800, y + 30) for y in range(250, 600, 60)), *((250, y, 420, y + 30) for y in (620, 800)))
+    assert not beside_the_sheet(gray, lines).any()
+
+
 def test_long_lines_and_pages_without_a_table_keep_all() -> None:
     lines = boxes((5, 30, 900, 60), *((250, y, 800, y + 30) for y in range(250, 1000, 60)))
     assert not beside_the_sheet(on_table(), lines).any()

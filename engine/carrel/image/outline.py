@@ -14,6 +14,8 @@ MAX_TABLE_BRIGHTNESS = 0.7  # of the brightness of the paper around the lines
 MIN_TABLE_SHARE = 0.05  # of the picture: less is a rim
 MAX_STRAY_LENGTH = 0.5  # of the median line: longer ones tell that the sheet was not found whole
 
+RIM_SHARE = 0.02  # of the longer side
+
 Polygon = NDArray[np.floating]
 
 
@@ -47,4 +49,13 @@ def beside_the_sheet(gray: NDArray[np.uint8], polygons: Sequence[Polygon]) -> ND
         return none
     hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
     outside = np.array([cv2.pointPolygonTest(hull, (float(x), float(y)), True) < -1.0 for x, y in middles * scale])
-    return outside & (lengths < MAX_STRAY_LENGTH * median(lengths))
+    return outside & (lengths < MAX_STRAY_LENGTH * median(lengths)) & _at_the_rim(polygons, gray.shape)
+
+
+def _at_the_rim(polygons: Sequence[Polygon], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which lines reach to the rim of the picture: a line further in may be on paper in shadow."""
+    height, width = shape
+    rim = RIM_SHARE * max(shape)
+    low = np.array([polygon.min(axis=0) for polygon in polygons])
+    high = np.array([polygon.max(axis=0) for polygon in polygons])
+    return (low < rim).any(axis=1) | (high > (width - rim, height - rim)).any(axis=1)
