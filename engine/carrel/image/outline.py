@@ -52,10 +52,10 @@ def beside_the_sheet(gray: NDArray[np.uint8], polygons: Sequence[Polygon]) -> ND
     return outside & (lengths < MAX_STRAY_LENGTH * median(lengths)) & _at_the_rim(polygons, gray.shape)
 
 
-def _at_the_rim(polygons: Sequence[Polygon], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _at_the_rim(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Which lines reach to the rim of the picture: a line further in may be on paper in shadow."""
     height, width = shape
     rim = RIM_SHARE * max(shape)
     low = np.array([polygon.min(axis=0) for polygon in polygons])
     high = np.array([polygon.max(axis=0) for polygon in polygons])
-    return (low < rim).any(axis=1) | (high > (width - rim, height - rim)).any(axis=1)
+    return np.logical_or((low < rim).any(axis=1), (high > (width - rim, height - rim)).any(axis=1))
