@@ -56,7 +56,7 @@ def command(
     """Turn CHECKPOINT into a model folder that `carrel read --model` takes.
 
     Reads checkpoints of Carrel (.pt, or a model folder with weights), kraken (.safetensors, .mlmodel; kraken must be
-    installed), PyLaia (.ckpt, with model and syms.txt beside it) and recognition networks of PaddleOCR (.onnx, with the
+    installed for VGSL networks), PyLaia (.ckpt, with model and syms.txt beside it) and recognition networks of PaddleOCR (.onnx, with the
     dictionary in their metadata). The network is exported, quantized, and compared
     with the original on the same real lines; what reads worse than the gate allows is not published.
     """

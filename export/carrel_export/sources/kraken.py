@@ -1,4 +1,5 @@
-"""Recognition models of kraken (``.safetensors``, ``.mlmodel``), read by kraken itself in the export environment.
+"""Recognition models of kraken (``.safetensors``, ``.mlmodel``): VGSL networks are read by kraken itself in the export
+environment, PP-OCRv6 networks by `carrel_export.sources.kraken_ppocr`.
 
 kraken scales a line to the network's height (Lanczos), turns it round and puts 16 white columns on either side; its
 networks give logits with the blank at class 0, and a codec says what the classes stand for.
@@ -8,16 +9,20 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from carrel.image.ink import LineInput
+from carrel_export.sources.kraken_ppocr import PpocrNetwork, Tensors
 from carrel_export.sources.source import ExportError, Source, compact, parameters_of, stride_of
 
 PADDING_PX = 16
 FIRST_VERSION = 7
+PPOCR = "PPOCRv6Model"
+MIN_HEIGHT_PX, MAX_HEIGHT_PX = 32, 512
 LICENCE = "unknown; ask the model's makers before passing it on"
 
 
@@ -41,6 +46,9 @@ def read_kraken(path: Path) -> Source:
     ExportError
         kraken is not installed here or cannot read the file, or the model needs what Carrel's run time does not do.
     """
+    ppocr = _read_ppocr(path) if path.suffix == ".safetensors" else None
+    if ppocr is not None:
+        return ppocr
     model, version = _load(path)
     problems = _problems(path, model)
     if problems:
@@ -57,6 +65,83 @@ def read_kraken(path: Path) -> Source:
     origin = f"kraken {version}, {path.name}"
     alphabet = compact(_symbols(model.codec, classes))
     return Source(network, alphabet, line_input, stride_of(network, height_px), licence, origin, facts)
+
+
+def _read_ppocr(path: Path) -> Source | None:
+    """The PP-OCRv6 network of a file; None where it holds something else."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = _described(file.metadata() or {})
+            names = [name for name, entry in described.items() if entry.get("_model") == PPOCR]
+            if len(names) != 1 or len(described) != 1:
+                return None
+            start = f"{names[0]}.nn."
+            tensors = {k.removeprefix(start): file.get_tensor(k) for k in file.keys()}  # noqa: SIM118  no mapping
+    except (SafetensorError, OSError) as error:
+        raise ExportError([f"{path}: no whole .safetensors file ({error})"]) from error
+    return _ppocr_source(path, described[names[0]], tensors)
+
+
+def _described(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What the metadata say of each model in a file; nothing where they are none of kraken's."""
+    try:
+        found = json.loads(metadata.get("kraken_meta", "null"))
+    except ValueError:
+        return {}
+    entries: dict[str, Any] = found if isinstance(found, dict) else {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _ppocr_source(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Source:
+    taken = Tensors(tensors)
+    problems: list[str] = []
+    network, classes = None, 0
+    try:
+        network = PpocrNetwork(taken).eval()
+        last = network.head.classes[-1]
+        classes = last.out_features if isinstance(last, nn.Linear) else 0
+    except (RuntimeError, ValueError, IndexError) as error:
+        problems.append(f"{path}: its tensors do not fit together ({str(error).splitlines()[0]})")
+    problems += [f"{path}: {problem}" for problem in taken.problems()]
+    height_px, codec = metadata.get("height"), metadata.get("codec")
+    if not isinstance(height_px, int) or not MIN_HEIGHT_PX <= height_px <= MAX_HEIGHT_PX:
+        problems.append(f"{path}: reads lines {height_px!r} px high, not {MIN_HEIGHT_PX} to {MAX_HEIGHT_PX}")
+    if not isinstance(codec, dict) or not all(_is_label(labels, classes) for labels in codec.values()):
+        problems.append(f"{path}: no codec that names each character by one of {classes} classes")
+    else:
+        problems += _unreadable(path, metadata, list(codec))
+    if problems or network is None or not isinstance(height_px, int) or not isinstance(codec, dict):
+        raise ExportError(problems)
+    known = {labels[0]: text for text, labels in codec.items()}
+    line_input = LineInput(height_px, PADDING_PX, "inverted", 1)
+    try:
+        stride = stride_of(network, height_px)
+    except RuntimeError as error:
+        raise ExportError([f"{path}: its tensors do not fit together ({str(error).splitlines()[0]})"]) from error
+    facts = {"parameters": parameters_of(network), "network": {"ppocr": str(metadata.get("variant", ""))}}
+    licence = str(metadata.get("license") or metadata.get("licence") or LICENCE)
+    alphabet = compact([known.get(label, "") for label in range(1, classes)])
+    return Source(network, alphabet, line_input, stride, licence, f"kraken, {path.name}", facts)
+
+
+def _is_label(labels: Any, classes: int) -> bool:
+    return isinstance(labels, list) and len(labels) == 1 and isinstance(labels[0], int) and 0 < labels[0] < classes
+
+
+def _unreadable(path: Path, metadata: Mapping[str, Any], texts: Sequence[str]) -> list[str]:
+    """What kraken trained for that Carrel's run time does not do."""
+    problems: list[str] = []
+    if metadata.get("one_channel_mode") == "1":
+        problems.append(f"{path}: was trained on bitonal images; Carrel reads gray ones")
+    if metadata.get("seg_type") == "bbox":
+        problems.append(
+            f"{path}: was trained on bounding boxes with centre-line normalization; Carrel cuts along baselines"
+        )
+    if any(unicodedata.bidirectional(c) in ("R", "AL") for text in texts for c in text):
+        problems.append(f"{path}: writes right to left, which Carrel does not reorder")
+    return problems
 
 
 def _load(path: Path) -> tuple[Any, str]:
@@ -91,17 +176,9 @@ def _problems(path: Path, model: Any) -> list[str]:
         problems.append(
             f"{path}: takes {channels} channels at {height} x {width or 'any'} px; one channel, a height needed"
         )
-    if metadata.get("one_channel_mode") == "1":
-        problems.append(f"{path}: was trained on bitonal images; Carrel reads gray ones")
-    if metadata.get("seg_type") == "bbox":
-        problems.append(
-            f"{path}: was trained on bounding boxes with centre-line normalization; Carrel cuts along baselines"
-        )
     if any(len(labels) != 1 for labels in model.codec.l2c):
         problems.append(f"{path}: its codec writes a character with several labels")
-    if any(unicodedata.bidirectional(c) in ("R", "AL") for text in model.codec.c2l for c in text):
-        problems.append(f"{path}: writes right to left, which Carrel does not reorder")
-    return problems
+    return problems + _unreadable(path, metadata, list(model.codec.c2l))
 
 
 def _symbols(codec: Any, classes: int) -> list[str]:
