@@ -24,7 +24,7 @@ ROOMS = {
     "peers": ("print", "kraken", "kraken_pages", "pdf_engines"),
     "speed": ("start", "stages", "runtime", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
-    "accuracy": ("pages", "lines", "language", "layout", "learn", "forms"),
+    "accuracy": ("pages", "lines", "second", "language", "layout", "learn", "forms"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 DEFAULT = ("print", "start", "stages", "size")

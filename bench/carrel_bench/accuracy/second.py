@@ -1,0 +1,68 @@
+"""A second opinion on unsure lines: CER by source of the first network alone, the second alone, and both.
+
+``python -m carrel_bench second --data DIR [--second MODEL] [--below 0.8] [--each 40]``: DIR holds line packs, of which so many
+lines of each source are read with the language model. Both: lines that the first reads with less confidence than ``--below``
+are read by the second, too, and the more confident reading is taken, as ``carrel read --second`` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from carrel.backends.ort import OrtBackend
+from carrel.evaluate import character_errors
+from carrel.loading import HANDWRITING_MODEL, shipped_language
+from carrel.models.folders import Model, open_model, shipped_folder, shipped_model
+from carrel.options import SECOND_BELOW
+from carrel.recognizers import Recognition
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.review.training_lines import LineSample
+from carrel_bench.accuracy.packs import add_pack_options, drawn_evenly, lines_of
+from carrel_bench.figures import Figure, by_source, figures_of
+
+DATA = "lines"
+DEFAULT_SECOND = "handwriting-best"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add which lines, the second network, and when it is asked."""
+    add_pack_options(parser)
+    parser.add_argument("--second", type=Path, help=f"model folder [default: {DEFAULT_SECOND}]")
+    parser.add_argument("--below", type=float, default=SECOND_BELOW, help=f"confidence [default: {SECOND_BELOW}]")
+    parser.add_argument("--each", type=int, default=40, help="lines of each source, 0 for all [default: 40]")
+
+
+def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield CER by source of the three ways to read, and the share of lines that the second was asked for and won."""
+    second = open_model(options.second or shipped_folder(DEFAULT_SECOND), "recognition")
+    by_name: dict[str, list[LineSample]] = {}
+    for line in lines_of(options):
+        by_name.setdefault(line.source, []).append(line)
+    lines = [line for of in by_name.values() for line in drawn_evenly(of, options.each)]
+    first, first_s = _read(shipped_model(HANDWRITING_MODEL, "recognition"), lines)
+    other, other_s = _read(second, lines)
+    asked = [read.confidence < options.below for read in first]
+    won = [a and b.confidence > f.confidence for a, f, b in zip(asked, first, other, strict=True)]
+    both = [b if wins else f for wins, f, b in zip(won, first, other, strict=True)]
+    for program, read in {HANDWRITING_MODEL: first, second.name: other, "both": both}.items():
+        errors = [(character_errors(line.text, r.text), len(line.text)) for line, r in zip(lines, read, strict=True)]
+        for source, own in by_source([(line.source, pair) for line, pair in zip(lines, errors, strict=True)]):
+            cer = sum(e for e, _ in own) / max(1, sum(n for _, n in own))
+            yield from figures_of("second", program, source, {"lines": len(own), "CER": cer})
+    for source, own in by_source(
+        [(line.source, pair) for line, pair in zip(lines, zip(asked, won, strict=True), strict=True)]
+    ):
+        shares = {"asked": sum(a for a, _ in own) / len(own), "won": sum(w for _, w in own) / len(own)}
+        yield from figures_of("second", "both", source, shares)
+    for program, seconds in ((HANDWRITING_MODEL, first_s), (second.name, other_s)):
+        yield Figure("second", program, "all", "CPU ms a line", 1000 * seconds / len(lines))
+
+
+def _read(model: Model, lines: Sequence[LineSample]) -> tuple[list[Recognition], float]:
+    """Recognitions in int8, or fp32 where there is no int8, with the language model; and the processor time."""
+    network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
+    recognizer, began = CtcRecognizer(model, network, shipped_language()), time.process_time()
+    return recognizer.read([line.gray for line in lines]), time.process_time() - began
