@@ -128,7 +128,7 @@ def _depthwise(tensors: Tensors, name: str, stride: tuple[int, int]) -> nn.Modul
     return _layer(*_folded(kernel, bias, found[6:]), stride, None)
 
 
-class Block(nn.Module):
+class MixingBlock(nn.Module):
     """Mixing along the line, then of channels: ``(n, c, h, w)`` to the same or, with a stride, to fewer rows."""
 
     def __init__(self, tensors: Tensors, name: str, stride: tuple[int, int]) -> None:
@@ -255,11 +255,11 @@ class PpocrNetwork(nn.Module):
     def __init__(self, tensors: Tensors) -> None:
         super().__init__()
         self.stem = Stem(tensors, "backbone.conv1")
-        blocks: list[Block] = []
+        blocks: list[MixingBlock] = []
         for stage, stride in STAGES.items():
             at = f"backbone.{stage}"
             count = next(k for k in range(100) if not tensors.has(f"{at}.{k}"))
-            blocks += [Block(tensors, f"{at}.{k}", stride if k == 0 else (1, 1)) for k in range(max(1, count))]
+            blocks += [MixingBlock(tensors, f"{at}.{k}", stride if k == 0 else (1, 1)) for k in range(max(1, count))]
         self.blocks = nn.Sequential(*blocks)
         self.neck = Neck(tensors, "neck") if tensors.has("neck") else None
         self.head = Head(tensors, "head")
