@@ -2,7 +2,7 @@ PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
 
-.PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bundle-aarch64 wheelhouse check-bundle bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -45,9 +45,22 @@ wheel: setup-dev
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-1767225600} $(BIN)/uv build -q --wheel --out-dir dist models/full
 	@ls -l dist/*.whl
 
-# One folder with everything, as .tar.zst and .deb with their sums, for the kind of machine it is made on; ZSTD_LEVEL=3 is quick.
+# One folder with everything, as .tar.zst and .deb with their sums, for the kind of machine it is made on, or for aarch64;
+# ZSTD_LEVEL=3 is quick, CARREL_SIGN_KEY=FILE signs the sums by ssh-keygen.
 bundle: wheel
 	@$(BIN)/python scripts/build_bundle.py dist/carrel-*.whl dist/carrel-$$(uname -m)
+
+bundle-aarch64: wheel
+	@$(BIN)/python scripts/build_bundle.py --machine aarch64 dist/carrel-*.whl dist/carrel-aarch64
+
+# A folder from which packaging/install.sh installs without network, for Python 3.11 to 3.14; ARGS="--python 3.13" for one.
+wheelhouse: wheel
+	@$(BIN)/python scripts/build_wheelhouse.py $(ARGS) dist/carrel-*.whl dist/carrel-wheelhouse-$$(uname -m)
+
+# The packs in dist/, tried without network, in a small Debian, and for aarch64 emulated: needs root, debootstrap, and for
+# the last qemu-user-static; ARGS=--whole-letter reads it there too.
+check-bundle: setup-dev
+	@$(BIN)/python scripts/check_bundle.py dist $(ARGS)
 
 # Training, export and learning, with torch, which is fetched for this: a gigabyte, and minutes.
 check-learn: setup-dev

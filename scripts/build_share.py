@@ -1,11 +1,13 @@
-"""The script that writes man pages and completions of the shell, both made from the help of the commands: ``build_share.py FOLDER``.
+"""The script that writes man pages and completions of the shell, both made from the help of the commands, and copies systemd's
+units: ``build_share.py FOLDER``.
 
 They lie under FOLDER as packages put them under ``share/``: ``man/man1``, ``bash-completion/completions``,
-``zsh/site-functions``, ``fish/vendor_completions.d``.
+``zsh/site-functions``, ``fish/vendor_completions.d``, ``systemd``.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from click.shell_completion import BashComplete, FishComplete, ShellComplete, Zs
 import carrel
 from carrel_cli.main import OWN_COMMANDS, cli
 
+UNITS = Path(__file__).parents[1] / "packaging" / "systemd"
 COMPLETIONS: dict[str, type[ShellComplete]] = {
     "bash-completion/completions/carrel": BashComplete,
     "zsh/site-functions/_carrel": ZshComplete,
@@ -70,6 +73,7 @@ def main(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+    shutil.copytree(UNITS, folder / "systemd", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
-from build_bundle import notice, sbom
-from build_share import COMPLETIONS, main, man_pages
+from build_bundle import foreign
+from build_share import COMPLETIONS, UNITS, main, man_pages
+from bundle_packs import write_sums
+from bundle_parts import debian_part, notice, python_part, sbom
 from carrel.models.folders import model_folders, open_model
-from carrel_cli.main import OWN_COMMANDS
+from carrel_cli.main import OWN_COMMANDS, cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,16 +64,94 @@ def test_completions_are_those_of_the_command(tmp_path: Path) -> None:
         assert "_CARREL_COMPLETE" in (tmp_path / name).read_text("utf-8")
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_units_are_understood_and_the_service_is_closed(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+
+    def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["systemd-analyze", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    units: dict[str, Path] = {}
+    for name, source in (("carrel-watch@daemon.service", "carrel-watch@.service"), ("carrel-desk.service", "user/carrel-desk.service")):  # fmt: skip
+        units[name] = tmp_path / name
+        text = (UNITS / source).read_text("utf-8")
+        units[name].write_text(text.replace("/usr/bin/carrel", "/bin/true"), "utf-8")  # it may not be installed
+    watch, desk = units.values()
+    for arguments in (["verify", "--man=no", str(watch)], ["verify", "--user", "--man=no", str(desk)]):
+        done = analyze(*arguments)
+        assert "unit" not in done.stderr.lower() and "unknown" not in done.stderr.lower(), done.stderr
+    told = analyze("security", "--offline=true", str(watch)).stdout
+    exposure = re.search(r"exposure level for .*: ([0-9.]+)", told)
+    assert exposure is not None and float(exposure[1]) <= 1.0, told
+
+
+def test_commands_of_the_units_exist() -> None:
+    for unit in UNITS.rglob("*.service"):
+        (line,) = re.findall(r"^ExecStart=/usr/bin/carrel (.*)$", unit.read_text("utf-8"), re.MULTILINE)
+        arguments = line.replace("--log-format json ", "").split()
+        with click.Context(cli, info_name="carrel") as context:
+            command = cli.get_command(context, arguments[0])
+            assert command is not None
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word for word in arguments[1:] if word.startswith("-")} <= known
+
+
 def test_notice_and_parts_list_name_every_package_with_its_licence(tmp_path: Path) -> None:
     info = tmp_path / "site" / "some_part-1.2.dist-info"
     (info / "licenses").mkdir(parents=True)
     (info / "licenses" / "LICENSE.txt").write_text("May be used.", "utf-8")
+    (info / "METADATA").write_text("Name: some-part\nVersion: 1.2\nLicense-Expression: MIT\n", "utf-8")
     (tmp_path / "site" / "some_part.libs").mkdir()
     (tmp_path / "site" / "some_part.libs" / "libinner.so.3").touch()
-    (tmp_path / "lib").mkdir()
-    packages = [{"name": "some-part", "version": "1.2", "licence": "MIT", "folder": str(info)}]
-    text = notice(tmp_path, packages, {"version": "3.11.2"})
+    parts = [debian_part("zlib1g", "1:1.2", "arm64", "Zlib"), python_part(info)]
+    text = notice(parts)
     assert "some-part 1.2: MIT" in text and "holds libinner.so.3" in text and "May be used." in text
-    parts = json.loads(json.dumps(sbom(packages, {"version": "3.11.2"})))
-    assert parts["bomFormat"] == "CycloneDX"
-    assert [part["purl"] for part in parts["components"]] == ["pkg:generic/python@3.11.2", "pkg:pypi/some-part@1.2"]
+    told = json.loads(json.dumps(sbom(parts)))
+    assert told["bomFormat"] == "CycloneDX"
+    assert [part["purl"] for part in told["components"]] == [
+        "pkg:deb/debian/zlib1g@1:1.2?arch=arm64",
+        "pkg:pypi/some-part@1.2",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_sums_are_signed_and_a_changed_one_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, pack = tmp_path / "key", tmp_path / "carrel.tar.zst"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    pack.write_bytes(b"a pack")
+    monkeypatch.setenv("CARREL_SIGN_KEY", str(key))
+    sums, signature = write_sums([pack], tmp_path)
+    public = key.with_suffix(".pub").read_text("utf-8")
+    (tmp_path / "signers").write_text(f"carrel {public}", "utf-8")
+    verify = ["ssh-keygen", "-Y", "verify", "-f", "signers", "-I", "carrel", "-n", "carrel", "-s", str(signature)]
+
+    def verified() -> bool:
+        return subprocess.run(verify, cwd=tmp_path, input=sums.read_bytes(), capture_output=True, check=False).returncode == 0  # fmt: skip
+
+    assert verified()
+    assert (
+        subprocess.run(["sha256sum", "-c", sums.name], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    )
+    sums.write_bytes(sums.read_bytes().replace(b"carrel.tar", b"barrel.tar"))
+    assert not verified()
+
+
+def test_sums_keep_the_packs_of_other_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CARREL_SIGN_KEY", raising=False)
+    packs = [tmp_path / name for name in ("carrel-x86_64.tar.zst", "carrel-aarch64.tar.zst")]
+    for pack in packs:
+        pack.write_bytes(pack.name.encode())
+        write_sums([pack], tmp_path)
+    (tmp_path / "gone").touch()
+    write_sums([tmp_path / "gone"], tmp_path)
+    (tmp_path / "gone").unlink()
+    (sums,) = write_sums([packs[0]], tmp_path)
+    assert [line.split()[1] for line in sums.read_text("utf-8").splitlines()] == sorted(pack.name for pack in packs)
+
+
+def test_a_program_of_another_processor_is_found(tmp_path: Path) -> None:
+    for name, machine in (("own.so", 62), ("foreign.so", 183)):
+        (tmp_path / name).write_bytes(b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little"))
+    assert list(foreign(tmp_path, "x86_64")) == [tmp_path / "foreign.so"]
+    assert list(foreign(tmp_path, "aarch64")) == [tmp_path / "own.so"]

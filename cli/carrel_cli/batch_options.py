@@ -19,6 +19,7 @@ from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.errors import UsageError
 from carrel.options import ReadOptions
+from carrel.system import require_workers
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
 from carrel.workers.pool import Limits
@@ -66,8 +67,9 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
     Raises
     ------
     UsageError
-        Input and output are one folder, or the memory will not do.
+        Input and output are one folder, the memory will not do, or the system has no workers.
     """
+    require_workers(f"carrel {click.get_current_context().info_name}")
     folders = Folders.of(output, options["state"])
     root = source.resolve() if source.is_dir() else source.resolve().parent
     if folders.output == root or root.is_relative_to(folders.state):

@@ -21,7 +21,7 @@ REQUIRED = ("onnxruntime", "opencv-python-headless", "tesserocr", "numpy", "pill
 EXTRAS = {
     "openvino": ("openvino", "networks on Intel graphics, and often faster on Intel processors"),
     "openpyxl": ("review", "worksheets of carrel review as spreadsheets"),
-    "torch": ("export", "training, and export of models"),
+    "torch": ("learn", "models learned from corrections; with carrel[export] training, too"),
 }
 
 
@@ -162,7 +162,15 @@ def _cache() -> Iterator[Finding]:
 
 def _sandbox() -> Iterator[Finding]:
     from carrel.batch.privacy import worker_confinement
+    from carrel.system import HANDS_OVER_FILES, lacking
 
+    if lacking():
+        yield Finding("sandbox", f"this system lacks {lacking()}")
+    if not HANDS_OVER_FILES:
+        yield Finding(
+            "sandbox", "none: files are decoded by the command itself; batch, watch, desk and serve are refused"
+        )
+        return
     answer = worker_confinement()
     allowed = sorted(name for name, outcome in answer["tried"].items() if outcome != "refused")
     version = answer["landlock"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from carrel import system
 from carrel.errors import UsageError
 from carrel.options import ReadOptions
 from carrel_cli.reading import reading_options
@@ -138,13 +138,14 @@ def password_for(listen: str, password_file: Path | None) -> str | None:
 
 
 def require_extra() -> None:
-    """Refuse to start without the packages of the extra.
+    """Refuse to start without the packages of the extra, and where there are no workers.
 
     Raises
     ------
     UsageError
-        They are not installed.
+        They are not installed, or the system lacks what workers need.
     """
+    system.require_workers(f"carrel {click.get_current_context().info_name}")
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise UsageError("needs the extra [desk]; install it: pip install 'carrel[desk]'")
 
@@ -158,9 +159,9 @@ def locked(folder: Path) -> Generator[None]:
     UsageError
         Another process holds it.
     """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.lock(descriptor)
         yield
     except BlockingIOError:
         raise UsageError(f"{folder}: another carrel is at work there; stop it, or choose another folder") from None

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -38,8 +39,14 @@ def open_closed_streams() -> None:
 
 
 def stdin_in_memory() -> Path:
-    """Return the path of a file that holds all of stdin, in memory: nothing of it reaches a disk."""
-    descriptor = os.memfd_create("stdin", 0)
+    """Return the path of a file that holds all of stdin, in memory: nothing of it reaches a disk, except on systems without such
+    files, where it has no name and goes with the process.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("stdin", 0)
+    else:
+        with tempfile.TemporaryFile() as unnamed:
+            descriptor = os.dup(unnamed.fileno())
     with os.fdopen(os.dup(descriptor), "wb") as memory:
         shutil.copyfileobj(sys.stdin.buffer, memory, _CHUNK_BYTES)
     return Path(f"/proc/self/fd/{descriptor}")

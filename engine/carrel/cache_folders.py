@@ -7,6 +7,8 @@ import stat
 import sys
 from pathlib import Path
 
+from carrel.system import user_id
+
 
 def cache_root() -> Path:
     """Return ``$XDG_CACHE_HOME/carrel``, by default ``~/.cache/carrel``; a relative ``$XDG_CACHE_HOME`` does not count.
@@ -56,4 +58,4 @@ def is_trusted(*paths: Path) -> bool:
         states = [path.stat() for path in paths]
     except OSError:
         return False
-    return all(state.st_uid in (os.getuid(), 0) and not stat.S_IMODE(state.st_mode) & 0o022 for state in states)
+    return all(state.st_uid in (user_id(), 0) and not stat.S_IMODE(state.st_mode) & 0o022 for state in states)

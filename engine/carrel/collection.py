@@ -19,6 +19,7 @@ from typing import Any
 from carrel.errors import InputError
 from carrel.options import ReadOptions
 from carrel.output import write_file
+from carrel.system import user_id
 
 COLLECTION_FILE = "carrel.toml"
 KEYS = (
@@ -51,7 +52,7 @@ def find_collection(folder: Path) -> Path | None:
             status = file.stat()
         except OSError:
             continue
-        if file.is_file() and status.st_uid in (0, os.geteuid()):
+        if file.is_file() and status.st_uid in (0, user_id()):
             return file
     return None
 

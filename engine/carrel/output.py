@@ -6,7 +6,6 @@ another program's file, is neither written to nor waited for.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -16,11 +15,13 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from carrel import system
 from carrel.errors import OutputError
 
 _ASIDE = re.compile(r"\.carrel-[0-9a-f]{16}\.part")
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.O_NOFOLLOW | system.O_CLOEXEC | system.O_BINARY
+_OLD = os.O_RDONLY | system.O_NOFOLLOW | system.O_NONBLOCK | system.O_CLOEXEC | system.O_BINARY
+_FOLDER = os.O_RDONLY | system.O_DIRECTORY | system.O_CLOEXEC
 _CHUNK_BYTES = 2**20
 
 
@@ -33,6 +34,9 @@ def write_file(path: Path, contents: bytes, *, flush: bool = True) -> None:
         The file cannot be written; whatever stood at ``path`` is as it was. Its cause is the ``OSError``.
     """
     try:
+        if not system.OPENS_IN_FOLDERS:
+            _write_beside(path, contents, flush=flush)
+            return
         folder = os.open(path.parent, _FOLDER)
         try:
             write_in(folder, path.name, contents, flush=flush)
@@ -60,7 +64,7 @@ def write_in(folder: int, name: str, contents: bytes, *, flush: bool = True) -> 
     try:
         with os.fdopen(descriptor, "wb") as file:
             with suppress(OSError):  # no locks on this disk
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # `sweep` leaves it alone
+                system.lock(file.fileno())  # `sweep` leaves it alone
             file.write(contents)
             file.flush()
             if flush:
@@ -71,6 +75,22 @@ def write_in(folder: int, name: str, contents: bytes, *, flush: bool = True) -> 
     except OSError:
         with suppress(OSError):  # a disk that turned read-only refuses this too, and it may have been renamed
             os.unlink(aside, dir_fd=folder)
+        raise
+
+
+def _write_beside(path: Path, contents: bytes, *, flush: bool) -> None:
+    """Write a file as `write_in` does, where folders cannot be opened."""
+    aside = path.with_name(f".carrel-{secrets.token_hex(8)}.part")
+    try:
+        with os.fdopen(os.open(aside, _NEW, 0o666), "wb") as file:
+            file.write(contents)
+            file.flush()
+            if flush:
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
         raise
 
 
@@ -105,7 +125,7 @@ def folder_below(root: Path, relative: str, *, make: bool = False) -> Generator[
         for part in parts_of(relative):
             if make:
                 _make(descriptor, part)
-            below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+            below = os.open(part, _FOLDER | system.O_NOFOLLOW, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
         yield descriptor
@@ -141,7 +161,7 @@ def _make(folder: int, name: str) -> None:
 def digest_in(folder: int, name: str) -> str | None:
     """Return the SHA-256 of a regular file in the open folder; None where there is none."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        descriptor = os.open(name, _OLD, dir_fd=folder)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
@@ -157,9 +177,9 @@ def sweep(folder: int) -> int:
         if _ASIDE.fullmatch(name) is None:
             continue
         with suppress(OSError):
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            descriptor = os.open(name, _OLD, dir_fd=folder)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while somebody writes it
+                system.lock(descriptor)  # refused while somebody writes it
                 os.unlink(name, dir_fd=folder)
                 count += 1
             finally:

@@ -57,14 +57,14 @@ def peak_bytes() -> int:
 def trim() -> None:
     """Give memory that is free inside the process back to the system."""
     gc.collect()
-    with suppress(OSError, AttributeError):  # musl and macOS have no malloc_trim
+    with suppress(OSError, AttributeError, TypeError):  # musl, macOS and Windows have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
     log.debug("trimmed: %.0f MiB are resident", resident_bytes() / MIB)
 
 
 def tune_allocator() -> None:
     """Make glibc keep few arenas, and return large blocks as soon as they are free; it knows no way back from either."""
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_ARENA_MAX, 2)
         mallopt(_M_MMAP_THRESHOLD, 4 * MIB)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
+from carrel import system
 from carrel.workers.files import SeenFile, seen
 from carrel_desk.http.forms import FORM_TYPE, form_boundary, keep_file_of_form
 from carrel_desk.http.problems import ProblemError
@@ -38,7 +39,7 @@ async def receive_file(request: Request, folder: Path) -> SeenFile:
     """
     path = folder / f"body-{secrets.token_hex(8)}"
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123
             async for chunk in request.stream():
                 file.write(chunk)
         if (boundary := form_boundary(request.headers.get("content-type", ""))) is not None:

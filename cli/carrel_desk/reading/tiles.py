@@ -19,6 +19,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from PIL import Image
 
+from carrel import system
+
 TILES = "tiles"
 """Name among the formats that a worker is asked for."""
 TILE_PX = 512
@@ -131,7 +133,7 @@ def read_tile(path: Path, pack: Pack, level: int, column: int, row: int) -> byte
         return None
     number = row * levels[level].columns + column
     begin, end = levels[level].at[number : number + 2]
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | system.O_CLOEXEC | system.O_BINARY)
     try:
         return os.pread(descriptor, end - begin, pack.start + begin)
     finally:

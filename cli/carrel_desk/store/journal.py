@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from carrel import system
 from carrel.errors import OutputError
 
 Record = dict[str, Any]
@@ -68,7 +69,9 @@ class Journal:
         try:
             if path.is_file() and b"\n" in _rest(path, size).rstrip(b"\n"):
                 raise OutputError(f"{path}: damaged in the middle; copy it aside, then start with another folder")
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._file = os.open(
+                path, os.O_RDWR | os.O_CREAT | os.O_APPEND | system.O_CLOEXEC | system.O_NOFOLLOW, 0o600
+            )
             os.ftruncate(self._file, size)
             os.fsync(self._file)
         except OSError as error:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from carrel import system
+
 SHARE_OF_FREE = 0.8
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -25,8 +27,11 @@ def allowed_cores(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 
 
 def free_bytes(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Return memory that programs can have without swapping, within the limits of the container if there are any."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Return memory that programs can have without swapping, within the limits of the container if there are any.
+
+    Where the system does not tell, that is half of what it has.
+    """
+    free = system.physical_bytes() // 2
     with suppress(OSError, ValueError, IndexError, StopIteration):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from carrel import system
 from carrel.batch.shares import require_local
 from carrel.errors import OutputError, UsageError
 from carrel.output import digest_in, folder_below, make_folder, parts_of, sweep, unwritten, write_file, write_in
@@ -88,7 +88,7 @@ class Folders:
         make_folder(self.output)
         make_folder(self.state)
         try:
-            if self.state.is_symlink() or self.state.stat().st_uid != os.geteuid():
+            if self.state.is_symlink() or self.state.stat().st_uid != system.user_id():
                 raise UsageError(
                     f"{self.state}: is a link or another user's folder; choose one of your own with --state"
                 )
@@ -164,11 +164,13 @@ class Folders:
             Another process holds it.
         """
         try:
-            descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = os.open(
+                self.state / "lock", os.O_RDWR | os.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW, 0o600
+            )
         except OSError as error:
             raise OutputError(f"{self.state}: cannot be written to ({error.strerror})") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(descriptor)
         except BlockingIOError:
             os.close(descriptor)
             raise UsageError(f"{self.output}: another carrel is at work there; wait for it or stop it") from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import carrel
+from carrel import system
 from carrel.batch.folders import Folders
 from carrel.batch.journal import Journal
 from carrel.batch.plan import cache_folder
@@ -120,6 +121,8 @@ def _kept_now(folders: Folders) -> list[str]:
 
 
 def _confinement() -> list[str]:
+    if not system.HANDS_OVER_FILES:
+        return [f"none: this system lacks {system.lacking()}; files are decoded by the command itself"]
     answer = worker_confinement()
     lines = [f"{name}: {outcome}" for name, outcome in answer["tried"].items()]
     version = answer["landlock"]

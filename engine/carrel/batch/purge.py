@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from carrel import system
 from carrel.batch.derived import is_kept, page_names, strip_pack, tells_of
 from carrel.batch.folders import Folders
 from carrel.batch.intake import walk
@@ -232,7 +233,7 @@ def _remove_empty(folders: Folders, places: Iterable[str]) -> None:
 
 def _flush(folder: Path) -> None:
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | system.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:

@@ -5,7 +5,6 @@ A later run replaces only what the list says, and only by a result of the same f
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from carrel import system
 from carrel.errors import OutputError
 from carrel.output import parts_of, unwritten, write_file
 
@@ -32,7 +32,7 @@ def locked_list(folder: Path) -> Generator[int]:
     """
     path = folder / LIST_NAME
     try:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | system.O_NOFOLLOW | system.O_NONBLOCK | system.O_CLOEXEC
         listed = os.open(path, flags, 0o644)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o") from error
@@ -40,7 +40,7 @@ def locked_list(folder: Path) -> Generator[int]:
         if not stat.S_ISREG(os.fstat(listed).st_mode):
             raise OutputError(f"{path}: is a pipe or device; delete it, or choose another folder with -o")
         with suppress(OSError):  # no locks on this disk
-            fcntl.flock(listed, fcntl.LOCK_EX)
+            system.lock(listed, wait=True)
         yield listed
     except OSError as error:
         raise unwritten(path, error) from error
@@ -64,7 +64,8 @@ def entries_of(folder: Path) -> dict[str, dict[str, str]]:
     if not has_list(folder):
         return {}
     with locked_list(folder) as listed:
-        lines = os.pread(listed, _MOST_BYTES, 0).splitlines()
+        os.lseek(listed, 0, os.SEEK_SET)
+        lines = os.read(listed, _MOST_BYTES).splitlines()
     entries: dict[str, dict[str, str]] = {}
     for line in lines:
         with suppress(ValueError, KeyError, TypeError, OSError):  # a line that was cut off, or no name of a result

@@ -198,7 +198,9 @@ class Language:
     def _arrays(self, weight: float, bonus: float) -> dict[str, NDArray[Any]]:
         """The model raised to a weight: the arrays of `carrel.kernels.records.Language`."""
         model = self.model
-        scores, backoffs = (10.0 ** (weight * table.astype(np.float64)) for table in (model.scores, model.backoffs))
+        scores, backoffs = (
+            _tenth_powers(weight * table.astype(np.float64)) for table in (model.scores, model.backoffs)
+        )
         return {
             "symbols": self._numbers,
             "scores": bonus * scores,
@@ -207,6 +209,11 @@ class Language:
             "arcs": model.arcs,
             "arc_symbols": model.arc_symbols,
         }
+
+
+def _tenth_powers(exponents: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 10 to each power, by the C library: numpy's own powers differ in the last bit from processor to processor."""
+    return np.array([10.0**exponent for exponent in exponents.tolist()], np.float64)
 
 
 @cache

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from carrel import system
 from carrel.batch.intake import Found, walk_files
 from carrel.errors import InputError, OutputError, UsageError
 from carrel.image.files import shown
@@ -243,7 +244,7 @@ def put_new(path: Path, contents: bytes) -> bool:
 
 
 def _write_new(path: Path, contents: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.O_NOFOLLOW | system.O_CLOEXEC, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         file.write(contents)
         file.flush()

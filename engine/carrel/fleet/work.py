@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
+from carrel import system
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, find_listed
 from carrel.batch.plan import make_cache, plan_workers
@@ -442,7 +443,7 @@ def default_state() -> Path:
 
 
 def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | system.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from carrel import system
 from carrel.errors import InputError
 
 PICTURE_SUFFIXES = (
@@ -88,7 +89,7 @@ def open_regular(path: Path) -> BinaryIO:
         descriptor = _handed_over(path)
         if descriptor is None:
             _require_regular(path, path.stat().st_mode)
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | system.O_NONBLOCK | system.O_CLOEXEC | system.O_BINARY)
     except (OSError, ValueError) as error:
         raise _missing(path, error) from error
     status = os.fstat(descriptor)

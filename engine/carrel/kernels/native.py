@@ -14,6 +14,7 @@ import ctypes
 import hashlib
 import logging
 import platform
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -63,7 +64,9 @@ def has_library(root: Path | None = None) -> bool:
 def shipped_folder() -> Path:
     """Return the folder of the library that Carrel brings for this kind of processor; it may not exist."""
     machine = platform.machine().lower()
-    return Path(__file__).with_name({"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine))
+    if not sys.platform.startswith("linux"):
+        machine = f"{sys.platform}-{machine}"  # brought for none
+    return Path(__file__).with_name(machine)
 
 
 def open_library(folder: Path) -> dict[str, Kernel] | None:

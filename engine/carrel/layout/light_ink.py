@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
 from carrel.layout.ink import Mask
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
 from carrel.page import Region
@@ -52,7 +53,7 @@ def light_letters(gray: NDArray[np.uint8], regions: Sequence[FoundRegion | Regio
     size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     ground = cv2.medianBlur(small, _GROUND_PX)
-    step = max(_LEAST_STEP, _NOISE_STEPS * float(np.median(cv2.absdiff(small, ground))))
+    step = max(_LEAST_STEP, _NOISE_STEPS * median(cv2.absdiff(small, ground)))
     light = (cv2.subtract(small, ground) > step).astype(np.uint8)
     for line in (line for region in regions for line in region.lines):
         cv2.fillPoly(light, [np.rint(np.asarray(line.polygon, np.float32) * scale).astype(np.int32)], (0,))

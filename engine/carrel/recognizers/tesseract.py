@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +44,10 @@ CONFUSED = {
 
 
 def tessdata_folders() -> list[Path]:
-    """Return the folders that are searched for trained languages, ``TESSDATA_PREFIX`` first."""
+    """Return the folders that are searched for trained languages: ``TESSDATA_PREFIX``, Python's own ``share``, the system's."""
     prefix = os.environ.get("TESSDATA_PREFIX")
     own = [Path(prefix), Path(prefix) / "tessdata"] if prefix else []
-    return own + [Path(folder) for folder in TESSDATA_FOLDERS]
+    return [*own, Path(sys.prefix, "share", "tessdata"), *(Path(folder) for folder in TESSDATA_FOLDERS)]
 
 
 def find_tessdata(languages: Sequence[str]) -> Path:

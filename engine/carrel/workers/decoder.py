@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import selectors
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,10 +25,13 @@ from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.page import Line, Page, Source
 from carrel.process_memory import MIB, resident_bytes
+from carrel.system import HANDS_OVER_FILES, lacking
 from carrel.workers import decoding
 from carrel.workers.channel import Channel
 from carrel.workers.launch import Launch, Places, Process, launch_worker
 from carrel.workers.messages import MessageError, shown_text
+
+log = logging.getLogger(__name__)
 
 DECODE_TIMEOUT_S = 40.0
 """For opening a file, decoding a page, or writing a document."""
@@ -69,6 +73,7 @@ class Decoder:
         self._spool = Path(tempfile.mkdtemp(prefix="carrel-"))
         self._process: Process | None = None
         self._channel: Channel | None = None
+        self._told = False
 
     def __enter__(self) -> Self:
         return self
@@ -155,6 +160,8 @@ class Decoder:
         timeout_s: float | None = None,
     ) -> tuple[_Answer, bytes]:
         with open_regular(path) as stream:
+            if not HANDS_OVER_FILES:
+                return self._answered_here(path, request, stream.fileno(), kind)
             try:
                 channel = self._started()
                 channel.most_bytes = self._most_bytes(kind)
@@ -177,6 +184,18 @@ class Decoder:
                 reason = "its decoder sent an answer to something else"
         self.close()
         raise refusal(path, page_index, reason, "scan or save it again, or raise the limit")
+
+    def _answered_here(self, path: Path, request: Any, descriptor: int, kind: type[_Answer]) -> tuple[_Answer, bytes]:
+        """Do a task in this process, on systems that hand no file to another."""
+        if not self._told:
+            log.warning("files are decoded in this process, unconfined: the system lacks %s", lacking())
+            self._told = True
+        answer, pixels = decoding.answer_of(request, descriptor)
+        if isinstance(answer, kind):
+            return answer, b"" if pixels is None else pixels.tobytes()
+        if isinstance(answer, decoding.NotDecoded):
+            raise _refusal(path, answer)
+        raise CarrelError(answer.message if isinstance(answer, decoding.Missing) else f"{path}: cannot be decoded")
 
     def _most_bytes(self, kind: type[_Answer]) -> int:
         if kind is decoding.DecodedPage:

@@ -129,7 +129,8 @@ def serve(end: socket.socket, parent: int) -> None:
         send(end, Missing(missing_package(error)))
         return
     sandbox.forbid_dumps()
-    sandbox.limit_resources(_private_bytes() + limits.more_bytes)
+    taken = _private_bytes()
+    sandbox.limit_resources(taken + limits.more_bytes if taken is not None else None)
     sandbox.confine_files(_readable(limits.readable), [Path(path) for path in limits.writable])
     seccomp.allow_only_reading()
     while True:
@@ -140,7 +141,7 @@ def serve(end: socket.socket, parent: int) -> None:
         if descriptor is None:
             return
         try:
-            answer, pixels = _answer(_REQUESTS.decode(body), descriptor)
+            answer, pixels = answer_of(_REQUESTS.decode(body), descriptor)
         finally:
             os.close(descriptor)
         send(end, answer)
@@ -156,8 +157,10 @@ def _import_decoders() -> None:
     from carrel.image import source  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
-def _private_bytes() -> int:
-    """Private memory of this process that can be written to, as RLIMIT_DATA counts it."""
+def _private_bytes() -> int | None:
+    """Private memory of this process that can be written to, as RLIMIT_DATA counts it; None where the system does not tell."""
+    if not _STATUS.exists():
+        return None
     lines = _STATUS.read_text("ascii").splitlines()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), 0)
 
@@ -169,8 +172,8 @@ def _readable(folders: Sequence[str]) -> list[Path]:
 _SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/opt", "/proc", "/sys", "/etc/ld.so.cache", "/etc/localtime")
 
 
-def _answer(request: Request, descriptor: int) -> tuple[Answer, NDArray[np.uint8] | None]:
-    """The answer to a task, and the pixels that follow."""
+def answer_of(request: Request, descriptor: int) -> tuple[Answer, NDArray[np.uint8] | None]:
+    """Return the answer to a task about an open file, and the pixels that follow."""
     from carrel.image.source import count_pages
 
     path = Path(f"/proc/self/fd/{descriptor}")
@@ -218,7 +221,9 @@ def _written(descriptor: int, request: WriteDocument) -> Written:
     from carrel.formats import FORMATS, read_page
     from carrel.options import ReadOptions
 
-    scan = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        scan = file.read()
     pages = [(read_page(page), scan) for page in request.pages]
     options = ReadOptions(own_text=request.own_text, keep_rotation=request.keep_rotation)
     document = FORMATS[request.format].write_document(pages, options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from carrel import system
 from carrel.errors import InputError
 
 
@@ -46,7 +46,7 @@ def open_unchanged(file: SeenFile, *, empty: bool = False) -> Generator[int]:
         It may not be read, or is empty.
     """
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(file.path, os.O_RDONLY | system.O_NOFOLLOW | system.O_NONBLOCK | system.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise InputError("may not be read; change its permissions") from error
@@ -68,6 +68,9 @@ def has_writer(descriptor: int) -> bool:
     """Tell whether some process has the open file open for writing, as far as the system tells: by a lease, which local disks
     give for files of one's own, else by looking at the processes that may be looked at. Network drives tell nothing.
     """
+    fcntl = system.fcntl
+    if not hasattr(fcntl, "F_SETLEASE"):  # not Linux
+        return False
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # not SIGIO, which would end this process
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from carrel.system import resource
 from carrel.workers import sandbox, seccomp
 
 REFUSED = "refused"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from carrel import system
 from carrel.backends.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.errors import InputError, OutputError, UsageError
@@ -210,13 +210,13 @@ def scratch_for(target: Path) -> Generator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        descriptor = os.open(scratch, os.O_RDONLY | system.O_DIRECTORY | system.O_NOFOLLOW)
     except OSError as error:
         raise OutputError(
             f"{scratch}: cannot be written ({error.strerror}); choose another folder with --to"
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.lock(descriptor)
         _empty(scratch)
         yield scratch
     except BlockingIOError:
