@@ -34,4 +34,5 @@ def test_generated_calls_of_the_desk(tmp_path: Path) -> None:
         assert found is not None and int(found[1]) >= 100, done.stdout[-1000:]
     finally:
         server.stdin.close()
+        server.stdout.close()
         assert server.wait(60) == 0

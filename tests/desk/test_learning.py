@@ -27,15 +27,16 @@ print("learning: 40%, about 10 s left", file=sys.stderr, flush=True)
 while waits.exists():
     time.sleep(0.02)
 outcome = {outcome!r}
-figures = "CER on 4 kept lines 20.0% (1.0% to 30.0%) before, 10.0% (0.0% to 20.0%) "
+figures = "CER on 4 kept lines{{}} 20.0% (1.0% to 30.0%) before, 10.0% (0.0% to 20.0%) "
 if outcome == "better":
     target.mkdir(parents=True)
     (target / "manifest.json").write_text("{{}}")
-    print(f"{{target}}: {{figures}}now")
+    print(f"{{target}}: {{figures.format('')}}now")
 elif outcome == "worse":
-    sys.exit("carrel: not published: it is not better. " + figures + "after learning")
+    said = "not published: it is not better. " + figures.format(":") + "after learning"
+    sys.exit("carrel: " + said + chr(10) + "ERROR:carrel.command:" + said)
 else:
-    sys.exit("carrel: the disk is full; free space")
+    sys.exit("carrel: the disk is full; free space" + chr(10) + "ERROR:again")
 """
 """What `carrel learn` says and writes, without the learning, which has tests of its own."""
 

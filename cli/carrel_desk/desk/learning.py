@@ -34,8 +34,10 @@ AGAIN_FACTOR = 1.5
 NEEDED = ("torch", "onnx", "rapidfuzz", "safetensors")
 BEHIND = 5
 """Niceness of learning: reading comes first, but where much else is at work learning must not starve."""
+_OWN = "carrel: "
+"""How the command's own message begins; libraries may log it again behind it."""
 _PROGRESS = re.compile(r"learning: (\d+)%")
-_FIGURES = re.compile(r"CER on (\d+) kept lines ([\d.]+%)[^)]*\) before, ([\d.]+%)")
+_FIGURES = re.compile(r"CER on (\d+) kept lines:? ([\d.]+%)[^)]*\) before, ([\d.]+%)")
 
 
 @dataclass
@@ -166,8 +168,9 @@ class Learning:
             told = asyncio.create_task(process.stdout.read())
             words = ""
             async for line in process.stderr:
-                words = line.decode("utf-8", "replace").strip() or words
-                if (found := _PROGRESS.search(words)) is not None and int(found[1]) != self.percent:
+                said = line.decode("utf-8", "replace").strip()
+                words = said if said.startswith(_OWN) or not words.startswith(_OWN) else words
+                if (found := _PROGRESS.search(said)) is not None and int(found[1]) != self.percent:
                     self.percent = int(found[1])
                     self.changed()
             return f"{words}\n{(await told).decode('utf-8', 'replace')}"
@@ -184,7 +187,7 @@ class Learning:
         figures = _FIGURES.search(said)
         if figures is None:
             lines = [line for line in said.splitlines() if line.strip()]
-            self.state, self.problem = "failed", (lines or ["learning said nothing"])[0].removeprefix("carrel: ")[:500]
+            self.state, self.problem = "failed", (lines or ["learning said nothing"])[0].removeprefix(_OWN)[:500]
             return
         self.kept, self.before, self.after = int(figures[1]), figures[2], figures[3]
         self.state = "better" if (target / "manifest.json").is_file() else "not better"
