@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -85,6 +86,15 @@ def test_letters_in_boxes_follow_the_pattern(reader: GlyphReader) -> None:
     assert reader.read_boxes([empty, empty]) == []
     assert reader.read_boxes(cells, compiled(r"\d")) == []
     assert reader.read_boxes([drawn("0")], compiled("[A-Z]"))[0][1] in "OQD"
+
+
+def test_slanted_characters_are_read_as_upright_ones(reader: GlyphReader) -> None:
+    cells = []
+    for digit in "58241":
+        gray = drawn(digit)
+        change = np.array([[1.0, -0.3, 12.0], [0.0, 1.0, 0.0]])
+        cells.append(cv2.warpAffine(gray, change, (60, 64), borderValue=(235,)).astype(np.uint8))
+    assert reader.read_boxes(cells, compiled(r"\d+"))[0][1] == "58241"
 
 
 def test_the_manifest_names_what_is_wrong() -> None:
