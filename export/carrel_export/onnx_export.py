@@ -94,7 +94,7 @@ def static_nodes(fp32: Path, keep_fp32: Sequence[str] = ()) -> list[str]:
 def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence[str] = ()) -> None:
     """Write the int8 form of an fp32 file, calibrated on ``lines`` ``(1, 1, height, width)``, all of the same width.
 
-    What the layers make of all of them is held in memory: of fewer lines, where that would be too much.
+    What all layers make of all of them is held in memory: of fewer lines, where that would be too much.
     ``keep_fp32`` names nodes that stay in floating point.
     """
     from onnxruntime.quantization import (
@@ -107,7 +107,7 @@ def quantize(fp32: Path, target: Path, lines: Sequence[Ink], keep_fp32: Sequence
     )
 
     statically = static_nodes(fp32, keep_fp32)
-    lines = lines[: max(1, MAX_CALIBRATION_BYTES // (3 * _bytes_made(fp32, statically, lines[0])))]
+    lines = lines[: max(1, MAX_CALIBRATION_BYTES // (3 * _bytes_made(fp32, static_nodes(fp32), lines[0])))]
 
     class Lines(CalibrationDataReader):
         def __init__(self) -> None:
