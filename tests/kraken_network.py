@@ -18,14 +18,14 @@ class Drawn(dict[str, Any]):
     """Random tensors by name."""
 
     def __init__(self, seed: int) -> None:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         super().__init__()
         self._random = torch.Generator().manual_seed(seed)
 
     def weights(self, name: str, *shape: int, bias: bool = False) -> None:
         """Add a layer's weights."""
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         inputs = max(1, int(torch.tensor(shape[1:]).prod()))
         self[f"{name}.weight"] = torch.randn(shape, generator=self._random) / inputs**0.5
@@ -34,7 +34,7 @@ class Drawn(dict[str, Any]):
 
     def norm(self, name: str, channels: int, *, batch: bool = True) -> None:
         """Add a norm."""
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         self[f"{name}.weight"] = 0.5 + torch.rand(channels, generator=self._random)
         self[f"{name}.bias"] = 0.1 * torch.randn(channels, generator=self._random)
@@ -113,7 +113,7 @@ def _draw_end(drawn: Drawn, classes: int, *, branches: bool) -> None:
 
 def write_kraken(file: Path, tensors: Any, **metadata: Any) -> Path:
     """Write the tensors as kraken does; ``metadata`` replaces what it says of the model."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save_file  # pyright: ignore[reportMissingImports]
 
     facts = {
         "_kraken_min_version": "7.1.0",
@@ -133,8 +133,8 @@ def write_kraken(file: Path, tensors: Any, **metadata: Any) -> Path:
 
 def logits_of(tensors: Any, ink: Any) -> Any:
     """Return logits ``(n, t, classes)`` of lines ``(n, 1, h, w)``, paper 0."""
-    import torch
-    from torch.nn import functional as f
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch.nn import functional as f  # pyright: ignore[reportMissingImports]
 
     def conv(x: Any, name: str, *, stride: Any = 1, padding: Any = 0) -> Any:
         weight = tensors[f"{name}.weight"]
