@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 from carrel.backends import Runtime
-from carrel.backends.networks import open_network
 from carrel.backends.probe import network_key, outputs_of, packed
+from carrel.backends.runtimes.networks import open_network
 from carrel.loading import network_models
 from carrel.models.folders import model_folders
 from carrel.options import ReadOptions

@@ -170,7 +170,7 @@ class Infer(Measure):
     """Also runs the handwriting model that ships, so that onnxruntime is at work."""
 
     def __init__(self) -> None:
-        from carrel.backends.ort import OrtBackend
+        from carrel.backends.runtimes.ort import OrtBackend
         from carrel.models.folders import shipped_model
         from carrel.models.manifest import Recognition
 

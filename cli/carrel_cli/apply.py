@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from carrel_cli.paths import FOLDER
+from carrel_cli.common.paths import FOLDER
 
 if TYPE_CHECKING:
     from carrel.review.apply import Applied

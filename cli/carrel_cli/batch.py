@@ -15,8 +15,8 @@ from carrel.batch.journal import Journal
 from carrel.batch.status import read_heartbeat, reconciliation, summary
 from carrel.errors import CarrelError, InputError, UsageError
 from carrel.image.files import shown
-from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
-from carrel_cli.paths import require_folder, require_path
+from carrel_cli.common.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.common.paths import require_folder, require_path
 
 
 @click.command("batch")

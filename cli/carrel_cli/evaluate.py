@@ -13,10 +13,10 @@ import click
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
-from carrel_cli.decoding import decode_apart
-from carrel_cli.documents import document_files, load_document
-from carrel_cli.paths import FOLDER, PATH
-from carrel_cli.reading import reading_options
+from carrel_cli.common.decoding import decode_apart
+from carrel_cli.common.documents import document_files, load_document
+from carrel_cli.common.paths import FOLDER, PATH
+from carrel_cli.common.reading import reading_options
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation, LineScore
@@ -112,7 +112,7 @@ def _compare_steps(
     ground_truth: Path, scans: Sequence[Path], options: ReadOptions, report: Report, no_places: bool
 ) -> None:
     from carrel.evaluate.report import as_table
-    from carrel_cli.steps import compare_steps, steps_data, steps_table
+    from carrel_cli.common.steps import compare_steps, steps_data, steps_table
 
     named = {name: load_document(name, path, no_places) for name, path in document_files(ground_truth).items()}
     found = compare_steps(named, scans, options)

@@ -10,8 +10,8 @@ import click
 
 from carrel.image.files import shown
 from carrel.options import REVIEW_BELOW
-from carrel_cli.decoding import decode_apart
-from carrel_cli.paths import FOLDER
+from carrel_cli.common.decoding import decode_apart
+from carrel_cli.common.paths import FOLDER
 
 if TYPE_CHECKING:
     from carrel.forms.table import Row

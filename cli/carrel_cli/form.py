@@ -11,7 +11,7 @@ import click
 from carrel.errors import OutputError
 from carrel.image.files import shown
 from carrel.options import ReadOptions
-from carrel_cli.reading import reading_options
+from carrel_cli.common.reading import reading_options
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,10 +13,10 @@ from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.output import make_folder, write_file
 from carrel.page import Page, Quality, expected_word_errors, needs_review
-from carrel_cli.documents import page_name
-from carrel_cli.paths import require_path
-from carrel_cli.reading import reading_options, review_option
-from carrel_cli.steps import scan_files
+from carrel_cli.common.documents import page_name
+from carrel_cli.common.paths import require_path
+from carrel_cli.common.reading import reading_options, review_option
+from carrel_cli.common.steps import scan_files
 
 
 @click.command("inspect")

@@ -12,8 +12,8 @@ import click
 
 import carrel
 from carrel.errors import CarrelError
-from carrel_cli.messages import tell
-from carrel_cli.streams import flush_results, one_line, open_closed_streams, unwritten_results
+from carrel_cli.common.messages import tell
+from carrel_cli.common.streams import flush_results, one_line, open_closed_streams, unwritten_results
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 OWN_COMMANDS = {
     "apply": "carrel_cli.apply",
     "batch": "carrel_cli.batch",
-    "check": "carrel_cli.check",
+    "check": "carrel_cli.machine.check",
     "desk": "carrel_cli.desk",
-    "devices": "carrel_cli.devices",
-    "doctor": "carrel_cli.doctor",
+    "devices": "carrel_cli.machine.devices",
+    "doctor": "carrel_cli.machine.doctor",
     "eval": "carrel_cli.evaluate",
     "fields": "carrel_cli.fields",
     "fleet": "carrel_cli.fleet.fleet",
@@ -32,17 +32,17 @@ OWN_COMMANDS = {
     "inspect": "carrel_cli.inspect",
     "manifest": "carrel_cli.manifest",
     "merge": "carrel_cli.fleet.merge",
-    "models": "carrel_cli.models",
+    "models": "carrel_cli.machine.models",
     "pack": "carrel_cli.pack",
-    "privacy": "carrel_cli.privacy",
-    "purge": "carrel_cli.purge",
+    "privacy": "carrel_cli.machine.privacy",
+    "purge": "carrel_cli.machine.purge",
     "read": "carrel_cli.read",
     "review": "carrel_cli.review",
     "serve": "carrel_cli.serve",
     "shard": "carrel_cli.fleet.shard",
     "status": "carrel_cli.fleet.status",
     "tesseract": "carrel_cli.tesseract.command",
-    "warm": "carrel_cli.warm",
+    "warm": "carrel_cli.machine.warm",
     "watch": "carrel_cli.watch",
     "work": "carrel_cli.fleet.work",
 }
@@ -100,7 +100,7 @@ class Commands(click.Group):
 )
 def cli(verbose: bool, log_format: str) -> None:
     """Read scanned pages, printed and handwritten, on this machine."""
-    from carrel_cli.messages import show_messages
+    from carrel_cli.common.messages import show_messages
 
     show_messages(verbose=verbose, as_json=log_format == "json")
 

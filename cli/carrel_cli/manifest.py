@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import InputError
-from carrel_cli.paths import FOLDER
+from carrel_cli.common.paths import FOLDER
 
 if TYPE_CHECKING:
     from carrel.formats.read.folders import PageFiles

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import InputError
-from carrel_cli.decoding import decode_apart
-from carrel_cli.paths import FOLDER, PATH
+from carrel_cli.common.decoding import decode_apart
+from carrel_cli.common.paths import FOLDER, PATH
 
 if TYPE_CHECKING:
     from carrel.page import Page
@@ -51,7 +51,7 @@ def command(images: Path, transcriptions: tuple[Path, ...], target: Path) -> Non
 def _pages(paths: tuple[Path, ...]) -> dict[str, Page]:
     """Pages by name; a name that is taken gets that of its folder before it."""
     from carrel.formats import read_page
-    from carrel_cli.documents import document_files
+    from carrel_cli.common.documents import document_files
 
     pages: dict[str, Page] = {}
     for path in paths:

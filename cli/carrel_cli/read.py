@@ -19,10 +19,10 @@ from carrel.image.overlay import OVERLAY, OVERLAY_SUFFIX, draw_overlay
 from carrel.options import ReadOptions
 from carrel.output import make_folder
 from carrel.page import Page, expected_word_errors, page_needs_review
-from carrel_cli.page_range import PageRange
-from carrel_cli.reading import format_options, reading_options, review_option, was_given
-from carrel_cli.streams import complain, stdin_in_memory
-from carrel_cli.targets import Outputs, name_results
+from carrel_cli.common.page_range import PageRange
+from carrel_cli.common.reading import format_options, reading_options, review_option, was_given
+from carrel_cli.common.streams import complain, stdin_in_memory
+from carrel_cli.common.targets import Outputs, name_results
 
 if TYPE_CHECKING:
     from carrel.budget import Budget

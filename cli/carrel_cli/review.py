@@ -14,8 +14,8 @@ import click
 from carrel.errors import UsageError
 from carrel.options import REVIEW_BELOW
 from carrel_cli.apply import report
-from carrel_cli.paths import FOLDER, PATH
-from carrel_cli.review_pictures import PACK, as_html, keep_lines, line_pictures
+from carrel_cli.common.paths import FOLDER, PATH
+from carrel_cli.common.review_pictures import PACK, as_html, keep_lines, line_pictures
 
 if TYPE_CHECKING:
     from carrel.batch.corrected import Notes

@@ -14,7 +14,7 @@ import click
 from carrel import system
 from carrel.errors import UsageError
 from carrel.options import ReadOptions
-from carrel_cli.reading import reading_options
+from carrel_cli.common.reading import reading_options
 
 _MIB = 2**20
 

@@ -14,8 +14,8 @@ from carrel.batch.run import Batch
 from carrel.batch.status import summary, told_jump
 from carrel.batch.watch import Watcher, WatchOptions
 from carrel.errors import UsageError
-from carrel_cli.batch_options import Progress, batch_options, make_batch, stop_on_signals
-from carrel_cli.paths import require_folder
+from carrel_cli.common.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.common.paths import require_folder
 
 RETENTION_EVERY_S = 3600.0
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from carrel.formats.save import write
     from carrel.reader import Reader, read
 
-# onnxruntime reports to its maker unless this is set before it is first imported; see carrel.backends.telemetry
+# onnxruntime reports to its maker unless this is set before it is first imported; see carrel.backends.runtimes.telemetry
 if "onnxruntime" not in sys.modules:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from carrel.backends import CPU
 from carrel.backends.facts import new_budget, request_of, selection_for
-from carrel.backends.networks import is_plain, open_line_network, open_page_network
+from carrel.backends.runtimes.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
 from carrel.budget import Budget, Load, PageSize, page_bytes, process_budget
 from carrel.decode.lexicon import parse_words

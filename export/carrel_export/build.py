@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.models.folders import Model
 from carrel.models.publish import publish

@@ -15,7 +15,7 @@ from carrel.errors import InputError, UsageError
 from carrel.loading import language_for
 from carrel.models.folders import shipped_folder
 from carrel.options import ReadOptions
-from carrel_cli.reading import reading_options
+from carrel_cli.common.reading import reading_options
 
 
 @click.command()

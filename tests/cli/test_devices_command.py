@@ -13,7 +13,7 @@ from carrel.backends.costs import Measured, Request
 from carrel.backends.devices import Found
 from carrel.backends.selection import Facts, select
 from carrel.process_memory import MIB
-from carrel_cli import devices
+from carrel_cli.machine import devices
 from carrel_cli.main import cli
 
 GPU = Runtime("openvino", "gpu", "fp16")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from carrel.errors import InputError
 from carrel.options import ReadOptions
+from carrel_cli.common.steps import HANDWRITING, PRINT, STEPS, scan_files
 from carrel_cli.evaluate import command
-from carrel_cli.steps import HANDWRITING, PRINT, STEPS, scan_files
 
 PAGES = Path(__file__).parents[1] / "pages"
 

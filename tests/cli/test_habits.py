@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from carrel_cli.common.steps import scan_files
 from carrel_cli.main import main
-from carrel_cli.steps import scan_files
 
 OF_FOLDERS = (
     ("apply", "{}"), ("review", "{}"), ("manifest", "{}"), ("eval", "{}", "{}"), ("inspect", "{}"),

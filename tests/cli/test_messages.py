@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 
+from carrel_cli.common.messages import show_messages
 from carrel_cli.main import cli
-from carrel_cli.messages import show_messages
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +24,13 @@ def handlers_as_before() -> Iterator[None]:
     ("verbose", "lines"),
     [
         (False, ["carrel: a card failed"]),
-        (True, ["carrel: carrel.backends.fallback: a card failed", "carrel: carrel.budget: trimmed"]),
+        (True, ["carrel: carrel.backends.runtimes.fallback: a card failed", "carrel: carrel.budget: trimmed"]),
     ],
 )
 def test_messages_are_lines_on_stderr(verbose: bool, lines: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):  # a second command in one process says nothing twice
         show_messages(verbose=verbose)
-    logging.getLogger("carrel.backends.fallback").warning("a card failed")
+    logging.getLogger("carrel.backends.runtimes.fallback").warning("a card failed")
     logging.getLogger("carrel.budget").debug("trimmed")
     said = capsys.readouterr()
     assert said.err.splitlines() == lines

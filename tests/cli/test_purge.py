@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from carrel.batch.read_results import LIST_NAME, digests_of
 from carrel.formats import FORMATS
 from carrel.page import Source
-from carrel_cli import privacy, purge, review
-from carrel_cli.targets import Outputs
+from carrel_cli import review
+from carrel_cli.common.targets import Outputs
+from carrel_cli.machine import privacy, purge
 from oracle_formats import page_of
 
 

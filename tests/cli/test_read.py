@@ -20,8 +20,8 @@ from carrel.evaluate import character_errors
 from carrel.formats import FORMATS
 from carrel.image.overlay import REFUSED
 from carrel.options import REVIEW_BELOW
+from carrel_cli.common.reading import READING_NAMES
 from carrel_cli.main import cli
-from carrel_cli.reading import READING_NAMES
 from command_line import exit_code_of
 from drawn_pdfs import add_page, drawn, rendered, saved_pdf, text_of, words_at
 

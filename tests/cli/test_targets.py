@@ -17,7 +17,7 @@ from carrel.batch.names import candidates
 from carrel.batch.purge import Purged, purge_read_results
 from carrel.batch.read_results import LIST_NAME
 from carrel.errors import OutputError
-from carrel_cli.targets import Names, Outputs, name_results
+from carrel_cli.common.targets import Names, Outputs, name_results
 from drawn_pdfs import add_page, drawn, saved_pdf
 from faults import mounted
 

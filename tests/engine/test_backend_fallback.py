@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from carrel.backends import Tensors, fallback
-from carrel.backends.fallback import Fallback
+from carrel.backends import Tensors
+from carrel.backends.runtimes import fallback
+from carrel.backends.runtimes.fallback import Fallback
 
 BATCH = {"ink": np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1)}
 DOUBLED = 2 * BATCH["ink"]

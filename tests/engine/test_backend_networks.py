@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.backends import Network, Runtime, Tensors, builtin
-from carrel.backends.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network
-from carrel.backends.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
+from carrel.backends.runtimes.networks import HALO_ROWS, LEAST_ROWS, in_strips, open_network
+from carrel.backends.runtimes.openvino import PAGE_STEP_PX, STEP_PX, cut, pad
 from carrel.budget import Budget, enough
 from carrel.errors import ModelError
 from carrel.loading import HANDWRITING_MODEL, SEGMENTER_MODEL
@@ -77,7 +77,7 @@ def test_unpadded_line_is_the_same_on_openvino(handwriting: Model) -> None:
 
 @needs_openvino
 def test_openvino_reports_to_nobody() -> None:
-    code = "import sys; from carrel.backends.openvino import core_of_openvino; core_of_openvino()\n"
+    code = "import sys; from carrel.backends.runtimes.openvino import core_of_openvino; core_of_openvino()\n"
     code += "print([m for m in sys.modules if m.startswith('openvino_telemetry')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -86,7 +86,7 @@ REPORTING = """
 import sys, types
 telemetry = types.SimpleNamespace(consent=True)
 sys.modules["openvino_telemetry"] = types.SimpleNamespace(Telemetry=lambda: telemetry)
-from carrel.backends.openvino import core_of_openvino
+from carrel.backends.runtimes.openvino import core_of_openvino
 core_of_openvino()
 print(telemetry.consent)
 """
@@ -189,7 +189,7 @@ def test_precision_without_a_file_takes_the_other(handwriting: Model) -> None:
 WIDTHS = """
 import numpy as np, sys, carrel
 from carrel.backends import Runtime
-from carrel.backends.networks import open_network
+from carrel.backends.runtimes.networks import open_network
 from carrel.loading import HANDWRITING_MODEL
 from carrel.process_memory import resident_bytes
 from carrel.models.folders import shipped_model

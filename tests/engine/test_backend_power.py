@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from carrel.backends.power import Power, in_words, power_state
-from carrel_cli.devices import power_line
+from carrel_cli.machine.devices import power_line
 
 
 def tree(folder: Path, files: dict[str, str]) -> Path:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from carrel.backends import CPU, Runtime, Tensors, builtin, probe
 from carrel.backends.costs import Measured
 from carrel.backends.devices import Found
-from carrel.backends.networks import open_network
 from carrel.backends.probe import Survey, agreement, expected_outputs, measure, outputs_of, packed, try_runtime
+from carrel.backends.runtimes.networks import open_network
 from carrel.loading import network_models
 from carrel.models.folders import Model
 from carrel.options import ReadOptions

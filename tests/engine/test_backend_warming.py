@@ -9,14 +9,15 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from carrel.backends import CPU, Runtime, Tensors, builtin, fallback
+from carrel.backends import CPU, Runtime, Tensors, builtin
 from carrel.backends.costs import Measured, Request
 from carrel.backends.devices import Found
-from carrel.backends.fallback import Fallback
-from carrel.backends.networks import open_line_network
 from carrel.backends.probe import RIGHT
+from carrel.backends.runtimes import fallback
+from carrel.backends.runtimes.fallback import Fallback
+from carrel.backends.runtimes.networks import open_line_network
+from carrel.backends.runtimes.warming import Warming
 from carrel.backends.selection import Facts, Selection, select
-from carrel.backends.warming import Warming
 from carrel.budget import Budget
 from carrel.models.folders import shipped_model
 from carrel.process_memory import MIB

@@ -25,7 +25,8 @@ from carrel.errors import UsageError
 from carrel.formats import read_page
 from carrel.options import ReadOptions
 from carrel.review.training_lines import LineRow, read_rows, write_pack
-from carrel_cli import apply, privacy, purge, review
+from carrel_cli import apply, review
+from carrel_cli.machine import privacy, purge
 from drawn_readings import ENTRY, LINES, text_of
 
 

@@ -13,7 +13,7 @@ from carrel.errors import InputError
 from carrel.formats import FORMATS
 from carrel.formats.check.any_format import check
 from carrel.formats.write.interchange import interchange
-from carrel_cli.check import command
+from carrel_cli.machine.check import command
 from oracle_formats import page_of
 
 PAGE = page_of("one two", "three exam-", "ple")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from carrel.backends import Tensors
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.errors import ModelError
 from carrel.image.ink import without_blank_rows
 from carrel.loading import shipped_language

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from carrel.backends import CPU
-from carrel.backends.networks import open_network
+from carrel.backends.runtimes.networks import open_network
 from carrel.decode.patterns.syntax import compiled
 from carrel.models.folders import shipped_model
 from carrel.models.manifest import Glyphs

@@ -59,7 +59,7 @@ import os, sys
 os.environ.pop("ORT_DISABLE_TELEMETRY", None)
 os.environ.update(variables)
 import onnxruntime, carrel
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 try:
     OrtBackend(b"", "none")
 except carrel.CarrelError as error:

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 onnx = pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
-from carrel.backends.ort import OrtBackend  # noqa: E402
+from carrel.backends.runtimes.ort import OrtBackend  # noqa: E402
 from carrel.loading import shipped_language  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.models.onnx_file import has_external_data  # noqa: E402

@@ -67,7 +67,7 @@ def test_input_logits_and_codec_are_krakens(vgsl: Any, tmp_path: Path, suffix: s
 @pytest.mark.filterwarnings("ignore")
 def test_exported_model_is_read_at_run_time(vgsl: Any, tmp_path: Path) -> None:
 
-    from carrel.backends.ort import OrtBackend
+    from carrel.backends.runtimes.ort import OrtBackend
     from carrel.loading import shipped_language
     from carrel.models.folders import open_model
     from carrel.models.manifest import Recognition

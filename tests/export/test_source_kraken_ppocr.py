@@ -15,7 +15,7 @@ from kraken_network import LETTERS, draw_network, logits_of, write_kraken
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel.backends.ort import OrtBackend  # noqa: E402
+from carrel.backends.runtimes.ort import OrtBackend  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
 from carrel_export.command import command  # noqa: E402

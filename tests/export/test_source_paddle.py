@@ -13,7 +13,7 @@ from drawn_lines import draw_line, write_pack
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 onnx = pytest.importorskip("onnx", reason="the export extra (onnx) is not installed")
 
-from carrel.backends.ort import OrtBackend  # noqa: E402
+from carrel.backends.runtimes.ort import OrtBackend  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
 from carrel_export.command import command  # noqa: E402

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import CPU
-from carrel.backends.networks import open_network
+from carrel.backends.runtimes.networks import open_network
 from carrel.decode.patterns import Constraint, constraint_of
 from carrel.formats import read_page
 from carrel.forms.places import Places

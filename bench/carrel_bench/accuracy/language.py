@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.beam import beam_search_lines
 from carrel.decode.lexicon import Lexicon, parse_words
 from carrel.decode.model import LanguageModel

@@ -89,7 +89,7 @@ def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
 
 def load_heatmaps(model: Path | None) -> Heatmaps | None:
     """Return the segmenter in a model folder, else the shipped one; None where there is none."""
-    from carrel.backends.ort import OrtBackend
+    from carrel.backends.runtimes.ort import OrtBackend
     from carrel.models.folders import has_shipped_model, open_model, shipped_model
 
     if model is None and not has_shipped_model("segmenter"):

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, load_language, shipped_language

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors, word_errors
 from carrel.evaluate.coverage import coverage, share_removed, wrong_characters

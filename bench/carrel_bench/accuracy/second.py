@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, shipped_language
 from carrel.models.folders import Model, open_model, shipped_folder, shipped_model

@@ -73,7 +73,7 @@ def measure_base() -> dict[str, float]:
 
 def opened(task: str, runtime: Runtime = CPU_RUNTIMES[0]) -> Any:
     """Return a shipped network; for ``segmentation`` what makes maps of a page."""
-    from carrel.backends.networks import open_network, open_page_network
+    from carrel.backends.runtimes.networks import open_network, open_page_network
     from carrel.loading import network_models
     from carrel.options import ReadOptions
 

@@ -153,7 +153,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
 
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Write logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
-    from carrel.backends.ort import OrtBackend
+    from carrel.backends.runtimes.ort import OrtBackend
     from carrel.models.folders import shipped_model
     from carrel.models.manifest import Recognition
     from carrel.recognizers.ctc import CtcRecognizer

@@ -66,7 +66,7 @@ def open_named(name: str, threads: int, model: Model) -> Network:
     if name in (DEFAULTS, TORCH):
         return (Defaults if name == DEFAULTS else Torch)(model, threads)
     from carrel.backends import Runtime
-    from carrel.backends.networks import open_network
+    from carrel.backends.runtimes.networks import open_network
 
     return open_network(model, Runtime(*name.split()), threads)
 

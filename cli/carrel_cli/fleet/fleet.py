@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from carrel.errors import InputError, UsageError
-from carrel_cli.batch_options import page_options
+from carrel_cli.common.batch_options import page_options
+from carrel_cli.common.messages import tell
+from carrel_cli.common.paths import PATH
 from carrel_cli.fleet.shard import make_shards, plan_options
 from carrel_cli.fleet.work import given_running, until_signalled
-from carrel_cli.messages import tell
-from carrel_cli.paths import PATH
 
 _TELL_EVERY_S = 60.0
 

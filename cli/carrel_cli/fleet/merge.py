@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from carrel.errors import InputError
-from carrel_cli.messages import tell
-from carrel_cli.paths import FOLDER
+from carrel_cli.common.messages import tell
+from carrel_cli.common.paths import FOLDER
 
 if TYPE_CHECKING:
     from carrel.fleet.merge import Merged

@@ -10,9 +10,9 @@ import click
 
 from carrel.errors import UsageError
 from carrel.workers.messages import Work
-from carrel_cli.batch_options import page_options
+from carrel_cli.common.batch_options import page_options
+from carrel_cli.common.paths import require_folder
 from carrel_cli.fleet.work import given_running, without_running
-from carrel_cli.paths import require_folder
 
 MOST_FILES = 10_000
 

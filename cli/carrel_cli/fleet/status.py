@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from carrel_cli.paths import FOLDER
+from carrel_cli.common.paths import FOLDER
 
 
 @click.command("status")

@@ -16,10 +16,10 @@ import click
 from carrel.errors import InputError
 from carrel.image.files import shown
 from carrel.options import ReadOptions
-from carrel_cli.batch_options import SAME_SIGNAL_S
-from carrel_cli.messages import tell
-from carrel_cli.paths import FOLDER
-from carrel_cli.running import RUNNING_OPTIONS, running_of
+from carrel_cli.common.batch_options import SAME_SIGNAL_S
+from carrel_cli.common.messages import tell
+from carrel_cli.common.paths import FOLDER
+from carrel_cli.common.running import RUNNING_OPTIONS, running_of
 
 Command = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def given_running(values: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     values
-        Those of `here_options`, or of `carrel_cli.reading.reading_options`.
+        Those of `here_options`, or of `carrel_cli.common.reading.reading_options`.
     """
     context, read = click.get_current_context(), values.get("read")
     fields = {name: getattr(read, name) for name in _RUNNING.values()} if read else running_of(values)

@@ -17,7 +17,7 @@ from carrel.image.files import shown
 from carrel.models.folders import folder_of
 from carrel.options import ReadOptions
 from carrel.output import write_file
-from carrel_cli.streams import stdin_in_memory
+from carrel_cli.common.streams import stdin_in_memory
 from carrel_cli.tesseract.parameters import PARAMETERS, settings_of
 from carrel_cli.tesseract.results import SUFFIXES, result
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from carrel.errors import UsageError
-from carrel_cli.streams import complain
+from carrel_cli.common.streams import complain
 
 PARAMETERS = {
     "tessedit_create_txt": ("0", "Write .txt output file"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.backends import Runtime
-from carrel.backends.telemetry import import_onnxruntime
+from carrel.backends.runtimes.telemetry import import_onnxruntime
 from carrel.errors import ModelError
 from carrel.installed import installed_version
 
@@ -102,7 +102,7 @@ def _cuda() -> Found:
 
 
 def _openvino() -> Iterator[Found]:
-    from carrel.backends.openvino import core_of_openvino
+    from carrel.backends.runtimes.openvino import core_of_openvino
 
     try:
         core = core_of_openvino()

@@ -12,8 +12,8 @@ from typing import Any
 
 from carrel.backends import Runtime
 from carrel.backends.devices import find_devices
-from carrel.backends.networks import open_network
 from carrel.backends.probe import Networks, Outputs, expected_outputs, measure, outputs_of
+from carrel.backends.runtimes.networks import open_network
 from carrel.models.folders import Model, open_model
 from carrel.process_memory import resident_bytes
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from carrel.backends import CPU
-from carrel.backends.networks import open_network
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.networks import open_network
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.beam import beam_search
 from carrel.decode.options import DecodeOptions
 from carrel.decode.patterns import constraint_of

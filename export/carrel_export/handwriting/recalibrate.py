@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.loading import shipped_language
 from carrel.models.folders import Model, open_model
 from carrel.models.manifest import Recognition

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from carrel import system
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.errors import InputError, OutputError, UsageError
 from carrel.loading import shipped_language

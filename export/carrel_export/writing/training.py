@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from carrel.backends.ort import OrtBackend
+from carrel.backends.runtimes.ort import OrtBackend
 from carrel.models.folders import Model
 from carrel.models.publish import publish as publish_model
 from carrel_export.gate import GateError

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from carrel.backends import Tensors
-from carrel.backends.telemetry import import_onnxruntime
+from carrel.backends.runtimes.telemetry import import_onnxruntime
 from carrel.errors import ModelError
 
 

@@ -16,7 +16,7 @@ from carrel.backends.selection import Facts, Refusal, Selection, select, why_not
 from carrel.loading import network_models
 from carrel.options import ReadOptions
 from carrel.process_memory import MIB
-from carrel_cli.running import running_of, running_options
+from carrel_cli.common.running import running_of, running_options
 
 
 @click.command("devices")

@@ -17,7 +17,7 @@ class Warming:
     Parameters
     ----------
     open_on_device
-        Makes the network on the device; it must not raise (see `carrel.backends.fallback.Fallback`).
+        Makes the network on the device; it must not raise (see `carrel.backends.runtimes.fallback.Fallback`).
     on_cpu
         The same on the processor, dropped once the device is ready.
     first

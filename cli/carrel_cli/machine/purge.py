@@ -14,7 +14,7 @@ from carrel.batch.read_results import has_list
 from carrel.batch.status import told_jump
 from carrel.errors import InputError, OutputError, UsageError
 from carrel.image.files import shown
-from carrel_cli.paths import require_folder
+from carrel_cli.common.paths import require_folder
 
 
 @click.command("purge")

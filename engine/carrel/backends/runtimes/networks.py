@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from carrel.backends import CPU, Network, Runtime, Tensors, builtin
 from carrel.backends.costs import SEGMENTER_INT8_SHARE
-from carrel.backends.fallback import Fallback
 from carrel.backends.foreign import bytes_per_px
-from carrel.backends.warming import Warming
+from carrel.backends.runtimes.fallback import Fallback
+from carrel.backends.runtimes.warming import Warming
 from carrel.budget import Budget
 from carrel.models.folders import Model
 
@@ -38,10 +38,10 @@ def open_network(model: Model, runtime: Runtime, threads: int) -> Network:
 
 def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Network:
     if runtime.backend == "openvino":
-        from carrel.backends.openvino import OpenvinoBackend
+        from carrel.backends.runtimes.openvino import OpenvinoBackend
 
         return OpenvinoBackend(contents, name, runtime.device, runtime.precision, threads)
-    from carrel.backends.ort import OrtBackend
+    from carrel.backends.runtimes.ort import OrtBackend
 
     return OrtBackend(contents, name, runtime.device)
 

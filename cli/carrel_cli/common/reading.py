@@ -17,8 +17,8 @@ from carrel.image.files import shown
 from carrel.image.overlay import OVERLAY
 from carrel.models.folders import folder_of
 from carrel.options import REVIEW_BELOW, ReadOptions
-from carrel_cli.messages import tell
-from carrel_cli.running import RUNNING_OPTIONS, running_of
+from carrel_cli.common.messages import tell
+from carrel_cli.common.running import RUNNING_OPTIONS, running_of
 
 Command = Callable[..., Any]
 FORMATS = (*formats.FORMATS, OVERLAY)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from carrel_cli.decoding import decode_apart
+from carrel_cli.common.decoding import decode_apart
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -23,8 +23,8 @@ from carrel.system import require_workers
 from carrel.workers import sandbox
 from carrel.workers.messages import READ_PAGES
 from carrel.workers.pool import Limits
-from carrel_cli.messages import tell
-from carrel_cli.reading import format_options, reading_options, review_option
+from carrel_cli.common.messages import tell
+from carrel_cli.common.reading import format_options, reading_options, review_option
 
 Command = Callable[..., Any]
 _MIB = 2**20

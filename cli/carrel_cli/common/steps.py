@@ -13,7 +13,7 @@ import click
 from carrel.batch.intake import find_files
 from carrel.errors import InputError
 from carrel.options import ReadOptions
-from carrel_cli.documents import page_name
+from carrel_cli.common.documents import page_name
 
 if TYPE_CHECKING:
     from carrel.evaluate import Document, Evaluation

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.backends import Tensors
-from carrel.backends.telemetry import import_openvino
+from carrel.backends.runtimes.telemetry import import_openvino
 from carrel.cache_folders import private_folder
 from carrel.errors import ModelError
 

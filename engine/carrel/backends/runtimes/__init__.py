@@ -1,0 +1,1 @@
+"""Runtimes of networks, and what is put around one that may fail."""
