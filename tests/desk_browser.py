@@ -35,7 +35,7 @@ class HasLink(Protocol):
     def link(self) -> str: ...
 
 
-def wait_until(what: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_until(what: Callable[[], object], timeout_s: float = 60.0) -> None:
     until = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < until, "not in time"

@@ -18,7 +18,7 @@ SEARCHES = {
     "split cells": "layout/tables/split_cells.py",
     "normalize line": "image/crop.py",
     "binarize": "image/prepare.py",
-    "fallback": "backends/fallback.py",
+    "fallback": "backends/runtimes/fallback.py",
     "classify": "recognizers/writing.py",
     "segment": "layout/",
     "skew": "image/prepare.py",

@@ -202,3 +202,15 @@ class Histories(RuleBasedStateMachine):
 
 Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestHistories = Histories.TestCase
+
+
+def test_original_that_left_comes_back_while_a_page_of_it_waits() -> None:
+    history, content = Histories(), "a" * 64
+    history.drop("one.png", content)
+    history.work()
+    history.move_originals()
+    history.delete_result("one.png")
+    history.kill()
+    history.drop("one.png", content)
+    history.holds_together()
+    history.teardown()

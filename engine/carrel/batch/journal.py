@@ -161,7 +161,9 @@ class Journal(Results):
 
     def _add(self, file: SeenFile, run: int) -> None:
         path = os.fsencode(file.path)
-        row = self._one(f"SELECT id, bytes, changed_ns, state, settled FROM files WHERE path=? AND {_NOW}", (path,))
+        row = self._one(
+            f"SELECT id, bytes, changed_ns, state, settled, sha256 FROM files WHERE path=? AND {_NOW}", (path,)
+        )
         same = row is not None and (row[1], row[2]) == (file.size_bytes, file.changed_ns)
         if row is not None and same and row[3] != "gone":
             self._db.execute("UPDATE files SET run=? WHERE id=?", (run, row[0]))
@@ -174,6 +176,7 @@ class Journal(Results):
         else:
             if row is not None:  # it was moved or deleted after it was read: this is another file of that name
                 self._db.execute("UPDATE files SET state='left' WHERE id=?", (row[0],))
+                self._retire(row[5])
             self._db.execute(
                 "INSERT INTO files(path, bytes, changed_ns, state, run) VALUES(?, ?, ?, 'queued', ?)",
                 (path, file.size_bytes, file.changed_ns, run),

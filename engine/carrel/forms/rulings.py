@@ -1,4 +1,4 @@
-"""Long rulings of a page, level and upright, at a working scale and without the page's skew."""
+"""Long rulings of a page, level and upright, at a working scale, as they lie once the page is straight."""
 
 from __future__ import annotations
 

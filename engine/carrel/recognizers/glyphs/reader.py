@@ -1,4 +1,4 @@
-"""Characters that stand alone: given boxes or pieces of a line, classified, and searched along a pattern."""
+"""Characters that stand alone: given boxes or pieces of a line, each read by itself, and searched along a pattern."""
 
 from __future__ import annotations
 
