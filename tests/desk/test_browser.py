@@ -201,7 +201,7 @@ class Typist:
             if self.window.text() == truth:
                 self.keys = times
                 break
-        else:
+        if self.window.text() not in (truth, before):
             self.window.page.keyboard.press("Escape")
             wait_until(lambda: self.window.text() == before)
         changes = _changes(self.window.text(), truth)
