@@ -239,6 +239,7 @@ def test_a_doubtful_line_takes_few_keys_beyond_its_letters(browser: Browser, ser
     window.page.select_option("#order", "errors")
     window.page.evaluate("window.text = document.getElementById('text')")
     typist, beyond = Typist(window), list[int]()
+    wait_until(lambda: "No doubtful" not in window.page.inner_text("#left-over"), READ_S)
     for _ in range(40):
         left = window.page.inner_text("#left-over")
         if "No doubtful" in left:

@@ -75,7 +75,7 @@ def test_bad_pages_cost_themselves_only(make: MakeBatch, tmp_path: Path) -> None
     counts = run(make(log=log.append, limits=Limits(3.0, 20.0, 800 * 2**20, first_page_s=0.0)))
     read = {f"good/b{n}.txt": expected(n) for n in range(10, 14)} | {"copy of b10.txt": expected(10)}
     read |= {f"three-{i + 1:04d}.txt": expected(20 + i) for i in range(3)} | {"a4.txt": expected(4, PRY)}
-    assert results(tmp_path / "out") == read
+    assert results(tmp_path / "out") == read, log
     assert (counts.done, counts.quarantined, counts.refused_files, counts.duplicates) == (8, 4, 1, 1)
     assert (counts.lines, counts.unread_lines, counts.review) == (24, 8, 8)
     reasons = [line.partition("failed: ")[2].partition(".py:")[0] for line in log if "failed: " in line]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batch_pages import ENTRY, RAISE, expected, fork_worker, page, write_page
+from batch_pages import ENTRY, RAISE, SLOW, expected, fork_worker, page, write_page
 from carrel.batch.folders import Folders
 from carrel.batch.purge import expire, purge
 from carrel.batch.run import Batch
@@ -152,7 +152,7 @@ def test_file_that_is_held_open_is_not_taken_and_lost(watch: Watch, tmp_path: Pa
 
 def test_file_that_grows_after_it_was_read_is_read_again_and_not_deleted_before(watch: Watch, tmp_path: Path) -> None:
     batch, watcher = watch(originals="delete", quiet_s=0.1)
-    path = write_page(tmp_path / "in" / "deed.png", 1)
+    path = write_page(tmp_path / "in" / "deed.png", 1, SLOW)
     go_on(watcher, lambda: batch.counts().running > 0)
     write_page(path, 2)  # another page under its name, before the original is dealt with
     go_on(watcher, lambda: not path.exists())
