@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -255,19 +256,28 @@ def test_accessible(browser: Browser, at: At, tmp_path: Path) -> None:
         )
         return told["result"]["value"]
 
-    assert violations() == []
+    def none_stays() -> None:
+        """What is drawn half, while a dialog opens, does not count."""
+        found = violations()
+        for _ in range(8):
+            if found:
+                time.sleep(0.5)
+                found = violations()
+        assert found == []
+
+    none_stays()
     at.add(scan())
     wait_until(window.text)
-    assert violations() == []
+    none_stays()
     window.page.keyboard.press("F8")
-    assert violations() == []
+    none_stays()
     for button in ("#scan", "#camera"):
         window.page.click(button)
-        assert violations() == []
+        none_stays()
         window.page.keyboard.press("Escape")
     for width_px, height_px in ((1920, 1080), (1024, 600), (640, 400)):  # a small touch screen; 1280 at 200 %
         window.page.set_viewport_size({"width": width_px, "height": height_px})
-        assert violations() == []
+        none_stays()
         targets = window.page.locator("button:visible, select:visible").all()
         boxes = [box for target in targets if (box := target.bounding_box())]
         assert [box for box in boxes if min(box["width"], box["height"]) < 47.5] == []
