@@ -15,8 +15,9 @@ from carrel.batch.journal import Journal
 from carrel.batch.status import read_heartbeat, reconciliation, summary
 from carrel.errors import CarrelError, InputError, UsageError
 from carrel.image.files import shown
-from carrel_cli.common.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.common.batch_options import Progress, batch_options, make_batch
 from carrel_cli.common.paths import require_folder, require_path
+from carrel_cli.common.signals import stop_on_signals
 
 
 @click.command("batch")
@@ -67,7 +68,7 @@ def read_batch(source: Path | None, output: Path, options: dict[str, Any], *, qu
     else:
         root, paths = _listed(options["listed"], source)
         batch, found = make_batch(root, output, options, log=progress.log), find_listed(paths)
-    with batch, stop_on_signals(batch) as signals:
+    with batch, stop_on_signals(batch.finish) as signals:
         if options["retry"]:
             batch.journal.retry_failed()
         batch.add(found)

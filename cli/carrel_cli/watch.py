@@ -14,8 +14,9 @@ from carrel.batch.run import Batch
 from carrel.batch.status import summary, told_jump
 from carrel.batch.watch import Watcher, WatchOptions
 from carrel.errors import UsageError
-from carrel_cli.common.batch_options import Progress, batch_options, make_batch, stop_on_signals
+from carrel_cli.common.batch_options import Progress, batch_options, make_batch
 from carrel_cli.common.paths import require_folder
+from carrel_cli.common.signals import stop_on_signals
 
 RETENTION_EVERY_S = 3600.0
 
@@ -80,7 +81,7 @@ def command(source: Path, output: Path, quiet: bool, **options: Any) -> None:
     group = _pattern(options["group"])
     batch = make_batch(source, output, options, log=progress.log, wait_for_disk=True, group=group)
     watch_options = _watch_options(options, batch)
-    with batch, stop_on_signals(batch):
+    with batch, stop_on_signals(batch.finish):
         _watch(batch, Watcher(batch, watch_options), progress, options["retain"])
         counts = batch.counts()
     progress.clear()

@@ -15,6 +15,8 @@ A message says what happened, where, and what to do about it.
 
 from __future__ import annotations
 
+import errno
+
 
 class CarrelError(Exception):
     """Base of the tree."""
@@ -44,6 +46,12 @@ class OutputError(CarrelError):
     """A result that cannot be written."""
 
     exit_code = 5
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether it is for want of space that the result cannot be written."""
+        cause = self.__cause__
+        return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class PageTimeoutError(InputError):

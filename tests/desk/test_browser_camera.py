@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from desk_at import At
-from desk_client import serving
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 from desk_browser import CHROMIUM, Window, chromium, wait_until
@@ -42,15 +40,6 @@ def film(path: Path, frames: list[NDArray[np.uint8]]) -> None:
         for frame in frames:
             for _ in range(FRAMES):
                 file.write(b"FRAME\n" + frame.tobytes() + half + half)
-
-
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[At]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
 
 
 def test_outline_and_sharpness_are_shown_and_a_bad_picture_is_named(at: At, tmp_path: Path) -> None:

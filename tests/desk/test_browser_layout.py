@@ -14,7 +14,6 @@ import pytest
 
 from carrel.formats import read_page
 from desk_at import At, scan
-from desk_client import serving
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 from playwright.sync_api import Browser
@@ -28,15 +27,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian
 def browser() -> Generator[Browser]:
     with chromium() as opened:
         yield opened
-
-
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[At]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
 
 
 def page_of(at: At) -> Any:

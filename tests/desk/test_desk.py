@@ -7,7 +7,6 @@ import io
 import os
 import time
 import zipfile
-from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -31,19 +30,7 @@ from carrel_desk.store.pages import Store
 from desk_at import At, change, scan
 from desk_client import Client, serving, wait_until
 
-
-@pytest.fixture(autouse=True)
-def tests_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-
-
-@pytest.fixture
-def at(tmp_path: Path) -> Generator[At]:
-    """A desk with a browser that has entered."""
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
+pytestmark = pytest.mark.usefixtures("tests_on_path")
 
 
 def test_read_correct_export_and_start_again(at: At) -> None:

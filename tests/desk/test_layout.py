@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +12,9 @@ from carrel_desk.store.journal import load
 from carrel_desk.store.pages import Store
 from carrel_desk.store.same import word_changes
 from desk_at import At, change, scan
-from desk_client import Told, serving, wait_until
+from desk_client import Told, wait_until
 
-
-@pytest.fixture(autouse=True)
-def tests_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-
-
-@pytest.fixture
-def at(tmp_path: Path) -> Generator[At]:
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
+pytestmark = pytest.mark.usefixtures("tests_on_path")
 
 
 def lay(at: At, page: str, base: int, operation: dict[str, Any] | None = None, **more: Any) -> Told:

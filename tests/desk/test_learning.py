@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from carrel_desk.desk import learning
 from carrel_desk.desk.learning import Learning
 from carrel_desk.store.pages import Store
 from desk_at import At, change, scan
-from desk_client import Told, serving, wait_until
+from desk_client import Told, wait_until
 
 LEARN = """
 import sys, time
@@ -41,16 +40,11 @@ else:
 """What `carrel learn` says and writes, without the learning, which has tests of its own."""
 
 
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[At]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+@pytest.fixture(autouse=True)
+def few_lines_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "NEEDED", ("json",))
     monkeypatch.setattr(learning, "LEAST_LINES", 2)
     monkeypatch.setattr(learning, "OFFERED_LINES", 4)
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
 
 
 def teach(at: At, outcome: str) -> Path:

@@ -21,9 +21,7 @@ from desk_client import TOKEN, Client, Told, drawn_readers, serving
 UPLOADS, PAGES = 50, 60
 
 
-@pytest.fixture(autouse=True)
-def tests_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+pytestmark = pytest.mark.usefixtures("tests_on_path")
 
 
 def test_fifty_uploads_at_once_are_all_answered(tmp_path: Path) -> None:

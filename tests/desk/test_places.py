@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,16 +14,7 @@ from carrel_desk.http.password import Password, read_password
 from carrel_desk.http.server import hosts_of, is_loopback, listen
 from command_line import exit_code_of
 from desk_at import At, scan
-from desk_client import Client, serving
-
-
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[At]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    made = At(tmp_path / "desk")
-    with serving(made.app, made.listening):
-        made.enter()
-        yield made
+from desk_client import Client
 
 
 def test_a_folder_and_a_printer(at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -28,7 +25,6 @@ from carrel_cli.common.reading import format_options, reading_options, review_op
 
 Command = Callable[..., Any]
 _MIB = 2**20
-SAME_SIGNAL_S = 0.5
 
 _RUN_OPTIONS = (
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read.  [default: one a core, as memory allows]"),
@@ -98,32 +94,6 @@ def make_batch(source: Path, output: Path, options: dict[str, Any], **more: Any)
         rebuild=options["rebuild"],
         **more,
     )
-
-
-@contextmanager
-def stop_on_signals(batch: Batch) -> Generator[list[int]]:
-    """Yield the first Ctrl-C or SIGTERM lets running pages finish, the next abandons them. Yields the signals that came.
-
-    One that follows at once is the same: supervisors signal a process and its group.
-    """
-    came: list[int] = []
-    times_s: list[float] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        times_s.append(time.monotonic())
-        if came and times_s[-1] - times_s[0] < SAME_SIGNAL_S:
-            return
-        came.append(number)
-        batch.stopping = True
-        if len(came) > 1:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Progress:

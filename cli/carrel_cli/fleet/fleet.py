@@ -13,8 +13,9 @@ from carrel.errors import InputError, UsageError
 from carrel_cli.common.batch_options import page_options
 from carrel_cli.common.messages import tell
 from carrel_cli.common.paths import PATH
+from carrel_cli.common.signals import stop_on_signals
 from carrel_cli.fleet.shard import make_shards, plan_options
-from carrel_cli.fleet.work import given_running, until_signalled
+from carrel_cli.fleet.work import given_running, tell_finishing
 
 _TELL_EVERY_S = 60.0
 
@@ -81,14 +82,13 @@ def command(ctx: click.Context, source: Path, output: Path, quiet: bool, **optio
             for line in list(told(status_of(fleet), 0))[:3]:
                 tell(line)
 
-    with until_signalled() as stopping:
-        read_all(fleet, reach, choices, log=log, stopping=stopping, look=look)
-        stopped = stopping()
+    with stop_on_signals(tell_finishing) as signals:
+        read_all(fleet, reach, choices, log=log, stopping=lambda: bool(signals), look=look)
     status = status_of(fleet)
     if not quiet:
         for line in told(status, 0):
             tell(line)
-    if stopped:
+    if signals:
         ctx.exit(130)
     if status.failed or set_aside(fleet):
         ctx.exit(InputError.exit_code)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -16,10 +12,10 @@ import click
 from carrel.errors import InputError
 from carrel.image.files import shown
 from carrel.options import ReadOptions
-from carrel_cli.common.batch_options import SAME_SIGNAL_S
 from carrel_cli.common.messages import tell
 from carrel_cli.common.paths import FOLDER
 from carrel_cli.common.running import RUNNING_OPTIONS, running_of
+from carrel_cli.common.signals import stop_on_signals
 
 Command = Callable[..., Any]
 
@@ -64,24 +60,9 @@ def without_running(read: ReadOptions) -> ReadOptions:
 _RUNNING = {name: name for name in ("device", "threads", "precision", "backend")} | {"memory": "memory_bytes"}
 
 
-@contextmanager
-def until_signalled() -> Generator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C or SIGTERM came; the second one abandons the pages at work."""
-    times_s: list[float] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        times_s.append(time.monotonic())
-        if len(times_s) > 1 and times_s[-1] - times_s[0] >= SAME_SIGNAL_S:
-            raise KeyboardInterrupt
-        if len(times_s) == 1:
-            tell("finishing the pages at work; Ctrl-C again abandons them")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(times_s)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def tell_finishing() -> None:
+    """Say that the pages at work are being finished."""
+    tell("finishing the pages at work; Ctrl-C again abandons them")
 
 
 @click.command("work")
@@ -112,14 +93,14 @@ def command(
     from carrel.fleet.work import Here, Worker, default_state
 
     fleet = open_fleet(output)
-    with until_signalled() as stopping:
+    with stop_on_signals(tell_finishing) as signals:
         here = Here(
             options["state"] or default_state(),
             options["source"],
             options["workers"],
             given_running(options),
             machine_of(options["name"]),
-            stopping,
+            lambda: bool(signals),
             options["stop_after_failures"],
             log=(lambda line: None) if quiet else tell,
             show_stderr=options["log_text"],
@@ -132,13 +113,12 @@ def command(
                 tell(f"shard {_name(shard)}: {told}")
         else:
             worker.work(wait=wait, most=most, retry=options["retry"])
-        stopped = stopping()
     tally = worker.tally
     if not quiet:
         tell(f"{tally.done:,} shards, {tally.pages:,} pages read here; {tally.no_results:,} gave no results")
         for name in tally.aside:
             tell(f"shard {name} is set aside; carrel status {shown(output)} says why")
-    if stopped:
+    if signals:
         ctx.exit(130)
     if tally.no_results or tally.failed or tally.aside:
         ctx.exit(InputError.exit_code)

@@ -46,7 +46,6 @@ TRY_AGAIN_S = 5.0
 TICK_S = 3600.0
 READING = "json"
 """The format in which the journal keeps a page."""
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Log = Callable[[str], None]
 
@@ -177,6 +176,10 @@ class Batch:
         self._tick()
         self.doing = ("stopping" if self.stopping else "reading") if self.pool.busy else "idle"
         self.heartbeat()
+
+    def finish(self) -> None:
+        """Let the pages at work finish, and hand out no others."""
+        self.stopping = True
 
     @property
     def finished(self) -> bool:
@@ -418,13 +421,11 @@ class Batch:
                 write()
                 return True
             except OutputError as error:
-                number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-                full = number in DISK_FULL
-                if self.stopping or not (full or self._wait_for_disk):
-                    if full:
+                if self.stopping or not (error.disk_full or self._wait_for_disk):
+                    if error.disk_full:
                         return False
                     raise
-                self._pause("the disk is full" if full else "results cannot be written")
+                self._pause("the disk is full" if error.disk_full else "results cannot be written")
 
     def _pause(self, why: str) -> None:
         if not self.doing.startswith("paused"):

@@ -18,7 +18,7 @@ from carrel import system
 from carrel.batch.folders import Folders
 from carrel.batch.intake import Found, find_listed
 from carrel.batch.plan import make_cache, plan_workers
-from carrel.batch.run import DISK_FULL, Batch
+from carrel.batch.run import Batch
 from carrel.batch.settings import Settings
 from carrel.batch.status import pages_left
 from carrel.errors import CarrelError, InputError, ModelError, OutputError, UsageError
@@ -275,8 +275,7 @@ class Worker:
                 hand_over(folders, self.source, told)
                 return True
             except OutputError as error:
-                number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-                if number not in DISK_FULL:
+                if not error.disk_full:
                     raise
             self.here.log(f"shard {told.shard} is read, and the disk is full; trying again")
             lease.tell(told.progress, [])

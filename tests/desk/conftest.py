@@ -1,0 +1,26 @@
+"""What tests of the desk share."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from desk_at import At
+from desk_client import serving
+
+
+@pytest.fixture
+def tests_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers find the page functions of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+
+@pytest.fixture
+def at(tmp_path: Path, tests_on_path: None) -> Generator[At]:
+    """A desk that is being served, with a browser that has entered."""
+    made = At(tmp_path / "desk")
+    with serving(made.app, made.listening):
+        made.enter()
+        yield made
