@@ -49,7 +49,7 @@ class OutputError(CarrelError):
 
     @property
     def disk_full(self) -> bool:
-        """Whether it is for want of space that the result cannot be written."""
+        """True where the disk has no space left for the result."""
         cause = self.__cause__
         return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
