@@ -49,10 +49,12 @@ def test_stop_look_and_resume(tmp_path: Path) -> None:
     (tmp_path / "in" / "bad.png").write_bytes(b"not a scan")
     process = start(tmp_path / "in", "-o", tmp_path / "out")
     wait_for(tmp_path / "out" / "0.txt", process)
+    process.send_signal(signal.SIGSTOP)  # it is not to end while somebody looks
     code, out, _ = run("--status", tmp_path / "out")
     assert code == 0
     assert f"(process {process.pid})" in out
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "finishing the pages at work" in err
