@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carrel.backends import CPU
 from carrel.backends.facts import new_budget, request_of, selection_for
@@ -18,9 +19,6 @@ from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import parse_ngrams, read_ngrams
 from carrel.decode.word_files import read_text, words_of_text
 from carrel.errors import ModelError
-from carrel.forms.reading import FormReader
-from carrel.forms.template import Form, load_form
-from carrel.forms.values import Recognizers
 from carrel.image.source import largest_page
 from carrel.languages import tesseract_code
 from carrel.layout import Heatmaps
@@ -29,13 +27,16 @@ from carrel.models.folders import Model, folder_of, has_shipped_model, open_mode
 from carrel.options import ReadOptions
 from carrel.process_memory import trim
 from carrel.recognizers.ctc import CtcRecognizer
-from carrel.recognizers.glyphs.reader import GlyphReader
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
 from carrel.recognizers.routing import ROUTES, SECOND, Router, routes_for
 from carrel.recognizers.script import detect_script, scripts_of_languages
 from carrel.recognizers.tesseract import Tesseract
 from carrel.recognizers.writing import WritingClassifier
+
+if TYPE_CHECKING:
+    from carrel.forms.reading import FormReader
+    from carrel.forms.template import Form
 
 HANDWRITING_MODEL = "handwriting-fast"
 LANGUAGE_MODEL = "language-fr-en-de"
@@ -118,7 +119,7 @@ def load_engines(
     """
     models = network_models(options)
     printed = TesseractRecognizer(options.languages, options.line_timeout_s)
-    form = load_form(options.form) if options.form is not None else None
+    form = _form_of(options)
     budget = budget_for(options, budget)
     if largest is None and files:
         largest = largest_page(files, options.max_megapixels)
@@ -162,6 +163,14 @@ def load_engines(
     return engines
 
 
+def _form_of(options: ReadOptions) -> Form | None:
+    if options.form is None:
+        return None
+    from carrel.forms.template import load_form  # what only forms need is not loaded for every page
+
+    return load_form(options.form)
+
+
 def _form_reader(
     form: Form, options: ReadOptions, ctc: LateRecognizer, selected: Selection, budget: Budget
 ) -> tuple[FormReader, list[str]]:
@@ -172,6 +181,10 @@ def _form_reader(
     ModelError
         A language of its fields is not installed, or it has letters in boxes and there is no glyph network.
     """
+    from carrel.forms.reading import FormReader
+    from carrel.forms.values import Recognizers
+    from carrel.recognizers.glyphs.reader import GlyphReader
+
     languages = dict.fromkeys(
         [*options.languages, *(tesseract_code(f.language) for f in form.template.fields if f.language)]
     )

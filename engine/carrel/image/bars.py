@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median
+
 _SAMPLED_PX = 250_000  # pixels of the reduced page, or up to four times as many
 _DARK_GROUND = 128  # gray level
 _WINDOW_PX = 7  # of the reduced page: wider than the strokes of letters in a bar, narrower than the bar
@@ -53,7 +55,7 @@ def _holds_letters(small: NDArray[np.uint8], outline: NDArray[np.int32], box: Se
     inside = np.zeros((height, width), np.uint8)
     cv2.fillPoly(inside, [outline - (left, top)], (1,))
     part = small[top : top + height, left : left + width]
-    ground = float(np.median(part[inside > 0]))
+    ground = median(part[inside > 0])
     light = ((part > ground + _MIN_CONTRAST) & (inside > 0)).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(light, connectivity=8)
     tall = stats[1:, cv2.CC_STAT_HEIGHT] / min(cv2.minAreaRect(outline)[1])

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.median import median, row_medians
 from carrel.layout.ink import Ink
 from carrel.layout.stamps.arcs import find_circles, fit_circle, trace_contours
 from carrel.layout.types import Points
@@ -88,7 +89,7 @@ def closed_shares(gray: NDArray[np.uint8], rings: list[Ellipse]) -> NDArray[np.f
 
 def _clear(contrast: Points) -> NDArray[np.bool_]:
     """Where the line of a ring can be seen; of ``contrast`` ``(n, ANGLES)``."""
-    return contrast > np.maximum(LEAST_CONTRAST, EVEN * np.median(contrast, axis=1))[:, None]
+    return contrast > np.maximum(LEAST_CONTRAST, EVEN * row_medians(contrast))[:, None]
 
 
 def _lines_around(gray: NDArray[np.uint8], rings: list[Ellipse], reach: int) -> tuple[Points, Points]:
@@ -129,7 +130,7 @@ def _closed_paths(line: Points) -> NDArray[np.int64]:
 
     No sample counts for more than half of what is usual, so that letters do not outweigh a thin line.
     """
-    gain = np.minimum(line, 0.5 * np.median(line.max(axis=2), axis=1)[:, None, None])
+    gain = np.minimum(line, 0.5 * row_medians(line.max(axis=2))[:, None, None])
     around = [*range(ANGLES), *range(ANGLES // 2)]
     beside = np.ones((1, 3), np.uint8)
     totals = [gain[:, 0]]
@@ -163,7 +164,7 @@ def is_lettered(gray: NDArray[np.uint8], ring: Ellipse) -> bool:
     paper = _unrolled(gray, [ring], np.linspace(BAND[0] - 1.0, BAND[1] - 1.0, 8))[1][0]
     rim = _unrolled(gray, [ring], np.arange(-2, 3) * STEP)[1][0].min(axis=1)
     white = float(np.percentile(paper, 90))
-    dark = paper < white - max(LEAST_CONTRAST, EVEN * (white - float(np.median(rim))))
+    dark = paper < white - max(LEAST_CONTRAST, EVEN * (white - median(rim)))
     return bool(dark.any(axis=1).mean() > LETTERED)
 
 
