@@ -98,9 +98,10 @@ def work_shards(output: str, state: str, machine: str) -> None:
     """A machine of its own, as far as leases tell, whose workers are forked."""
     from batch_pages import fork_worker
     from carrel.errors import CarrelError
+    from carrel.fleet.here import Here
     from carrel.fleet.leases import Machine
     from carrel.fleet.shards import open_fleet
-    from carrel.fleet.work import Here, Worker
+    from carrel.fleet.work import Worker
 
     try:
         here = Here(Path(state), None, 1, {}, Machine.here(machine), launch=fork_worker, log=print)

@@ -16,11 +16,13 @@ from pathlib import Path
 import msgspec
 
 from carrel.fleet.handover import QUEUE, RECORD, FileRecord, PageTold, ShardTold
+from carrel.fleet.here import Here
 from carrel.fleet.leases import Lease, LeaseFile, Machine, Progress, path_of
 from carrel.fleet.merge import merge
+from carrel.fleet.shard_run import Outcome
 from carrel.fleet.shards import CONTROL, Fleet, Plan, open_fleet
 from carrel.fleet.status import FleetStatus, status_of, told
-from carrel.fleet.work import Here, Outcome, Worker
+from carrel.fleet.work import Worker
 from carrel.workers.messages import Work
 
 FILES = 1000
@@ -94,7 +96,7 @@ def simulate_claims(shards: int, machines: int) -> dict[str, float]:
         started, cpu, turns = time.monotonic(), time.process_time(), 0
         while len(fleet.done()) < shards:
             for worker in workers:
-                lease = worker._next(set(), retry=False)  # pyright: ignore[reportPrivateUsage]
+                lease = worker.picker.take(set(), retry=False)
                 turns += 1
                 if lease is not None:
                     worker.work_on(lease)

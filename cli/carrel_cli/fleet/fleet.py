@@ -57,8 +57,8 @@ def command(ctx: click.Context, source: Path, output: Path, quiet: bool, **optio
     carrel shard and carrel work do the same.
     """
     from carrel.fleet.cluster import Choices, read_all
+    from carrel.fleet.picking import set_aside
     from carrel.fleet.status import status_of, told
-    from carrel.fleet.work import set_aside
 
     def log(line: str) -> None:
         if not quiet:

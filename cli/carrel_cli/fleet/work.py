@@ -89,8 +89,9 @@ def command(
     the shard of a machine that dies is taken over. Journals lie on the local disk of each machine; results appear in
     OUT/00001, OUT/00002 and so on, each whole. How far all are: carrel status OUT.
     """
+    from carrel.fleet.here import Here, default_state
     from carrel.fleet.shards import open_fleet
-    from carrel.fleet.work import Here, Worker, default_state
+    from carrel.fleet.work import Worker
 
     fleet = open_fleet(output)
     with stop_on_signals(tell_finishing) as signals:

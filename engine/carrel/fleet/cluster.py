@@ -19,9 +19,11 @@ from typing import Any
 
 from carrel.batch.plan import plan_workers
 from carrel.errors import CarrelError, UsageError
+from carrel.fleet.here import Here, default_state
 from carrel.fleet.leases import Machine
+from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet, open_fleet
-from carrel.fleet.work import Here, Worker, default_state, set_aside
+from carrel.fleet.work import Worker
 from carrel.output import write_file
 
 PATIENCE_S = 600.0

@@ -17,8 +17,8 @@ from carrel.batch.folders import Folders
 from carrel.batch.names import shown_name
 from carrel.errors import InputError
 from carrel.fleet.handover import MOST_QUEUED, QUEUE, FileRecord, read_records
+from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet
-from carrel.fleet.work import set_aside
 from carrel.output import digest_in, folder_below, write_file
 
 REPORT = "report.json"
