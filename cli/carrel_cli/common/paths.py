@@ -62,6 +62,21 @@ class _Required(click.Path):
         return self._require(Path(os.fsdecode(super().convert(value, param, ctx))))
 
 
+class _Place(click.Path):
+    """A path, or the address of a folder in a store, which stays text."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        """Return the path or the address."""
+        if isinstance(value, str) and "://" in value:
+            return value
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+PLACE = _Place()
+"""A folder, or an address such as ``s3://bucket/folder``."""
 FOLDER = _Required(folder=True)
 """A folder that is there."""
 PATH = _Required(folder=False)

@@ -12,7 +12,7 @@ import click
 from carrel.errors import InputError, UsageError
 from carrel_cli.common.batch_options import page_options
 from carrel_cli.common.messages import tell
-from carrel_cli.common.paths import PATH
+from carrel_cli.common.paths import PATH, PLACE
 from carrel_cli.common.signals import stop_on_signals
 from carrel_cli.fleet.shard import make_shards, plan_options
 from carrel_cli.fleet.work import given_running, tell_finishing
@@ -21,7 +21,7 @@ _TELL_EVERY_S = 60.0
 
 
 @click.command("fleet")
-@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("source", type=PLACE, metavar="IN")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT", help="Folder for the results."
 )
@@ -49,7 +49,7 @@ _TELL_EVERY_S = 60.0
 @click.option("--retry", is_flag=True, help="Try again the shards that were set aside.")
 @click.option("-q", "--quiet", is_flag=True, help="No messages on stderr.")
 @click.pass_context
-def command(ctx: click.Context, source: Path, output: Path, quiet: bool, **options: Any) -> None:
+def command(ctx: click.Context, source: Path | str, output: Path, quiet: bool, **options: Any) -> None:
     """List the scans below IN in shards, and read them on the workers of a Dask cluster, each of which sees IN and OUT.
 
     Needs the extra [fleet] on all machines. The scheduler opens sockets, here and on the workers: whoever reaches one can

@@ -47,6 +47,7 @@ def command(
     """
     from carrel.fleet.merge import merge
     from carrel.fleet.mets import write_fleet_mets
+    from carrel.fleet.shard_run import put_records
     from carrel.fleet.shards import open_fleet
 
     fleet = open_fleet(output)
@@ -57,7 +58,9 @@ def command(
             f"{len(left)} shards are not done, {left[0]} the first; carrel work {output} reads them, --unfinished merges the rest"
         )
     merged = merge(fleet, hashes=hashes)
-    if not write_fleet_mets(fleet, source or fleet.plan.source, merged.pages, label or fleet.output.name):
+    put_records(fleet)
+    scans = source or fleet.plan.scans_url or fleet.plan.source
+    if not write_fleet_mets(fleet, scans, merged.pages, label or fleet.output.name):
         merged.kept.append("mets.xml")
     for name in merged.kept:
         tell(f"{name} was changed since it was written, and stays; move it away for a new one")

@@ -81,7 +81,8 @@ def _kept(folders: Folders | None) -> list[str]:
         f"spool: {state}/spool-*, for you alone (0700); deleted when a batch starts and ends",
         f"heartbeat: {state}/status.json; counts only",
         "carrel work and fleet: journal and spool of a shard on the local disk, ~/.local/state/carrel/shards or --state, until it"
-        " is done, then with its results; beside them in OUT/.carrel-shards paths of scans, names of machines, counts, reasons",
+        " is done, then with its results; as long also scans and results on their way from and to a store; in OUT/.carrel-shards paths"
+        " of scans, names of machines, counts, reasons",
         f"compiled code: {cache_folder()}; nothing of any page",
         f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",
         f"temporary files of carrel read, inspect and tesseract: {tempfile.gettempdir()}/carrel-*, for you alone (0700);"
@@ -141,8 +142,9 @@ _STAYS_OPEN = (
     " processor within the limits given; answers to the program that asked, which are checked",
     "with --device gpu or cuda also: /dev, and system calls that drivers need",
     "not open to them: the scans; each gets one open file at a time",
-    "carrel fleet, and nothing else but serve and desk, opens sockets: Dask's, between scheduler and workers; names of shards and"
-    " outcomes go over them, no text",
+    "carrel fleet opens Dask's sockets, between scheduler and workers; names of shards and outcomes go over them, no text",
+    "carrel shard, work and merge talk to a store where scans or results are named by s3://: scans come from it, results with all"
+    " text go there; nothing else but serve and desk opens sockets",
 )
 
 

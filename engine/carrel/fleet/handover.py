@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from carrel.batch.folders import MARKER, Folders
+from carrel.batch.folders import MARKER, STATE_FOLDER, Folders
 from carrel.batch.journal import Journal
 from carrel.batch.names import shown_name
 from carrel.batch.results import DOCUMENT, PageKey, page_stem
@@ -31,12 +31,14 @@ MOST_QUEUED = 100_000
 """Lines of a review queue: the worst ones."""
 
 
-class ShardTold(Struct, frozen=True):
-    """The first line of a shard's record: its name, who read it, and the counts."""
+class ShardTold(Struct, frozen=True, omit_defaults=True):
+    """The first line of a shard's record: its name, who read it, the counts, and the folder of a store that holds its results;
+    "" where they lie beside the record."""
 
     shard: str
     host: str
     progress: Progress
+    results_url: str = ""
 
 
 class PageTold(Struct, frozen=True, omit_defaults=True):
@@ -61,15 +63,16 @@ class FileRecord(Struct, frozen=True, omit_defaults=True):
     pages: list[PageTold] = []
 
 
-def hand_over(folders: Folders, source: Path, told: ShardTold) -> None:
-    """Write what became of a shard into its results, and its journal beside it; no batch works on it any more.
+def hand_over(folders: Folders, source: Path, told: ShardTold, share: Path) -> None:
+    """Write what became of a shard, and its journal, into a folder on the share; no batch works on it any more.
 
     Raises
     ------
     OutputError
         Something cannot be written.
     """
-    target = folders.output / ".carrel"
+    target = share / STATE_FOLDER
+    make_folder(share)
     make_folder(target)
     journal = Journal(folders.journal)
     try:

@@ -69,8 +69,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardPlaces:
+    """Places of one shard on a machine: ``folders`` of its batch; ``share`` is what becomes the shard's folder; ``fetched`` is for
+    scans that come from a store."""
+
+    folders: Folders
+    share: Path
+    fetched: Path
+
+    def clear(self) -> None:
+        """Delete what lies on the local disk."""
+        shutil.rmtree(self.folders.state, ignore_errors=True)
+        shutil.rmtree(self.fetched.parent, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalPlaces:
-    """Where a machine keeps the journals of the shards that it has begun, on its own disk."""
+    """Journals of the shards that a machine has begun, on its own disk; beside them, for stores, scans that were fetched and
+    results that are not put yet."""
 
     fleet: Fleet
     here: Here
@@ -79,14 +95,16 @@ class LocalPlaces:
     def root(self) -> Path:
         return self.here.state.resolve() / self.fleet.plan.id
 
-    def folders_of(self, shard: str) -> Folders:
-        """Return where the results of a shard are put together on the share, and a journal here that nobody uses."""
+    def of(self, shard: str) -> ShardPlaces:
+        """Return places of a shard whose journal nobody uses."""
         for number in count():
             state = self.root / (f"{shard}-{number}" if number else shard)
             own = hashlib.sha256(f"{self.here.machine.machine}{state}".encode()).hexdigest()[:12]
-            folders = Folders.of(self.fleet.control / "work" / f"{shard}-{own}", state)
+            share = self.fleet.control / "work" / f"{shard}-{own}"
+            files = self._files(state)
+            folders = Folders.of(files / "results" if self.fleet.plan.results_url else share, state)
             if not _is_locked(folders):
-                return folders
+                return ShardPlaces(folders, share, files / "scans")
         raise AssertionError("numbers never end")
 
     def begun(self) -> set[str]:
@@ -94,16 +112,20 @@ class LocalPlaces:
         return {_shard_of(path) for path in self._journals()}
 
     def clear(self, done: set[str]) -> None:
-        """Delete the journals of shards that this machine began and another finished."""
+        """Delete what lies here of shards that this machine began and another finished."""
         for state in self._journals():
             if _shard_of(state) in done and not _is_locked(Folders(self.fleet.output, state)):
                 shutil.rmtree(state, ignore_errors=True)
+                shutil.rmtree(self._files(state), ignore_errors=True)
 
     def clear_share(self, done: set[str]) -> None:
         """Delete what machines that died left of shards that are done."""
         for folder in (self.fleet.control / "work").iterdir():
             if _shard_of(folder) in done:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _files(self, state: Path) -> Path:
+        return self.root.with_name(f"{self.root.name}-files") / state.name
 
     def _journals(self) -> list[Path]:
         return [*self.root.iterdir()] if self.root.is_dir() else []

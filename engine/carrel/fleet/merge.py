@@ -6,7 +6,7 @@ import hashlib
 import heapq
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,10 @@ import numpy as np
 from carrel.batch.folders import Folders
 from carrel.batch.names import shown_name
 from carrel.errors import InputError
-from carrel.fleet.handover import MOST_QUEUED, QUEUE, FileRecord, read_records
+from carrel.fleet.handover import MOST_QUEUED, QUEUE, FileRecord, read_records, read_told
 from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet
+from carrel.fleet.store.objects import ObjectFolder
 from carrel.output import digest_in, folder_below, write_file
 
 REPORT = "report.json"
@@ -127,6 +128,7 @@ def put_merged(fleet: Fleet, name: str, contents: bytes) -> bool:
 def _merge_shard(merged: Merged, output: Path, shard: str, listed: list[str], *, hashes: bool) -> np.ndarray:
     """Count a shard; returns numbers of the contents of its files."""
     left, contents = Counter(listed), list[str]()
+    find = results_of(output / shard, hashes=hashes)
     for file in read_records(output / shard):
         if left[file.path] == 0:
             merged.fault("foreign", f"{shard}: {file.path}")
@@ -135,7 +137,7 @@ def _merge_shard(merged: Merged, output: Path, shard: str, listed: list[str], *,
         _count(merged, file)
         if file.sha256 and file.state == "opened":
             contents.append(file.sha256)
-        _check_results(merged, output / shard, shard, file, hashes=hashes)
+        _check_results(merged, shard, file, find)
     for name in (+left).elements():
         merged.fault("lost", f"{shard}: {name}")
     return _numbers(contents)
@@ -160,13 +162,34 @@ def _count(merged: Merged, file: FileRecord) -> None:
             merged.reasons[page.reason] += 1
 
 
-def _check_results(merged: Merged, folder: Path, shard: str, file: FileRecord, *, hashes: bool) -> None:
+def _check_results(merged: Merged, shard: str, file: FileRecord, find: Callable[[str, str], str | None]) -> None:
     for page in file.pages:
         for path, digest in page.results.values():
             merged.results += 1
-            found = _digest(folder, path) if hashes else digest if os.path.lexists(folder / path) else None
+            found = find(path, digest)
             if found != digest:
                 merged.fault("missing" if found is None else "changed", f"{shard}/{path}")
+
+
+def results_of(folder: Path, *, hashes: bool) -> Callable[[str, str], str | None]:
+    """Return what finds the digest of a shard's result, given its path and the digest that it should have; None where it is not
+    there. Without ``hashes`` what is there is taken to be right.
+
+    Raises
+    ------
+    CarrelError
+        The results lie in a store that cannot be reached.
+    """
+    url = read_told(folder).results_url
+    if not url:
+        return lambda path, digest: (
+            _digest(folder, path) if hashes else digest if os.path.lexists(folder / path) else None
+        )
+    store = ObjectFolder(url)
+    if hashes:
+        return lambda path, digest: store.digest(path)
+    names = store.names("")
+    return lambda path, digest: digest if path in names else None
 
 
 def _digest(folder: Path, path: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from carrel.batch.intake import natural
 from carrel.batch.results import DOCUMENT, page_stem
-from carrel.fleet.handover import FileRecord, PageTold, read_records
+from carrel.fleet.handover import FileRecord, PageTold, read_records, read_told
 from carrel.fleet.merge import put_merged
 from carrel.fleet.shards import Fleet
 from carrel.formats.write.collection.entries import Entry, reference
@@ -24,13 +24,13 @@ MOST_PAGES = 50_000
 METS = "mets.xml"
 
 
-def write_fleet_mets(fleet: Fleet, source: Path, pages: int, label: str) -> bool:
+def write_fleet_mets(fleet: Fleet, source: Path | str, pages: int, label: str) -> bool:
     """Write METS of the shards that are done to the output folder; False where a person changed the one that is there.
 
     Parameters
     ----------
     source
-        The folder of scans, which the pages' images are named from.
+        The folder of scans, or its address in a store, which the pages' images are named from.
     pages
         How many there are: more than `MOST_PAGES` get a file for each shard, and one that points to those.
 
@@ -58,9 +58,9 @@ def write_fleet_mets(fleet: Fleet, source: Path, pages: int, label: str) -> bool
 _NAMES = {"xmlns": "http://www.loc.gov/METS/", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
 
 
-def entries_of(fleet: Fleet, shard: str, source: Path, folder: Path) -> Iterator[Entry]:
-    """Yield the pages of a shard that were read, with their files as ``folder`` sees them."""
-    below = os.path.relpath(fleet.output / shard, folder)
+def entries_of(fleet: Fleet, shard: str, source: Path | str, folder: Path) -> Iterator[Entry]:
+    """Yield the pages of a shard that were read, with their files as ``folder`` sees them, or their addresses in a store."""
+    below = read_told(fleet.output / shard).results_url or os.path.relpath(fleet.output / shard, folder)
     for file in read_records(fleet.output / shard):
         whole = next((page for page in file.pages if page.index == DOCUMENT), None)
         pages = [page for page in file.pages if page.index >= 0]
@@ -72,10 +72,21 @@ def entries_of(fleet: Fleet, shard: str, source: Path, folder: Path) -> Iterator
 
 
 def _entry(
-    file: FileRecord, page: PageTold, whole: PageTold | None, below: str, source: Path, folder: Path, *, alone: bool
+    file: FileRecord,
+    page: PageTold,
+    whole: PageTold | None,
+    below: str,
+    source: Path | str,
+    folder: Path,
+    *,
+    alone: bool,
 ) -> Entry:
     linked = {form: below + path for form, (path, _) in page.results.items()}
-    scan = Path(os.path.relpath(source / file.path, folder)).as_posix()
+    scan = (
+        f"{source}/{file.path}"
+        if isinstance(source, str)
+        else Path(os.path.relpath(source / file.path, folder)).as_posix()
+    )
     is_pdf = file.path.lower().endswith(".pdf")
     pdf = linked.get("pdf") or (below + whole.results["pdf"][0] if whole and "pdf" in whole.results else "")
     number = 0 if alone or linked.get("pdf") else page.index + 1

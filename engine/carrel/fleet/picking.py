@@ -1,4 +1,4 @@
-"""Which shard a machine takes next, and which ones no machine takes any more."""
+"""The shard that a machine takes next, and those that no machine takes any more."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from carrel.fleet.shards import Fleet
 
 
 class Picker:
-    """Takes one shard after the other: one that this machine has begun, one that nobody has, one that was given back or whose
-    holder died.
+    """The order of shards for one machine: one that it has begun, one that nobody has, one that was given back or whose holder
+    died.
 
     The folders are listed when another machine gets in the way, not for every shard: what machines list all together
     would grow with the square of the shards. They begin in different places.

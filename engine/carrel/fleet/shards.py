@@ -23,6 +23,7 @@ from msgspec import Struct
 from carrel import system
 from carrel.batch.intake import Found, walk_files
 from carrel.errors import InputError, OutputError, UsageError
+from carrel.fleet.store.objects import ObjectFolder
 from carrel.image.files import shown
 from carrel.output import make_folder, unwritten, write_file
 from carrel.workers.messages import Work
@@ -47,6 +48,8 @@ class Plan(Struct, frozen=True):
         As in `carrel.workers.pool.Limits`.
     dead_after_s
         Seconds that a lease may stand still.
+    scans_url, results_url
+        Folders of a store (``s3://``) for scans and results; "" where they lie in ``source`` and in the output folder.
     """
 
     id: str
@@ -57,6 +60,8 @@ class Plan(Struct, frozen=True):
     decode_timeout_s: float = 60.0
     dead_after_s: float = DEAD_AFTER_S
     version: int = 1
+    scans_url: str = ""
+    results_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +141,10 @@ def begin_fleet(output: Path, plan: Plan) -> Fleet:
     """
     output = output.resolve()
     control = output / CONTROL
-    if output == plan.source or plan.source.is_relative_to(control):
+    if not plan.scans_url and (output == plan.source or plan.source.is_relative_to(control)):
         raise UsageError(f"{output}: results would lie among the scans; choose another folder with -o")
+    if plan.scans_url and f"{plan.results_url}/".startswith(f"{plan.scans_url}/"):
+        raise UsageError(f"{plan.results_url}: results would lie among the scans; choose another folder")
     if not (control / "fleet.json").exists():
         for folder in (output, control / "lists", control / "leases", control / "work"):
             make_folder(folder)
@@ -177,16 +184,17 @@ def list_new(fleet: Fleet, size: int, *, every: bool = False, quiet_s: float = 1
     ------
     OutputError
         A list cannot be written, or another process writes lists there.
+    CarrelError
+        The scans lie in a store that has none, or cannot be reached.
     """
     sizes = fleet.sizes()
     known = {path for shard in sizes for path in fleet.files_of(shard)}
     before, found, too_new, pending = len(known), Found(), 0, list[str]()
     number, shards, new = max(map(int, sizes), default=0), len(sizes), 0
-    for file in walk_files(fleet.plan.source, fleet.output, found, every=every):
-        name = str(file.path.relative_to(fleet.plan.source))
+    for name, changed_ns in _walk(fleet, found, every=every):
         if name in known:
             continue
-        if 0 <= time.time() - file.changed_ns / 1e9 < quiet_s:
+        if 0 <= time.time() - changed_ns / 1e9 < quiet_s:
             too_new += 1
             continue
         new += 1
@@ -200,6 +208,17 @@ def list_new(fleet: Fleet, size: int, *, every: bool = False, quiet_s: float = 1
         _put_list(fleet, f"{number:05d}", pending, sizes)
     write_file(fleet.control / "sizes.json", msgspec.json.encode(sizes))
     return Listed(new, len(sizes) - shards, before, too_new, found.others, len(found.unreadable))
+
+
+def _walk(fleet: Fleet, found: Found, *, every: bool) -> Iterator[tuple[str, int]]:
+    """Names of all scans below the source, and when they were changed."""
+    plan = fleet.plan
+    if plan.scans_url:
+        for scan in ObjectFolder(plan.scans_url).walk(found, every=every):
+            yield scan.name, scan.changed_ns
+        return
+    for file in walk_files(plan.source, fleet.output, found, every=every):
+        yield str(file.path.relative_to(plan.source)), file.changed_ns
 
 
 def _put_list(fleet: Fleet, shard: str, names: list[str], sizes: dict[str, int]) -> None:

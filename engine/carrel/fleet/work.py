@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from carrel.batch.plan import plan_workers
 from carrel.errors import CarrelError, InputError, ModelError, UsageError
@@ -12,6 +13,7 @@ from carrel.fleet.leases import Lease, Leases
 from carrel.fleet.picking import Picker, may_come_free, set_aside
 from carrel.fleet.shard_run import Outcome, ShardRun, pause
 from carrel.fleet.shards import Fleet
+from carrel.fleet.store.objects import ObjectFolder
 from carrel.image.files import shown
 from carrel.workers import sandbox
 
@@ -27,16 +29,12 @@ class Worker:
     InputError
         The folder of scans is not there.
     UsageError
-        The memory will not do, or the journals would lie on a network share.
+        The memory will not do, the journals would lie on a network share, or stores cannot be used here.
     """
 
     def __init__(self, fleet: Fleet, here: Here) -> None:
         self.fleet, self.here, self.tally = fleet, here, Tally()
-        self.source = (here.source or fleet.plan.source).resolve()
-        if not self.source.is_dir():
-            raise InputError(
-                f"{shown(self.source)}: the scans are not there; mount them, or name their folder with --source"
-            )
+        self.source = _source(fleet, here)
         options = replace(fleet.plan.work.options, **here.running)
         self._plan = plan_workers(options, workers=here.workers)
         self.sound = False  # until a page was read here
@@ -151,3 +149,15 @@ class Worker:
         if most is None or self.here.stopping():
             return self.here.stopping()
         return self.tally.no_results + failed(most) >= most
+
+
+def _source(fleet: Fleet, here: Here) -> Path | None:
+    """The folder of scans; None where they are fetched from a store, which this machine must be able to use."""
+    for url in filter(None, (fleet.plan.results_url, fleet.plan.scans_url)):
+        ObjectFolder(url)
+    if fleet.plan.scans_url and here.source is None:
+        return None
+    source = (here.source or fleet.plan.source).resolve()
+    if not source.is_dir():
+        raise InputError(f"{shown(source)}: the scans are not there; mount them, or name their folder with --source")
+    return source

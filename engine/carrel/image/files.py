@@ -60,8 +60,8 @@ def foreign_kind(head: bytes) -> str:
     return next((name for at, marks, name in _FOREIGN if head[at:].startswith(marks)), "")
 
 
-def shown(path: Path) -> str:
-    """Return the path as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
+def shown(path: Path | str) -> str:
+    """Return a path or an address as one printable line: control and direction marks, line breaks and bad bytes are escaped."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
     return "".join(escaped)
 

@@ -76,8 +76,9 @@ def labels_of(entries: Sequence[Entry]) -> list[str]:
 
 
 def reference(name: str, page: int = 0) -> str:
-    """Return the name of a file as a relative URL, with the number of a page where it has several."""
-    return quote(name) + (f"#page={page}" if name and page else "")
+    """Return the name of a file as a relative URL, with the number of a page where it has several; an address stays one."""
+    scheme, mark, rest = name.rpartition("://")
+    return scheme + mark + quote(rest) + (f"#page={page}" if name and page else "")
 
 
 def media_type(name: str) -> str:
