@@ -33,6 +33,7 @@ from carrel.layout import (
     segment_page,
     uncovered_ink,
     uncovered_light_ink,
+    without_pale_stamps,
 )
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
@@ -197,8 +198,9 @@ class Reader:
         found = segment_page(page, scan.dpi, self._engines.heatmaps)
         geometry = prepared.geometry.then(rotation)
         strokes = [stroke.on_scan(geometry) for stroke in squares + find_streaks(page, found)]
-        cleaned = replace(scan, gray=erase_strokes(scan.gray, strokes)) if strokes else scan
         regions = _on_the_sheet(scan, tuple(region.on_scan(geometry) for region in found))
+        gray, regions = without_pale_stamps(erase_strokes(scan.gray, strokes) if strokes else scan.gray, regions)
+        cleaned = scan if gray is scan.gray else replace(scan, gray=gray)
         uncovered = round(max(uncovered_ink(page, found), uncovered_light_ink(scan.gray, regions)), 4)
         gutter = self._gutter(scan, page, geometry)
         return _Segmented(cleaned, regions, prepared.skew_degrees + degrees, uncovered, gutter)

@@ -209,3 +209,16 @@ def test_edges_of_sheets_around_running_text_make_no_table() -> None:
     regions = segment_page(page, None, drawn_maps(lines))
     assert [region.kind for region in regions] == ["MainZone"]
     assert len(regions[0].lines) == len(lines)
+
+
+def test_digits_are_cells_where_letters_are_smaller_than_the_lines_say() -> None:
+    """Rows of a register stand so far apart that the segmenter takes letters for larger than they are."""
+    rows: list[Points] = [[(200, y), (480, y)] for y in range(120, 720, 60)]
+    page = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    for (left, base), (right, _) in rows:
+        for x in range(round(left), round(right), 9):
+            cv2.line(page, (x, round(base) - 1), (x, round(base) - 7), (30,), 2)
+        for x in (50, 58, 540):  # a number of two digits, and of one
+            cv2.line(page, (x, round(base) - 1), (x, round(base) - 7), (30,), 2)
+    regions = table_of(page, rows)
+    assert sum(len(region.lines) for region in regions) == 3 * len(rows)

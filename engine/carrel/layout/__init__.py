@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from carrel.image.erase import Stroke
 from carrel.layout.page_ink import PageInk
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
-from carrel.page import Region
+from carrel.page import STAMP_ZONE, Region
 
 __all__ = [
     "FoundLine",
@@ -23,6 +23,7 @@ __all__ = [
     "segment_page",
     "uncovered_ink",
     "uncovered_mask",
+    "without_pale_stamps",
 ]
 
 
@@ -74,6 +75,17 @@ def find_streaks(page: PageInk, regions: Sequence[FoundRegion]) -> list[Stroke]:
     from carrel.layout import strays
 
     return strays.find_streaks(page, regions)
+
+
+def without_pale_stamps(
+    gray: NDArray[np.uint8], regions: Sequence[FoundRegion]
+) -> tuple[NDArray[np.uint8], tuple[FoundRegion, ...]]:
+    """Remove stamps that are paler than the text they lie on; see `carrel.layout.stamps.pale`."""
+    if not any(region.kind == STAMP_ZONE for region in regions):
+        return gray, tuple(regions)
+    from carrel.layout.stamps import pale
+
+    return pale.without_pale_stamps(gray, regions)
 
 
 def in_leftward_order(regions: Sequence[FoundRegion]) -> tuple[FoundRegion, ...]:

@@ -19,6 +19,7 @@ from carrel.page import Writing, WritingKind
 from carrel.recognizers.bleed_through import refuse_bleed_through, refuse_printed_bleed_through
 from carrel.recognizers.floor import refuse_doubtful
 from carrel.recognizers.script import Detect, refuse_unknown_script
+from carrel.recognizers.short_cells import part_short_cells
 from carrel.recognizers.spread import ONE_AFTER_THE_OTHER, Spread
 from carrel.recognizers.types import PageRecognizer, Reading, Recognition, Recognizer
 
@@ -132,6 +133,7 @@ class Router:
             _best(read, Writing(kind if is_clear else "unknown", round(float(of.max()), 4)))
             for read, kind, is_clear, of in zip(tried, likeliest, clear, distributions, strict=True)
         ]
+        readings = part_short_cells(crops, readings)
         if self.detect_script is not None:
             readings = refuse_unknown_script(crops, readings, self.scripts, self.detect_script)
         checker = page.get(BLEED_THROUGH_RECOGNIZER)

@@ -25,12 +25,18 @@ MIN_ROWS_OF_CELLS, MIN_TEXT_ROWS = 3, 8
 LETTER = (0.7, 3.0)
 """Least and largest height of the ink of a letter or digit, in x-heights."""
 MIN_MARK_X_HEIGHTS = 0.12
+MIN_PART, MIN_OF_UNIT = 0.2, 0.5
+"""Heights of ink that is no speck, and of small letters at least, in x-heights of the lines: these may be overrated."""
+MIN_LETTER_PX = 9.0
+"""Working px: letters that are smaller cannot be told from specks by their size."""
 MAX_COVERED = 0.4
 RULING_EDGE_PX, RULING_END_X_HEIGHTS = 2, 1.5
 """Ink so near to the side of a ruling in px, and to its end in x-heights, is the ruling's."""
 TABLE_EDGE_X_HEIGHTS = 0.5
 """Ink nearer to the edge of the table than this, in x-heights, is what is left of its frame."""
 WORD_GAP = 1.5
+BROKEN = 0.15
+"""Ink nearer to each other than this, in x-heights, is of one letter whose stroke is broken."""
 DESCENDER = 0.3
 """Share of what is taller than small letters that is taken to hang below the baseline: half of a 6 and a 9."""
 OWN_ZONE = (1.5, 1.7)
@@ -48,8 +54,19 @@ def split_cells(baselines: list[Baseline], table: Table, ink: Ink) -> list[Basel
     unit = median([baseline.x_height_px for baseline in baselines])
     clear = _clear_of_rulings(table, ink, unit)
     cells = _cut_at_rulings(baselines, table, ink)
-    cells += _missed_cells(cells, table, clear, unit)
-    return cells + _marks(cells, table, clear, unit)
+    letter = _letter_height(cells, clear, unit)
+    cells += _missed_cells(cells, table, clear, letter, unit)
+    return cells + _marks(cells, table, clear, letter)
+
+
+def _letter_height(cells: list[Baseline], ink: Ink, unit: float) -> float:
+    """The height of small letters by the ink in the cells: ``unit`` at most, which is too large where rows stand far apart."""
+    parts = ink.parts
+    height = parts.stats[:, cv2.CC_STAT_HEIGHT]
+    letters = (parts.shares_within(cover_mask(cells, ink.mask.shape)) > MAX_COVERED) & (height > MIN_PART * unit)
+    letters[0] = False
+    least = max(MIN_OF_UNIT * unit, min(unit, MIN_LETTER_PX))
+    return float(np.clip(median(height[letters]), least, unit)) if letters.any() else unit
 
 
 def holds_cells(cells: list[Baseline], table: Table, unit: float) -> bool:
@@ -108,17 +125,20 @@ def _long_enough(part: Candidate, barrier: Mask, unit: float) -> Candidate | Non
     return longer if clear_of_separators(longer, barrier, unit).all() else None
 
 
-def _missed_cells(baselines: list[Baseline], table: Table, ink: Ink, unit: float) -> list[Baseline]:
-    """Baselines of the letters and digits in the table that ``baselines`` leave out, those beside each other as one."""
-    boxes = _uncovered_letters(baselines, table, ink, unit)
+def _missed_cells(baselines: list[Baseline], table: Table, ink: Ink, letter: float, unit: float) -> list[Baseline]:
+    """Baselines of the letters and digits in the table that ``baselines`` leave out, those beside each other as one.
+
+    ``letter`` is the height of small letters by the ink, ``unit`` that of the lines.
+    """
+    boxes = _uncovered_letters(baselines, table, ink, letter)
     found: list[Baseline] = []
-    for group in _rows(boxes, table.rulings, unit):
+    for group in _rows(boxes, table.rulings, letter):
         left, right = float(boxes[group, 0].min()), float(boxes[group, 2].max())
         if _belongs_to_a_line((left + right) / 2, median(boxes[group, 3]), baselines):
             continue
-        x = np.arange(left, max(right, left + MIN_CELL_X_HEIGHTS * unit) + 1.0)
+        x = np.arange(left, max(right, left + MIN_CELL_X_HEIGHTS * letter) + 1.0)
         tall = median(boxes[group, 3] - boxes[group, 1])
-        base = median(boxes[group, 3]) - DESCENDER * max(0.0, tall - unit)
+        base = median(boxes[group, 3]) - DESCENDER * max(0.0, tall - letter)
         found.append(Baseline(x, np.full(len(x), base), unit))
     return found
 
@@ -161,6 +181,7 @@ def _rows(boxes: NDArray[np.int64], rulings: Mask, unit: float) -> list[list[int
             shared = min(bottom, before[3]) - max(top, before[1])
             row = (top + bottom) // 2
             in_row = shared > 0.4 * min(bottom - top, before[3] - before[1])
+            in_row |= -shared < BROKEN * unit and left - before[2] < BROKEN * unit
             if in_row and left - before[2] < WORD_GAP * unit and not rulings[row, before[2] : left].any():
                 group.append(int(k))
                 break
