@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from carrel.fleet.handover import QUEUE, RECORD, FileRecord, PageTold, ShardTold
+from carrel.batch.folders import QUEUE
+from carrel.fleet.handover import RECORD, FileRecord, PageTold, ShardTold
 from carrel.fleet.here import Here
 from carrel.fleet.leases import Lease, LeaseFile, Machine, Progress, path_of
 from carrel.fleet.merge import merge

@@ -13,13 +13,15 @@ from pathlib import Path
 import click
 
 import carrel
-from carrel.errors import CarrelError
+from carrel.errors import CarrelError, UsageError
 from carrel.installed import installed_version
 from carrel.process_memory import MIB
 
 REQUIRED = ("onnxruntime", "opencv-python-headless", "tesserocr", "numpy", "pillow", "lxml", "msgspec", "pikepdf", "pypdfium2")  # fmt: skip
 EXTRAS = {
     "openvino": ("openvino", "networks on Intel graphics, and often faster on Intel processors"),
+    "distributed": ("fleet", "carrel fleet through a Dask cluster; carrel work needs it not"),
+    "s3fs": ("s3", "scans and results of fleets in an object store"),
     "openpyxl": ("review", "worksheets of carrel review as spreadsheets"),
     "torch": ("learn", "models learned from corrections; with carrel[export] training, too"),
 }
@@ -178,4 +180,19 @@ def _sandbox() -> Iterator[Finding]:
     yield Finding("sandbox", f"workers could do: {', '.join(allowed)}" if allowed else text)
 
 
-LOOKS = (_carrel, _languages, _models, _kernels, _device, _memory, _cache, _sandbox)
+def _fleet() -> Iterator[Finding]:
+    """Journals of shards must lie on a local disk; those that lie there were begun here."""
+    from carrel.batch.shares import require_local
+    from carrel.fleet.here import default_state
+
+    try:
+        state = default_state()
+        require_local(state)
+    except UsageError as error:
+        yield Finding("fleet", str(error), "carrel work --state DIR on a local disk")
+        return
+    begun = len(list(state.glob("*/[0-9]*"))) if state.is_dir() else 0
+    yield Finding("fleet", f"journals of carrel work go to {state}; {begun:,} shards are begun there")
+
+
+LOOKS = (_carrel, _languages, _models, _kernels, _device, _memory, _cache, _fleet, _sandbox)

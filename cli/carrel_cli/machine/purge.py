@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from carrel.batch.folders import Folders
+from carrel.batch.folders import Folders, is_fleet
 from carrel.batch.journal import Journal
 from carrel.batch.purge import NO_PROMISE, Purged, expire, has_batch, purge, purge_document, purge_read_results
 from carrel.batch.read_results import has_list
@@ -34,9 +34,14 @@ def command(
 ) -> None:
     """Delete the results in OUT, their journal, and everything else that Carrel wrote there.
 
-    Says what was deleted, what is left, and what deleting cannot promise. Scans are never touched.
+    Says what was deleted, what is left, and what deleting cannot promise. Scans are never touched. Where OUT holds shards, that
+    is all of them, with lists, leases, what carrel merge wrote, and results that were put into a store; --state then is
+    that of carrel work.
     """
     folders = Folders.of(require_folder(output), state)
+    if is_fleet(folders.output):
+        _purge_fleet(folders.output, state, older_than, document, changed=changed, yes=yes)
+        return
     batch = has_batch(folders)
     if not batch and not has_list(folders.output):
         raise InputError(f"{shown(output)}: neither a batch nor carrel read -o has written there")
@@ -52,6 +57,35 @@ def command(
     if document is not None and not batch and not (purged.results or purged.changed):
         raise InputError(f"{shown(output)}: no results of a document named {document}; name it like its results")
     _report(purged, elsewhere, document)
+
+
+def _purge_fleet(
+    output: Path, state: Path | None, older_than: float | None, document: str | None, *, changed: bool, yes: bool
+) -> None:
+    """Delete the results of all shards, or one document of them."""
+    from carrel.fleet.here import default_state
+    from carrel.fleet.purge import drop_merged, purge_fleet, shards_with
+    from carrel.fleet.shards import open_fleet
+
+    fleet = open_fleet(output)
+    if older_than is not None:
+        raise UsageError(f"--older-than is for the folder of one shard, such as {shown(output / '00001')}")
+    found = [] if document is None else list(shards_with(fleet, document))
+    if document is not None and not found:
+        raise InputError(f"{shown(output)}: no results of a document named {document}; name it like its results")
+    if not yes:
+        what = f"the results of {document}" if document else "what Carrel wrote"
+        click.confirm(f"Delete {what} in {shown(output)}?", abort=True, err=True)
+    if document is None:
+        _report(purge_fleet(fleet, state or default_state(), changed=changed), [], None)
+        click.echo(
+            "left: journals of shards that other machines had begun; carrel purge there, before here, deletes them"
+        )
+        return
+    for shard in found:
+        _report(*_of_batch(Folders.of(shard), None, document, changed=changed), document)
+    for name in drop_merged(fleet, document):
+        click.echo(f"left: {name} was changed, and may hold text of these pages; delete it yourself")
 
 
 def _of_batch(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from carrel.batch.results import SUFFIXES
 from carrel.errors import InputError
+from carrel.output import write_file
 
 _MOST_BYTES = 256 * 1024 * 1024
 _KEPT = ".kept-"
@@ -59,3 +60,18 @@ def strip_pack(path: Path, names: Sequence[str]) -> bool:
     with suppress(InputError):
         return path.suffix == ".zip" and drop_pages(path, names) > 0
     return False
+
+
+def strip_queue(path: Path, names: Sequence[str]) -> bool:
+    """Take the lines of these pages out of the queue that lies beside a shard's journal; False where none is there or none of
+    its lines is theirs."""
+    pages = set(names)
+    try:
+        rows = path.read_text("utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        return False
+    left = [row for row in rows if row.startswith("# ") or row.partition("\t")[0].rpartition("#")[0] not in pages]
+    if len(left) == len(rows):
+        return False
+    write_file(path, "".join(left).encode())
+    return True

@@ -20,10 +20,20 @@ from carrel.output import digest_in, folder_below, make_folder, parts_of, sweep,
 
 STATE_FOLDER = ".carrel"
 MARKER = "made-by-carrel.json"
+QUEUE = "review.tsv"
+"""Of a shard of a fleet: its worst lines, beside the journal."""
 _SPOOL = re.compile(r"spool-[0-9a-f]{16}")
 _STATE_FILE = re.compile(
     r"journal\.sqlite(-wal|-shm)?(\.~\d+~)?|status\.json|lock|\.carrel-[0-9a-f]{16}\.part|shard\.jsonl|review\.tsv"
 )
+
+
+SHARDS_FOLDER = ".carrel-shards"
+
+
+def is_fleet(output: Path) -> bool:
+    """Tell whether an output folder holds shards of a fleet."""
+    return (output / SHARDS_FOLDER / "fleet.json").exists()
 
 
 @dataclass(frozen=True, slots=True)

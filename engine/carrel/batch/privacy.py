@@ -14,7 +14,7 @@ from typing import Any
 
 import carrel
 from carrel import system
-from carrel.batch.folders import Folders
+from carrel.batch.folders import SHARDS_FOLDER, Folders, is_fleet
 from carrel.batch.journal import Journal
 from carrel.batch.plan import cache_folder
 from carrel.batch.read_results import LIST_NAME, digests_of
@@ -103,6 +103,8 @@ def _kept(folders: Folders | None) -> list[str]:
 def _kept_now(folders: Folders) -> list[str]:
     single = len(digests_of(folders.output))
     by_read = [f"now: {single:,} files of results of carrel read; until carrel purge"] if single else []
+    if is_fleet(folders.output):
+        return [*by_read, *_fleet_now(folders.output)]
     if not folders.journal.exists():
         return by_read or ["no batch has been here"]
     mode = folders.state.stat().st_mode & 0o777
@@ -118,6 +120,21 @@ def _kept_now(folders: Folders) -> list[str]:
         f"now: {counts.done:,} pages done, {len(names):,} files of results kept; {folders.state} is {private}",
         *(f"also there, with text of pages: {shown(Path(path))}; until carrel purge" for path in others),
         *(f"elsewhere, with text of pages: {shown(Path(path))}; yours to delete" for path in elsewhere),
+    ]
+
+
+def _fleet_now(output: Path) -> list[str]:
+    control, done = output / SHARDS_FOLDER, [path for path in output.iterdir() if path.name.isdecimal()]
+    merged = [name for name in ("mets.xml", "report.json", "review.tsv") if (output / name).exists()]
+    at_work = len(list((control / "work").glob("*")))
+    return [
+        f"now: {len(done):,} shards are done; in each its results, journal, record and worst lines; carrel privacy {shown(output)}/00001"
+        " tells of one",
+        f"now: {at_work:,} shards are being read or were begun, their results in {shown(control)}/work, their journals on"
+        " their machines",
+        *(f"also there, with text or names of pages: {name}; until carrel purge" for name in merged),
+        "all of that until carrel purge of this folder, which also deletes results that were put into a store; journals of other"
+        " machines until carrel purge there",
     ]
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carrel import system
-from carrel.batch.derived import is_kept, page_names, strip_pack, tells_of
-from carrel.batch.folders import Folders
+from carrel.batch.derived import is_kept, page_names, strip_pack, strip_queue, tells_of
+from carrel.batch.folders import QUEUE, Folders
 from carrel.batch.intake import walk
 from carrel.batch.journal import Journal
 from carrel.batch.read_results import digests_of, rewrite_list
@@ -73,7 +73,7 @@ def purge(folders: Folders, *, changed: bool = False) -> Purged:
         _remove_empty(folders, places)
         purged.state_files += folders.clear_spools()
         for path in folders.state_files():
-            purged.state_files += _unlink(path, purged)
+            purged.state_files += delete_state_file(path, purged)
     with suppress(OSError):
         folders.state.rmdir()
     _flush(folders.output)
@@ -125,6 +125,8 @@ def _delete_derived(folders: Folders, journal: Journal, names: Sequence[str], pu
         else:
             journal.expire(_delete(folders, [(path, digest)], purged))
         purged.derived.append(path)
+    if strip_queue(folders.state / QUEUE, names):
+        purged.derived.append(f"{folders.state.name}/{QUEUE}")
 
 
 def purge_read_results(
@@ -179,7 +181,9 @@ def expire(folders: Folders, journal: Journal, days: float, *, trust_clock: bool
     age_s, now = days * DAY_S, time.time()
     candidates = journal.finished_before(now - age_s) if trust_clock else journal.older_than(age_s)
     old = [(path, digest) for path, digest in candidates if now - _changed_s(folders.output / path, now) >= age_s]
-    journal.expire(_delete(folders, old, purged))
+    gone = _delete(folders, old, purged)
+    journal.expire(gone)
+    strip_queue(folders.state / QUEUE, page_names(gone))
     return purged
 
 
@@ -208,7 +212,8 @@ def _delete(folders: Folders, results: Iterable[tuple[str, str | None]], purged:
     return gone
 
 
-def _unlink(path: Path, purged: Purged) -> int:
+def delete_state_file(path: Path, purged: Purged) -> int:
+    """Delete a file of Carrel's own that holds no results; returns how many that were."""
     try:
         purged.size_bytes += path.lstat().st_size
         path.unlink()

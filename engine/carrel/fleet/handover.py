@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from carrel.batch.folders import MARKER, STATE_FOLDER, Folders
+from carrel.batch.folders import MARKER, QUEUE, STATE_FOLDER, Folders
 from carrel.batch.journal import Journal
 from carrel.batch.names import shown_name
 from carrel.batch.results import DOCUMENT, PageKey, page_stem
@@ -26,7 +26,6 @@ from carrel.formats.json_page import parse
 from carrel.output import make_folder, write_file
 
 RECORD = "shard.jsonl"
-QUEUE = "review.tsv"
 MOST_QUEUED = 100_000
 """Lines of a review queue: the worst ones."""
 

@@ -13,16 +13,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from carrel.batch.folders import Folders
+from carrel.batch.folders import QUEUE, Folders
 from carrel.batch.names import shown_name
 from carrel.errors import InputError
-from carrel.fleet.handover import MOST_QUEUED, QUEUE, FileRecord, read_records, read_told
+from carrel.fleet.handover import MOST_QUEUED, FileRecord, read_records, read_told
 from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet
 from carrel.fleet.store.objects import ObjectFolder
 from carrel.output import digest_in, folder_below, write_file
 
 REPORT = "report.json"
+MERGED = "merged.json"
 MOST_NAMED = 100
 """Faults of a kind that a report names; all are counted."""
 
@@ -114,15 +115,34 @@ def put_merged(fleet: Fleet, name: str, contents: bytes) -> bool:
     OutputError
         It cannot be written.
     """
-    known = fleet.control / "merged.json"
+    return not put_all_merged(fleet, [(name, contents)])
+
+
+def put_all_merged(fleet: Fleet, files: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Write files of the whole to the output folder, by their paths there; returns those that a person changed, which stay.
+
+    Raises
+    ------
+    OutputError
+        One cannot be written.
+    """
+    folders, digests, kept = Folders.of(fleet.output), merged_digests(fleet), list[str]()
+    for name, contents in files:
+        put = folders.put(name, contents, digests.get(name))
+        if put.digest is None:
+            kept.append(name)
+        else:
+            digests[name] = put.digest
+    write_file(fleet.control / MERGED, msgspec.json.encode(digests))
+    return kept
+
+
+def merged_digests(fleet: Fleet) -> dict[str, str]:
+    """Return the digests of the files that merging wrote, by their paths in the output folder."""
     try:
-        digests = msgspec.json.decode(known.read_bytes(), type=dict[str, str])
+        return msgspec.json.decode((fleet.control / MERGED).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
-        digests = {}
-    put = Folders.of(fleet.output).put(name, contents, digests.get(name))
-    if put.digest is not None:
-        write_file(known, msgspec.json.encode(digests | {name: put.digest}))
-    return put.digest is not None
+        return {}
 
 
 def _merge_shard(merged: Merged, output: Path, shard: str, listed: list[str], *, hashes: bool) -> np.ndarray:

@@ -10,13 +10,12 @@ from pathlib import Path
 from carrel.batch.intake import natural
 from carrel.batch.results import DOCUMENT, page_stem
 from carrel.fleet.handover import FileRecord, PageTold, read_records, read_told
-from carrel.fleet.merge import put_merged
+from carrel.fleet.merge import put_all_merged, put_merged
 from carrel.fleet.shards import Fleet
 from carrel.formats.write.collection.entries import Entry, reference
 from carrel.formats.write.collection.mets import write_mets
 from carrel.formats.write.interchange import clean_text
 from carrel.formats.xml_tree import child, to_bytes
-from carrel.output import write_file
 from carrel.page import Page, Source
 
 MOST_PAGES = 50_000
@@ -47,12 +46,18 @@ def write_fleet_mets(fleet: Fleet, source: Path | str, pages: int, label: str) -
         return put_merged(fleet, METS, write_mets(entries, label))
     root = ET.Element("mets", _NAMES | {"LABEL": clean_text(label)})
     whole = child(child(root, "structMap", TYPE="LOGICAL"), "div", TYPE="collection", LABEL=clean_text(label))
+    parts = (
+        (
+            f"{shard}/{METS}",
+            write_mets(list(entries_of(fleet, shard, source, fleet.output / shard)), f"{label} {shard}"),
+        )
+        for shard in shards
+    )
+    kept = put_all_merged(fleet, parts)
     for shard in shards:
-        entries = list(entries_of(fleet, shard, source, fleet.output / shard))
-        write_file(fleet.output / shard / METS, write_mets(entries, f"{label} {shard}"))
         division = child(whole, "div", TYPE="collection", LABEL=shard)
         ET.SubElement(division, "mptr", {"LOCTYPE": "URL", "xlink:href": reference(f"{shard}/{METS}")})
-    return put_merged(fleet, METS, to_bytes(root))
+    return put_merged(fleet, METS, to_bytes(root)) and not kept
 
 
 _NAMES = {"xmlns": "http://www.loc.gov/METS/", "xmlns:xlink": "http://www.w3.org/1999/xlink"}

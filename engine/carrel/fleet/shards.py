@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from carrel import system
+from carrel.batch.folders import SHARDS_FOLDER
 from carrel.batch.intake import Found, walk_files
 from carrel.errors import InputError, OutputError, UsageError
 from carrel.fleet.store.objects import ObjectFolder
@@ -28,7 +29,7 @@ from carrel.image.files import shown
 from carrel.output import make_folder, unwritten, write_file
 from carrel.workers.messages import Work
 
-CONTROL = ".carrel-shards"
+CONTROL = SHARDS_FOLDER
 DEAD_AFTER_S = 180.0
 """A lease that stands still this long is taken over: NFS keeps attributes for up to 60 s, and three beats may be late."""
 _LIST = re.compile(r"([0-9]{5,9})\.txt")
