@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageFilter
 
 from carrel.formats import read_page
 
@@ -22,6 +23,7 @@ from desk_browser import CHROMIUM, Window, chromium, wait_until  # noqa: E402
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
 LETTER = Path(__file__).parents[1] / "pages" / "letter.jpg"
+FRENCH = LETTER.with_name("french.jpg")
 READ_S = 200.0
 """Kernels may have to be compiled for the first page."""
 
@@ -76,6 +78,20 @@ def serve(tmp_path: Path) -> Generator[Callable[..., Served]]:
             raise
 
 
+def warned_of_a_blurred_page(window: Window, tmp_path: Path) -> None:
+    page = window.page
+    with Image.open(FRENCH) as image:
+        strip = image.crop((100, 360, 1700, 720)).convert("L")
+    strip.filter(ImageFilter.GaussianBlur(3.2)).save(tmp_path / "shaken.png")
+    window.drop(tmp_path / "shaken.png")
+    wait_until(lambda: "shaken: blurred" in page.inner_text("#notice"), READ_S)
+    shaken = page.locator("#pages option", has_text="shaken")
+    assert "⚠" in (shaken.text_content() or "")
+    assert page.inner_text("#quality") == ""  # of the letter, which is looked at
+    page.select_option("#pages", shaken.get_attribute("value"))
+    wait_until(lambda: "shaken: blurred" in page.inner_text("#quality"))
+
+
 def test_a_letter_is_corrected_by_keyboard_and_nothing_kept_is_lost(
     browser: Browser, serve: Callable[..., Served], tmp_path: Path
 ) -> None:
@@ -128,6 +144,7 @@ def test_a_letter_is_corrected_by_keyboard_and_nothing_kept_is_lost(
     document.close()
     assert all(text in found for text in [*wrote, last])
 
+    warned_of_a_blurred_page(window, tmp_path)
     host = f"http://127.0.0.1:{served.port}/"
     assert [url for url in window.asked if not url.startswith((host, f"blob:{host}"))] == []
     assert window.errors == []

@@ -50,6 +50,30 @@ def settled(window: Window, at: At, what: Callable[[list[str]], bool]) -> None:
     wait_until(lambda: window.page.inner_text("#layout-kept") == "Kept")
 
 
+def test_a_word_gets_another_reading_by_key_and_by_click(browser: Browser, at: At) -> None:
+    at.add(scan())
+    at.read()
+    window = Window(browser, at)
+    page = window.page
+    wait_until(window.text)
+    assert (window.text(), page.locator("#choices button").all_inner_texts()) == ("secund line", ["second"])
+    page.keyboard.press("F3")
+    assert (window.text(), page.locator("#choices button").all_inner_texts()) == ("second line", ["secund"])
+    page.keyboard.press("F3")
+    assert window.text() == "secund line"
+    page.keyboard.press("End")
+    wait_until(lambda: not page.locator("#choices button").count())  # the last word has one reading
+    page.keyboard.press("F3")
+    assert page.evaluate("[text.selectionStart, text.selectionEnd]") == [0, 6]
+    page.click("#choices button")
+    assert window.text() == "second line"
+    assert page.evaluate("document.activeElement.id") == "text"
+    page.keyboard.press("Enter")
+    wait_until(lambda: texts(at) == ["first line", "second line", "", "faurth and last"])
+    assert window.errors == []
+    window.context.close()
+
+
 def test_by_keys_alone(browser: Browser, at: At) -> None:
     at.add(scan())
     at.read()

@@ -6,6 +6,7 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 WEB = Path(str(files("carrel_desk").joinpath("web")))
 ROW = re.compile(r'^  (?:"(?P<quoted>[^"]+)"|(?P<name>\w+)): (?P<texts>\[".*"\]),$', re.MULTILINE)
@@ -41,5 +42,6 @@ def test_every_text_that_is_asked_for_is_there() -> None:
         asked |= set(re.findall(r', "(key\w+)"\]', script.read_text("utf-8")))
     assert asked - known == set()
     from carrel.review.structure import LINE_TYPES, REGION_KINDS
+    from carrel_desk.store.entries import Concern
 
-    assert {*LINE_TYPES, *REGION_KINDS} <= known
+    assert {*LINE_TYPES, *REGION_KINDS, *(f"concern:{concern}" for concern in get_args(Concern))} <= known

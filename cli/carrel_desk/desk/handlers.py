@@ -121,6 +121,7 @@ async def get_state(desk: Desk, request: Request) -> Response:
             "name": page.name,
             "state": page.state,
             "reason": page.reason,
+            "concerns": page.concerns,
             "lines": len(page.lines),
             "doubtful": sum(line.doubtful and (page.id, line.id) not in done for line in page.lines),
             "done": sum((page.id, line.id) in done for line in page.lines),

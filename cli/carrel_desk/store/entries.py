@@ -7,10 +7,18 @@ from typing import Any, Literal
 
 from carrel.evaluate.coverage import wrong_characters
 from carrel.options import REVIEW_BELOW
-from carrel.page import Line
+from carrel.page import Line, Quality
 from carrel_desk.store.edits import LineEdit
+from carrel_desk.store.words import readings_of_words
 
 PageState = Literal["waiting", "reading", "read", "refused"]
+Concern = Literal["blurred", "faint", "coarse", "cut"]
+"""What may be wrong with a scan, and can be put right by another one."""
+FAINT = 0.1
+"""Contrast below which a page should be scanned darker: two sample pages made fainter were read as well as before at 0.109,
+not at all at 0.073; 2026-11."""
+COARSE_PX = 8.0
+"""Height of small letters below which they are hard to read, see `carrel.page.Quality`."""
 
 
 @dataclass(slots=True)
@@ -37,6 +45,7 @@ class PageEntry:
     lines: list[LineEntry] = field(default_factory=list[LineEntry])
     ever: set[str] = field(default_factory=set[str])
     size: tuple[int, int] = (0, 0)
+    concerns: list[Concern] = field(default_factory=list[Concern])
 
 
 @dataclass(slots=True)
@@ -48,6 +57,19 @@ class ScanEntry:
     file: str
     reason: str = ""
     counted: bool = False
+
+
+def concerns_of(quality: Quality | None) -> list[Concern]:
+    """Return what is wrong with a scan."""
+    if quality is None:
+        return []
+    found: dict[Concern, bool] = {
+        "blurred": quality.is_blurred,
+        "faint": quality.contrast < FAINT,
+        "coarse": quality.x_height_px < COARSE_PX,
+        "cut": bool(quality.cut_edges),
+    }
+    return [concern for concern, there in found.items() if there]
 
 
 def entry_of(line: Line) -> LineEntry:
@@ -65,6 +87,8 @@ DOUBTFUL_WORD = 0.7
 
 def line_view(line: Line, edit: LineEdit | None) -> dict[str, Any]:
     """Return what a browser needs of a line."""
+    alternatives = list(dict.fromkeys(a.text for a in line.alternatives if a.text and a.text != line.text))
+    others = readings_of_words([word.text for word in line.words], alternatives)
     return {
         "id": line.id,
         "polygon": line.polygon,
@@ -80,10 +104,11 @@ def line_view(line: Line, edit: LineEdit | None) -> dict[str, Any]:
                 "letters": [c.confidence for c in w.characters]
                 if "".join(c.text for c in w.characters) == w.text
                 else [],
+                "others": others[i],
             }
-            for w in line.words
+            for i, w in enumerate(line.words)
         ],
-        "alternatives": list(dict.fromkeys(a.text for a in line.alternatives if a.text and a.text != line.text)),
+        "alternatives": alternatives,
         "now": edit.text if edit and edit.text is not None else line.text,
         "done": bool(edit and edit.done),
         "version": edit.version if edit else 0,

@@ -30,7 +30,7 @@ from carrel.workers.files import SeenFile, seen
 from carrel_desk.reading.local import empty, make_private
 from carrel_desk.reading.tiles import Pack, open_pack
 from carrel_desk.store.edits import Change, Edits
-from carrel_desk.store.entries import LineEntry, PageEntry, ScanEntry, entry_of
+from carrel_desk.store.entries import LineEntry, PageEntry, ScanEntry, concerns_of, entry_of
 from carrel_desk.store.journal import Journal, Record
 from carrel_desk.store.layouts import Layout, corrections_moved, reading_record, step_record
 
@@ -363,4 +363,5 @@ class Store:
             return
         entry.size = (page.width_px, page.height_px)
         entry.lines = [entry_of(line) for line in page.lines]
+        entry.concerns = concerns_of(page.quality)
         entry.ever |= self.layout(entry.id).ever(page)

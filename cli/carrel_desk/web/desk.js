@@ -5,7 +5,7 @@ import { View } from "./view.js";
 export const DOUBTFUL_WORD = 0.7, DOUBTFUL_LETTER = 0.8;
 
 /**
- * @typedef {{text: string, c: number, letters: number[]}} Word
+ * @typedef {{text: string, c: number, letters: number[], others: string[]}} Word
  * @typedef {{id: string, polygon: number[][], baseline: number[][], kind: string, text: string, confidence: number, type: string, words: Word[],
  *   alternatives: string[], now: string, done: boolean, version: number, others: string[]}} Line
  * @typedef {{id: string, kind: string, polygon: number[][], lines: string[]}} Region
@@ -41,6 +41,7 @@ export function notice(message, wrong = false) {
 export function warn(message) {
   warning = message;
   showNotice();
+  if (by("scan-dialog").open) by("scan-state").textContent = message;
   setTimeout(() => {
     if (warning === message) warning = "";
     showNotice();

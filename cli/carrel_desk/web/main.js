@@ -8,12 +8,13 @@ import { unkept, who } from "./keeper.js";
 import { startKiosk } from "./kiosk.js";
 import { show as showLayout, toggleEditing } from "./layout.js";
 import { refreshLearning } from "./learn.js";
-import { nextDoubt, nextReading, showAround, showLine, showOthers } from "./line.js";
-import { goTo, refresh, reloadPage, sayProgress, showPage } from "./pages.js";
+import { nextReading, showAround, showLine, showOthers } from "./line.js";
+import { goTo, refresh, reloadPage, sayProgress, sayQuality, showPage } from "./pages.js";
 import { takeSame } from "./same.js";
 import { fillFormats, save } from "./save.js";
 import { LANGUAGES, say, setLanguage } from "./strings.js";
 import { showStrip } from "./view.js";
+import { nextDoubt, nextOfWord } from "./words.js";
 
 // Keys
 
@@ -23,6 +24,7 @@ text.addEventListener("keydown", (event) => {
   if (!desk.line || event.isComposing) return;
   if (event.key === "Enter") finish();
   else if (event.key === "F2") nextDoubt(event.shiftKey ? -1 : 1);
+  else if (event.key === "F3") nextOfWord();
   else if (event.key === "F4") nextReading();
   else if (event.key === "Escape") setText(desk.line.text);
   else return;
@@ -43,7 +45,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 const KEYS = [
-  ["Enter", "keyEnter"], ["Ctrl+Enter", "keyConfirm"], ["F2", "keyDoubt"], ["F4", "keyOther"], ["Esc", "keyBack"], ["Alt+↑ ↓", "keyMove"],
+  ["Enter", "keyEnter"], ["Ctrl+Enter", "keyConfirm"], ["F2", "keyDoubt"], ["F3", "keyWord"], ["F4", "keyOther"], ["Esc", "keyBack"], ["Alt+↑ ↓", "keyMove"],
   ["Ctrl+Z", "keyUndo"], ["Ctrl+ + − 0", "keyZoom"], ["F7", "keySame"], ["F8", "keyEdit"], ["↑ ↓", "keyEditMove"], ["Shift+↑ ↓", "keyEditOrder"],
   ["S, J, A, Del", "keyEditLines"], ["␣", "keyEditMark"], ["T, R, N", "keyEditTypes"],
 ];
@@ -103,6 +105,7 @@ function speak(language) {
   by("keys").replaceChildren(...KEYS.flatMap(([key, name]) => [element("dt", key), element("dd", say(name))]));
   fillFormats();
   sayProgress();
+  sayQuality();
   by("layout-kept").textContent = "";
   if (desk.line) showLine(desk.line);
   showLayout();

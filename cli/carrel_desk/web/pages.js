@@ -1,11 +1,15 @@
 /** The pages of the desk: which there are, how far they are, and the one that is looked at. @module */
 import { ask, by, element } from "./dom.js";
 import { readQueue } from "./changes.js";
-import { desk, doubtful, mark, notice, text, view } from "./desk.js";
+import { desk, doubtful, mark, notice, text, view, warn } from "./desk.js";
 import { unkept } from "./keeper.js";
 import { showAround, showLine } from "./line.js";
 import { say } from "./strings.js";
 /** @typedef {import("./desk.js").Page} Page */
+
+const MOST_WARNINGS = 3;
+/** Pages that were not read yet when this window last looked. @type {Set<string>} */
+let unread = new Set();
 
 export async function refresh() {
   try {
@@ -14,10 +18,11 @@ export async function refresh() {
     if (/** @type {any} */ (error).status === 401 && !desk.leaving) location.replace("/left");
     return;
   }
+  warnOfQuality();
   const list = by("pages"), chosen = desk.page?.id ?? "";
   list.replaceChildren(...desk.state.pages.map((/** @type {any} */ p) => {
     const sign = p.state === "read" ? (p.doubtful ? `${p.doubtful} ?` : "✓") : p.state === "refused" ? "✗" : "…";
-    const option = /** @type {HTMLOptionElement} */ (element("option", `${p.name}  ${sign}`));
+    const option = /** @type {HTMLOptionElement} */ (element("option", `${p.name}  ${sign}${p.concerns.length ? " ⚠" : ""}`));
     option.value = p.id;
     option.disabled = p.state !== "read" && p.state !== "refused";
     return option;
@@ -31,6 +36,23 @@ export async function refresh() {
   }
   await readQueue();
   document.dispatchEvent(new Event("state"));
+}
+
+/** Say of pages that have just been read what another scan would put right. */
+function warnOfQuality() {
+  const pages = desk.state.pages.filter((/** @type {any} */ p) => p.state === "read" && p.concerns.length && unread.has(p.id));
+  unread = new Set(desk.state.pages.filter((/** @type {any} */ p) => p.state !== "read").map((/** @type {any} */ p) => p.id));
+  const told = pages.slice(0, MOST_WARNINGS).map((/** @type {any} */ p) => say("scanAgain", { name: p.name, reason: concernsOf(p) }));
+  if (pages.length > MOST_WARNINGS) told.push(say("scanAgainMore", { count: pages.length - MOST_WARNINGS }));
+  if (told.length) warn(told.join("  "));
+}
+
+/** @param {any} page */
+const concernsOf = (page) => page.concerns.map((/** @type {string} */ concern) => say(`concern:${concern}`)).join(", ");
+
+export function sayQuality() {
+  const page = desk.state.pages.find((/** @type {any} */ p) => p.id === desk.page?.id);
+  by("quality").textContent = page?.concerns.length ? say("scanAgain", { name: page.name, reason: concernsOf(page) }) : "";
 }
 
 export function sayProgress() {
@@ -56,6 +78,7 @@ export async function showPage(id) {
   view.show(desk.page);
   by("pages").value = id ?? "";
   by("line").hidden = !desk.page;
+  sayQuality();
   for (const name of ["edit", "remove", "save", "contrast", "negative", "whole", "larger", "smaller"]) by(name).disabled = !desk.page;
   if (desk.page) showLine(desk.page.lines.find((l) => doubtful(l) && !l.done) ?? desk.page.lines[0] ?? null);
 }
