@@ -56,7 +56,8 @@ def command(
     """
     from dataclasses import replace
 
-    from carrel.forms.propose import propose, template_json
+    from carrel.forms.proposal.json_text import template_json
+    from carrel.forms.proposal.propose import propose
     from carrel.loading import budget_for
     from carrel.output import write_file
     from carrel.reader import Reader
@@ -94,7 +95,7 @@ def drawn(template: Template, gray: NDArray[np.uint8], skew_degrees: float) -> b
     """Return a PNG of the page without its skew, with the template's boxes and names on it."""
     import cv2
 
-    from carrel.forms.rulings import working_frame
+    from carrel.forms.registration.rulings import working_frame
 
     to_work, size = working_frame(gray.shape, skew_degrees)
     scale = size[0] / template.width_px

@@ -13,10 +13,12 @@ import pytest
 
 from carrel.errors import InputError
 from carrel.forms.places import Places, without_frame
-from carrel.forms.register import mapped, register
+from carrel.forms.registration.maps import mapped
+from carrel.forms.registration.register import register
 from carrel.forms.table import csv_of, json_of, rows_of
 from carrel.forms.template import Form, Template, load_form
 from carrel.forms.ticks import marks_of
+from carrel.forms.values import of_the_whole
 from carrel.page import Box, Correction, Line, Page, Provenance, Region, Source, Word, Writing
 from carrel_bench.accuracy.drawn_forms import LAYOUTS, PLACES, DrawnForm, drawn_form, worn
 
@@ -312,6 +314,27 @@ def test_ink_without_a_line_is_found_and_frames_are_not() -> None:
     assert strip.line is None
     assert 100 < strip.polygon[:, 0].min() < 135
     assert len(PLACES) == 10
+
+
+def test_a_digit_in_a_wide_box_is_writing_and_a_speck_is_none() -> None:
+    """However wide the box is: it is told by the height."""
+    gray = np.full((90, 760), 235, np.uint8)
+    cv2.circle(gray, (400, 40), 3, (60,), -1)
+    for x in range(100, 700, 12):
+        gray[70:72, x : x + 3] = 60  # a leader of dots
+    assert Places(np.eye(3), gray, []).strips((0, 0, 760, 90)) == []
+    cv2.line(gray, (52, 30), (47, 62), (60,), 2)  # a 1
+    (strip,) = Places(np.eye(3), gray, []).strips((0, 0, 760, 90))
+    assert strip.polygon[:, 0].min() < 47 < strip.polygon[:, 0].max()
+
+
+def test_confidence_of_a_free_text_is_that_of_the_whole() -> None:
+    """A character is right more often than all of them are."""
+    assert of_the_whole("Louis Clara", 0.93) < 0.6
+    assert of_the_whole("Louis Clara", 0.99) > 0.8
+    rising = [of_the_whole("Louis", confidence) for confidence in (0.0, 0.5, 0.9, 0.99, 1.0)]
+    assert rising == sorted(rising) and rising[0] < 0.2 and rising[-1] == 1.0
+    assert of_the_whole("", 0.0) == 0.0
 
 
 def test_the_foot_of_a_digit_is_no_ruling_but_a_frame_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from carrel.backends import CPU
+from carrel.backends import CPU, Runtime
 from carrel.backends.runtimes.networks import open_network
 from carrel.decode.patterns.syntax import compiled
 from carrel.models.folders import shipped_model
@@ -47,6 +48,18 @@ def test_a_character_is_brought_to_one_size_and_its_middle() -> None:
         assert abs(float((glyph.sum(axis=1) * rows).sum() / glyph.sum()) - 13.5) < 1
         assert np.ptp(np.flatnonzero(glyph.max(axis=1) > 0.35)) in (18, 19, 20)
     assert np.abs(one - large).mean() < 0.06
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+@pytest.mark.parametrize("count", [1, 5])
+def test_openvino_reads_characters_too(reader: GlyphReader, count: int) -> None:
+    """They are of one size: no paper is put beside them, as is beside lines."""
+    model = shipped_model("glyphs", "glyphs")
+    network = open_network(model, Runtime("openvino", "cpu", "fp32"), 1)
+    inks = [ink_levels(drawn(str(digit))) for digit in range(count)]
+    other = GlyphReader(model.manifest_as(Glyphs).alphabet, network).log_probabilities(inks)
+    assert other.shape == (count, 1 + len(reader.classes))
+    assert (other.argmax(axis=1) == reader.log_probabilities(inks).argmax(axis=1)).all()
 
 
 def test_paper_is_no_character() -> None:

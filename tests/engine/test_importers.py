@@ -17,9 +17,12 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from carrel.formats import FORMATS
 from carrel.formats.write.interchange import interchange
+from carrel.forms.table import FieldValue, Row, csv_of
+from carrel.forms.template import load_form
 from carrel.page import Page, Source
 from carrel_cli.manifest import command
 from oracle_formats import page_of, sample_page
+from spreadsheets import back_from, cells_of, has_office
 
 
 def _page() -> Page:
@@ -165,3 +168,34 @@ def test_a_canvas_without_an_image_is_valid(tmp_path: Path) -> None:
     (tmp_path / "deed-0002.json").write_bytes(FORMATS["json"].write(page))
     manifest = prezi3.Manifest(**_manifest(tmp_path, "3"))
     assert manifest.items[0].rendering[0].id.endswith("deed.pdf#page=2")
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods"])
+@pytest.mark.skipif(not has_office(), reason="LibreOffice is not installed")
+def test_libreoffice_keeps_a_table_of_fields(kind: str, tmp_path: Path) -> None:
+    """Every cell: numbers with leading zeros, dates, quotation marks, separators, formulas, line ends, any script."""
+    names = ("no", "born", "name", "note")
+    template = {
+        "format": "carrel-form/1",
+        "name": "card",
+        "width_px": 100,
+        "height_px": 100,
+        "fields": [{"name": name, "box": [1, 1, 9, 9]} for name in names],
+    }
+    (tmp_path / "card.json").write_text(json.dumps(template), "utf-8")
+    form = load_form(tmp_path / "card.json")
+    values = (
+        ("0017", "1.2.1900", "Müller, Anna", '9"7'),
+        ("-3,5", "29.2.1904", "שלום", "=1+1"),
+        ("1e5", "1-2", "a|b;c d", "+49"),
+        ("", "1/2/1899", "'x", "two\nlines"),
+    )
+    rows = [
+        Row(f"a,{n}", "a.png", n, 0, tuple(FieldValue(k, v, 0.9, "doubtful") for k, v in zip(names, own, strict=True)))
+        for n, own in enumerate(values, 1)
+    ]
+    table = tmp_path / "fields-card.csv"
+    table.write_bytes(csv_of(rows, form))
+    cells = cells_of(table)
+    assert [cell[4:8] for cell in cells[1:]] == [list(own) for own in values]
+    assert back_from(table, kind, tmp_path) == cells

@@ -52,7 +52,7 @@ class DrawnForm:
     values: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
-class _Sheet:
+class Sheet:
     """A page under the pen."""
 
     def __init__(self, width: int, height: int, rng: np.random.Generator, digits: Digits | None) -> None:
@@ -149,7 +149,7 @@ def _name(rng: np.random.Generator) -> str:
 
 
 def _card(rng: np.random.Generator, digits: Digits | None) -> DrawnForm:
-    sheet = _Sheet(1240, 860, rng, digits)
+    sheet = Sheet(1240, 860, rng, digits)
     sheet.label(80, 80, "Municipal archive of the harbour district", 30)
     rows = (
         ("name", "Surname and given name", _name(rng), {}),
@@ -194,7 +194,7 @@ def _card(rng: np.random.Generator, digits: Digits | None) -> DrawnForm:
 
 
 def _register(rng: np.random.Generator, digits: Digits | None) -> DrawnForm:
-    sheet = _Sheet(1500, 1240, rng, digits)
+    sheet = Sheet(1500, 1240, rng, digits)
     sheet.label(90, 80, "Register of departures kept at the southern customs house", 28)
     lefts, top, tall, count = (90, 230, 760, 1080, 1410), 180, 78, 12
     headings = ("Running", "Traveller", "Departure", "Amount")
@@ -221,7 +221,7 @@ def _register(rng: np.random.Generator, digits: Digits | None) -> DrawnForm:
 
 
 def _sheet(rng: np.random.Generator, digits: Digits | None) -> DrawnForm:
-    sheet = _Sheet(1240, 1100, rng, digits)
+    sheet = Sheet(1240, 1100, rng, digits)
     sheet.label(80, 90, "Application for admission to the reading room", 30)
     rows = (
         ("applicant", "Applicant", _name(rng), {}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.forms.register import Matrix, Points, mapped
+from carrel.forms.registration.register import Matrix, Points, mapped
 from carrel.forms.template import BoxPx
 from carrel.page import Line
 
@@ -20,14 +20,15 @@ WHOLE_SHARE = 0.9
 """Share of a line's length in a box from which all of it is the box's."""
 SAME_ROW = 0.45
 """Heights of a line by which baselines differ in one row."""
-INK_DARKER, MIN_INK_SHARE = 45, 0.004
-"""Gray levels by which ink is darker than the box's paper, and the share of the box from which it holds writing."""
+INK_DARKER, MIN_INK = 45, 0.004
+"""Gray levels by which ink is darker than the box's paper, and the ink from which it holds writing, as a share of a square of its
+height: a digit in a wide box is little of it."""
 RULING_SHARE, RULING_HEIGHTS, LONGEST_STROKE_SHARE = 0.4, 1.5, 0.85
 """Length of a level ruling in a box, as a share of its width and in its heights: the foot of a 2 in a box of its own is shorter."""
 EDGE_SHARE = 0.06
 """Share of a box's width, at both edges, in which an upright stroke may be its frame."""
-LEAST_STROKE_SHARE = 0.18
-"""Height of the box's ink, as a share of the box, below which it is a speck or a leader."""
+LEAST_STROKE_SHARE = 0.11
+"""Height of the tallest stroke, as a share of the box, below which it holds specks or a leader."""
 ABOVE_INK, BELOW_INK = 0.45, 0.35
 """Paper above and below ink that no line was found in, in heights of the ink: digits fill about half of a usual line."""
 
@@ -135,7 +136,7 @@ class Places:
             y1, y2 = (round((y - box[1]) * sy) for y in (top, bottom))
             ink[max(0, y1 - 3) : max(0, y2 + 3), max(0, x1 - 3) : max(0, x2 + 3)] = 0
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-        if ink.mean() < MIN_INK_SHARE or not len(rows) or np.ptp(rows) < LEAST_STROKE_SHARE * height:
+        if not holds_writing(ink):
             return None
         tall = float(np.ptp(rows) + 1)
         top, bottom = rows[0] - ABOVE_INK * tall, rows[-1] + 1 + BELOW_INK * tall
@@ -151,6 +152,17 @@ def ink_mask(picture: NDArray[np.uint8], paper: float = 0.0) -> NDArray[np.uint8
     known to be ``paper`` where that is lighter)."""
     paper = max(paper, float(np.median(picture)))
     return (picture < paper - INK_DARKER).astype(np.uint8)
+
+
+def holds_writing(ink: NDArray[np.uint8]) -> bool:
+    """Tell whether the ink of a box, uint8 ``(h, w)``, is more than specks and a leader of dots."""
+    import cv2
+
+    height = ink.shape[0]
+    if ink.sum() < MIN_INK * height**2:
+        return False
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    return bool((stats[1:, cv2.CC_STAT_HEIGHT] >= LEAST_STROKE_SHARE * height).any())
 
 
 def without_frame(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -179,6 +191,9 @@ def without_frame(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _cut(line: _Flat, box: BoxPx) -> tuple[_Flat, Points, Points] | None:
     """A line's baseline and polygon in a box; None where it does not belong to it."""
     left, top, right, bottom = box
+    low, high = line.polygon.min(axis=0), line.polygon.max(axis=0)
+    if low[1] >= bottom or high[1] <= top or low[0] >= right or high[0] <= left:
+        return None
     baseline = _between(line.baseline, left, right)
     if baseline is None:
         return None

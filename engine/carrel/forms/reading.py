@@ -6,7 +6,7 @@ format, the queue of review and the desk take it as they take any line. Each box
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.patterns import Constraint
-from carrel.forms.places import MIN_INK_SHARE, Places, Strip, ink_mask, without_frame
-from carrel.forms.register import register
+from carrel.forms.left_over import without_fields
+from carrel.forms.places import Places, Strip, holds_writing, ink_mask, without_frame
+from carrel.forms.registration.register import register
 from carrel.forms.template import BoxPx, Field, Form
 from carrel.forms.ticks import SIGNS, marks_of
-from carrel.forms.values import Recognizers, Value, read_boxes, read_printed, read_written
+from carrel.forms.values import Recognizers, Value, of_the_whole, read_boxes, read_printed, read_written
 from carrel.forms.zones import field_of, zone_of
 from carrel.identity import with_ids
 from carrel.image.crop import crop_line
@@ -30,6 +31,8 @@ CELL_FRAME_SHARE = 0.08
 """Share of a cell's side, at each edge, that is its frame and is not looked at."""
 DOUBTFUL_CONFIDENCE = 0.4
 """Most confidence of a value of which there is more in the field than one row."""
+CLEAR_CONFIDENCE = 0.8
+"""Confidence of a value from which no other recognizer is asked."""
 PREFERRED_GAIN = 0.3
 """Confidence by which the page's own reading of a field's line must be above that along its constraint to be taken."""
 MIN_TEXT_CONFIDENCE = 0.3
@@ -86,7 +89,7 @@ class FormReader:
         cells = list(self._cells())
         regions = spread.map(lambda cell: self._read(cell, places, gray, labels), cells) + self._choices(places)
         taken = [places.quad(cell.box) for cell in cells]
-        rest = _without_fields(page, taken)
+        rest = without_fields(page, taken)
         page = replace(page, regions=with_ids([*rest, *_in_order(self.form, regions)]))
         return _told(page, self.identity)
 
@@ -165,27 +168,36 @@ class FormReader:
         writing = line.writing if line else Writing("handwritten", 0.5)
         baseline, polygon = (_points(points) for points in (strip.baseline, strip.polygon))
         if constraint is None and line is not None and strip.whole and line.text:
-            return replace(line, id="")
+            return replace(line, id="", confidence=of_the_whole(line.text, line.confidence))
         crop = crop_line(gray, strip.baseline, strip.polygon).gray
-        if without_frame(ink_mask(crop)).mean() < MIN_INK_SHARE / 2:
+        if not holds_writing(without_frame(ink_mask(crop))):
             return None
         if constraint is None:
             value = self._free(
                 crop, self._language_of(field), printed=line is not None and line.recognizer == "tesseract"
             )
         else:
-            value = self._along(crop, constraint, writing, self._language_of(field))
+            value = self._along(crop, constraint, line, self._language_of(field))
             if line is not None and strip.whole and _is_better(line, value, constraint):
                 value = _preferred(line, value)
         return _line(value, baseline, polygon, writing)
 
-    def _along(self, crop: NDArray[np.uint8], constraint: Constraint, writing: Writing, language: str) -> Value:
-        """Read along a constraint by the recognizer of its kind of writing, by both where the kind is not clear."""
+    def _along(self, crop: NDArray[np.uint8], constraint: Constraint, line: Line | None, language: str) -> Value:
+        """Read along a constraint by the recognizer of its kind of writing; by the other, too, where the kind is not clear and
+        the first one's value is not clear."""
+        kind = line.writing.kind if line else "handwritten"
+        readers: list[Callable[[], Value]] = []
+        if kind != "printed":
+            readers.append(lambda: read_written(crop, constraint, self._recognizers))
+        if kind != "handwritten":
+            readers.append(lambda: read_printed(crop, constraint, self._recognizers, language))
+        if line and line.recognizer == "tesseract":
+            readers.reverse()
         values: list[Value] = []
-        if writing.kind != "printed":
-            values.append(read_written(crop, constraint, self._recognizers))
-        if writing.kind != "handwritten":
-            values.append(read_printed(crop, constraint, self._recognizers, language))
+        for read in readers:
+            values.append(read())
+            if constraint.accepts(values[-1].text) and values[-1].confidence >= CLEAR_CONFIDENCE:
+                break
         return max(values, key=lambda value: (constraint.accepts(value.text), value.confidence))
 
     def _language_of(self, field: Field) -> str:
@@ -200,7 +212,7 @@ class FormReader:
             found, name = ctc.read([crop])[0], ctc.name
         if found.confidence < MIN_TEXT_CONFIDENCE:
             return Value("", 0.0, ((found.text, found.confidence),) if found.text else ())
-        return Value(found.text, round(found.confidence, 4), found.alternatives, name)
+        return Value(found.text, of_the_whole(found.text, found.confidence), found.alternatives, name)
 
 
 def _is_better(line: Line, value: Value, constraint: Constraint) -> bool:
@@ -211,7 +223,7 @@ def _is_better(line: Line, value: Value, constraint: Constraint) -> bool:
 def _preferred(line: Line, value: Value) -> Value:
     """The page's own reading of a line, as a value; it knows the language and the other lines of the page."""
     others = [(value.text, value.confidence)] if value.text not in ("", line.text) else []
-    return Value(line.text, line.confidence, (*others, *value.alternatives), line.recognizer)
+    return Value(line.text, of_the_whole(line.text, line.confidence), (*others, *value.alternatives), line.recognizer)
 
 
 def _told(page: Page, form: str) -> Page:
@@ -227,48 +239,6 @@ def _in_order(form: Form, regions: Sequence[Region]) -> list[Region]:
         return row or 0, order.get(name, 0)
 
     return sorted(regions, key=place)
-
-
-def _without_fields(page: Page, quads: Sequence[NDArray[np.float64]]) -> list[Region]:
-    """The page's regions without the words that lie in fields; lines and regions of which nothing is left go."""
-    import cv2
-
-    outlines = [quad.astype(np.float32)[:, None] for quad in quads]
-
-    def inside(box: Box) -> bool:
-        middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-        return any(cv2.pointPolygonTest(outline, middle, False) >= 0 for outline in outlines)
-
-    rest: list[Region] = []
-    for region in page.regions:
-        lines: list[Line] = []
-        for line in region.lines:
-            kept = tuple(word for word in line.words if not inside(word.box))
-            middle = Box.around(line.polygon)
-            if len(kept) == len(line.words) and (line.words or not inside(middle)):
-                lines.append(line)
-            elif kept:
-                lines.append(_shortened(line, kept))
-        if lines or not region.lines:
-            rest.append(replace(region, lines=tuple(lines)))
-    return rest
-
-
-def _shortened(line: Line, words: tuple[Word, ...]) -> Line:
-    """A line of which some words went to fields: its outline is that of the words left."""
-    left, right = min(word.box.left for word in words), max(word.box.right for word in words)
-    top, bottom = min(word.box.top for word in words), max(word.box.bottom for word in words)
-    ys = [y for _, y in line.baseline]
-    base = min(max(round(sum(ys) / len(ys)), top), bottom)
-    outline = ((left, top), (right, top), (right, bottom), (left, bottom))
-    return replace(
-        line,
-        baseline=((left, base), (right, base)),
-        polygon=outline,
-        text=" ".join(word.text for word in words),
-        words=words,
-        alternatives=(),
-    )
 
 
 def _line(value: Value, baseline: Points, polygon: Points, writing: Writing) -> Line:

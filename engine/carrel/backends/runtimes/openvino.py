@@ -1,8 +1,8 @@
 """Networks on OpenVINO: processors and Intel's graphics.
 
 OpenVINO compiles anew for each shape and keeps what it compiled, 2 MB and more a width: lines are padded with paper to
-steps of `STEP_PX`, pages to steps of `PAGE_STEP_PX`, and what the padding adds to the output is cut off. Compiled
-networks are kept in a private folder. The package that reports to its maker is kept from loading.
+steps of `STEP_PX`, pages to steps of `PAGE_STEP_PX`, and what the padding adds to the output is cut off; pictures of one size
+alone are not padded. Compiled networks are kept in a private folder. The package that reports to its maker is kept from loading.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from carrel.errors import ModelError
 Array = NDArray[np.float32]
 
 PICTURE = "ink"
-"""The input that is padded."""
+"""The input that is padded, where its width is not fixed."""
 STEP_PX = 128
 PAGE_STEP_PX = 128
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -61,10 +61,14 @@ class OpenvinoBackend:
             ) from None
         self._compiled: Any = compiled
         self._outputs: list[str] = [output.get_any_name() for output in compiled.outputs]
+        self._is_padded = any(
+            entry.get_any_name() == PICTURE and entry.get_partial_shape()[3].is_dynamic for entry in compiled.inputs
+        )
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(self, inputs: Tensors) -> Tensors:
-        padded = {name: pad(array) if name == PICTURE else array for name, array in inputs.items()}
+        pads = self._is_padded and PICTURE in inputs
+        padded = {**inputs, PICTURE: pad(inputs[PICTURE])} if pads else inputs
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
@@ -74,7 +78,7 @@ class OpenvinoBackend:
             outputs = {name: np.array(found[i]) for i, name in enumerate(self._outputs)}  # its memory is used again
         finally:
             self._idle.put(request)
-        if PICTURE in inputs:
+        if pads:
             shapes = padded[PICTURE].shape, inputs[PICTURE].shape
             outputs = {name: cut(output, *shapes) for name, output in outputs.items()}
         return outputs

@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import InputError
-from carrel.forms.boxes import Rect, frames_of, grid_of, in_rows, is_small, lines_to_write_on, runs
-from carrel.forms.register import mapped, plain
-from carrel.forms.rulings import Rulings, rulings_of
-from carrel.forms.template import BoxPx, Field, Kind, Label, Option, Template
+from carrel.forms.proposal.boxes import Rect, frames_of, grid_of, in_rows, is_small, lines_to_write_on, runs
+from carrel.forms.proposal.found import Proposal, label_before, middle_of, printed_words, word_after, words_in
+from carrel.forms.registration.rulings import Rulings, rulings_of
+from carrel.forms.template import BoxPx, Field, Label, Option, Template
 from carrel.page import Page
 
 SMALL_RULINGS_SHARE = 0.011
 """Least length of the sides of small squares, as a share of the page's longest side."""
 MIN_LINE_SHARE = 0.09
 """Least length of a ruling to write on, as a share of the page's width."""
-MIN_LABEL_CONFIDENCE, MIN_LABEL_LETTERS = 0.8, 3
 LINE_HEIGHTS_ABOVE, LINE_HEIGHTS_BELOW = 2.2, 0.5
 """Height of a field above the ruling that it is written on, and below it, in heights of the printed words."""
 INSIDE_PX = 8.0
 """Distance from the edge of a field, working px, from which a stroke is what was written in it."""
 MOST_SIGNED_SHARE, MOST_PRINTED_SHARE = 0.45, 0.2
 """Width of a ruling, as a share of the page's, up to which words under it name it, and share of it that print may stand on."""
-KINDS: dict[Kind, tuple[str, ...]] = {
-    "date": ("date", "born", "died", "birth", "death", "day", "datum", "geboren", "gestorben", "geburt", "tag", "naissance", "deces", "jour", "ne", "nee"),
-    "number": ("no", "nr", "number", "numero", "nummer", "amount", "age", "alter", "betrag", "montant", "nombre", "anzahl", "sum", "prix", "price"),
-}  # fmt: skip
-"""Words of labels that tell a field's kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Printed:
-    """A printed word, working px."""
-
-    text: str
-    rect: Rect
-    clear: bool  # long and sure enough to be recognized again
-
-
-@dataclass
-class _Proposal:
-    """What is known of a page while fields are found on it."""
-
-    words: list[_Printed]
-    tall: float  # usual height of the printed words
-    fields: list[Field] = field(default_factory=list[Field])
-    names: set[str] = field(default_factory=set[str])
-
-    def add(self, label: str, kind: Kind | None = None, **more: object) -> None:
-        """Add a field under an unused name made of its label."""
-        base = _slug(label) or f"field_{len(self.fields) + 1}"
-        name, number = base, 2
-        while name in self.names:
-            name, number = f"{base[:36]}_{number}", number + 1
-        self.names.add(name)
-        known: Kind = kind or _kind_of(label)
-        self.fields.append(msgspec.convert({"name": name, "kind": known, **more}, Field))
 
 
 def propose(gray: NDArray[np.uint8], page: Page, name: str) -> Template:
@@ -82,9 +44,9 @@ def propose(gray: NDArray[np.uint8], page: Page, name: str) -> Template:
     """
     rulings = rulings_of(gray, page.provenance.skew_degrees)
     fine = rulings_of(gray, page.provenance.skew_degrees, SMALL_RULINGS_SHARE)
-    words = _printed_words(page, rulings)
+    words = printed_words(page, rulings)
     tall = float(np.median([word.rect.height for word in words])) if words else 20.0
-    found = _Proposal(words, tall)
+    found = Proposal(words, tall)
     frames = frames_of(rulings)
     small = [rect for rect in frames_of(fine) if is_small(rect)]
     large = [rect for rect in frames if not is_small(rect)]
@@ -100,37 +62,20 @@ def propose(gray: NDArray[np.uint8], page: Page, name: str) -> Template:
     return _on_page(found, rows, rulings, name)
 
 
-def _printed_words(page: Page, rulings: Rulings) -> list[_Printed]:
-    found: list[_Printed] = []
-    for line in page.lines:
-        if line.writing.kind == "handwritten" or (line.writing.kind, line.recognizer) == ("unknown", "ctc"):
-            continue
-        for word in line.words:
-            left, top, right, bottom = word.box
-            corners = mapped(
-                rulings.to_work, np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
-            )
-            (x1, y1), (x2, y2) = corners.min(axis=0), corners.max(axis=0)
-            certain = line.recognizer == "tesseract" and word.confidence >= MIN_LABEL_CONFIDENCE
-            clear = certain and len(plain(word.text)) >= MIN_LABEL_LETTERS
-            found.append(_Printed(word.text, Rect(float(x1), float(y1), float(x2), float(y2)), clear))
-    return found
-
-
-def _add_small(found: _Proposal, small: Sequence[Rect]) -> None:
+def _add_small(found: Proposal, small: Sequence[Rect]) -> None:
     """Letters in boxes, and boxes to tick with the word that follows each."""
     options: list[tuple[Rect, str]] = []
     for row in in_rows(small):
         for run in runs(row, lambda a, b: b.left - a.right < 0.6 * a.width):
             if len(run) >= 3:
-                found.add(_label_before(found, run[0]), "boxes", boxes=[list(rect) for rect in run])
+                found.add(label_before(found, run[0]), "boxes", boxes=[list(rect) for rect in run])
                 continue
-            options += [(rect, value) for rect in run if (value := _word_after(found, rect))]
+            options += [(rect, value) for rect in run if (value := word_after(found, rect))]
     for group in _choices(options):
         values = dict[str, Rect]()
         for rect, value in group:
             values.setdefault(value, rect)
-        label = _label_before(found, group[0][0]) or f"choice {group[0][1]}"
+        label = label_before(found, group[0][0]) or f"choice {group[0][1]}"
         found.add(label, "choice", options=[{"value": v, "box": list(r)} for v, r in values.items()])
 
 
@@ -151,23 +96,23 @@ def _choices(options: Sequence[tuple[Rect, str]]) -> list[list[tuple[Rect, str]]
     return groups
 
 
-def _add_table(found: _Proposal, large: Sequence[Rect]) -> list[tuple[float, float]]:
+def _add_table(found: Proposal, large: Sequence[Rect]) -> list[tuple[float, float]]:
     """The columns of a grid of cells, named by what is printed above them or in its first row; returns its rows."""
     rows, columns = grid_of(large)
     if not rows:
         return []
-    heads = [_words_in(found, Rect(c.left, rows[0][0], c.right, rows[0][1])) for c in columns]
+    heads = [words_in(found, Rect(c.left, rows[0][0], c.right, rows[0][1])) for c in columns]
     if sum(bool(words) for words in heads) > len(columns) / 2:  # the first row is a heading
         rows = rows[1:]
     else:
-        heads = [_words_in(found, Rect(c.left, rows[0][0] - 5 * found.tall, c.right, rows[0][0])) for c in columns]
+        heads = [words_in(found, Rect(c.left, rows[0][0] - 5 * found.tall, c.right, rows[0][0])) for c in columns]
     for column, words in zip(columns, heads, strict=True):
         label = " ".join(word.text for word in words)
         found.add(label, None, column=True, box=[column.left, rows[0][0], column.right, rows[0][1]])
     return rows
 
 
-def _in_table(rect: Rect, rows: Sequence[tuple[float, float]], found: _Proposal) -> bool:
+def _in_table(rect: Rect, rows: Sequence[tuple[float, float]], found: Proposal) -> bool:
     columns = [field.box for field in found.fields if field.column and field.box]
     if not rows or not columns:
         return False
@@ -176,26 +121,26 @@ def _in_table(rect: Rect, rows: Sequence[tuple[float, float]], found: _Proposal)
     return left < middle < right and rows[0][0] - 6 * found.tall < (rect.top + rect.bottom) / 2 < rows[-1][1]
 
 
-def _add_cells(found: _Proposal, cells: Sequence[Rect]) -> None:
+def _add_cells(found: Proposal, cells: Sequence[Rect]) -> None:
     """Single boxes: named by a caption in them, or by the words or the printed box before them."""
     labels = {cell for cell in cells if _is_label_cell(found, cell)}
     for cell in cells:
-        if cell in labels or any(other != cell and cell.holds(*_middle(other)) for other in cells):
+        if cell in labels or any(other != cell and cell.holds(*middle_of(other)) for other in cells):
             continue
         caption = [
             word
-            for word in _words_in(found, cell)
+            for word in words_in(found, cell)
             if word.rect.top < cell.top + max(0.45 * cell.height, 1.5 * found.tall)
         ]
         box = cell
         if caption and max(word.rect.bottom for word in caption) < cell.top + 0.6 * cell.height:
             box = cell._replace(top=max(word.rect.bottom for word in caption) + 2)
-        label = " ".join(word.text for word in caption) or _label_before(found, cell)
+        label = " ".join(word.text for word in caption) or label_before(found, cell)
         found.add(label, None, box=list(box))
 
 
-def _is_label_cell(found: _Proposal, cell: Rect) -> bool:
-    words = _words_in(found, cell)
+def _is_label_cell(found: Proposal, cell: Rect) -> bool:
+    words = words_in(found, cell)
     if not words:
         return False
     middle = np.mean([(word.rect.top + word.rect.bottom) / 2 for word in words])
@@ -203,73 +148,22 @@ def _is_label_cell(found: _Proposal, cell: Rect) -> bool:
     return covered > 0.3 and bool(abs(middle - (cell.top + cell.bottom) / 2) < 0.25 * cell.height)
 
 
-def _add_lines(found: _Proposal, lines: Sequence[tuple[float, float, float]], width: float) -> None:
+def _add_lines(found: Proposal, lines: Sequence[tuple[float, float, float]], width: float) -> None:
     """Lines to write on, with the words before each; a line without words before it or right under it only parts the page."""
     for left, right, y in lines:
         above = [b + LINE_HEIGHTS_BELOW * found.tall for a, c, b in lines if b < y and min(c, right) > max(a, left)]
         top = max([y - LINE_HEIGHTS_ABOVE * found.tall, *above])
         box = Rect(left, top, right, y + LINE_HEIGHTS_BELOW * found.tall)
-        under = _words_in(found, Rect(left, y, right, y + LINE_HEIGHTS_ABOVE * found.tall))
-        label = _label_before(found, box)
+        under = words_in(found, Rect(left, y, right, y + LINE_HEIGHTS_ABOVE * found.tall))
+        label = label_before(found, box)
         if not label and right - left < MOST_SIGNED_SHARE * width:
             label = " ".join(word.text for word in under)
-        printed = sum(word.rect.width for word in _words_in(found, box._replace(bottom=y)))
+        printed = sum(word.rect.width for word in words_in(found, box._replace(bottom=y)))
         if label and printed < MOST_PRINTED_SHARE * box.width:
             found.add(label, None, box=list(box))
 
 
-def _words_in(found: _Proposal, rect: Rect) -> list[_Printed]:
-    inside = [word for word in found.words if rect.holds(*_middle(word.rect))]
-    return sorted(inside, key=lambda word: (round(word.rect.top / found.tall), word.rect.left))
-
-
-def _label_before(found: _Proposal, rect: Rect) -> str:
-    """The printed words on the row of a box, before it: those that stand together, the nearest last."""
-    middle = (rect.top + rect.bottom) / 2
-    row = [
-        word for word in found.words
-        if word.rect.right <= rect.left + found.tall and word.rect.top - 0.6 * found.tall < middle < word.rect.bottom + 0.9 * found.tall
-    ]  # fmt: skip
-    row.sort(key=lambda word: -word.rect.right)
-    label: list[_Printed] = []
-    for word in row:
-        if label and label[-1].rect.left - word.rect.right > 1.5 * found.tall:
-            break
-        label.append(word)
-    return " ".join(word.text for word in reversed(label))
-
-
-def _word_after(found: _Proposal, rect: Rect) -> str:
-    """The word that follows a box to tick; where the box was read as a sign of the word, without that."""
-    after = [
-        word
-        for word in found.words
-        if word.rect.right < rect.right + 12 * rect.width
-        and _middle(word.rect)[0] > rect.right
-        and word.rect.top < (rect.top + rect.bottom) / 2 < word.rect.bottom
-        and plain(word.text)
-    ]
-    return re.sub(r"^\W+|\W+$", "", min(after, key=lambda word: word.rect.left).text) if after else ""
-
-
-def _middle(rect: Rect) -> tuple[float, float]:
-    return (rect.left + rect.right) / 2, (rect.top + rect.bottom) / 2
-
-
-def _kind_of(label: str) -> Kind:
-    words = {plain(word) for word in label.split()}
-    for kind, known in KINDS.items():
-        if words & set(known):
-            return kind
-    return "text"
-
-
-def _slug(label: str) -> str:
-    bare = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", bare)).strip("_")[:40].strip("_")
-
-
-def _on_page(found: _Proposal, rows: Sequence[tuple[float, float]], rulings: Rulings, name: str) -> Template:
+def _on_page(found: Proposal, rows: Sequence[tuple[float, float]], rulings: Rulings, name: str) -> Template:
     """The proposal in px of the scan without its skew."""
     scale = 1.0 / float(np.hypot(*rulings.to_work[0, :2]))
     height, width = (round(side * scale) for side in rulings.level.shape)
@@ -292,7 +186,7 @@ def _on_page(found: _Proposal, rows: Sequence[tuple[float, float]], rulings: Rul
         boxes.pop()
     inner = [Rect(b.left + INSIDE_PX, b.top + INSIDE_PX, b.right - INSIDE_PX, b.bottom - INSIDE_PX) for b in boxes]
     ruled = [s for s in rulings.segments() if not _is_writing(s, [*(word.rect for word in found.words), *inner])]
-    clear = [w for w in found.words if w.clear and not any(b.holds(*_middle(w.rect)) for b in filled)]
+    clear = [w for w in found.words if w.clear and not any(b.holds(*middle_of(w.rect)) for b in filled)]
     return Template(
         name=name,
         width_px=max(50, width),
@@ -309,23 +203,3 @@ def _is_writing(segment: Sequence[float], written: Sequence[Rect]) -> bool:
     x1, y1, x2, y2 = segment
     points = np.linspace([x1, y1], [x2, y2], 7)[1:-1].tolist()
     return 2 * sum(any(rect.holds(x, y) for rect in written) for x, y in points) > len(points)
-
-
-def template_json(template: Template) -> bytes:
-    """Write a template as JSON that is edited by hand: a field, label and ruling a line, without what is as usual."""
-    whole = msgspec.to_builtins(template)
-    usual = msgspec.to_builtins(Field(name=""))
-    fields = [{k: v for k, v in entry.items() if k == "name" or v != usual[k]} for entry in whole.pop("fields")]
-
-    def lines(entries: Sequence[object]) -> str:
-        return (
-            "[\n  " + ",\n  ".join(msgspec.json.encode(entry).decode() for entry in entries) + "\n ]"
-            if entries
-            else "[]"
-        )
-
-    parts = [
-        f'"{key}": {msgspec.json.encode(whole[key]).decode()}' for key in ("format", "name", "width_px", "height_px")
-    ]
-    parts += [f'"fields": {lines(fields)}', *(f'"{key}": {lines(whole[key])}' for key in ("rows", "labels", "rulings"))]
-    return ("{\n " + ",\n ".join(parts) + "\n}\n").encode()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from carrel.forms.rulings import Rulings
+from carrel.forms.registration.rulings import Rulings
 
 MIN_FILL, MIN_SMALL_FILL = 0.82, 0.55
 """Share of its box that the inside of a frame fills, and of a small one: writing takes some of it."""

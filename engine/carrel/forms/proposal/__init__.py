@@ -1,0 +1,1 @@
+"""Proposals: a template from a page."""

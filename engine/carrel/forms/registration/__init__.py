@@ -1,0 +1,1 @@
+"""Registration: where a template lies on a scan."""
