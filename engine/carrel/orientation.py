@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from carrel.image.crop import Crop
+from carrel.layout import flipped, is_upright
 from carrel.layout.types import FoundLine, FoundRegion
 from carrel.recognizers.script import UNKNOWN_SCRIPT
 from carrel.recognizers.types import Reading
@@ -20,6 +23,8 @@ MIN_LEGIBILITY = 20.0
 """Characters that the sample of a page must show for its sides not to be tried."""
 MIN_LEGIBILITY_RATIO = 1.3
 """Another orientation must be so much more legible than 0 degrees, and by one character more."""
+MIN_MARGIN_CONFIDENCE = 0.6
+"""Mean confidence of lines up or down a page; edges of books and rulings are read with less."""
 
 
 def find_orientation(
@@ -66,6 +71,33 @@ def best_orientation(legibilities: dict[int, float]) -> int:
     """Return the degrees of the most legible orientation that was tried; 0 unless another is clearly better."""
     best = max(legibilities, key=lambda degrees: legibilities[degrees])
     return best if legibilities[best] > MIN_LEGIBILITY_RATIO * legibilities[0] + 1.0 else 0
+
+
+def settle_margins(
+    regions: Sequence[FoundRegion],
+    crops: Sequence[Crop],
+    readings: Sequence[Reading],
+    read: Callable[[Sequence[FoundLine]], tuple[Sequence[Crop], Sequence[Reading]]],
+) -> tuple[tuple[FoundRegion, ...], list[Crop], list[Reading]]:
+    """Settle for lines up and down a page which it is, by what is read; without blocks of which neither way makes sense.
+
+    ``crops`` and ``readings`` are those of all lines of ``regions``, in order; ``read`` crops and reads lines of the scan.
+    """
+    kept: list[FoundRegion] = []
+    rows: list[tuple[Crop, Reading]] = []
+    at = 0
+    for region in regions:
+        ways = [(region, list(zip(crops, readings, strict=True))[at : at + len(region.lines)])]
+        at += len(region.lines)
+        if region.lines and all(is_upright(line) for line in region.lines):
+            other = replace(region, lines=tuple(flipped(line) for line in reversed(region.lines)))
+            ways.append((other, list(zip(*read(other.lines), strict=True))))
+            ways.sort(key=lambda way: -legibility([reading for _, reading in way[1]]))
+            if mean_confidence([reading for _, reading in ways[0][1]]) < MIN_MARGIN_CONFIDENCE:
+                continue
+        kept.append(ways[0][0])
+        rows += ways[0][1]
+    return tuple(kept), [crop for crop, _ in rows], [reading for _, reading in rows]
 
 
 def _is_known(readings: Sequence[Reading]) -> bool:

@@ -30,6 +30,7 @@ from carrel.layout import (
     find_squares,
     find_streaks,
     in_leftward_order,
+    is_upright,
     segment_page,
     uncovered_ink,
     uncovered_light_ink,
@@ -37,7 +38,14 @@ from carrel.layout import (
 )
 from carrel.loading import Engines, load_engines
 from carrel.options import ReadOptions
-from carrel.orientation import best_orientation, find_orientation, lines_of, longest, try_orientations
+from carrel.orientation import (
+    best_orientation,
+    find_orientation,
+    lines_of,
+    longest,
+    settle_margins,
+    try_orientations,
+)
 from carrel.page import Page, Point, Provenance
 from carrel.progress import Watch
 from carrel.recognizers.routing import languages_of
@@ -139,6 +147,12 @@ class Reader:
         if degrees:
             found = self._segment(scan, degrees, watch)
             crops, readings = self._recognize(found.scan, found.lines, watch)
+        if any(is_upright(line) for line in found.lines):
+            scan_read = found.scan
+            regions, crops, readings = settle_margins(
+                found.regions, crops, readings, lambda lines: self._recognize(scan_read, lines, watch)
+            )
+            found = replace(found, regions=regions)
         if mostly_right_to_left(reading.recognition.text for reading in readings):
             found, crops, readings = _from_the_right(found, crops, readings)
         watch.begin("assemble")

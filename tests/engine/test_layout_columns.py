@@ -66,3 +66,40 @@ def test_cells_are_read_row_by_row(widths: tuple[int, ...], ruled: bool) -> None
     ]
     lines = [cell for row in rows for cell in row]
     assert indices(lines, shuffled(lines), ruled=ruled) == list(range(len(lines)))
+
+
+@pytest.mark.parametrize("count, over", [(4, (0, 1)), (5, (2, 4)), (7, (0, 2)), (7, (3, 6)), (3, (1, 2))])
+def test_a_heading_over_some_columns_comes_before_them(count: int, over: tuple[int, int]) -> None:
+    """The columns beside it go on from head to foot."""
+    first, last = over
+    place = [60 + 250 * k for k in range(count)]
+    parts = [column(left, 220, 200, 14) for left in place]
+    headed = [one for k in range(first, last + 1) for one in parts[k][2:]]
+    heading = line(place[first], place[first] + 250 * (last - first) + 120, 215)
+    lines = [
+        *(one for part in parts[:first] for one in part),
+        heading,
+        *headed,
+        *(one for part in parts[last + 1 :] for one in part),
+    ]
+    assert indices(lines, shuffled(lines), ruled=False) == list(range(len(lines)))
+
+
+def test_headings_one_below_the_other_part_the_columns_under_them() -> None:
+    place = [60 + 250 * k for k in range(4)]
+    halves = [[column(left, 220, top, 7) for left in place[:2]] for top in (200, 470)]
+    heads = [line(60, 480, 170), line(60, 500, 430)]
+    left_side = [heads[0], *halves[0][0], *halves[0][1], heads[1], *halves[1][0], *halves[1][1]]
+    lines = [*left_side, *column(place[2], 220, 170, 17), *column(place[3], 220, 170, 17)]
+    assert indices(lines, shuffled(lines), ruled=False) == list(range(len(lines)))
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_title_above_one_column_in_large_type_comes_first(count: int) -> None:
+    left = 60 + 250 * (count // 2) + 40
+    base = np.array([(left, 140), (left + 120, 140)], np.float32)
+    title = FoundLine(
+        base, np.array([(left, 100), (left + 120, 100), (left + 120, 150), (left, 150)], np.float32), 22.0
+    )
+    lines = [title, *columns(count)]
+    assert indices(lines, shuffled(lines), ruled=False) == list(range(len(lines)))

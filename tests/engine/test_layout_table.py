@@ -222,3 +222,31 @@ def test_digits_are_cells_where_letters_are_smaller_than_the_lines_say() -> None
             cv2.line(page, (x, round(base) - 1), (x, round(base) - 7), (30,), 2)
     regions = table_of(page, rows)
     assert sum(len(region.lines) for region in regions) == 3 * len(rows)
+
+
+def two_columns(x: int) -> tuple[NDArray[np.uint8], list[Points]]:
+    """Two columns with a ruling at ``x`` between them, and lines over both as the segmenter may find some."""
+    heights = range(100, 740, 30)
+    halves: list[Points] = [[(left, y), (right, y)] for y in heights for left, right in ((40, 300), (330, 600))]
+    page = page_of(halves)
+    cv2.line(page, (x, TOP), (x, BOTTOM), (60,), 2)
+    joined: list[Points] = [[(40, y), (600, y)] for y in heights if y % 60 == 40]
+    return page, [*joined, *(half for half in halves if half[0][1] % 60 != 40)]
+
+
+def test_a_single_ruling_between_columns_cuts_the_lines_that_run_over_it() -> None:
+    page, lines = two_columns(315)
+    regions = segment_page(page, None, drawn_maps(lines))
+    found = [line for region in regions for line in region.lines]
+    assert len(found) == 44
+    assert all(line.baseline[-1, 0] < 320 or line.baseline[0, 0] > 310 for line in found)
+    sides = [line.baseline[0, 0] > 310 for line in found]
+    assert sides == sorted(sides)
+
+
+def test_a_single_ruling_that_words_run_across_cuts_nothing() -> None:
+    lines: list[Points] = [[(40, y), (600, y)] for y in range(100, 740, 30)]
+    page = page_of(lines)
+    cv2.line(page, (120, TOP), (120, BOTTOM), (60,), 2)
+    found = [line for region in segment_page(page, None, drawn_maps(lines)) for line in region.lines]
+    assert len(found) == len(lines)

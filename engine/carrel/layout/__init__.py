@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from carrel.image.erase import Stroke
 from carrel.layout.page_ink import PageInk
-from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps
+from carrel.layout.types import SMALLEST_SIDE_PX, FoundLine, FoundRegion, Heatmaps, flipped, is_upright
 from carrel.page import STAMP_ZONE, Region
 
 __all__ = [
@@ -19,7 +19,9 @@ __all__ = [
     "PageInk",
     "find_squares",
     "find_streaks",
+    "flipped",
     "in_leftward_order",
+    "is_upright",
     "segment_page",
     "uncovered_ink",
     "uncovered_mask",

@@ -14,14 +14,16 @@ from carrel.layout.lines.fine_scale import segment_at_fine_scale
 from carrel.layout.lines.heatmaps import PROBABLE, ScoredBaseline, find_baselines
 from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
+from carrel.layout.lines.upright_lines import add_upright_lines
 from carrel.layout.page_ink import PageInk
 from carrel.layout.stamps.zones import in_order_with_stamps
 from carrel.layout.tables.aligned import AlignedTable, find_aligned_table
 from carrel.layout.tables.column_cuts import cut_at_columns
+from carrel.layout.tables.column_rulings import column_rulings
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
 from carrel.layout.tables.rulings import Table, find_table
-from carrel.layout.tables.split_cells import holds_cells, separating, split_cells
+from carrel.layout.tables.split_cells import cut_at_rulings, holds_cells, separating, split_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
 
 PAGE_EDGE_SHARE = 0.02
@@ -40,7 +42,8 @@ def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
 def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Segment a page with the network; see `carrel.layout.segment_page`."""
     lines, table = _lines(page, heatmaps)
-    return in_order_with_stamps(lines, page, table)
+    lines, margins = add_upright_lines(page, lines, heatmaps)
+    return (*in_order_with_stamps(lines, page, table), *margins)
 
 
 def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableArea | None]:
@@ -63,6 +66,8 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
     baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
     table = separating(table, baselines, ink) if table is not None else None
     if table is None:
+        between = column_rulings(baselines, page.rulings, ink)
+        baselines = cut_at_rulings(baselines, between, ink) if between.any() else baselines
         baselines, ink = without_leaders(baselines, ink)
     baselines, area = _with_cells(baselines, table, ink)
     lines = as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1]))

@@ -84,3 +84,16 @@ class FoundRegion:
         """Return the region in px of the scan."""
         polygon = geometry.curve_to_scan(self.polygon, closed=True).astype(np.float32)
         return FoundRegion(self.kind, polygon, tuple(line.on_scan(geometry) for line in self.lines))
+
+
+def is_upright(line: FoundLine) -> bool:
+    """Tell whether a line runs up or down rather than across."""
+    across, down = np.abs(line.baseline[-1] - line.baseline[0])
+    return bool(down > 2 * across)
+
+
+def flipped(line: FoundLine) -> FoundLine:
+    """Return the same line read from its other end: its letters then stand on what was the top of the small ones."""
+    along = line.baseline[-1] - line.baseline[0]
+    up = np.array((along[1], -along[0])) / max(1e-6, float(np.hypot(*along)))
+    return FoundLine((line.baseline + line.x_height_px * up)[::-1].astype(np.float32), line.polygon, line.x_height_px)

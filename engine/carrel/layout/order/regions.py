@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from carrel.image.median import median
 from carrel.layout.order.crossed_columns import split_crossed_columns
+from carrel.layout.order.headed_columns import is_title, split_headed_columns
 from carrel.layout.order.text_columns import are_text_columns, holds_text_columns, split_intervals
 from carrel.layout.tables.cell_order import order_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, TableArea
@@ -58,8 +59,14 @@ def _blocks(
     """
     if len(index) <= 1:
         return [index]
+    unit = min(unit, median(boxes[index, 3] - boxes[index, 1]))  # small print of a letterhead has small gaps
+    if (parts := split_headed_columns(boxes[index], unit)) is not None:
+        return [index[part] for part in parts]
+    return _cut(index, boxes, unit, least_columns)
+
+
+def _cut(index: NDArray[np.int64], boxes: Boxes, unit: float, least_columns: int) -> list[NDArray[np.int64]]:
     left, top, right, bottom = boxes[index].T
-    unit = min(unit, median(bottom - top))  # small print of a letterhead has small gaps
     inset = np.minimum(INSET * unit, 0.15 * (right - left))
     gap, across = _widest_gap(left + inset, right - inset)
     height, down = _widest_gap(top, bottom)
@@ -70,7 +77,8 @@ def _blocks(
         if is_table and _in_rows(column, bottom, unit, least_columns):
             return [index] if height <= 0 else _both(index, (top + bottom) / 2 < down, boxes, unit, PART_COLUMNS)
         if _side_by_side(top, bottom + SAME_ROW_X_HEIGHTS * unit, (left + right) / 2 < across):
-            return _both(index, (left + right) / 2 < across, boxes, unit)
+            title = is_title(boxes[index])
+            return _both(index, title if title.any() else (left + right) / 2 < across, boxes, unit)
     if (parts := split_crossed_columns(boxes[index], unit)) is not None:
         return [block for part in parts for block in _blocks(index[part], boxes, unit)]
     if height > 0 and _columns_appear(index, boxes, unit):

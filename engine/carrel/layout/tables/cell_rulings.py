@@ -25,7 +25,7 @@ def keep_separating_rulings(baselines: list[Baseline], rulings: Mask, ink: Ink) 
     """Drop from ``rulings`` ``(h, w)``, 0 or 1, those that most of the lines which run over them write across."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(rulings, connectivity=8)
     labels = labels.astype(np.int32, copy=False)
-    over, across = _lines_over(baselines, labels, len(stats), ink)
+    over, across = lines_over(baselines, labels, len(stats), ink)
     height = stats[:, cv2.CC_STAT_HEIGHT]
     strokes = (height < SHORT_HEIGHT * height[1:].max(initial=0)) & (over > MAX_LINES_OVER_SHORT)
     return components_kept(rulings, labels, ~strokes & ~_are_shadows(over, across))
@@ -33,15 +33,15 @@ def keep_separating_rulings(baselines: list[Baseline], rulings: Mask, ink: Ink) 
 
 def are_written_across(baselines: list[Baseline], labels: NDArray[np.int32], count: int, ink: Ink) -> NDArray[np.bool_]:
     """Tell for each of ``count`` rulings, numbered in ``labels`` ``(h, w)`` with 0 for none, whether most lines over it write across."""
-    return _are_shadows(*_lines_over(baselines, labels, count, ink))
+    return _are_shadows(*lines_over(baselines, labels, count, ink))
 
 
 def _are_shadows(over: NDArray[np.int64], across: NDArray[np.int64]) -> NDArray[np.bool_]:
     return (over >= MIN_LINES_OVER) & (across > WRITTEN_ACROSS * over)
 
 
-def _lines_over(baselines: list[Baseline], labels: NDArray[np.int32], count: int, ink: Ink) -> NDArray[np.int64]:
-    """How many lines run over each ruling, and how many of them write across, ``(2, count)``."""
+def lines_over(baselines: list[Baseline], labels: NDArray[np.int32], count: int, ink: Ink) -> NDArray[np.int64]:
+    """Count the lines that run over each of ``count`` rulings, and those of them that write across, ``(2, count)``."""
     over, across = lines = np.zeros((2, count), np.int64)
     for baseline in baselines:
         x, rows = _small_letter_pixels(baseline, labels.shape)

@@ -53,7 +53,7 @@ def split_cells(baselines: list[Baseline], table: Table, ink: Ink) -> list[Basel
     """Split baselines where they run over a ruling of the table, and add those of cells that they leave out."""
     unit = median([baseline.x_height_px for baseline in baselines])
     clear = _clear_of_rulings(table, ink, unit)
-    cells = _cut_at_rulings(baselines, table, ink)
+    cells = cut_at_rulings(baselines, table.rulings, ink)
     letter = _letter_height(cells, clear, unit)
     cells += _missed_cells(cells, table, clear, letter, unit)
     return cells + _marks(cells, table, clear, letter)
@@ -95,12 +95,12 @@ def _marks(cells: list[Baseline], table: Table, ink: Ink, unit: float) -> list[B
     return [mark for mark in found if table.holds(float(mark.x.mean()), float(mark.y.mean()), unit)]
 
 
-def _cut_at_rulings(baselines: list[Baseline], table: Table, ink: Ink) -> list[Baseline]:
-    """The baselines; of those that run over a ruling of the table the parts that hold ink, be it a single mark.
+def cut_at_rulings(baselines: list[Baseline], rulings: Mask, ink: Ink) -> list[Baseline]:
+    """Return the baselines; of those that run over a ruling the parts that hold ink, be it a single mark.
 
     Marks so near to a ruling that no line has room are what is left of it.
     """
-    barrier = cv2.dilate(table.rulings, np.ones((1, 5), np.uint8)).astype(np.uint8)
+    barrier = cv2.dilate(rulings, np.ones((1, 5), np.uint8)).astype(np.uint8)
     kept: list[Baseline] = []
     for baseline in baselines:
         unit = baseline.x_height_px

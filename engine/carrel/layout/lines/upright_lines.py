@@ -1,0 +1,179 @@
+"""Lines that run up or down an upright page, as notes in a margin do: found in ink that no line covers, turned level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carrel.image.median import median
+from carrel.layout.ink import Ink, Mask
+from carrel.layout.lines.heatmaps import ScoredBaseline, segmenter_input, trace_baselines
+from carrel.layout.page_ink import PageInk
+from carrel.layout.types import FoundLine, FoundRegion, Heatmaps, Points
+
+LONG_X_HEIGHTS = 5.0  # of lines that stay: shorter ones may be letters of an upright line
+MAX_COVERED = 0.3  # of a letter's ink by lines
+LETTER_X_HEIGHTS = (0.4, 3.5)  # least longer side, and width
+WORD_X_HEIGHTS = 14.0  # height of connected letters
+STROKE_WIDTH, STROKE_HEIGHT = 0.4, 2.5  # x-heights: what is thinner and longer is a rest of a ruling
+GAP_X_HEIGHTS, SIDE_GAP_X_HEIGHTS = 1.3, 0.7  # along and across: farther apart stand lines over each other
+MIN_LENGTH_X_HEIGHTS, MIN_LETTERS, MIN_ASPECT = 8.0, 4, 3.0
+MAX_INK_SHARE = 0.25  # of the page: more is a page on its side
+MAX_GROUPS = 6
+INPUT_X_HEIGHT_PX = 12.0
+MIN_PROBABILITY = 0.75
+MIN_FILLED_SHARE = 0.6  # of a group's length by its lines
+SHORT_X_HEIGHTS, MIN_INSIDE_SHARE = 8.0, 0.3  # of level lines that are letters of upright ones
+ABOVE, BELOW, BESIDE = 1.9, 0.9, 0.6  # the polygon, in x-heights from the baseline and its ends
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turned:
+    """A part of the page at ``corner`` (x, y), turned so that what runs up (or down) runs level."""
+
+    gray: NDArray[np.uint8]
+    corner: tuple[int, int]
+    runs_up: bool
+
+    def on_page(self, points: Points) -> Points:
+        """Return points ``(n, 2)`` of the turned part on the page."""
+        height, width = self.gray.shape
+        x, y = points.T
+        turned = (y, width - 1 - x) if self.runs_up else (height - 1 - y, x)
+        return (np.stack(turned, 1) + self.corner).astype(np.float32)
+
+
+def add_upright_lines(
+    page: PageInk, lines: Sequence[FoundLine], heatmaps: Heatmaps
+) -> tuple[list[FoundLine], list[FoundRegion]]:
+    """Find the lines that run up or down a page beside its level ``lines``, px of the page.
+
+    Returns
+    -------
+    list of FoundLine
+        The level lines, without short ones that are letters of upright lines.
+    list of FoundRegion
+        A MarginTextZone for each block of upright lines; their direction is the likelier one by their look alone.
+    """
+    kept = list(lines)
+    if not kept:
+        return kept, []
+    unit = median([line.x_height_px for line in kept])  # px of the page
+    zones: list[FoundRegion] = []
+    for group, box in _groups(page.ink, kept, unit):
+        zone = _zone(page, group, box, unit, heatmaps)
+        if zone is not None:
+            zones.append(zone)
+            kept = [line for line in kept if not _is_letter_of(line, zone, unit)]
+    return kept, zones
+
+
+def _groups(ink: Ink, lines: Sequence[FoundLine], unit: float) -> list[tuple[Mask, tuple[int, int, int, int]]]:
+    """Tall narrow groups of letters that no long line covers: their masks at working resolution, and their boxes there."""
+    small = unit * ink.scale
+    letters = _free_letters(ink, lines, small)
+    if int(letters.sum()) < MIN_LETTERS:
+        return []
+    mask = ink.parts.kept(letters).mask()
+    reach = np.ones((max(3, round(GAP_X_HEIGHTS * small)), max(1, round(SIDE_GAP_X_HEIGHTS * small))), np.uint8)
+    joined = cv2.dilate(mask, reach).astype(np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    tall = boxes[:, cv2.CC_STAT_HEIGHT] > np.maximum(
+        MIN_LENGTH_X_HEIGHTS * small, MIN_ASPECT * boxes[:, cv2.CC_STAT_WIDTH]
+    )
+    tall[0] = False
+    x, y = (ink.parts.stats[letters, k] + ink.parts.stats[letters, k + 2] // 2 for k in (0, 1))
+    counts = np.bincount(labels[y, x], minlength=len(boxes))
+    chosen = np.flatnonzero(tall & (counts >= MIN_LETTERS))
+    written = sum(cv2.countNonZero(mask & (labels == k).astype(np.uint8)) for k in chosen)
+    if len(chosen) > MAX_GROUPS or written > MAX_INK_SHARE * ink.parts.stats[1:, cv2.CC_STAT_AREA].sum():
+        return []
+    return [
+        ((labels == k).astype(np.uint8), (int(left), int(top), int(left + wide), int(top + high)))
+        for k in chosen
+        for left, top, wide, high, _ in [boxes[k]]
+    ]
+
+
+def _free_letters(ink: Ink, lines: Sequence[FoundLine], small: float) -> NDArray[np.bool_]:
+    """Which components of ink are of the size of letters, or of words on end, and in no long line; bool (k,)."""
+    covered = np.zeros(ink.mask.shape, np.uint8)
+    for line in lines:
+        if np.ptp(line.baseline[:, 0]) > LONG_X_HEIGHTS * line.x_height_px:
+            cv2.fillPoly(covered, [np.rint(line.polygon * ink.scale).astype(np.int32)], (1,))
+    width, height = ink.parts.stats[:, cv2.CC_STAT_WIDTH], ink.parts.stats[:, cv2.CC_STAT_HEIGHT]
+    letters = np.maximum(width, height) > LETTER_X_HEIGHTS[0] * small
+    letters &= (width < LETTER_X_HEIGHTS[1] * small) & (height < WORD_X_HEIGHTS * small)
+    letters &= (width > STROKE_WIDTH * small) | (height < STROKE_HEIGHT * small)
+    letters[0] = False
+    return letters & (ink.parts.shares_within(covered) < MAX_COVERED)
+
+
+def _zone(
+    page: PageInk, group: Mask, box: tuple[int, int, int, int], unit: float, heatmaps: Heatmaps
+) -> FoundRegion | None:
+    """The lines of a group, in the direction in which the segmenter sees them better; None where they do not fill it."""
+    scale = min(1.0, INPUT_X_HEIGHT_PX / unit)
+    found = [
+        (turned, [f for f in trace_baselines(heatmaps(segmenter_input(turned.gray, scale))) if _is_line(f)])
+        for turned in _turned(page, group, box, unit)
+    ]
+    turned, best = max(found, key=lambda pair: sum(_length(f) * f.probability for f in pair[1]))
+    if max((_length(f) for f in best), default=0.0) < MIN_FILLED_SHARE * scale * (box[3] - box[1]) / page.ink.scale:
+        return None
+    best.sort(key=lambda f: float(f.candidate.y.mean()))
+    lines = tuple(_placed(f, turned, scale) for f in best)
+    points = np.concatenate([line.polygon for line in lines])
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    ring = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    return FoundRegion("MarginTextZone", ring, lines)
+
+
+def _is_line(found: ScoredBaseline) -> bool:
+    return found.probability >= MIN_PROBABILITY and _length(found) > LONG_X_HEIGHTS * found.x_height_px
+
+
+def _length(found: ScoredBaseline) -> float:
+    return float(found.candidate.x[-1] - found.candidate.x[0])
+
+
+def _turned(page: PageInk, group: Mask, box: tuple[int, int, int, int], unit: float) -> list[_Turned]:
+    """The group alone on white, turned both ways."""
+    scale = page.ink.scale
+    height, width = page.gray.shape
+    left, top = (max(0, int(side / scale - 2 * unit)) for side in box[:2])
+    right, bottom = min(width, int(box[2] / scale + 2 * unit)), min(height, int(box[3] / scale + 2 * unit))
+    size = (group.shape[1], group.shape[0])
+    own = cv2.dilate(group, np.ones((max(1, round(unit * scale)) | 1,) * 2, np.uint8))
+    whole = cv2.resize(own, (width, height), interpolation=cv2.INTER_NEAREST) if size != (width, height) else own
+    part = np.where(whole[top:bottom, left:right] > 0, page.gray[top:bottom, left:right], 255).astype(np.uint8)
+    return [
+        _Turned(np.ascontiguousarray(np.rot90(part, -1)), (left, top), True),
+        _Turned(np.ascontiguousarray(np.rot90(part, 1)), (left, top), False),
+    ]
+
+
+def _placed(found: ScoredBaseline, turned: _Turned, scale: float) -> FoundLine:
+    x, y = found.candidate.x / scale, found.candidate.y / scale
+    unit = found.x_height_px / scale
+    knots = np.unique(np.linspace(0, len(x) - 1, 8).astype(int))
+    x, y = x[knots], y[knots]
+    ends = np.concatenate(([x[0] - BESIDE * unit], x, [x[-1] + BESIDE * unit]))
+    base = np.concatenate((y[:1], y, y[-1:]))
+    ring = np.concatenate((np.stack((ends, base - ABOVE * unit), 1), np.stack((ends, base + BELOW * unit), 1)[::-1]))
+    limit = (turned.gray.shape[1] - 1, turned.gray.shape[0] - 1)
+    baseline, polygon = (turned.on_page(np.clip(points, 0, limit)) for points in (np.stack((x, y), 1), ring))
+    return FoundLine(baseline, polygon, unit)
+
+
+def _is_letter_of(line: FoundLine, zone: FoundRegion, unit: float) -> bool:
+    """Tell whether a short level line is made of letters of upright ones, and maybe of what stands beside them."""
+    if float(np.ptp(line.baseline[:, 0])) > SHORT_X_HEIGHTS * max(unit, line.x_height_px):
+        return False
+    along = np.linspace(line.baseline[0], line.baseline[-1], 9) - (0, 0.5 * line.x_height_px)
+    inside = [cv2.pointPolygonTest(zone.polygon, (float(x), float(y)), True) >= -unit for x, y in along]
+    return float(np.mean(inside)) >= MIN_INSIDE_SHARE
