@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from carrel.forms.template import Template
+    from carrel.forms.fields import Template
 
 
 @click.command("form")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from carrel.errors import InputError
+from carrel.forms.fields import Template
 from carrel.forms.places import Places, without_frame
 from carrel.forms.registration.maps import mapped
 from carrel.forms.registration.register import register
 from carrel.forms.table import csv_of, json_of, rows_of
-from carrel.forms.template import Form, Template, load_form
+from carrel.forms.template import Form, load_form
 from carrel.forms.ticks import marks_of
 from carrel.forms.values import of_the_whole
 from carrel.page import Box, Correction, Line, Page, Provenance, Region, Source, Word, Writing

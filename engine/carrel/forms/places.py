@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.forms.fields import BoxPx
 from carrel.forms.registration.register import Matrix, Points, mapped
-from carrel.forms.template import BoxPx
 from carrel.page import Line
 
 MIN_LINE_SHARE = 0.5

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.patterns import Constraint
+from carrel.forms.fields import BoxPx, Field
 from carrel.forms.left_over import without_fields
 from carrel.forms.places import Places, Strip, holds_writing, ink_mask, without_frame
 from carrel.forms.registration.register import register
-from carrel.forms.template import BoxPx, Field, Form
+from carrel.forms.template import Form
 from carrel.forms.ticks import SIGNS, marks_of
 from carrel.forms.values import Recognizers, Value, of_the_whole, read_boxes, read_printed, read_written
 from carrel.forms.zones import field_of, zone_of

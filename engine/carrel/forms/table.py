@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from carrel.formats.write.csv_lines import harmless
-from carrel.forms.template import Field, Form
+from carrel.forms.fields import BETWEEN_VALUES, Field
+from carrel.forms.template import Form
 from carrel.forms.ticks import SIGNS
 from carrel.forms.zones import field_of
 from carrel.page import Box, Line, Page, Region
@@ -22,7 +23,6 @@ State = Literal["read", "empty", "missing", "doubtful", "pattern", "corrected", 
 NEEDS_REVIEW: dict[State, str] = {
     "missing": "missing", "doubtful": "doubtful", "pattern": "breaks its pattern", "absent": "not found",
 }  # fmt: skip
-BETWEEN_VALUES = "|"
 
 
 @dataclass(frozen=True, slots=True)

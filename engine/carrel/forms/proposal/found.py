@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from carrel.forms.fields import Field, Kind
 from carrel.forms.proposal.boxes import Rect
 from carrel.forms.registration.maps import mapped
 from carrel.forms.registration.rulings import Rulings
 from carrel.forms.registration.words import plain
-from carrel.forms.template import Field, Kind
 from carrel.page import Page
 
 MIN_LABEL_CONFIDENCE, MIN_LABEL_LETTERS = 0.8, 3

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from carrel.forms.template import Field, Template
+from carrel.forms.fields import Field, Template
 
 
 def template_json(template: Template) -> bytes:

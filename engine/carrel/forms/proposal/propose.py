@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.errors import InputError
+from carrel.forms.fields import BoxPx, Field, Label, Option, Template
 from carrel.forms.proposal.boxes import Rect, frames_of, grid_of, in_rows, is_small, lines_to_write_on, runs
 from carrel.forms.proposal.found import Proposal, label_before, middle_of, printed_words, word_after, words_in
 from carrel.forms.registration.rulings import Rulings, rulings_of
-from carrel.forms.template import BoxPx, Field, Label, Option, Template
 from carrel.page import Page
 
 SMALL_RULINGS_SHARE = 0.011

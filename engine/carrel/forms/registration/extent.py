@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from carrel.forms.fields import Template
 from carrel.forms.registration.maps import Matrix, Points, scaled
 from carrel.forms.registration.rulings import Mask, Rulings
-from carrel.forms.template import Template
 
 REFERENCE_PX = 1600.0
 """Longest side of the picture that the template's rulings are drawn on."""

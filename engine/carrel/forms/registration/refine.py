@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.forms.fields import Template
 from carrel.forms.registration.maps import Matrix, Points, mapped
 from carrel.forms.registration.rulings import Mask, Rulings
-from carrel.forms.template import Template
 
 SAMPLE_STEP_PX = 15.0
 """Distance of the points on a ruling that are looked for on the page, in px of a page of 1600 px."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.forms.fields import Template
 from carrel.forms.registration.extent import by_extent
 from carrel.forms.registration.maps import Matrix, Points, mapped
 from carrel.forms.registration.refine import refined, samples_of
 from carrel.forms.registration.rulings import rulings_of
 from carrel.forms.registration.words import by_words, word_pairs, words_in_place
-from carrel.forms.template import Template
 from carrel.page import Page
 
 MIN_WORDS, MIN_WORD_SHARE = 4, 0.4

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from carrel.forms.fields import Template
 from carrel.forms.registration.maps import Matrix, Points, mapped
-from carrel.forms.template import Template
 from carrel.page import Page
 
 MIN_WORD_LENGTH = 3
