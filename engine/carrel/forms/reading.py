@@ -169,7 +169,7 @@ class FormReader:
         writing = line.writing if line else Writing("handwritten", 0.5)
         baseline, polygon = (_points(points) for points in (strip.baseline, strip.polygon))
         if constraint is None and line is not None and strip.whole and line.text:
-            return replace(line, id="", confidence=of_the_whole(line.text, line.confidence))
+            return replace(line, id="", confidence=_whole(line))
         crop = crop_line(gray, strip.baseline, strip.polygon).gray
         if not holds_writing(without_frame(ink_mask(crop))):
             return None
@@ -213,7 +213,8 @@ class FormReader:
             found, name = ctc.read([crop])[0], ctc.name
         if found.confidence < MIN_TEXT_CONFIDENCE:
             return Value("", 0.0, ((found.text, found.confidence),) if found.text else ())
-        return Value(found.text, of_the_whole(found.text, found.confidence), found.alternatives, name)
+        confidence = found.confidence if printed else of_the_whole(found.text, found.confidence)
+        return Value(found.text, round(confidence, 4), found.alternatives, name)
 
 
 def _is_better(line: Line, value: Value, constraint: Constraint) -> bool:
@@ -221,10 +222,15 @@ def _is_better(line: Line, value: Value, constraint: Constraint) -> bool:
     return constraint.accepts(line.text) and line.confidence > value.confidence + PREFERRED_GAIN
 
 
+def _whole(line: Line) -> float:
+    """The chance that a line is right as a whole; Tesseract's confidence is that of its words already."""
+    return line.confidence if line.recognizer == "tesseract" else of_the_whole(line.text, line.confidence)
+
+
 def _preferred(line: Line, value: Value) -> Value:
     """The page's own reading of a line, as a value; it knows the language and the other lines of the page."""
     others = [(value.text, value.confidence)] if value.text not in ("", line.text) else []
-    return Value(line.text, of_the_whole(line.text, line.confidence), (*others, *value.alternatives), line.recognizer)
+    return Value(line.text, _whole(line), (*others, *value.alternatives), line.recognizer)
 
 
 def _told(page: Page, form: str) -> Page:

@@ -42,6 +42,8 @@ MOST_MARGIN, ALONE_MARGIN = 6.0, 3.0
 """Most margin that counts, and that of a text beside which nothing else is allowed."""
 BROKEN_GAP, GAP_CONFIDENCE = 15.0, 0.5
 """Score below the best text without constraint from which the writing hardly fits it, and the most confidence then."""
+OUTSIDE_CONFIDENCE = 0.5
+"""Most confidence of a text outside a soft lexicon: what nobody knows yet, a person should see."""
 BROKEN_CONFIDENCE = 0.2
 """Most confidence of a text that its constraint does not allow."""
 
@@ -160,6 +162,8 @@ def chosen(
     confidence = 1.0 / (1.0 + math.exp(-(slope * _margin(allowed) - fall * gap + shift)))
     if gap > BROKEN_GAP:
         confidence = min(confidence, GAP_CONFIDENCE)
+    if constraint.penalty and not constraint.accepts(text):
+        confidence = min(confidence, OUTSIDE_CONFIDENCE)
     total = sum(math.exp(s - score) for s, _ in allowed)
     others = [(t, round(confidence * math.exp(s - score) / total, 4)) for s, t in allowed[1:]]
     if free and free not in (text, *(t for t, _ in others)):
