@@ -243,3 +243,11 @@ def test_a_lexicon_of_one_entry_is_read_whatever_the_ink_says() -> None:
     options = DecodeOptions(beam_width=30, candidate_threshold=0.0, lexicon_penalty=0.0)
     found = beam_search(logits, options, None, bound(of_texts(["dace"]), "abcde"))
     assert "".join("abcde"[c - 1] for c in found[0].classes) == "dace"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "in_block"),
+    [(r"\d+", True), ("[A-Z]{2}-<1-99>", True), ("<D.M.Y>", True), ("<D N Y>", False), ("abc", False)],
+)
+def test_digits_and_block_letters_are_told_from_words(pattern: str, in_block: bool) -> None:
+    assert constraint_of(pattern).in_block is in_block

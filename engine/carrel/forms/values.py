@@ -26,7 +26,7 @@ GLYPH_WEIGHT = 0.2
 SEEN_AGAIN_BELOW = 2.0
 """Score of a text above the next one up to which it is looked at again: 32 % of the lone val numbers, with all of the gain."""
 SECOND_OPINION_LENGTH = 6
-"""Longest number for which the glyph network is asked."""
+"""Longest text for which the glyph network is asked."""
 CONFIDENCE = (1.07, 0.22, -0.86)
 """Logistic function of a value's confidence (338 numbers of the packs' val pages): of its score above the next one allowed, of its
 score below the best text without constraint, and a shift."""
@@ -65,24 +65,24 @@ class Recognizers:
     ctc: Callable[[], CtcRecognizer]
     tesseract: Tesseract
     glyphs: GlyphReader | None
-    second_opinion: bool = True  # of other views and of the glyph network, on what holds no words
+    second_opinion: bool = True  # of other views and of the glyph network, on what holds no small letters
 
 
 def read_written(crop: Gray, constraint: Constraint, recognizers: Recognizers) -> Value:
-    """Read handwriting, uint8 ``(h, w)``, ink dark, along a constraint; what holds no words is looked at in several views, and
-    numbers with the glyph network's second opinion, too."""
+    """Read handwriting, uint8 ``(h, w)``, ink dark, along a constraint; what holds no small letters is looked at in several
+    views, and with the glyph network's second opinion where it is short."""
     ctc = recognizers.ctc()
     logits = ctc.logits_of(crop)
     plain = ctc.read_along(logits, constraint, ALTERNATIVES)
     free = beam_search(logits, DecodeOptions(beam_width=10))[0]
-    allowed = plain if constraint.spelled else _seen_again(plain, crop, constraint, recognizers)
+    allowed = _seen_again(plain, crop, constraint, recognizers) if constraint.in_block else plain
     scores = {text: score for score, text in plain}
     gap = free.log_score - scores.get(allowed[0][1], min(scores.values(), default=-BROKEN_GAP)) if allowed else 0.0
     return chosen(allowed, gap, ctc.text_of(free), constraint, ctc.name)
 
 
 def _seen_again(plain: list[Path], crop: Gray, constraint: Constraint, recognizers: Recognizers) -> list[Path]:
-    """The texts of a line without words, by the CTC network in all views, and by the glyph network where it is a number."""
+    """The texts of a line of digits and capitals, by the CTC network in all views, and by the glyph network where it is short."""
     if not recognizers.second_opinion or _margin(plain) > SEEN_AGAIN_BELOW:
         return plain
     ctc, glyphs = recognizers.ctc(), recognizers.glyphs

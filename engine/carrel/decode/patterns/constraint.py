@@ -33,6 +33,11 @@ class Constraint:
     penalty: float
     spelled: bool
 
+    @property
+    def in_block(self) -> bool:
+        """True where it holds no small letters: numbers, codes, block letters."""
+        return not any(character.islower() for character in self.dfa.characters)
+
     def accepts(self, text: str) -> bool:
         """Return whether the whole text is allowed."""
         return self.dfa.accepts(text)
