@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carrel.backends import CPU
 from carrel.backends.facts import new_budget, request_of, selection_for
 from carrel.backends.runtimes.networks import is_plain, open_line_network, open_page_network
 from carrel.backends.selection import Selection
@@ -26,11 +25,13 @@ from carrel.models import manifest as manifests
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
 from carrel.options import ReadOptions
 from carrel.process_memory import trim
+from carrel.recognizers.beside import ctc_of, with_encoder_decoder, with_second
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
-from carrel.recognizers.routing import ROUTES, SECOND, Router, routes_for
+from carrel.recognizers.routing import ROUTES, Router, routes_for
 from carrel.recognizers.script import detect_script, scripts_of_languages
+from carrel.recognizers.seq2seq.recognizer import Seq2seqRecognizer
 from carrel.recognizers.tesseract import Tesseract
 from carrel.recognizers.writing import WritingClassifier
 
@@ -78,8 +79,8 @@ def network_models(options: ReadOptions) -> dict[str, Model]:
         One is missing or damaged.
     """
     handwriting = shipped_model(HANDWRITING_MODEL, "recognition")
-    if options.model is not None:
-        handwriting = open_model(folder_of(options.model), "recognition")
+    if options.model is not None and (named := _handwriting_model(options.model)).task == "recognition":
+        handwriting = named
     models = {"recognition": handwriting, "writing": shipped_model(WRITING_MODEL, "writing")}
     if has_shipped_model(SEGMENTER_MODEL):
         models["segmentation"] = shipped_model(SEGMENTER_MODEL, "segmentation")
@@ -137,10 +138,13 @@ def load_engines(
     )
     classifier = WritingClassifier(writing, told_apart)
     second = _second_model(options)
-    used = [model.identity for model in (segmenter, writing, handwriting, second) if model is not None]
+    whole = _encoder_decoder(options)
+    used = [model.identity for model in (segmenter, writing, handwriting, whole, second) if model is not None]
     router = _router(options, printed, ctc, handwriting, classifier)
+    if whole is not None:
+        router = with_encoder_decoder(router, whole, selected, budget)
     if second is not None:
-        router = _with_second(router, second, known, selected, budget)
+        router = with_second(router, second, known, selected, budget)
     fields, glyphs_identity = _form_reader(form, options, ctc, selected, budget) if form else (None, [])
     engines = Engines(
         router,
@@ -196,12 +200,7 @@ def _form_reader(
     elif any(field.kind == "boxes" for field in form.template.fields):
         raise ModelError(f"{options.form}: has letters in boxes, and the model {GLYPHS_MODEL} is not installed")
 
-    def opened() -> CtcRecognizer:
-        recognizer = ctc.opened()
-        assert isinstance(recognizer, CtcRecognizer)
-        return recognizer
-
-    recognizers = Recognizers(opened, Tesseract(tuple(languages), options.line_timeout_s), glyphs)
+    recognizers = Recognizers(partial(ctc_of, ctc), Tesseract(tuple(languages), options.line_timeout_s), glyphs)
     return FormReader(form, recognizers, options.languages[0]), identity
 
 
@@ -219,30 +218,37 @@ def _router(
     )
 
 
-def _second_model(options: ReadOptions) -> Model | None:
-    """The model that gives second opinions, whole; it is opened when the first line needs it."""
-    if options.second is None:
-        return None
-    model = open_model(folder_of(options.second), "recognition")
-    for key, entry in model.manifest.files.items():
-        if entry.role == "network" and key not in model.left_out():
-            model.map_file(key).close()
+def _handwriting_model(name_or_folder: Path) -> Model:
+    """A model that handwriting can be read with.
+
+    Raises
+    ------
+    ModelError
+        It is damaged, or for something else.
+    """
+    model = open_model(folder_of(name_or_folder))
+    if model.task not in ("recognition", Seq2seqRecognizer.name):
+        raise ModelError(f"{model.folder}: a model for {model.task!r}, not for handwriting; give another model")
     return model
 
 
-def _with_second(
-    router: Router, model: Model, language: LanguageModel | None, selected: Selection, budget: Budget
-) -> Router:
-    """The router with a recognizer for second opinions, on the processor: no device was tried with this network."""
-    runtime = replace(CPU, precision="fp32" if selected.runtime.precision == "fp32" else "int8")
+def _encoder_decoder(options: ReadOptions) -> Model | None:
+    """The encoder-decoder that reads all handwriting, whole; None where a CTC network does."""
+    model = _handwriting_model(options.model) if options.model is not None else None
+    return _whole(model) if model is not None and model.task != "recognition" else None
 
-    def opened() -> CtcRecognizer:
-        network = open_line_network(model, runtime, selected.threads, budget)
-        return CtcRecognizer(model, network, language, SECOND)
 
-    scripts = {**router.scripts, SECOND: frozenset(model.manifest_as(manifests.Recognition).scripts)}
-    recognizers = {**router.recognizers, SECOND: LateRecognizer(SECOND, opened)}
-    return replace(router, recognizers=recognizers, scripts=scripts)
+def _second_model(options: ReadOptions) -> Model | None:
+    """The model that gives second opinions, whole; it is opened when the first line needs it."""
+    return _whole(_handwriting_model(options.second)) if options.second is not None else None
+
+
+def _whole(model: Model) -> Model:
+    """The model, its networks compared with their digests: a damaged one is refused before any page is read."""
+    for key, entry in model.manifest.files.items():
+        if entry.role in ("network", "encoder", "decoder", "tokens") and key not in model.left_out():
+            model.map_file(key).close()
+    return model
 
 
 def language_for(options: ReadOptions) -> tuple[LanguageModel, str]:

@@ -171,7 +171,7 @@ def _keep_what_was_ordered(made: Made, source: Source, order: Order) -> None:
         _save_weights(source.network, made.files["weights"])
 
 
-def _quantizer(name: str, how: ModuleType, fp32: Path, inks: Sequence[Ink]) -> Quantizer:
+def _quantizer(name: str, how: ModuleType, fp32: Path, inks: Sequence[Ink]) -> Quantizer[Run]:
     """int8 by `onnx_export` or `openvino_export`, which offer the same functions."""
 
     def write(file: Path, keep: Sequence[str]) -> None:

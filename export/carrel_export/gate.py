@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from carrel_export.sources.source import ExportError
 
 Logits = NDArray[np.float32]
 Run = Callable[[NDArray[np.float32]], Logits]
+R = TypeVar("R")
+"""What reads lines: a `Run`, or more than one network."""
 
 SENSITIVITY_LINES = 32
 LARGEST_SHARE_KEPT = 1 / 6
@@ -57,13 +60,13 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Quantizer:
+class Quantizer(Generic[R]):
     """One way to int8. ``write`` takes the file to write and the layers to keep in floating point."""
 
     name: str
     layers: tuple[str, ...]
     write: Callable[[Path, Sequence[str]], None]
-    runner: Callable[[Path], Run]
+    runner: Callable[[Path], R]
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,10 @@ def measure(run: Run, samples: Sequence[LineSample], alphabet: Sequence[str], li
 
 
 def quantize_within_gate(
-    quantizer: Quantizer,
+    quantizer: Quantizer[R],
     target: Path,
     wide: Measured,
-    read: Callable[[Run, int], Measured],
+    read: Callable[[R, int], Measured],
     gate: float,
     say: Callable[[str], None],
 ) -> Passed:
@@ -131,7 +134,7 @@ def _counts(layers: int) -> list[int]:
 
 
 def _sensitivity(
-    quantizer: Quantizer, target: Path, wide: Measured, read: Callable[[Run, int], Measured]
+    quantizer: Quantizer[R], target: Path, wide: Measured, read: Callable[[R, int], Measured]
 ) -> list[tuple[str, float]]:
     """Layers with the relative change of the logits when they alone are quantized, the worst first."""
     lines = min(SENSITIVITY_LINES, len(wide.errors))

@@ -10,7 +10,7 @@ import click
 from carrel.errors import ModelError
 from carrel.languages import english_name
 from carrel.models.folders import folder_of, model_folders, open_model
-from carrel.models.manifest import Language, Manifest, Recognition
+from carrel.models.manifest import Language, Manifest, Recognition, Seq2seq
 from carrel.recognizers.tesseract import installed_languages
 
 SHOWN = ("licence", "origin", "parent", "size", "parameters", "stride_px", "languages", "input")
@@ -67,7 +67,7 @@ def _spoken(manifest: Manifest) -> str:
     if isinstance(manifest, Recognition):
         languages, scripts = manifest.trained_languages, manifest.scripts
     else:
-        languages, scripts = (manifest.languages if isinstance(manifest, Language) else []), []
+        languages, scripts = (manifest.languages if isinstance(manifest, Language | Seq2seq) else []), []
     names = ", ".join(map(english_name, languages))
     return _words(names + (f" ({', '.join(scripts).title()} script)" if scripts else ""))
 
@@ -90,6 +90,8 @@ def show(model: Path) -> None:
     if "alphabet" in fields:
         symbols = [symbol or "" for symbol in fields["alphabet"]]
         click.echo(f"alphabet: {len(symbols)} classes, {''.join(symbols)!r}")
+    if isinstance(manifest, Seq2seq) and manifest.calibration is None:
+        click.echo("confidences: not calibrated; every line that it reads is for review")
     for key, entry in manifest.files.items():
         click.echo(f"file {key}: {_words(entry.path)}, {entry.bytes:,} bytes, SHA-256 {entry.sha256}")
     for key, value in manifest.figures.items():

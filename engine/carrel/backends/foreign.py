@@ -7,7 +7,7 @@ times as large, and are known by their files alone.
 from __future__ import annotations
 
 from carrel.models.folders import Model
-from carrel.models.manifest import Recognition
+from carrel.models.manifest import Recognition, Seq2seq
 from carrel.process_memory import MIB
 
 LOADING_TIMES = 4.5
@@ -18,6 +18,8 @@ BYTES_PER_PX = 500
 """Working memory for each px of a line (PP-OCRv6 small: 498 at 800 px, 359 at 4,000)."""
 USUAL_LINE_ASPECT = 33
 """Width of the longest usual line, in heights."""
+USUAL_TOKENS = 128
+"""Of the longest usual line."""
 _ROLES = ("network", "encoder", "decoder")
 
 
@@ -31,10 +33,27 @@ def loaded_bytes(model: Model, precision: str) -> int:
 
 def line_bytes(model: Model) -> int:
     """Return what a model works in for the longest usual line; 0 where the figures of the runtimes hold it."""
+    if isinstance(model.manifest, Seq2seq):
+        return text_line_bytes(model.manifest)
     if not _is_foreign(model):
         return 0
     height_px = model.manifest_as(Recognition).input.height_px
     return BYTES_PER_PX * USUAL_LINE_ASPECT * height_px**2
+
+
+def text_line_bytes(manifest: Seq2seq) -> int:
+    """Return what an encoder-decoder works in for a line, whatever its length.
+
+    Attention of all positions of the encoder to all, the channels in between, the keys and values that the line gives to every
+    layer of the decoder, those of the tokens, and the logits: float32, each held twice, some three times.
+    """
+    encoder, decoder, beams = manifest.encoder, manifest.decoder, manifest.decoding.beam_width
+    positions, tokens = encoder.positions, min(decoder.positions, USUAL_TOKENS)
+    attention = 2 * encoder.heads * positions**2
+    channels = 10 * positions * encoder.width
+    of_line = 2 * 2 * decoder.layers * positions * decoder.heads * decoder.head_width
+    of_tokens = 2 * 2 * decoder.layers * beams * tokens * decoder.heads * decoder.head_width
+    return 4 * (attention + channels + of_line + of_tokens + 3 * beams * manifest.tokens)
 
 
 def bytes_per_px(model: Model, own: int) -> int:

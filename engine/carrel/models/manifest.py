@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_CLASSES = 32_000
+MAX_TOKENS = 512_000
 MAX_BEAM_CELLS = 2_000_000
 """Beam width times classes: the search works in about 60 bytes for each."""
 
@@ -23,7 +24,7 @@ Name = Annotated[
     Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,120}\Z", description="1 to 120 characters in one line"),
 ]
 Text = Annotated[str, Meta(max_length=4000, description="a text of at most 4,000 characters")]
-Role = Literal["network", "encoder", "decoder", "ngram", "lexicon", "glyphs", "weights", "other"]
+Role = Literal["network", "encoder", "decoder", "ngram", "lexicon", "glyphs", "tokens", "weights", "other"]
 Axis = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}\Z", description="the name of an axis, a to z")]
 Size = Annotated[int, Meta(ge=1, le=65_536)]
 Shape = Annotated[tuple[Size | Axis, ...], Meta(max_length=8)]
@@ -292,3 +293,55 @@ class Glyphs(Manifest, frozen=True, kw_only=True):
     alphabet: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=1)], ...], Meta(min_length=1, max_length=1000)
     ]
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """The picture that an encoder takes for a line, scaled to this size whatever its shape: black 0, white 1."""
+
+    height_px: Annotated[int, Meta(ge=8, le=1024)]
+    width_px: Annotated[int, Meta(ge=8, le=4096)]
+    resampling: Literal["bilinear", "bicubic", "lanczos"]
+
+
+class Stack(Struct, frozen=True, kw_only=True):
+    """The size of an encoder or decoder: layers, heads, channels of its layers and of each head, and most positions."""
+
+    layers: Annotated[int, Meta(ge=1, le=64)]
+    heads: Annotated[int, Meta(ge=1, le=64)]
+    width: Annotated[int, Meta(ge=1, le=4096)]
+    head_width: Annotated[int, Meta(ge=1, le=512)]
+    positions: Annotated[int, Meta(ge=2, le=16_384)]
+
+
+Token = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
+
+
+class Decoding(Struct, frozen=True, kw_only=True):
+    """Settings of the search over tokens; see `carrel.recognizers.seq2seq.search.Rules`."""
+
+    start: Token
+    ends: Annotated[tuple[Token, ...], Meta(min_length=1, max_length=8)]
+    beam_width: Annotated[int, Meta(ge=1, le=16)] = 4
+    length_penalty: Annotated[float, Meta(ge=0, le=4)] = 1.0
+    early_stopping: bool = True
+
+
+class TextCalibration(Struct, frozen=True, kw_only=True):
+    """Confidences as slope and shift of Platt's scaling, fitted on lines of the split ``fitted_on``."""
+
+    confidence: Platt
+    character_confidence: Platt
+    fitted_on: Text = ""
+
+
+class Seq2seq(Manifest, frozen=True, kw_only=True):
+    """An encoder of lines and a decoder that writes ``tokens`` of them; without ``calibration``, every line is for review."""
+
+    input: Picture
+    encoder: Stack
+    decoder: Stack
+    decoding: Decoding
+    tokens: Annotated[int, Meta(ge=2, le=MAX_TOKENS)]
+    calibration: TextCalibration | None = None
+    languages: list[Name] = []
+    kept_fp32: dict[str, Any] = {}

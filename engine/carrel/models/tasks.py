@@ -10,12 +10,14 @@ from typing import Any, cast
 import msgspec
 
 from carrel.models import manifest as kinds
-from carrel.models.manifest import FileEntry, Glyphs, Language, Manifest, Recognition, Segmentation, Writing
+from carrel.models.manifest import FileEntry, Glyphs, Language, Manifest, Recognition, Segmentation, Seq2seq, Writing
 from carrel.models.problems import odd_values, problems_of, taken
 
 FORMAT_VERSIONS = (1, 2)
 MOST_PROBLEMS = 50
 """Problems that a message names; of more, it says how many."""
+
+_ONNX_ROLES = ("network", "encoder", "decoder")
 
 FileShapes = Mapping[str, tuple[int | str, ...]]
 """Tensors of a network with their axes: a number where the size is fixed, else a word."""
@@ -29,6 +31,11 @@ FILE_KINDS: dict[str, dict[str, object]] = {
     "openvino-fp32-weights": {"role": "other"},
     "openvino-int8-weights": {"role": "other"},
     "weights": {"role": "weights", "training_only": True},
+    "encoder-fp32": {"role": "encoder", "precision": "fp32", "runtime": "onnx"},
+    "encoder-int8": {"role": "encoder", "precision": "int8", "runtime": "onnx"},
+    "decoder-fp32": {"role": "decoder", "precision": "fp32", "runtime": "onnx"},
+    "decoder-int8": {"role": "decoder", "precision": "int8", "runtime": "onnx"},
+    "tokens": {"role": "tokens"},
     "ngram": {"role": "ngram"},
     "lexicon": {"role": "lexicon"},
 }
@@ -37,11 +44,11 @@ FILE_KINDS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task: its struct, the role without which nothing can be read, the tensors of its networks, further checks."""
+    """One task: its struct, the roles without which nothing can be read, the tensors of its networks by role, further checks."""
 
     kind: type[Manifest]
-    needed: str
-    tensors: Callable[[Any], tuple[FileShapes, FileShapes]]
+    needed: tuple[str, ...]
+    tensors: Mapping[str, Callable[[Any], tuple[FileShapes, FileShapes]]]
     checks: Callable[[Mapping[str, object]], Iterator[str]]
 
 
@@ -80,7 +87,8 @@ def tensors_of(manifest: Manifest, entry: FileEntry) -> tuple[FileShapes, FileSh
     """Return what a network takes and gives: as its file's entry says, else as is usual for the task."""
     if entry.inputs or entry.outputs:
         return entry.inputs, entry.outputs
-    return TASKS[manifest.task].tensors(manifest) if entry.role == "network" else ({}, {})
+    shapes = TASKS[manifest.task].tensors.get(entry.role)
+    return shapes(manifest) if shapes is not None else ({}, {})
 
 
 def _place(problem: str) -> str:
@@ -115,15 +123,18 @@ def _named(sources: list[object]) -> object:
     return {str(e["name"]): {"lic": e.get("licence", ""), **e} for e in entries}
 
 
-def _without(raw: Mapping[str, object], needed: str) -> list[str]:
-    """The problem that there is no file to read with."""
+def _without(raw: Mapping[str, object], needed: tuple[str, ...]) -> list[str]:
+    """The problems that there is no file to read with."""
     files = taken(raw, dict[str, Any], "files")
     if not files:
         return []  # said already
     roles = [(taken(files, str, key, "role"), taken(files, str, key, "runtime")) for key in files]
-    if any(role == needed and (runtime == "onnx" or needed == "ngram") for role, runtime in roles):
-        return []
-    return [f"$.files: none has the role {needed!r}" + (" and is ONNX" if needed == "network" else "")]
+    there = {role for role, runtime in roles if runtime == "onnx" or role not in _ONNX_ROLES}
+    return [
+        f"$.files: none has the role {role!r}" + (" and is ONNX" if role in _ONNX_ROLES else "")
+        for role in needed
+        if role not in there
+    ]
 
 
 def _recognition(raw: Mapping[str, object]) -> Iterator[str]:
@@ -154,6 +165,13 @@ def _glyphs(raw: Mapping[str, object]) -> Iterator[str]:
     yield from _twice(list(taken(raw, tuple[str, ...], "alphabet") or ()))
 
 
+def _seq2seq(raw: Mapping[str, object]) -> Iterator[str]:
+    count = taken(raw, int, "tokens")
+    start, ends = taken(raw, int, "decoding", "start"), taken(raw, list[int], "decoding", "ends")
+    if count is not None and any(token >= count for token in (start or 0, *(ends or ()))):
+        yield f"$.decoding: names a token that is none of the {count:,}"
+
+
 def _no_more(_: Mapping[str, object]) -> Iterator[str]:
     yield from ()
 
@@ -176,11 +194,42 @@ def _character_to_logits(manifest: Glyphs) -> tuple[FileShapes, FileShapes]:
     return {"ink": ("n", 1, side_px, side_px)}, {"logits": ("n", len(manifest.alphabet) + 1)}
 
 
+def _line_to_keys(manifest: Seq2seq) -> tuple[FileShapes, FileShapes]:
+    line = {"line": ("n", 1, manifest.input.height_px, manifest.input.width_px)}
+    return line, _of_line(manifest)
+
+
+def _tokens_to_logits(manifest: Seq2seq) -> tuple[FileShapes, FileShapes]:
+    decoder = manifest.decoder
+    past, added = (("beams", decoder.heads, t, decoder.head_width) for t in ("t", 1))
+    inputs = {"token": ("beams",), "position": (1,), "mask": ("t",)}
+    outputs = {"logits": ("beams", manifest.tokens)}
+    return (
+        {**inputs, **_of_line(manifest), **_of_layers(decoder.layers, "", past, past)},
+        {**outputs, **_of_layers(decoder.layers, "added_", added, added)},
+    )
+
+
+def _of_line(manifest: Seq2seq) -> FileShapes:
+    """Keys and values that a line gives to every layer of the decoder."""
+    decoder, positions = manifest.decoder, manifest.encoder.positions
+    keys, values = (decoder.heads, decoder.head_width, positions), (decoder.heads, positions, decoder.head_width)
+    return _of_layers(decoder.layers, "line_", keys, values)
+
+
+def _of_layers(layers: int, prefix: str, key: tuple[int | str, ...], value: tuple[int | str, ...]) -> FileShapes:
+    names = [(f"{prefix}key_{layer}", f"{prefix}value_{layer}") for layer in range(layers)]
+    return {name: shape for pair in names for name, shape in zip(pair, (key, value), strict=True)}
+
+
 TASKS: dict[str, Task] = {
-    "recognition": Task(Recognition, "network", _line_to_logits, _recognition),
-    "segmentation": Task(Segmentation, "network", _page_to_maps, _no_more),
-    "writing": Task(Writing, "network", _line_to_probability, _no_more),
-    "glyphs": Task(Glyphs, "network", _character_to_logits, _glyphs),
-    "language": Task(Language, "ngram", lambda _: ({}, {}), _language),
+    "recognition": Task(Recognition, ("network",), {"network": _line_to_logits}, _recognition),
+    "segmentation": Task(Segmentation, ("network",), {"network": _page_to_maps}, _no_more),
+    "writing": Task(Writing, ("network",), {"network": _line_to_probability}, _no_more),
+    "glyphs": Task(Glyphs, ("network",), {"network": _character_to_logits}, _glyphs),
+    "language": Task(Language, ("ngram",), {}, _language),
+    "seq2seq": Task(
+        Seq2seq, ("encoder", "decoder", "tokens"), {"encoder": _line_to_keys, "decoder": _tokens_to_logits}, _seq2seq
+    ),
 }
 """Every task that this version knows."""

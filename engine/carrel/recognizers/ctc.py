@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,19 @@ ALTERNATIVES = 3
 CONSTRAINED_BEAMS = ((50, 1e-5), (400, 0.0))
 """Width and candidate threshold of searches along a pattern, which has to find what is improbable, too; the second where the
 first finds nothing that is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFrames:
+    """The logits of a line, float32 ``(t, classes)``, and where its frames stand: px of the crop, and of its margin, for each."""
+
+    logits: NDArray[np.float32]
+    px_per_frame: float
+    margin_px: float
+
+    def columns(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the columns of the crop where frames begin, px."""
+        return np.maximum(0.0, frames * self.px_per_frame - self.margin_px)
 
 
 class CtcRecognizer:
@@ -71,6 +85,16 @@ class CtcRecognizer:
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits of one line, float32 ``(t, classes)``."""
         return self._logits_of_cropped(self._input.cropped(crop))
+
+    def frames_of(self, crop: NDArray[np.uint8]) -> LineFrames:
+        """Return logits of one line and where its frames stand; none of a crop that is wider than any line of writing."""
+        cropped = self._input.cropped(crop)
+        height, width = cropped.shape
+        scale = height / self._input.height_px
+        logits = np.zeros((0, len(self._alphabet) + 1), np.float32)
+        if width <= MAX_WIDTH_PX * scale:
+            logits = self._logits_of_cropped(cropped)
+        return LineFrames(logits, self._stride_px * scale, self._input.margin_px * scale)
 
     def _logits_of_cropped(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._network.run({"ink": self._input.of(crop)})["logits"][0]
@@ -135,7 +159,7 @@ class CtcRecognizer:
 
     def confidence_of(self, decoded: Decoded) -> float:
         """Return calibrated probability that a character of the reading is right, in [0, 1]."""
-        return _platt(decoded.confidence, self._calibration.confidence)
+        return platt(decoded.confidence, self._calibration.confidence)
 
     @property
     def _calibration(self) -> manifests.Greedy | manifests.Search:
@@ -160,12 +184,12 @@ class CtcRecognizer:
     def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
         """The characters with their columns in px of the crop, ``height_px`` high."""
         scale = height_px / self._input.height_px
-        platt = self._calibration.character_confidence or self._calibration.confidence
+        fitted = self._calibration.character_confidence or self._calibration.confidence
         spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
         return [
             CharacterSpan(
                 self._alphabet[symbol - 1],
-                _platt(probability, platt),
+                platt(probability, fitted),
                 max(0.0, (start * self._stride_px - self._input.margin_px) * scale),
                 max(0.0, (end * self._stride_px - self._input.margin_px) * scale),
             )
@@ -173,8 +197,8 @@ class CtcRecognizer:
         ]
 
 
-def _platt(probability: float, fitted: Sequence[float]) -> float:
-    """Platt scaling by slope and shift, fitted on validation lines; doi:10.1145/1102351.1102430."""
+def platt(probability: float, fitted: Sequence[float]) -> float:
+    """Scale a probability by slope and shift, fitted on validation lines (J. Platt 1999; doi:10.1145/1102351.1102430)."""
     slope, shift = fitted
     probability = min(max(probability, 1e-6), 1 - 1e-6)
     return 1.0 / (1.0 + math.exp(-slope * math.log(probability / (1 - probability)) - shift))

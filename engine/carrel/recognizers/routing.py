@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,9 @@ class Route:
     Parameters
     ----------
     recognizers
-        Names, the first choice first, then the fallback.
+        Names, the first choice first, then the fallbacks.
     fallback_below, unsure_fallback_below
-        Confidence under which the fallback reads a line too: where the kind is clear, and where it is not.
+        Confidence under which the next fallback reads a line too: where the kind is clear, and where it is not.
     """
 
     recognizers: tuple[str, ...]
@@ -50,6 +51,16 @@ ROUTES: Mapping[WritingKind, Route] = {
     "handwritten": Route(("ctc", "tesseract"), fallback_below=0.0, unsure_fallback_below=0.9),
 }
 """The kinds of writing, in the order of the classification's columns, and how each is read (val pages)."""
+
+
+def routes_with(name: str) -> Mapping[WritingKind, Route]:
+    """Return the routes with another recognizer before the CTC network, which reads what that one refuses."""
+    return {
+        kind: replace(
+            route, recognizers=tuple(n for of in route.recognizers for n in ((name, of) if of == "ctc" else (of,)))
+        )
+        for kind, route in ROUTES.items()
+    }
 
 
 def routes_for(scripts: Mapping[str, frozenset[str]]) -> Mapping[WritingKind, Route]:
@@ -80,7 +91,7 @@ class Router:
     classify
         Tells the kinds of crops that hold ink.
     writing
-        "auto", or the kind of which every line is: it is then read by the first recognizer of that kind alone.
+        "auto", or the kind of which every line is: it is then read by the recognizers of that kind alone, none of another's.
     routes
         How each kind is read.
     scripts, detect_script
@@ -125,8 +136,8 @@ class Router:
             tried,
             spread,
         )
-        if self.writing == "auto":
-            _read_by(self._fallbacks(likeliest, clear.tolist(), tried), page, crops, tried, spread)
+        for rank in range(1, max(len(self._recognizers_of(kind)) for kind in kinds)):
+            _read_by(self._fallbacks(rank, likeliest, clear.tolist(), tried), page, crops, tried, spread)
         if SECOND in page:
             _read_by(dict.fromkeys(self._unsure(tried), SECOND), page, crops, tried, spread)
         readings = [
@@ -167,17 +178,25 @@ class Router:
             page[name] = recognizer.for_page(first) if isinstance(recognizer, PageRecognizer) else recognizer
         return page
 
+    def _recognizers_of(self, kind: WritingKind) -> tuple[str, ...]:
+        """Return the recognizers of a kind of writing; without those of another kind where every line is of one."""
+        first, *others = self.routes[kind].recognizers
+        if self.writing == "auto":
+            return first, *others
+        of_other_kinds = {route.recognizers[0] for other, route in self.routes.items() if other != kind}
+        return first, *takewhile(lambda name: name not in of_other_kinds, others)
+
     def _fallbacks(
-        self, kinds: Sequence[WritingKind], clear: Sequence[bool], tried: Sequence[dict[str, Recognition]]
+        self, rank: int, kinds: Sequence[WritingKind], clear: Sequence[bool], tried: Sequence[dict[str, Recognition]]
     ) -> dict[int, str]:
-        """Return the fallback of each line that is to be read by it, too."""
+        """Return the fallback of this rank of each line that is to be read by it, too."""
         chosen: dict[int, str] = {}
         for k, (kind, is_clear, read) in enumerate(zip(kinds, clear, tried, strict=True)):
-            route = self.routes[kind]
+            route, names = self.routes[kind], self._recognizers_of(kind)
             below = route.fallback_below if is_clear else route.unsure_fallback_below
-            first = read.get(route.recognizers[0])
-            if first is not None and len(route.recognizers) > 1 and (not first.text or first.confidence < below):
-                chosen[k] = route.recognizers[1]
+            is_unsure = all(not r.text or r.confidence < below for r in read.values())
+            if read and len(names) > rank and is_unsure:
+                chosen[k] = names[rank]
         return chosen
 
     def _unsure(self, tried: Sequence[Mapping[str, Recognition]]) -> list[int]:
@@ -204,12 +223,20 @@ def _read_by(
 
 
 def _best(tried: Mapping[str, Recognition], writing: Writing) -> Reading:
-    """Return the most confident of a line's recognitions that has a text, the others beside it."""
+    """Return the most confident of a line's recognitions that has a text, beside it the others and what they refused."""
     if not tried:
         return Reading(Recognition("", 0.0, reason="no ink in it"), "", Writing("unknown", 0.5))
     best = max(tried, key=lambda name: (bool(tried[name].text), tried[name].confidence))
-    others = tuple((name, tried[name]) for name in tried if name != best and tried[name].text)
+    others = tuple((name, _told(tried[name])) for name in tried if name != best and _told(tried[name]).text)
     return Reading(tried[best], best, writing, others)
+
+
+def _told(recognition: Recognition) -> Recognition:
+    """A recognition with a text; of one without, the first of the texts that it held possible."""
+    if recognition.text or not recognition.alternatives:
+        return recognition
+    (text, confidence), *_ = recognition.alternatives
+    return Recognition(text, confidence, reason=recognition.reason)
 
 
 def in_context(distributions: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:

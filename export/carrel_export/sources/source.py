@@ -67,7 +67,9 @@ def open_source(path: Path) -> Source:
 
         return read_carrel(path)
     raise ExportError(
-        [f"{path}: no checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel), PyLaia (.ckpt) or PaddleOCR (.onnx)"]
+        [
+            f"{path}: no checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel), PyLaia (.ckpt), PaddleOCR (.onnx) or TrOCR (folder)"
+        ]
     )
 
 

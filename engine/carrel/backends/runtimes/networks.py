@@ -46,6 +46,22 @@ def _compiled(contents: bytes, name: str, runtime: Runtime, threads: int) -> Net
     return OrtBackend(contents, name, runtime.device)
 
 
+def open_part(model: Model, role: str, runtime: Runtime, threads: int) -> Network:
+    """Return the encoder or decoder of a model, on onnxruntime where OpenVINO refuses it.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged, or no runtime takes it.
+    """
+    contents = model.read_file(model.network_file(runtime.precision, role))
+    if is_plain(runtime):
+        return _compiled(contents, model.name, runtime, threads)
+    on_cpu = partial(_compiled, contents, model.name, CPU, threads)
+    name = f"{role} of {model.name} on {runtime}"
+    return Fallback(name, partial(_compiled, contents, model.name, runtime, threads), on_cpu)
+
+
 def open_line_network(
     model: Model, runtime: Runtime, threads: int, budget: Budget, *, starts_on_cpu: bool = False
 ) -> Network:

@@ -1,0 +1,1 @@
+"""Encoder-decoders: networks that write a line token by token, each after those before it."""
