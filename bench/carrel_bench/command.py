@@ -22,7 +22,7 @@ from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, 
 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages", "pdf_engines"),
-    "speed": ("start", "stages", "runtime", "decode", "prepare"),
+    "speed": ("start", "stages", "runtime", "networks", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
     "accuracy": ("pages", "lines", "second", "language", "layout", "learn", "forms"),
 }
