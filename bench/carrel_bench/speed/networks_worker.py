@@ -150,7 +150,8 @@ def read_in_torch(folder: str) -> Answer:
     torch: Any = import_module("torch")
     library: Any = import_module("transformers")
     torch.set_num_threads(1)
-    model = library.VisionEncoderDecoderModel.from_pretrained(folder).eval()
+    shape = library.VisionEncoderDecoderConfig.from_pretrained(folder)
+    model = library.VisionEncoderDecoderModel(shape).eval()  # with weights of its own, random too
     side = model.config.encoder.image_size
     pixels = torch.zeros(1, 3, side, side)
     limits = {"min_new_tokens": TOKENS, "max_new_tokens": TOKENS, "num_beams": BEAMS}
