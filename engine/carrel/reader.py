@@ -30,6 +30,7 @@ from carrel.layout import (
     find_squares,
     find_streaks,
     in_leftward_order,
+    in_read_columns,
     is_upright,
     segment_page,
     uncovered_ink,
@@ -153,8 +154,11 @@ class Reader:
                 found.regions, crops, readings, lambda lines: self._recognize(scan_read, lines, watch)
             )
             found = replace(found, regions=regions)
-        if mostly_right_to_left(reading.recognition.text for reading in readings):
-            found, crops, readings = _from_the_right(found, crops, readings)
+        texts = [reading.recognition.text for reading in readings]
+        if mostly_right_to_left(texts):
+            found, crops, readings = _rearranged(found, in_leftward_order(found.regions), crops, readings)
+        elif (columns := in_read_columns(found.regions, texts)) is not None:
+            found, crops, readings = _rearranged(found, columns, crops, readings)
         watch.begin("assemble")
         regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
         provenance = self._provenance(found.skew_degrees, readings)
@@ -357,12 +361,12 @@ def _on_the_sheet(scan: Scan, regions: tuple[FoundRegion, ...]) -> tuple[FoundRe
     return tuple(new for new, region in zip(kept, regions, strict=True) if new.lines or not region.lines)
 
 
-def _from_the_right(
-    found: _Segmented, crops: Sequence[Crop], readings: Sequence[Reading]
+def _rearranged(
+    found: _Segmented, regions: tuple[FoundRegion, ...], crops: Sequence[Crop], readings: Sequence[Reading]
 ) -> tuple[_Segmented, list[Crop], list[Reading]]:
-    """Segmentation cannot know the script: what was read says that columns are to be taken from the right."""
+    """The same lines in ``regions``: segmentation cannot know the script, and what a line says; what was read tells it."""
     places = {id(line): index for index, line in enumerate(found.lines)}
-    ordered = replace(found, regions=in_leftward_order(found.regions))
+    ordered = replace(found, regions=regions)
     order = [places[id(line)] for line in ordered.lines]
     return ordered, [crops[index] for index in order], [readings[index] for index in order]
 

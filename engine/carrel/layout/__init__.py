@@ -21,6 +21,7 @@ __all__ = [
     "find_streaks",
     "flipped",
     "in_leftward_order",
+    "in_read_columns",
     "is_upright",
     "segment_page",
     "uncovered_ink",
@@ -95,6 +96,13 @@ def in_leftward_order(regions: Sequence[FoundRegion]) -> tuple[FoundRegion, ...]
     from carrel.layout.order import leftwards
 
     return leftwards.in_leftward_order(regions)
+
+
+def in_read_columns(regions: Sequence[FoundRegion], texts: Sequence[str]) -> tuple[FoundRegion, ...] | None:
+    """Arrange lines as columns where what was read goes on down them; see `carrel.layout.order.by_reading`."""
+    from carrel.layout.order import by_reading
+
+    return by_reading.in_read_columns(regions, texts)
 
 
 def uncovered_ink(gray: NDArray[np.uint8] | PageInk, regions: Sequence[FoundRegion]) -> float:

@@ -21,7 +21,7 @@ LARGE_TYPE = 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
+class Columns:
     """Left and right edges of columns, (c, 2), and which of them each line runs over: first and last, (n, 2)."""
 
     edges: NDArray[np.float64]
@@ -40,8 +40,7 @@ def split_headed_columns(boxes: Boxes, x_height: float) -> list[Flags] | None:
     if columns is None:
         return None
     rest = np.flatnonzero(~title)
-    parts = _ordered(np.arange(len(rest)), columns, boxes[rest], 0, len(columns.edges) - 1)
-    found = [np.isin(np.arange(len(boxes)), rest[part]) for part in parts]
+    found = [np.isin(np.arange(len(boxes)), rest[part]) for part in order_columns(columns, boxes[rest])]
     return [title, *found] if title.any() else found
 
 
@@ -49,39 +48,53 @@ def is_title(boxes: Boxes) -> Flags:
     """Tell which of lines ``(n, 4)`` make a title in large type above all others, be it no wider than one column; bool (n,)."""
     top, bottom = boxes[:, 1], boxes[:, 3]
     large = bottom - top > LARGE_TYPE * median(bottom - top)
-    return large & (bottom < top[~large].min(initial=np.inf))
+    title = large & (bottom < top[~large].min(initial=np.inf))
+    beside = (top[title, None] < bottom[None, title]) & (bottom[title, None] > top[None, title])
+    return title if beside.sum() == title.sum() else np.zeros(len(boxes), bool)  # each column has a heading of its own
 
 
-def _find(boxes: Boxes, x_height: float) -> _Columns | None:
-    """Columns between stretches of x that hardly any line runs over."""
+def _find(boxes: Boxes, x_height: float) -> Columns | None:
+    """Three columns or more of text, by their look alone."""
+    columns = columns_between_gutters(boxes, x_height)
+    if columns is None or len(columns.edges) < 3:
+        return None
+    left, right = columns.edges.T
+    single = columns.reach[:, 0] == columns.reach[:, 1]
+    return columns if are_text_columns(boxes[single], left, right - left, x_height) else None
+
+
+def columns_between_gutters(boxes: Boxes, x_height: float) -> Columns | None:
+    """Find columns between stretches of x that hardly any line runs over; None where there is one, or too much runs over."""
     left, right = boxes[:, 0], boxes[:, 2]
     step = x_height / SAMPLES_PER_X_HEIGHT
     at = np.arange(left.min(), right.max() + step, step)
     inset = np.minimum(0.5 * x_height, 0.1 * (right - left))
-    over = ((left + inset)[:, None] <= at) & ((right - inset)[:, None] >= at)
-    count = over.sum(axis=0)
-    usual = float(np.partition(count, int(0.75 * len(count)))[int(0.75 * len(count))])
+    count = (((left + inset)[:, None] <= at) & ((right - inset)[:, None] >= at)).sum(axis=0)
+    usual = float(np.sort(count)[int(0.75 * len(count))])
     filled = count > max(1.0, MAX_OVER_SHARE * usual)
     bounds = np.flatnonzero(np.diff(np.concatenate(([0], filled.astype(np.int8), [0]))))
-    starts, ends = at[bounds[::2]], at[np.minimum(bounds[1::2], len(at)) - 1]
-    if len(starts) < 3:
-        return None
-    gutters = (ends[:-1] + starts[1:]) / 2
-    middle_first = np.searchsorted(gutters, left + inset)
-    reach = np.stack((middle_first, np.maximum(middle_first, np.searchsorted(gutters, right - inset))), 1)
+    gutters = np.array([at[_emptiest(count, a, b)] for a, b in zip(bounds[1:-1:2], bounds[2::2], strict=True)])
+    first = np.searchsorted(gutters, left + inset)
+    reach = np.stack((first, np.maximum(first, np.searchsorted(gutters, right - inset))), 1).astype(np.int64)
     single = reach[:, 0] == reach[:, 1]
-    if (~single).sum() > MAX_CROSSING_SHARE * len(boxes):
+    own = [boxes[single & (reach[:, 0] == k)] for k in range(len(gutters) + 1)]
+    if len(own) < 2 or (~single).sum() > MAX_CROSSING_SHARE * len(boxes) or not all(len(part) for part in own):
         return None
-    own = [boxes[single & (reach[:, 0] == k)] for k in range(len(starts))]
-    if any(not len(part) for part in own):
-        return None
-    edges = np.array([(part[:, 0].min(), part[:, 2].max()) for part in own])
-    if not are_text_columns(boxes[single], edges[:, 0], edges[:, 1] - edges[:, 0], x_height):
-        return None
-    return _Columns(edges, reach.astype(np.int64))
+    return Columns(np.array([(part[:, 0].min(), part[:, 2].max()) for part in own]), reach)
 
 
-def _ordered(index: Index, columns: _Columns, boxes: Boxes, first: int, last: int) -> list[Index]:
+def _emptiest(count: Index, start: int, stop: int) -> int:
+    """The middle of where the fewest lines run, between two columns."""
+    least = np.flatnonzero(count[start:stop] == count[start:stop].min())
+    return start + int(least[len(least) // 2])
+
+
+def order_columns(columns: Columns, boxes: Boxes) -> list[Index]:
+    """Order lines ``(n, 4)``: indices of each piece of a column and each heading, in reading order."""
+    return _ordered(np.arange(len(boxes)), columns, boxes, 0, len(columns.edges) - 1)
+
+
+def _ordered(index: Index, columns: Columns, boxes: Boxes, first: int, last: int) -> list[Index]:
     """Parts of the lines ``index`` in the columns from ``first`` to ``last``: one block of columns under common headings after
     the other, each from its topmost heading over all of it downwards."""
     reach = columns.reach[index]

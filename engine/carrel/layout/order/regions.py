@@ -6,6 +6,8 @@ DOI 10.1109/ICDAR.1995.602059.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +30,8 @@ SAME_COLUMN = 0.6
 SAME_BLOCK = 2.0
 
 
-def _boxes(lines: list[FoundLine]) -> Boxes:
-    """Left, top, right, bottom of the small letters of lines, ``(n, 4)``."""
+def boxes_of(lines: Sequence[FoundLine]) -> Boxes:
+    """Return left, top, right, bottom of the small letters of lines, ``(n, 4)``."""
     rows: list[tuple[float, float, float, float]] = []
     for line in lines:
         x, y = line.baseline[:, 0], line.baseline[:, 1]
@@ -170,6 +172,11 @@ def _extent(lines: list[FoundLine]) -> NDArray[np.float32]:
     return np.concatenate((points.min(axis=0), points.max(axis=0)))
 
 
+def region_of(lines: list[FoundLine]) -> FoundRegion:
+    """Return lines in their order as one region of text."""
+    return FoundRegion("MainZone", _ring(_extent(lines)), tuple(lines))
+
+
 def _merged(blocks: list[list[FoundLine]], unit: float) -> list[list[FoundLine]]:
     """Join blocks that follow each other in one column without much space between: cuts made for a neighbour's sake."""
     merged = [blocks[0]]
@@ -203,7 +210,7 @@ def in_reading_order(lines: list[FoundLine], table: TableArea | None = None) -> 
     """
     if table is None or not lines:
         return _regions(lines)
-    boxes = _boxes(lines)
+    boxes = boxes_of(lines)
     across, down = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     inside = (across >= table.left) & (across <= table.right) & (down >= table.top) & (down <= table.bottom)
     above = ~inside & (down < table.top)
@@ -221,7 +228,7 @@ def _regions(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
     """Regions of running text."""
     if not lines:
         return ()
-    boxes = _boxes(lines)
+    boxes = boxes_of(lines)
     unit = median([line.x_height_px for line in lines])
     sorted_blocks = [_sorted_lines(block, boxes) for block in _blocks(np.arange(len(lines)), boxes, unit)]
     blocks = [[lines[i] for i in part] for block in sorted_blocks for part in _without_numbers(block, boxes, unit)]

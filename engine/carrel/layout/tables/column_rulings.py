@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from carrel.image.median import median
 from carrel.layout.ink import Ink, Mask, components_kept
 from carrel.layout.lines.polygons import Baseline
 from carrel.layout.tables.cell_rulings import lines_over
@@ -12,6 +13,7 @@ from carrel.layout.tables.rulings import LONG
 
 NEAR_X_HEIGHTS = 4.0  # between a ruling and the lines that end or begin beside it
 MIN_LINES_BESIDE = 5  # that end at its left, and that begin at its right
+MIN_LINE_X_HEIGHTS = 12.0  # median length of both: cells are shorter
 MAX_ACROSS_SHARE = 0.1  # of the lines over a ruling, with words written across it
 
 
@@ -33,6 +35,11 @@ def column_rulings(baselines: list[Baseline], rulings: Mask, ink: Ink) -> Mask:
 
 
 def _is_between(baselines: list[Baseline], x: float) -> bool:
-    ending = sum(0 < x - b.x[-1] < NEAR_X_HEIGHTS * b.x_height_px for b in baselines)
-    starting = sum(0 < b.x[0] - x < NEAR_X_HEIGHTS * b.x_height_px for b in baselines)
-    return min(ending, starting) >= MIN_LINES_BESIDE
+    """Tell whether lines of text, too long for cells, end before ``x`` and begin behind it."""
+    ending = [b for b in baselines if 0 < x - b.x[-1] < NEAR_X_HEIGHTS * b.x_height_px]
+    starting = [b for b in baselines if 0 < b.x[0] - x < NEAR_X_HEIGHTS * b.x_height_px]
+    return all(
+        len(beside) >= MIN_LINES_BESIDE
+        and median([float(b.x[-1] - b.x[0]) / b.x_height_px for b in beside]) >= MIN_LINE_X_HEIGHTS
+        for beside in (ending, starting)
+    )
