@@ -86,8 +86,9 @@ def _told(page: Page, review_below: float) -> list[str]:
 def _quality_told(quality: Quality) -> str:
     cut = f"; cut at the {' and '.join(quality.cut_edges)}" if quality.cut_edges else ""
     blurred = ", blurred: scan it again" if quality.is_blurred else ""
+    glare = ", glare: photograph it in another light" if quality.has_glare else ""
     size = f"small letters {quality.x_height_px:.0f} px high"
-    return f"{size}; sharpness {quality.sharpness:.1f}{blurred}; contrast {quality.contrast:.2f}{cut}"
+    return f"{size}; sharpness {quality.sharpness:.1f}{blurred}{glare}; contrast {quality.contrast:.2f}{cut}"
 
 
 def _mean(values: list[float]) -> float:

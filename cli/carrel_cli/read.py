@@ -316,7 +316,8 @@ def _summary(page: Page, stem: str) -> str:
     uncovered = page.uncovered_ink or 0.0
     missed = f"; {100 * uncovered:.0f} % of the ink lies outside all lines" if uncovered > UNCOVERED_INK else ""
     blurred = "; blurred, scan it again" if page.quality and page.quality.is_blurred else ""
-    return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}{blurred}"
+    glare = "; glare, photograph it in another light" if page.quality and page.quality.has_glare else ""
+    return f"{shown(Path(stem))}: {len(page.lines)} lines ({parts or 'none found'}){refused}{review}{missed}{blurred}{glare}"
 
 
 @contextmanager

@@ -162,6 +162,7 @@ class Source:
 
 
 BLURRED, MIN_BLUR_PX = 6.2, 3.0
+MIN_GLARE = 0.008  # photographs without glare reach 0.003, with a spot of it on some lines 0.009 to 0.06
 """Sharpness below which letters begin to be lost, where edges are at least so wide: narrower ones are those of a coarse scan.
 Real scans have 10 to 24; the sample pages blurred by Gaussians lose the first letters at 6, one in ten at 4; 2026-11."""
 
@@ -183,6 +184,8 @@ class Quality:
         Sides of the scan that lines run up to, so that letters may be missing.
     skew_degrees
         Of the lines, positive where they fall to the right, without the orientation.
+    glare
+        Share in [0, 1] of the text's area on which light is thrown back so strongly that ink fades.
     """
 
     sharpness: float
@@ -190,6 +193,12 @@ class Quality:
     x_height_px: float
     cut_edges: tuple[Edge, ...] = ()
     skew_degrees: float = 0.0
+    glare: float = 0.0
+
+    @property
+    def has_glare(self) -> bool:
+        """True where the page should be photographed again in another light."""
+        return self.glare >= MIN_GLARE
 
     @property
     def is_blurred(self) -> bool:

@@ -168,6 +168,7 @@ class Reader:
             [line for region in regions for line in region.lines],
             (width_px, height_px),
             found.skew_degrees - 90 * round(found.skew_degrees / 90),
+            scan.gray,
         )
         regions = merged(regions, scan.regions)
         page = Page(

@@ -67,6 +67,36 @@ def test_edges_that_cut_lines() -> None:
     assert measured([crop()] * len(one), one).cut_edges == ()
 
 
+def sheet(white_spot: bool = False, shadow: float = 1.0) -> tuple[NDArray[np.uint8], list[Line]]:
+    """A photographed page of lines on paper of level 225, with a spot of glare on some, or half of it in shadow."""
+    page = np.full((1000, 800), 225.0)
+    lines = [line(top=y, bottom=y + 60) for y in range(60, 940, 60)]
+    for one in lines:
+        top = one.polygon[0][1]
+        page[top : top + 60, 50:750] = np.minimum(page[top : top + 60, 50:750], crop(paper=225)[10:70])
+    if white_spot:
+        y, x = np.mgrid[0:1000, 0:800]
+        page += (255 - page) * np.exp(-(((x - 400) / 160) ** 2) - ((y - 500) / 130) ** 2)
+    page[:, 400:] *= shadow
+    return page.astype(np.uint8), lines
+
+
+@pytest.mark.parametrize("spot, shadow, told", [(False, 1.0, False), (True, 1.0, True), (False, 0.5, False)])
+def test_glare_on_lines_is_told(spot: bool, shadow: float, told: bool) -> None:
+    page, lines = sheet(spot, shadow)
+    found = measure_quality([crop()] * len(lines), [X_HEIGHT] * len(lines), lines, (800, 1000), 0.0, page)
+    assert found is not None
+    assert found.has_glare is told
+    assert found.glare > 0.02 if told else found.glare < 0.004
+
+
+def test_a_clean_scan_on_white_paper_has_no_glare() -> None:
+    page, lines = sheet()
+    white = np.where(page > 200, 255, page).astype(np.uint8)
+    found = measure_quality([crop()] * len(lines), [X_HEIGHT] * len(lines), lines, (800, 1000), 0.0, white)
+    assert found is not None and found.glare == 0.0
+
+
 def test_nothing_to_measure() -> None:
     assert measure_quality([], [], [], (800, 1000), 0.0) is None
     blank = measured([np.full((40, 200), 200, np.uint8)])
@@ -74,6 +104,6 @@ def test_nothing_to_measure() -> None:
 
 
 def test_json_keeps_it() -> None:
-    quality = replace(measured([crop()]), cut_edges=("left", "bottom"))
+    quality = replace(measured([crop()]), cut_edges=("left", "bottom"), glare=0.02)
     page = Page(800, 1000, None, (Region("MainZone", line().polygon, ()),), Source("a.png"), quality=quality)
     assert read_page(FORMATS["json"].write(page)).quality == quality

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.glare import measure_glare
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
 from carrel.page import Box, Edge, Line, Quality
@@ -32,6 +33,7 @@ def measure_quality(
     lines: Sequence[Line],
     size: tuple[int, int],
     skew_degrees: float,
+    page: Gray | None = None,
 ) -> Quality | None:
     """Measure a scan by its lines; None where it has none.
 
@@ -47,6 +49,8 @@ def measure_quality(
         Width and height of the scan, px.
     skew_degrees
         Of its lines, without its orientation.
+    page
+        The scan, uint8 ``(h, w)``, on which glare is looked for.
     """
     if not crops:
         return None
@@ -59,7 +63,12 @@ def measure_quality(
         x_height_px=round(median(x_heights_px), 1),
         cut_edges=_cut_edges(lines, size),
         skew_degrees=round(skew_degrees, 2),
+        glare=0.0 if page is None else round(_glare(page, lines, median(x_heights_px)), 4),
     )
+
+
+def _glare(page: Gray, lines: Sequence[Line], x_height_px: float) -> float:
+    return measure_glare(page, [np.array(line.polygon, np.float32) for line in lines], x_height_px)
 
 
 def _edge(crop: Gray) -> tuple[float, float]:

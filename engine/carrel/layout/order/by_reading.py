@@ -74,16 +74,16 @@ def are_read_on(texts: Sequence[str], boxes: NDArray[np.float64], columns: Colum
     if len(parted) >= MIN_HYPHENS and sum(parted) >= MIN_HYPHENS_KEPT * len(parted):
         return True
     running = [
-        np.mean([_goes_on(line) for line in part]) >= MIN_SMALL_INITIALS
-        and np.mean([len(line.split()) for line in part]) >= MIN_WORDS
+        float(np.mean([_goes_on(line) for line in part])) >= MIN_SMALL_INITIALS
+        and float(np.mean([len(line.split()) for line in part])) >= MIN_WORDS
         for part in full
     ]
     return sum(running) >= MIN_TEXT_COLUMNS * len(running)
 
 
-def _down(boxes: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _down(boxes: NDArray[np.float64], chosen: NDArray[np.bool_]) -> list[int]:
     index = np.flatnonzero(chosen)
-    return index[np.argsort(boxes[index, 3], kind="stable")]
+    return index[np.argsort(boxes[index, 3], kind="stable")].tolist()
 
 
 def _is_parted(text: str) -> bool:
