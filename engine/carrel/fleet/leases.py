@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from carrel.errors import InputError, OutputError
-from carrel.fleet.shards import put_new
+from carrel.fleet.shards import is_number, put_new
 from carrel.output import write_file
 
 MOST_FAILURES = 3
@@ -34,7 +33,6 @@ ENOUGH_MACHINES = 2
 """A page that was being read when so many machines died is not read any more."""
 BEATS = 6
 """In the time after which a lease is taken over."""
-_NAME = re.compile(r"([0-9]{5,9})\.([0-9]{1,6})\.json")
 
 State = Literal["working", "released", "failed", "done"]
 
@@ -133,9 +131,11 @@ def _digest(text: str) -> str:
 class Lease:
     """A shard that this process holds."""
 
-    def __init__(self, folder: Path, contents: LeaseFile, beat_s: float) -> None:
+    def __init__(
+        self, folder: Path, contents: LeaseFile, beat_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.contents, self.lost = contents, False
-        self._folder, self._beat_s, self._told = folder, beat_s, time.monotonic()
+        self._folder, self._beat_s, self._clock, self._told = folder, beat_s, clock, clock()
 
     @property
     def careful(self) -> bool:
@@ -145,21 +145,21 @@ class Lease:
     def tell(self, progress: Progress, at_work: Sequence[str]) -> bool:
         """Tell how far the shard is, if it is time; False where the shard is another's by now."""
         other = self.careful and set(at_work) - set(self.contents.at_work)
-        if not self.lost and (other or time.monotonic() - self._told >= self._beat_s):
+        if not self.lost and (other or self.due):
             self._write(progress=progress, at_work=list(at_work))
         return not self.lost
 
     @property
     def due(self) -> bool:
         """It is time for a beat."""
-        return time.monotonic() - self._told >= self._beat_s
+        return self._clock() - self._told >= self._beat_s
 
     def end(self, state: State, progress: Progress, reason: str = "") -> None:
         """Give the shard back; without a reason, that of an earlier failure stays."""
         self._write(state=state, progress=progress, reason=reason or self.contents.reason, at_work=[])
 
     def _write(self, **changes: object) -> None:
-        self._told = time.monotonic()
+        self._told = self._clock()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         changed = msgspec.structs.replace(self.contents, beat=self.contents.beat + 1, told=now, **changes)
         self.contents = changed
@@ -171,15 +171,21 @@ class Lease:
 
 
 class Leases:
-    """The leases of all shards, as one process sees them."""
+    """The leases of all shards, as one process sees them, by its own ``clock`` in seconds."""
 
-    def __init__(self, folder: Path, machine: Machine, dead_after_s: float) -> None:
-        self._folder, self._machine, self._dead_after_s = folder, machine, dead_after_s
+    def __init__(
+        self, folder: Path, machine: Machine, dead_after_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder, self._machine, self._dead_after_s, self._clock = folder, machine, dead_after_s, clock
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def latest(self) -> dict[str, int]:
         """Return the number of the last lease of each shard that ever had one."""
         return latest(self._folder)
+
+    def has_any(self, shard: str) -> bool:
+        """Tell whether a shard ever had a lease."""
+        return path_of(self._folder, shard, 1).exists()
 
     def latest_of(self, shard: str) -> int:
         """Return the number of the last lease of one shard, 0 where it never had one."""
@@ -230,7 +236,7 @@ class Leases:
         )
         if not put_new(path_of(self._folder, shard, generation + 1), msgspec.json.encode(contents)) or aside:
             return None
-        return Lease(self._folder, contents, self._dead_after_s / BEATS)
+        return Lease(self._folder, contents, self._dead_after_s / BEATS, self._clock)
 
     def is_dead(self, lease: LeaseFile, data: bytes) -> bool:
         """Tell whether the holder of a lease that says that it works is dead."""
@@ -239,7 +245,7 @@ class Leases:
         return self._stands_still(lease.shard, lease.generation, data)
 
     def _stands_still(self, shard: str, generation: int, data: bytes) -> bool:
-        now, name = time.monotonic(), f"{shard}.{generation}"
+        now, name = self._clock(), f"{shard}.{generation}"
         known, since = self._seen.get(name, (None, now))
         if known != data:
             self._seen[name] = (data, now)
@@ -275,9 +281,10 @@ def latest(folder: Path) -> dict[str, int]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                match = _NAME.fullmatch(entry.name)
-                if match is not None and int(match[2]) > found.get(match[1], 0):
-                    found[match[1]] = int(match[2])
+                shard, _, rest = entry.name.partition(".")
+                number, _, ending = rest.partition(".")
+                if ending == "json" and is_number(shard, 5) and is_number(number) and int(number) > found.get(shard, 0):
+                    found[shard] = int(number)
     except OSError as error:
         raise InputError(f"{folder}: cannot be looked into ({error.strerror}); is the share mounted?") from error
     return found

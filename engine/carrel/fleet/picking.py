@@ -6,21 +6,25 @@ import random
 from collections.abc import Iterator
 
 from carrel.fleet.here import LocalPlaces
-from carrel.fleet.leases import MOST_FAILURES, Lease, Leases, inherited, latest, read_lease
+from carrel.fleet.leases import MOST_FAILURES, Lease, Leases, inherited, latest, path_of, read_lease
 from carrel.fleet.shards import Fleet
+
+PROBES = 16
+"""Shards of an old listing that turn out to be taken before the folders are listed again: by then few of it are free."""
 
 
 class Picker:
     """The order of shards for one machine: one that it has begun, one that nobody has, one that was given back or whose holder
     died.
 
-    The folders are listed when another machine gets in the way, not for every shard: what machines list all together
-    would grow with the square of the shards. They begin in different places.
+    The folders are listed when what was free has been taken, not for every shard and not whenever another machine was
+    faster: what machines list all together would grow with the square of the shards. They begin in different places.
     """
 
     def __init__(self, fleet: Fleet, leases: Leases, places: LocalPlaces) -> None:
         self._fleet, self._leases, self._places = fleet, leases, places
         self._free = list[str]()  # shards that nobody had, the next one last
+        self._left = dict[str, int]()  # those that were not done at the last listing, with their last lease
 
     def take(self, tried: set[str], *, retry: bool) -> Lease | None:
         """Take a shard; None where none can be had now.
@@ -32,12 +36,32 @@ class Picker:
         retry
             Also take those that were set aside and not tried here yet.
         """
-        lease = self._leases.claim(self._free.pop()) if self._free else None
-        if lease is not None:
-            return lease
+        return self._take_free() or self._take_any(tried, retry=retry)
+
+    @property
+    def may_come_free(self) -> bool:
+        """Whether another machine had a shard, at the last listing, that is neither done nor set aside."""
+        return any(not _is_aside(self._fleet, shard, generation) for shard, generation in self._left.items())
+
+    def _take_free(self) -> Lease | None:
+        """Take a shard that nobody had when the folders were listed; where another machine was faster, go on elsewhere."""
+        for _ in range(PROBES):
+            if not self._free:
+                return None
+            shard = self._free.pop()
+            lease = None if self._leases.has_any(shard) else self._leases.claim(shard)
+            if lease is not None:
+                return lease
+            first = random.randrange(len(self._free)) if self._free else 0
+            self._free = [*self._free[first:], *self._free[:first]]
+        return None
+
+    def _take_any(self, tried: set[str], *, retry: bool) -> Lease | None:
+        """List the folders, and take what can be had."""
         last, done = self._leases.latest(), self._fleet.done()
         self._places.clear(done)
         left = [shard for shard in self._fleet.shards() if shard not in done]
+        self._left = {shard: last.get(shard, 0) for shard in left}
         begun = self._places.begun() - tried
         free = [shard for shard in left if shard not in last]
         first = random.randrange(len(free)) if free and last else 0
@@ -57,17 +81,13 @@ class Picker:
         yield from (shard for shard in left if shard in last and shard not in begun)
 
 
-def may_come_free(fleet: Fleet) -> bool:
-    """Tell whether a shard is left that is neither done nor set aside."""
-    return bool(set(fleet.shards()) - fleet.done() - set(set_aside(fleet)))
-
-
 def set_aside(fleet: Fleet) -> list[str]:
     """Return the shards that failed too often."""
-    done, found = fleet.done(), list[str]()
-    for shard, generation in sorted(latest(fleet.leases).items(), key=lambda item: int(item[0])):
-        if shard not in done:
-            _, lease = read_lease(fleet.leases / f"{shard}.{generation}.json")
-            if lease is not None and lease.state in ("failed", "released") and inherited(lease)[0] >= MOST_FAILURES:
-                found.append(shard)
-    return found
+    done = fleet.done()
+    last = sorted(latest(fleet.leases).items(), key=lambda item: int(item[0]))
+    return [shard for shard, generation in last if shard not in done and _is_aside(fleet, shard, generation)]
+
+
+def _is_aside(fleet: Fleet, shard: str, generation: int) -> bool:
+    _, lease = read_lease(path_of(fleet.leases, shard, generation))
+    return lease is not None and lease.state in ("failed", "released") and inherited(lease)[0] >= MOST_FAILURES

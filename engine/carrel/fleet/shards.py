@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -32,8 +31,6 @@ from carrel.workers.messages import Work
 CONTROL = SHARDS_FOLDER
 DEAD_AFTER_S = 180.0
 """A lease that stands still this long is taken over: NFS keeps attributes for up to 60 s, and three beats may be late."""
-_LIST = re.compile(r"([0-9]{5,9})\.txt")
-_SHARD = re.compile(r"[0-9]{5,9}")
 
 
 class Plan(Struct, frozen=True):
@@ -86,12 +83,12 @@ class Fleet:
 
     def shards(self) -> list[str]:
         """Return the names of all shards in their order."""
-        found = (_LIST.fullmatch(name) for name in _names(self.control / "lists"))
-        return sorted((match[1] for match in found if match), key=int)
+        names = (name for name in _names(self.control / "lists") if name.endswith(".txt"))
+        return sorted((name[:-4] for name in names if is_number(name[:-4], 5)), key=int)
 
     def done(self) -> set[str]:
         """Return the shards whose results are there."""
-        return {name for name in _names(self.output) if _SHARD.fullmatch(name)}
+        return {name for name in _names(self.output) if is_number(name, 5)}
 
     def files_of(self, shard: str) -> list[str]:
         """Return the paths that a shard lists, relative to the source."""
@@ -229,6 +226,11 @@ def _put_list(fleet: Fleet, shard: str, names: list[str], sizes: dict[str, int])
             f"{fleet.list_of(shard)}: was made meanwhile; another carrel shard is at work there, wait for it"
         )
     sizes[shard] = len(names)
+
+
+def is_number(name: str, digits: int = 1) -> bool:
+    """Tell whether a name is a number of so many digits at least."""
+    return digits <= len(name) <= 9 and name.isascii() and name.isdecimal()
 
 
 def put_new(path: Path, contents: bytes) -> bool:

@@ -10,7 +10,7 @@ from carrel.batch.plan import plan_workers
 from carrel.errors import CarrelError, InputError, ModelError, UsageError
 from carrel.fleet.here import Here, LocalPlaces, Tally
 from carrel.fleet.leases import Lease, Leases
-from carrel.fleet.picking import Picker, may_come_free, set_aside
+from carrel.fleet.picking import Picker, set_aside
 from carrel.fleet.shard_run import Outcome, ShardRun, pause
 from carrel.fleet.shards import Fleet
 from carrel.fleet.store.objects import ObjectFolder
@@ -64,7 +64,7 @@ class Worker:
         while not self._stopped() and (most is None or self.tally.done + self.tally.failed < most):
             lease = self.picker.take(tried, retry=retry)
             if lease is None:
-                if not (wait and may_come_free(self.fleet)) or not pause(self.fleet, self.here):
+                if not (wait and self.picker.may_come_free) or not pause(self.fleet, self.here):
                     break
                 continue
             tried.add(lease.contents.shard)

@@ -1,0 +1,1 @@
+"""Fleets of many machines, without pages: what lists, leases, status and merging cost."""
