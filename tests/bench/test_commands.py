@@ -185,3 +185,10 @@ def test_json_lines_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["size", "--json"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert "processor" in json.loads(first) and all(json.loads(row)["suite"] == "size" for row in rest)
+
+
+def test_fleet(tmp_path: Path) -> None:
+    found = figures_of("fleet", tmp_path, "--quick", "--shards", "60", "--folder", tmp_path)
+    values = {f.name: f.value for f in found}
+    assert values["pages merged"] == (6 - values["set aside"]) * 1000 >= 3000
+    assert values["lease writes a shard"] > 2 and values["status s, worst"] >= values["status s, best"] > 0
