@@ -67,13 +67,18 @@ check-learn: setup-dev
 	@$(BIN)/uv sync --quiet --frozen --inexact --group=dev --extra export
 	@$(BIN)/pytest tests/export
 
-# Hours: 1,000 kills of workers, 20,000 damaged files, 1,000 forms, and a hot folder under every blow, three seeds; SOAK_MINUTES=5 for a
+# Hours: 1,000 kills of workers, 20,000 damaged files, 1,000 forms, machines of a fleet that are killed, on one host and (as
+# root) in namespaces of their own, a Dask cluster that is struck, and a hot folder under every blow, three seeds; SOAK_MINUTES=5 for a
 # short one.
 SOAK_MINUTES ?= 120
 check-slow: setup-dev
 	CARREL_KILLS=1000 $(BIN)/pytest tests/engine/test_batch_run.py -k random_kills
 	CARREL_BAD_FILES=20000 $(BIN)/pytest tests/engine/test_batch_bad_files.py
 	PYTHONPATH=tests $(BIN)/python tests/thousand_forms.py
+	PYTHONPATH=tests $(BIN)/python tests/soak_fleet.py
+	[ "$$(id -u)" != 0 ] || PYTHONPATH=tests $(BIN)/python tests/soak_fleet.py --apart
+	$(BIN)/uv sync --quiet --frozen --inexact --group=dev --extra fleet
+	PYTHONPATH=tests $(BIN)/python tests/soak_cluster.py
 	for seed in 1 2 3; do PYTHONPATH=tests $(BIN)/python tests/soak_watch.py --minutes $(SOAK_MINUTES) --seed $$seed || exit 1; done
 
 # Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes three minutes, ARGS=--resume goes on with

@@ -112,11 +112,15 @@ def work_shards(output: str, state: str, machine: str) -> None:
     print(f"done {tally.done} lost {tally.lost}")
 
 
-def start_machine(output: Path, state: Path, machine: str) -> subprocess.Popen[str]:
-    """Start `work_shards` in a process group of its own."""
+APART = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Before a command: processes and network of its own, as on a machine of its own. Needs root."""
+
+
+def start_machine(output: Path, state: Path, machine: str, *, apart: bool = False) -> subprocess.Popen[str]:
+    """Start `work_shards` in a process group of its own, and in namespaces of its own."""
     code = f"from fleet_pages import work_shards; work_shards({str(output)!r}, {str(state)!r}, {machine!r})"
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [*(APART if apart else ()), sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

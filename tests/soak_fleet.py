@@ -1,15 +1,18 @@
 """Machines that share a folder and are killed at random: every page once, whole, and equal to what one batch reads.
 
-usage: python tests/soak_fleet.py [KILLS [SEED]]     default: 30 kills, seed 1; takes some minutes
+usage: python tests/soak_fleet.py [--kills 30] [--seed 1] [--apart]     takes some minutes
+
+``--apart`` gives each machine namespaces of its own: no network at all, and no process of another machine to be looked at, so that
+its death is known by its lease alone. Needs root.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +20,9 @@ from pathlib import Path
 from fleet_pages import ENTRY, run, start_machine, texts_of_shards, write_pages
 
 
-def soak(folder: Path, *, pages: int, size: int, machines: int, kills: int, seed: int = 1) -> list[str]:
+def soak(
+    folder: Path, *, pages: int, size: int, machines: int, kills: int, seed: int = 1, apart: bool = False
+) -> list[str]:
     """Read ``pages`` in shards with so many machines at a time, and kill one now and then; what the last ones said."""
     chance = random.Random(seed)
     source, output = folder / "in", folder / "out"
@@ -25,9 +30,8 @@ def soak(folder: Path, *, pages: int, size: int, machines: int, kills: int, seed
     plan = ("-f", "text,json", "--pages-with", ENTRY, "--quiet-for", 0, "--dead-after", 3)
     assert run("shard", source, "-o", output, "--size", size, *plan)[0] == 0
     shards, killed, paused = -(-pages // size), 0, 0
-    at_work = {
-        f"pc{number}": start_machine(output, folder / f"pc{number}", f"pc{number}") for number in range(machines)
-    }
+    names = [f"pc{number}" for number in range(machines)]
+    at_work = {name: start_machine(output, folder / name, name, apart=apart) for name in names}
     said: list[str] = []
     while len(list(output.glob("[0-9]*"))) < shards:
         time.sleep(chance.uniform(0.2, 1.2))
@@ -45,7 +49,7 @@ def soak(folder: Path, *, pages: int, size: int, machines: int, kills: int, seed
         for other, ended in list(at_work.items()):
             if ended.poll() is not None:
                 said.append(_said(ended))
-                at_work[other] = start_machine(output, folder / other, other)
+                at_work[other] = start_machine(output, folder / other, other, apart=apart)
     said += [_said(process, wait=True) for process in at_work.values()]
     assert killed
     print(f"{killed} kills, {paused} of them after a sleep, {shards} shards")
@@ -76,6 +80,11 @@ def check(folder: Path, pages: int) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--apart", action="store_true")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         started = time.monotonic()
         soak(
@@ -83,8 +92,9 @@ if __name__ == "__main__":
             pages=400,
             size=10,
             machines=4,
-            kills=int((sys.argv[1:] or ["30"])[0]),
-            seed=int((sys.argv[2:] or ["1"])[0]),
+            kills=given.kills,
+            seed=given.seed,
+            apart=given.apart,
         )
         check(Path(place), 400)
         print(f"every page once, equal to the batch's; {time.monotonic() - started:.0f} s")

@@ -1,9 +1,9 @@
 """A fleet from its first lease to one report: machines that read nothing, by a clock of their own, and the files of real ones.
 
 Ten million pages in 10,000 shards on 200 machines, some of which die, sleep past their leases or fail; a tenth of it beside
-it shows what grows faster than the number of shards. ``status`` is measured while a quarter, half, three quarters and all
-of it is done, ``merge`` at the end, over the records of all pages; one result stands for those of a shard. Needs 4 GB of disk
-(``--folder``) and half an hour.
+it shows what grows faster than the number of shards. ``status`` is measured at 25, 50, 75 and 100 percent of shards done,
+``merge`` at the end, over the records of all pages; one result stands for those of a shard. Needs 4 GB of disk (``--folder``) and
+half an hour (``--minutes``).
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ workers and this process, what is done stays done, and the rest is handed out ag
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import secrets
 import time
 from collections.abc import Callable, Generator
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ _CONFIG = {
     "distributed.admin.tick.limit": "60s",
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.multiprocessing-method": "forkserver",
 }
 """Of Dask: what looks at workers many times a second is off, since a task takes minutes."""
 _MISSING = "carrel fleet needs Dask distributed; pip install 'carrel[fleet]'"
@@ -226,6 +230,7 @@ def connected(reach: Reach, log: Callable[[str], None]) -> Generator[Any]:
                 _greet(client, log)
                 yield client
             return
+        _import_once()
         with (
             distributed.LocalCluster(
                 n_workers=reach.local,
@@ -233,13 +238,20 @@ def connected(reach: Reach, log: Callable[[str], None]) -> Generator[Any]:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,  # Carrel keeps its own
-                env={"DASK_LOGGING__DISTRIBUTED": "critical"},
                 security=True,  # keys made for this run: other users of the machine stay outside
             ) as cluster,
             distributed.Client(cluster) as client,
         ):
             _greet(client, log)
             yield client
+
+
+def _import_once() -> None:
+    """Start the process that local workers are forked from, with what they need imported; each of them would take 2 s of CPU
+    for that."""
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # of the workers, from their import on
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", __name__])
+    forkserver.ensure_running()
 
 
 def _security(distributed: Any, reach: Reach) -> Any:

@@ -40,7 +40,7 @@ class Picker:
 
     @property
     def may_come_free(self) -> bool:
-        """Whether another machine had a shard, at the last listing, that is neither done nor set aside."""
+        """Answer to: had another machine, at the last listing, a shard that is neither done nor set aside?"""
         return any(not _is_aside(self._fleet, shard, generation) for shard, generation in self._left.items())
 
     def _take_free(self) -> Lease | None:
