@@ -32,6 +32,7 @@ from batch_pages import ENTRY, HARMLESS, KILL, SLOW, expected, page
 from faults import mounted
 
 QUIET_S = 1.0
+STANDS_STILL_S = 180.0
 FOLDERS = ("", "box", "box/deep")
 MOST_FILES = 40
 TESTS = Path(__file__).resolve().parent
@@ -218,16 +219,31 @@ class Soak:
         """Wait until nothing waits any more, then stop; deleted results come back at the last start."""
         for _ in range(2):
             time.sleep(3 * QUIET_S + 2)
-            deadline = time.monotonic() + 180
-            while time.monotonic() < deadline and self.waiting():
-                time.sleep(0.5)
+            self.wait()
             self.restart()
-        deadline = time.monotonic() + 60
         time.sleep(5)
-        while time.monotonic() < deadline and self.waiting():
-            time.sleep(0.5)
+        self.wait()
         self.watcher.send_signal(signal.SIGTERM)
         self.watcher.wait(60)
+
+    def wait(self) -> None:
+        """Wait until nothing waits any more, or until nothing has moved on for long: on a busy machine 200 files take many minutes."""
+        last, since_s = self.moved_on(), time.monotonic()
+        while self.waiting() and time.monotonic() - since_s < STANDS_STILL_S:
+            time.sleep(0.5)
+            now = self.moved_on()
+            if now != last:
+                last, since_s = now, time.monotonic()
+
+    def moved_on(self) -> list[tuple[object, ...]]:
+        """Counts that change when the watcher gets on."""
+        with contextlib.suppress(sqlite3.Error):
+            return [
+                row
+                for table in ("files", "pages")
+                for row in self.query(f"SELECT '{table}', state, count(*) FROM {table} GROUP BY state")
+            ]
+        return []
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
         db = sqlite3.connect(f"file:{self.output}/.carrel/journal.sqlite?mode=ro", uri=True, timeout=30)
@@ -318,6 +334,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pace", type=float, default=1.0, help="how many times as long to wait between deeds")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="copy everything there where there are faults")
     choices = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         (Path(name) / "out").mkdir()
@@ -328,6 +345,8 @@ def main() -> int:
         stack.callback(soak.close)
         soak.run(choices.minutes)
         faults = soak.faults()
+        if faults and choices.keep:
+            shutil.copytree(Path(name), choices.keep, symlinks=True, dirs_exist_ok=True)
         read = soak.query("SELECT count(*) FROM pages WHERE state='done'")[0][0]
         sys.stdout.write(f"seed {choices.seed}: {dict(soak.deeds)}; {read} pages read; {len(faults)} faults\n")
         sys.stdout.writelines(f"  {fault}\n" for fault in faults)
