@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 import batch_pages
+import desk_pages
 from carrel.options import ReadOptions
 from carrel_desk.api.jobs import Jobs
 from carrel_desk.api.service import Service
@@ -28,7 +29,7 @@ MOST_BYTES = 2**20
 class At:
     """A desk that is being served, and its browser."""
 
-    def __init__(self, folder: Path, *, kiosk: bool = False) -> None:
+    def __init__(self, folder: Path, *, kiosk: bool = False, entry: str = desk_pages.ENTRY) -> None:
         self.folder = folder
         make_private(folder)
         make_private(folder / ".desk")
@@ -36,7 +37,7 @@ class At:
         self.port: int = self.listening.getsockname()[1]
         self.store = Store(folder, "tester")
         bodies = make_private(folder / ".desk" / "bodies")
-        readers = drawn_readers(folder / ".desk")
+        readers = drawn_readers(folder / ".desk", entry=entry)
         service = Service(readers, Jobs(folder / ".desk" / "jobs"), ReadOptions(), bodies)
         self.sessions = Sessions(folder / ".desk" / "sessions")
         self.desk = Desk(self.store, service, self.sessions, f"carrel_{self.port}", 60.0 if kiosk else None, kiosk)

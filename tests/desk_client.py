@@ -27,10 +27,12 @@ from carrel_desk.reading.room import Readers
 TOKEN = "a-token-for-tests"
 
 
-def drawn_readers(folder: Path, workers: int = 1, page_timeout_s: float = 20.0) -> Readers:
+def drawn_readers(
+    folder: Path, workers: int = 1, page_timeout_s: float = 20.0, entry: str = desk_pages.ENTRY
+) -> Readers:
     """Workers of `desk_pages`; PYTHONPATH names the folder of tests."""
     spool, cache = make_private(folder / "spool"), make_private(folder / "cache")
-    work = Work(ReadOptions(), most_pages=50, most_bytes=2**20, entry=desk_pages.ENTRY)
+    work = Work(ReadOptions(), most_pages=50, most_bytes=2**20, entry=entry)
     limits = Limits(page_timeout_s, 20.0, None, 5.0)
     return Readers(lambda: LocalPool(workers, work, Places(spool, cache), limits))
 

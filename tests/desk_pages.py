@@ -57,10 +57,13 @@ class Drawn:
 
     identity = "drawn@000000000000"
 
+    def page(self, scan: Scan) -> Page:
+        """Return what is on the scan."""
+        return drawn_page(scan)
+
     def __call__(self, scan: Scan, formats: tuple[str, ...], contents: Callable[[], bytes], /) -> PageRead:
         batch_pages._act(int(scan.gray[0, 0]) // 10)  # pyright: ignore[reportPrivateUsage]
-        page = drawn_page(scan)
-        page = replace(page, source=scan.source)
+        page = replace(self.page(scan), source=scan.source)
         files = {name: FORMATS[name].write(page, contents()) for name in formats if name in FORMATS}
         if TILES in formats:
             files[TILES] = pack_tiles(scan.gray)

@@ -14,39 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the learn extra (torch) is not installed")
 
 from carrel.errors import CarrelError, UsageError  # noqa: E402
 from carrel.formats import FORMATS  # noqa: E402
-from carrel.identity import with_ids  # noqa: E402
 from carrel.models.folders import open_model, shipped_folder  # noqa: E402
-from carrel.page import Line, Page, Region, Source, Writing  # noqa: E402
+from carrel.page import Page  # noqa: E402
 from carrel.review.training_lines import LineRow, write_pack  # noqa: E402
 from carrel_cli import review  # noqa: E402
 from carrel_export.learn import fine_tune, learn  # noqa: E402
 from carrel_export.learn.command import command  # noqa: E402
-from drawn_lines import WORDS, draw_line  # noqa: E402
+from drawn_lines import hand, handwritten_page, texts  # noqa: E402
 
 PARENT = shipped_folder("handwriting-fast")
 if not (PARENT / "weights.safetensors").exists():
     pytest.skip("the weights that learning starts from are not installed", allow_module_level=True)
-
-
-def hand(text: str) -> Image.Image:
-    """A line in a face that leans far over and is narrow: the network misreads much of it."""
-    image = draw_line(text)
-    leaning = (1, 1.3, -1.3 * image.height, 0, 1, 0)
-    wide = image.transform(
-        (image.width + 83, image.height), Image.Transform.AFFINE, leaning, Image.Resampling.BICUBIC, fillcolor=230
-    )
-    return wide.resize((round(wide.width * 0.6), wide.height))
-
-
-def texts(count: int) -> list[str]:
-    rng = np.random.default_rng(3)
-    return [" ".join(rng.choice(WORDS, rng.integers(2, 5))) for _ in range(count)]
 
 
 def pack(file: Path, wrong: bool = False) -> Path:
@@ -70,17 +53,9 @@ def run(*arguments: object) -> Result:
 
 def drawn_page(file: Path, read_as: str | None = None) -> Page:
     """A scan of 30 lines, and its page: every line read as ``read_as``, or right."""
-    right = texts(30)
-    scan, lines = Image.new("L", (900, 80 * len(right) + 40), 230), list[Line]()
-    for n, text in enumerate(right):
-        picture, top = hand(text), 20 + 80 * n
-        scan.paste(picture, (30, top))
-        width, foot = 30 + picture.width, top + 64
-        outline = ((30, top), (width, top), (width, foot), (30, foot))
-        baseline = ((30, top + 46), (width, top + 46))
-        lines.append(Line(baseline, outline, Writing("handwritten", 1.0), read_as or text, 0.3))
+    scan, page = handwritten_page(read_as, file.name)
     scan.save(file)
-    return Page(*scan.size, None, with_ids((Region("MainZone", (), tuple(lines)),)), Source(file.name))
+    return page
 
 
 def test_from_a_page_to_a_model_that_reads_it_better(tmp_path: Path) -> None:

@@ -154,16 +154,27 @@ class Store:
         return entries
 
     async def page_read(self, entry: PageEntry, stored: bytes, tiles: bytes) -> None:
-        """Keep what a worker made of a page."""
-        page = parse(stored)
-        page = replace(
-            page, source=replace(page.source, file_name=self.scans[entry.scan].name), regions=with_ids(page.regions)
-        )
-        write_file(self.folder / "pages" / f"{entry.id}.tiles", tiles)
-        write_file(self._file(entry.id), write(page))
+        """Keep what a worker made of a page; whoever types meanwhile does not wait for it."""
+        writing = asyncio.create_task(asyncio.to_thread(self._write_read, entry, stored, tiles))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:  # the page was taken off the desk
+            await asyncio.wait([writing])
+            self._unlink(entry)
+            raise
         await self.journal.keep({"op": "state", "page": entry.id, "state": "read"})
         entry.state = "read"
         self._look_into(entry)
+
+    def _write_read(self, entry: PageEntry, stored: bytes, tiles: bytes) -> None:
+        page = parse(stored)
+        source = replace(page.source, file_name=self.scans[entry.scan].name)
+        write_file(self.tiles_file(entry.id), tiles)
+        write_file(self._file(entry.id), write(replace(page, source=source, regions=with_ids(page.regions))))
+
+    def _unlink(self, entry: PageEntry) -> None:
+        for file in (self._file(entry.id), self.tiles_file(entry.id), self._read_file(entry.id)):
+            file.unlink(missing_ok=True)
 
     async def page_refused(self, entry: PageEntry, reason: str) -> None:
         """Note that a page cannot be read."""
@@ -178,8 +189,7 @@ class Store:
         self.layouts.pop(entry.id, None)
         self._opened.pop(entry.id, None)
         self._packs.pop(entry.id, None)
-        for file in (self._file(entry.id), self.tiles_file(entry.id), self._read_file(entry.id)):
-            file.unlink(missing_ok=True)
+        self._unlink(entry)
         if all(other.scan != entry.scan for other in self.pages.values()):
             (self.folder / self.scans[entry.scan].file).unlink(missing_ok=True)
 
