@@ -11,6 +11,7 @@ from PIL import Image
 
 import batch_pages
 import desk_pages
+from carrel.forms.template import load_form
 from carrel.options import ReadOptions
 from carrel_desk.api.jobs import Jobs
 from carrel_desk.api.service import Service
@@ -20,8 +21,9 @@ from carrel_desk.desk.session import Sessions
 from carrel_desk.http.guard import Rules
 from carrel_desk.http.server import hosts_of, listen
 from carrel_desk.reading.local import make_private
+from carrel_desk.reading.room import Readers
 from carrel_desk.store.pages import Store
-from desk_client import Client, Told, drawn_readers, wait_until
+from desk_client import Client, Told, drawn_pool, wait_until
 
 MOST_BYTES = 2**20
 
@@ -29,15 +31,17 @@ MOST_BYTES = 2**20
 class At:
     """A desk that is being served, and its browser."""
 
-    def __init__(self, folder: Path, *, kiosk: bool = False, entry: str = desk_pages.ENTRY) -> None:
+    def __init__(
+        self, folder: Path, *, kiosk: bool = False, entry: str = desk_pages.ENTRY, form: Path | None = None
+    ) -> None:
         self.folder = folder
         make_private(folder)
         make_private(folder / ".desk")
         self.listening = listen(0)
         self.port: int = self.listening.getsockname()[1]
-        self.store = Store(folder, "tester")
+        self.store = Store(folder, "tester", load_form(form) if form else None)
         bodies = make_private(folder / ".desk" / "bodies")
-        readers = drawn_readers(folder / ".desk", entry=entry)
+        readers = Readers(drawn_pool(folder / ".desk", entry=entry, options=ReadOptions(form=form)))
         service = Service(readers, Jobs(folder / ".desk" / "jobs"), ReadOptions(), bodies)
         self.sessions = Sessions(folder / ".desk" / "sessions")
         self.desk = Desk(self.store, service, self.sessions, f"carrel_{self.port}", 60.0 if kiosk else None, kiosk)

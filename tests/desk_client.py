@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +31,21 @@ def drawn_readers(
     folder: Path, workers: int = 1, page_timeout_s: float = 20.0, entry: str = desk_pages.ENTRY
 ) -> Readers:
     """Workers of `desk_pages`; PYTHONPATH names the folder of tests."""
+    return Readers(drawn_pool(folder, workers, page_timeout_s, entry))
+
+
+def drawn_pool(
+    folder: Path,
+    workers: int = 1,
+    page_timeout_s: float = 20.0,
+    entry: str = desk_pages.ENTRY,
+    options: ReadOptions | None = None,
+) -> Callable[[], LocalPool]:
+    """What makes the pool of such workers."""
     spool, cache = make_private(folder / "spool"), make_private(folder / "cache")
-    work = Work(ReadOptions(), most_pages=50, most_bytes=2**20, entry=entry)
+    work = Work(options or ReadOptions(), most_pages=50, most_bytes=2**20, entry=entry)
     limits = Limits(page_timeout_s, 20.0, None, 5.0)
-    return Readers(lambda: LocalPool(workers, work, Places(spool, cache), limits))
+    return lambda: LocalPool(workers, work, Places(spool, cache, work.options.own_files), limits)
 
 
 @contextmanager

@@ -26,13 +26,15 @@ def document(page: str) -> dict[str, Any]:
     """Describe the desk's requests; ``page`` is a page that is there."""
     from msgspec.json import schema_components
 
+    from carrel_desk.desk.forms import FormEdit
     from carrel_desk.desk.handlers import ROUTES, LearningWish
     from carrel_desk.desk.layouting import LayoutWish
     from carrel_desk.store.edits import Change
 
-    types = (list[Change], LayoutWish, LearningWish)
+    types = (list[Change], LayoutWish, LearningWish, FormEdit)
     schemas, components = schema_components(types, ref_template="#/components/schemas/{name}")
-    bodies = dict(zip(("/api/keys", "/api/pages/{page}/layout", "/api/learning"), schemas, strict=True))
+    taking = ("/api/keys", "/api/pages/{page}/layout", "/api/learning", "/api/form")
+    bodies = dict(zip(taking, schemas, strict=True))
     paths: dict[str, Any] = {}
     for method, route, _ in ROUTES:
         if route in LEFT_OUT:
@@ -67,8 +69,14 @@ def serve(state: Path) -> None:
     os.environ["PYTHONPATH"] = str(TESTS)
     from desk_at import At, scan
     from desk_client import serving
+    from form_pages import ENTRY, template
 
-    at = At(state / "desk")
+    async def use(edited: Path) -> None:
+        pass
+
+    state.mkdir(parents=True, exist_ok=True)
+    at = At(state / "desk", entry=ENTRY, form=template(state / "card.json"))
+    at.desk.forms.use = use
     with serving(at.app, at.listening):
         at.enter()
         at.add(scan())

@@ -7,8 +7,9 @@ import getpass
 import tempfile
 import webbrowser
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,6 +17,11 @@ from carrel.errors import UsageError
 from carrel.options import ReadOptions
 from carrel_cli.common.reading import reading_options
 from carrel_cli.serve import listen_options, locked, password_for, require_extra
+
+if TYPE_CHECKING:
+    from carrel.forms.template import Form
+    from carrel_desk.reading.local import Station
+    from carrel_desk.reading.room import Readers
 
 _MIB = 2**20
 
@@ -119,6 +125,48 @@ class _Wish:
     printer: str | None
 
 
+class _ReadForm(NamedTuple):
+    """A form whose fields are read, and where its template lies."""
+
+    file: Path
+    form: Form
+
+
+def _form_of(wish: _Wish) -> _ReadForm | None:
+    from carrel.forms.template import load_form
+    from carrel_desk.desk.forms import chosen_form, own_template
+
+    file = chosen_form(wish.folder, wish.read.form)
+    if file is None:
+        return None
+    if file == own_template(wish.folder):
+        click.echo(f"carrel: the form is read as it was edited at this desk: {file}", err=True)
+    return _ReadForm(file, load_form(file))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What pages are read with: ``paths`` of a model and of a form's template, which the desk may exchange."""
+
+    wish: _Wish
+    paths: dict[str, Path | None]
+
+    def plan(self) -> Station:
+        """Plan the workers."""
+        from carrel_desk.reading.local import FileLimits, make_private, plan_station
+        from carrel_desk.reading.worker import DESK_PAGES
+
+        spool = make_private(self.wish.folder / ".desk" / "spool")
+        limits = FileLimits(self.wish.max_bytes, 5000)
+        options = replace(self.wish.read, **self.paths)
+        return plan_station(options, spool, limits, workers=self.wish.workers, entry=DESK_PAGES)
+
+    async def use(self, readers: Readers, what: str, path: Path) -> None:
+        """Read with another model or template from now on."""
+        self.paths[what] = path
+        readers.change((await asyncio.to_thread(self.plan)).make_pool)
+
+
 def _serve(wish: _Wish) -> None:
     from carrel_desk.api.jobs import Jobs
     from carrel_desk.api.service import Service
@@ -131,14 +179,14 @@ def _serve(wish: _Wish) -> None:
     from carrel_desk.http.guard import Rules
     from carrel_desk.http.password import Password
     from carrel_desk.http.server import hosts_of, listen, make_server
-    from carrel_desk.reading.local import FileLimits, Station, empty, make_private, plan_station
+    from carrel_desk.reading.local import empty
     from carrel_desk.reading.room import Readers
-    from carrel_desk.reading.worker import DESK_PAGES
     from carrel_desk.store.pages import Store
 
     password = password_for(wish.listen, wish.password_file)
     own = wish.folder / ".desk"
-    store = Store(wish.folder, wish.by)
+    form = _form_of(wish)
+    store = Store(wish.folder, wish.by, form.form if form else None)
     listening = listen(wish.port, wish.listen)
     number = listening.getsockname()[1]
     where = f"http://{wish.listen}:{number}/enter"
@@ -146,16 +194,9 @@ def _serve(wish: _Wish) -> None:
     def on_entry(entry: str) -> None:
         click.echo(f"carrel: enter at {where}?token={entry}", err=True)
 
-    def plan(model: Path | None) -> Station:
-        options = replace(wish.read, model=model or wish.read.model)
-        limits = FileLimits(wish.max_bytes, 5000)
-        return plan_station(options, make_private(own / "spool"), limits, workers=wish.workers, entry=DESK_PAGES)
-
-    async def use(model: Path) -> None:
-        service.readers.change((await asyncio.to_thread(plan, model)).make_pool)
-
+    reading = _Reading(wish, {"model": wish.read.model or store.learned_model, "form": form.file if form else None})
     empty(own / "spool")
-    station = plan(None if wish.read.model else store.learned_model)
+    station = reading.plan()
     jobs, bodies = Jobs(own / "jobs"), empty(own / "bodies")
     service = Service(Readers(station.make_pool), jobs, station.options, bodies, station.workers)
     sessions = Sessions(own / "sessions")
@@ -168,10 +209,14 @@ def _serve(wish: _Wish) -> None:
         wish.purges,
         Watched(wish.watch, store, bodies) if wish.watch else None,
         on_entry,
-        learning=None if wish.purges else Learning(store, wish.read.model, use=use),
+        learning=None
+        if wish.purges
+        else Learning(store, wish.read.model, use=partial(reading.use, service.readers, "model")),
         places=Places(wish.export_to, wish.printer),
         password=Password(password) if password else None,
     )
+    if not wish.purges:
+        desk.forms.use = partial(reading.use, service.readers, "form")
     entry = sessions.new_entry()
     on_entry(entry)
     if password:

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from carrel.formats import read_page
+from carrel.forms.template import load_form
 from desk_at import At, scan
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 from playwright.sync_api import Browser
 
 from desk_browser import CHROMIUM, Window, chromium, wait_until
+from form_pages import template
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
 
@@ -255,6 +257,7 @@ def _axe(folder: Path) -> str:
 
 def test_accessible(browser: Browser, at: At, tmp_path: Path) -> None:
     axe = _axe(tmp_path)
+    at.store.form = load_form(template(tmp_path / "card.json"))
     window = Window(browser, at)
 
     def violations() -> list[str]:
@@ -285,7 +288,7 @@ def test_accessible(browser: Browser, at: At, tmp_path: Path) -> None:
     none_stays()
     window.page.keyboard.press("F8")
     none_stays()
-    for button in ("#scan", "#camera"):
+    for button in ("#scan", "#camera", "#fields"):
         window.page.click(button)
         none_stays()
         window.page.keyboard.press("Escape")

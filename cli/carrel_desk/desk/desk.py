@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from carrel_desk.api.service import Service
 from carrel_desk.desk.events import Events
+from carrel_desk.desk.forms import Forms
 from carrel_desk.desk.intake import Intake
 from carrel_desk.desk.learning import Learning
 from carrel_desk.desk.places import Places
@@ -47,7 +48,10 @@ class Desk:
     password: Password | None = None
     laying_out: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    forms: Forms = field(init=False)
+
     def __post_init__(self) -> None:
+        self.forms = Forms(self.store, changed=lambda page: self.events.tell("layout", page=page, layout=0, who=""))
         self.intake = Intake(self.store, self.service.readers, self.events)
 
     def page(self, request: Request) -> PageEntry:

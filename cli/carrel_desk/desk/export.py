@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from carrel.errors import CarrelError
@@ -24,9 +24,13 @@ File = tuple[str, bytes]
 
 
 async def export(
-    store: Store, readers: Readers, entries: Sequence[PageEntry], formats: Sequence[str]
+    store: Store,
+    readers: Readers,
+    entries: Sequence[PageEntry],
+    formats: Sequence[str],
+    beside: Mapping[str, bytes] | None = None,
 ) -> tuple[str, Body]:
-    """Return the name and contents of pages in formats: a file where there is one, else a zip.
+    """Return the name and contents of pages in formats: a file where there is one, else a zip, with files ``beside``.
 
     Raises
     ------
@@ -35,7 +39,7 @@ async def export(
     """
     if not entries:
         raise ProblemError(409, "no page has been read yet")
-    files: list[File] = []
+    files: list[File] = list((beside or {}).items())
     taken = set[str]()
     pages = [(entry, store.corrected(entry.id)) for entry in entries]
     for name in formats:

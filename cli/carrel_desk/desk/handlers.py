@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,15 +16,17 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 import carrel
 from carrel.formats import FORMATS
-from carrel_desk.api.answers import Body
+from carrel_desk.api.answers import MEDIA_TYPES, Body
 from carrel_desk.desk.desk import Desk, Handler
 from carrel_desk.desk.export import export
+from carrel_desk.desk.forms import TABLE, FormEdit, read_fields_again
 from carrel_desk.desk.layouting import change_layout, page_view, read_untouched
 from carrel_desk.desk.scanners import Wanted
 from carrel_desk.http.intake import file_name, receive_file, require_scan_type
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.tiles import read_tile
 from carrel_desk.store.edits import MOST_CHARACTERS, Change
+from carrel_desk.store.fields import breaks_pattern
 from carrel_desk.store.same import returning
 
 MOST_CHANGES_BYTES = 2**20
@@ -136,7 +139,8 @@ async def get_state(desk: Desk, request: Request) -> Response:
     trouble = str(desk.service.readers.trouble or "")
     return answer({
         "pages": pages, "scans": scans, "trouble": trouble, "ready": bool(desk.service.readers.identity),
-        "formats": list(FORMATS), "kiosk_idle_s": desk.kiosk_idle_s, "purges": desk.purge_on_leave,
+        "formats": [*FORMATS, *([TABLE] if desk.store.form else [])],
+        "form": desk.store.form.template.name if desk.store.form else None, "kiosk_idle_s": desk.kiosk_idle_s, "purges": desk.purge_on_leave,
         "places": desk.places.allowed, "version": carrel.__version__, "seconds_a_line": desk.store.seconds_a_line(),
     })  # fmt: skip
 
@@ -216,9 +220,20 @@ async def keep_changes(desk: Desk, request: Request) -> Response:
         edit = desk.store.edits.lines[change.page, change.line]
         now = {"page": change.page, "line": change.line, "version": edit.version, "now": edit.text, "done": edit.done}
         told.append({**now, "s": change.s, "others": edit.others, "who": edit.who})
+        told[-1]["breaks"] = _breaks_pattern(desk, change)
         desk.changed.add(change.page)
         desk.events.tell("line", **told[-1])
     return answer(told)
+
+
+def _breaks_pattern(desk: Desk, change: Change) -> bool:
+    form = desk.store.form
+    if form is None:
+        return False
+    of_line = {line.id: line.field for line in desk.store.pages[change.page].lines}
+    fields = {field.name: field for field in form.template.fields}
+    field = fields.get(of_line.get(change.line, ""))
+    return field is not None and breaks_pattern(form, field, change.text)
 
 
 async def get_same(desk: Desk, request: Request) -> Response:
@@ -232,12 +247,17 @@ async def get_events(desk: Desk, request: Request) -> Response:
 
 
 async def get_queue(desk: Desk, request: Request) -> Response:
-    """List the doubtful lines that nobody is done with, most expected errors first, or by place."""
+    """List the doubtful lines that nobody is done with: most expected errors first, by place, or field by field."""
     lines = desk.store.open_lines()
-    total = len(lines)
-    if request.query_params.get("by") == "errors":
+    order = request.query_params.get("by")
+    if order == "fields":
+        fields = [field.name for field in desk.store.form.template.fields] if desk.store.form else []
+        lines = [pair for pair in lines if pair[1].field in fields]
+        lines.sort(key=lambda pair: fields.index(pair[1].field))
+    elif order == "errors":
         lines.sort(key=lambda pair: -pair[1].expected_errors)
-    listed = [{"page": page.id, "line": line.id} for page, line in lines[:MOST_QUEUE]]
+    total = len(lines)
+    listed = [{"page": page.id, "line": line.id, "field": line.field} for page, line in lines[:MOST_QUEUE]]
     return answer({"lines": listed, "total": total, "seconds": round(total * desk.store.seconds_a_line())})
 
 
@@ -257,12 +277,18 @@ async def save_export(desk: Desk, request: Request) -> Response:
 async def _exported(desk: Desk, request: Request) -> tuple[str, Body]:
     wanted, page = request.query_params.get("format", "text"), request.query_params.get("page")
     formats = list(FORMATS) if wanted == "all" else [wanted]
-    if not set(formats) <= set(FORMATS):
-        raise ProblemError(406, f"there are {', '.join(FORMATS)}, all")
+    if not set(formats) <= {*FORMATS, TABLE}:
+        raise ProblemError(406, f"there are {', '.join(FORMATS)}, {TABLE}, all")
     if page is not None and page not in desk.store.pages:
         raise ProblemError(404, "no such page")
     entries = [desk.store.pages[page]] if page is not None else desk.store.read_pages()
-    return await export(desk.store, desk.service.readers, [e for e in entries if e.state == "read"], formats)
+    entries = [entry for entry in entries if entry.state == "read"]
+    if wanted == TABLE:
+        tables = await asyncio.to_thread(desk.forms.table, entries)
+        name = next(name for name in tables if name.endswith(".csv"))
+        return name, Body(tables[name], MEDIA_TYPES["csv"])
+    tables = desk.forms.table(entries) if wanted == "all" and desk.store.form else {}
+    return await export(desk.store, desk.service.readers, entries, formats, tables)
 
 
 def answer(value: object, status: int = 200) -> Response:
@@ -294,6 +320,27 @@ async def change_learning(desk: Desk, request: Request) -> Response:
     return answer(desk.learning.view())
 
 
+async def get_form(desk: Desk, request: Request) -> Response:
+    """Tell the form whose fields are read, and how many of their values are doubtful; null without one."""
+    return answer(desk.forms.view())
+
+
+async def edit_form(desk: Desk, request: Request) -> Response:
+    """Edit the form's template; pages that nobody has touched are read anew with it."""
+    body = await request.body()
+    if len(body) > MOST_CHANGES_BYTES:
+        raise ProblemError(413, "too large an edit")
+    try:
+        wish = msgspec.json.decode(body, type=FormEdit)
+    except msgspec.MsgspecError as error:
+        raise ProblemError(422, f"no edit of a form: {error}") from None
+    async with desk.laying_out:
+        await desk.forms.edit(wish)
+    desk.events.tell("form")
+    desk.intake.start(read_fields_again(desk.forms, desk.service.readers))
+    return answer(desk.forms.view())
+
+
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/", show_page),
     ("GET", "/web/{name}", web_file),
@@ -313,6 +360,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/keys", keep_changes),
     ("GET", "/api/learning", get_learning),
     ("POST", "/api/learning", change_learning),
+    ("GET", "/api/form", get_form),
+    ("POST", "/api/form", edit_form),
     ("GET", "/api/events", get_events),
     ("GET", "/api/queue", get_queue),
     ("GET", "/api/export", get_export),

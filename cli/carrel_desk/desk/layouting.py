@@ -12,14 +12,17 @@ from starlette.responses import Response
 
 from carrel.errors import CarrelError
 from carrel.formats.json_page import parse, write
-from carrel.page import Page
+from carrel.forms.template import Form
+from carrel.page import Line, Page
 from carrel.review.corrections import who_now
 from carrel.review.structure import LINE_TYPES, REGION_KINDS, Operation, OperationError
 from carrel.workers.messages import PageRead, ReadPage
 from carrel_desk.desk.desk import Desk
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.room import URGENT, WHEN_IDLE
-from carrel_desk.store.entries import PageEntry, line_view
+from carrel_desk.store.edits import LineEdit
+from carrel_desk.store.entries import PageEntry, field_view, line_view
+from carrel_desk.store.fields import FieldLine, lines_of_fields, other_marks
 from carrel_desk.store.layouts import READ_ANEW, only
 
 MOST_OPERATION_BYTES = 2**16
@@ -57,6 +60,7 @@ def page_view(desk: Desk, entry: PageEntry) -> dict[str, Any]:
     if entry.state != "read":
         raise ProblemError(409, f"the page is {entry.state}")
     page, edits = desk.store.page(entry.id), desk.store.edits.of_page(entry.id)
+    fields, form = lines_of_fields(page, desk.store.form), desk.store.form
     layout = desk.store.layout(entry.id)
     levels = desk.store.pack(entry.id).index.levels
     return {
@@ -68,8 +72,15 @@ def page_view(desk: Desk, entry: PageEntry) -> dict[str, Any]:
             for region in page.regions
         ],
         "kinds": REGION_KINDS, "types": LINE_TYPES,
-        "lines": [line_view(line, edits.get(line.id)) for line in page.lines],
+        "lines": [_line_view(line, edits.get(line.id), fields.get(line.id), form) for line in page.lines],
     }  # fmt: skip
+
+
+def _line_view(line: Line, edit: LineEdit | None, field: FieldLine | None, form: Form | None) -> dict[str, Any]:
+    if field is None:
+        return line_view(line, edit)
+    view = line_view(line, edit, other_marks(field.field, line.text))
+    return view | field_view(field, form, view["now"])
 
 
 async def change_layout(desk: Desk, request: Request) -> Response:

@@ -12,7 +12,7 @@ import re
 import shutil
 import statistics
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import msgspec
 
 from carrel.errors import CarrelError
 from carrel.formats.json_page import parse, write
+from carrel.forms.template import Form
 from carrel.identity import with_ids
 from carrel.output import write_file
 from carrel.page import Page
@@ -31,6 +32,7 @@ from carrel_desk.reading.local import empty, make_private
 from carrel_desk.reading.tiles import Pack, open_pack
 from carrel_desk.store.edits import Change, Edits
 from carrel_desk.store.entries import LineEntry, PageEntry, ScanEntry, concerns_of, entry_of
+from carrel_desk.store.fields import lines_of_fields, with_names
 from carrel_desk.store.journal import Journal, Record
 from carrel_desk.store.layouts import Layout, corrections_moved, reading_record, step_record
 
@@ -41,10 +43,10 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 class Store:
-    """The folder, open; ``by`` signs corrections."""
+    """The folder, open; ``by`` signs corrections, ``form`` is the one whose fields are read."""
 
-    def __init__(self, folder: Path, by: str = "desk") -> None:
-        self.folder, self.by = folder, by
+    def __init__(self, folder: Path, by: str = "desk", form: Form | None = None) -> None:
+        self.folder, self.by, self.form = folder, by, form
         self._open()
 
     def _open(self) -> None:
@@ -175,6 +177,38 @@ class Store:
     def _unlink(self, entry: PageEntry) -> None:
         for file in (self._file(entry.id), self.tiles_file(entry.id), self._read_file(entry.id)):
             file.unlink(missing_ok=True)
+
+    def is_untouched(self, entry: PageEntry) -> bool:
+        """Tell whether nobody has changed anything on a page."""
+        return not self.edits.of_page(entry.id) and not self.layout(entry.id).used
+
+    async def read_again(self, entry: PageEntry, stored: bytes) -> bool:
+        """Keep a new reading of a whole page, unless somebody has touched it meanwhile; tells whether it was kept."""
+        page = parse(stored)
+        source = replace(page.source, file_name=self.scans[entry.scan].name)
+        made = write(replace(page, source=source, regions=with_ids(page.regions)))
+        if entry.id not in self.pages or not self.is_untouched(entry):
+            return False
+        write_file(self._file(entry.id), made)
+        self._opened.pop(entry.id, None)
+        self._look_into(entry)
+        return True
+
+    async def use_form(self, form: Form | None) -> None:
+        """Look at all pages as values of another form's fields."""
+        self.form = form
+        for entry in self.read_pages():
+            self._look_into(entry)
+            await asyncio.sleep(0)  # whoever types goes first
+
+    async def rename_fields(self, names: Mapping[str, str]) -> None:
+        """Give fields other names on every page; what people typed into them stays."""
+        for entry in self.read_pages():
+            for file in (self._file(entry.id), self._read_file(entry.id)):
+                if file.is_file():
+                    write_file(file, write(with_names(parse(file.read_bytes()), names)))
+            self._opened.pop(entry.id, None)
+            await asyncio.sleep(0)
 
     async def page_refused(self, entry: PageEntry, reason: str) -> None:
         """Note that a page cannot be read."""
@@ -372,6 +406,7 @@ class Store:
             entry.state, entry.reason = "refused", f"its file is damaged: {error}"
             return
         entry.size = (page.width_px, page.height_px)
-        entry.lines = [entry_of(line) for line in page.lines]
+        fields = lines_of_fields(page, self.form)
+        entry.lines = [entry_of(line, fields.get(line.id)) for line in page.lines]
         entry.concerns = concerns_of(page.quality)
         entry.ever |= self.layout(entry.id).ever(page)

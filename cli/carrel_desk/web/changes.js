@@ -4,7 +4,7 @@ import { desk, known, mark, text } from "./desk.js";
 import { keep, onKept } from "./keeper.js";
 import { layBack } from "./layout.js";
 import { refreshLearning } from "./learn.js";
-import { arrived, showLine, showOthers } from "./line.js";
+import { arrived, noteField, showLine, showOthers } from "./line.js";
 import { goTo } from "./pages.js";
 import { offerSame } from "./same.js";
 import { say } from "./strings.js";
@@ -15,7 +15,8 @@ const LEARNING_EVERY = 5;
 /** Lines that are done between two looks at whether learning pays. */
 
 /** @type {Step[]} */ const undo = [];
-/** @type {{page: string, line: string}[]} */ let queue = [];
+/** @typedef {{page: string, line: string, field: string}} Place */
+/** @type {Place[]} */ let queue = [];
 let total = 0, listed = 0, perLine = 0;
 
 /** @param {string} op @param {string} [written] */
@@ -118,6 +119,12 @@ export async function readQueue() {
 
 export const first = () => queue[0];
 
+/** Go to the first line of the queue that is wanted. @param {(place: Place) => boolean} wanted */
+export async function startAt(wanted) {
+  const place = queue.find(wanted);
+  if (place) await goTo(place.page, place.line);
+}
+
 export function sayLeft() {
   const count = total - (listed - queue.length);
   by("left-over").textContent = count > 0 ? sayCount(count) : desk.page ? say("nothingLeft") : "";
@@ -141,7 +148,10 @@ onKept(({ count, away, told }) => {
     if (!line) continue;
     line.version = kept.version;
     line.others = kept.others;
-    if (line === desk.line) showOthers();
+    if (line.field) line.field.breaks = kept.breaks;
+    if (line !== desk.line) continue;
+    showOthers();
+    noteField(line);
   }
   const words = by("kept");
   words.className = count ? "waiting" : "";

@@ -7,7 +7,8 @@ export const DOUBTFUL_WORD = 0.7, DOUBTFUL_LETTER = 0.8;
 /**
  * @typedef {{text: string, c: number, letters: number[], others: string[]}} Word
  * @typedef {{id: string, polygon: number[][], baseline: number[][], kind: string, text: string, confidence: number, type: string, words: Word[],
- *   alternatives: string[], now: string, done: boolean, version: number, others: string[]}} Line
+ *   alternatives: string[], now: string, done: boolean, version: number, others: string[], field?: FieldValue}} Line
+ * @typedef {{name: string, row: number, kind: string, pattern: string, doubtful: boolean, breaks: boolean}} FieldValue a line that is the value of a form's field
  * @typedef {{id: string, kind: string, polygon: number[][], lines: string[]}} Region
  * @typedef {{id: string, name: string, width: number, height: number, levels: number[][], layout: number, step: number,
  *   regions: Region[], kinds: string[], types: string[], lines: Line[]}} Page
@@ -49,7 +50,7 @@ export function warn(message) {
 }
 
 /** @param {Line} l */
-export const doubtful = (l) => !l.text || l.confidence < 0.8 || l.words.some((w) => w.c < DOUBTFUL_WORD);
+export const doubtful = (l) => l.field ? l.field.doubtful : !l.text || l.confidence < 0.8 || l.words.some((w) => w.c < DOUBTFUL_WORD);
 /** @param {Line} l */
 export const kindOf = (l) => (l.done ? "done" : doubtful(l) ? "doubtful" : l.kind === "handwritten" ? "handwritten" : "printed");
 export const mark = () => view.mark(kindOf, desk.line?.id ?? null);

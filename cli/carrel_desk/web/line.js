@@ -22,6 +22,7 @@ export function showLine(next, focus = true) {
   if (!next || !desk.page) {
     by("line-name").textContent = say("noLines");
     text.value = "";
+    by("field-note").textContent = "";
     for (const name of ["words", "choices", "others", "strip"]) by(name).replaceChildren();
     return;
   }
@@ -40,12 +41,21 @@ export function showAround() {
   const { page, line } = desk;
   if (!page || !line) return;
   const number = page.lines.indexOf(line) + 1;
-  by("line-name").textContent = say("lineName", { number, count: page.lines.length, kind: say(line.kind), confidence: Math.round(100 * line.confidence) });
+  const confidence = Math.round(100 * line.confidence);
+  by("line-name").textContent = line.field
+    ? say(line.field.row ? "valueInRow" : "valueName", { field: line.field.name, row: line.field.row, page: page.name, kind: say(`kind:${line.field.kind}`), confidence })
+    : say("lineName", { number, count: page.lines.length, kind: say(line.kind), confidence });
+  noteField(line);
   by("strip").setAttribute("aria-label", by("line-name").textContent);
   showStrip(page, line);
   showWords(line);
   showChoices();
   showOthers();
+}
+
+/** Say where a value is none that its field may hold. @param {Line} line */
+export function noteField(line) {
+  by("field-note").textContent = line.field?.breaks ? say("breaksPattern", { pattern: line.field.pattern }) : "";
 }
 
 export function showOthers() {

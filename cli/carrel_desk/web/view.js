@@ -195,7 +195,7 @@ export function extent(points) {
 /** Show a line's part of the page; a long line in up to three rows, each overlapping the next a little. @param {any} page @param {any} line */
 export function showStrip(page, line) {
   const root = by("strip"), width = root.getBoundingClientRect().width;
-  const [left, top, right, bottom] = extent(line.polygon), pad = Math.max(4, (bottom - top) * 0.1);
+  const [left, top, right, bottom] = extent(shownOf(page, line)), pad = Math.max(4, (bottom - top) * (line.field ? 0.3 : 0.1));
   const height = bottom - top + 2 * pad, long = right - left + 2 * pad;
   const rows = Math.max(1, Math.min(3, Math.round((long * ROW_PX) / height / width)));
   const part = rows === 1 ? long : long / rows + height, step = rows === 1 ? 0 : (long - part) / (rows - 1);
@@ -211,6 +211,12 @@ export function showStrip(page, line) {
     root.append(inner);
     drawTiles(page, group, box, Math.min(width / part, rowHeight / height) * devicePixelRatio);
   }
+}
+
+/** A value is shown with all of its field's box, and each mark of a choice with the others. @param {any} page @param {any} line @returns {number[][]} */
+function shownOf(page, line) {
+  const region = line.field && page.regions.find((/** @type {any} */ r) => r.lines.includes(line.id));
+  return region ? [...region.polygon, ...line.polygon] : line.polygon;
 }
 
 /** Height that a row of a strip should have at least. */

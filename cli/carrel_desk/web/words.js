@@ -97,7 +97,8 @@ function put([from, to], reading) {
 /** What else the word at the caret may say, to be picked. */
 export function showChoices() {
   const here = wordHere(), now = here ? text.value.slice(here.at[0], here.at[1]) : "";
-  const offered = here?.readings.filter((reading) => reading !== now) ?? [];
+  const alone = desk.line?.words.length === 1;  // those of the line are the same
+  const offered = (!alone && here?.readings.filter((reading) => reading !== now)) || [];
   by("choices").replaceChildren(...offered.map((reading) => {
     const button = element("button", reading);
     button.addEventListener("click", () => {
