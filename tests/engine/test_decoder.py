@@ -16,7 +16,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from PIL import Image
 
 from carrel.budget import Budget
-from carrel.errors import CarrelError, InputError
+from carrel.errors import CarrelError, InputError, PageTimeoutError
 from carrel.image.source import count_pages, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Source
@@ -132,7 +132,7 @@ def test_time_is_limited(tmp_path: Path) -> None:
     began = time.monotonic()
     with (
         Decoder(ReadOptions(), Budget(), timeout_s=3) as decoder,
-        pytest.raises(InputError, match="page 1: took longer than 3 s to decode"),
+        pytest.raises(PageTimeoutError, match="page 1: took longer than 3 s to decode"),
     ):
         decoder.scan(path, 0)
     assert time.monotonic() - began < 30

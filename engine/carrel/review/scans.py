@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from carrel.errors import InputError
+from carrel.errors import InputError, PageTimeoutError
 from carrel.image.files import SCAN_SUFFIXES
 from carrel.image.source import Scan
 from carrel.page import Page
@@ -69,5 +69,7 @@ def _files_by_name(images: Path) -> dict[str, list[Path]]:
 def _opened(path: Path, page_index: int, decode: Decode) -> Scan | None:
     try:
         return decode(path, page_index)
+    except PageTimeoutError:  # a busy machine: the scan is there all the same
+        raise
     except InputError:
         return None

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from carrel.budget import Budget, Load, OutOfMemoryLimitError, PageSize
-from carrel.errors import CarrelError, InputError
+from carrel.errors import CarrelError, InputError, PageTimeoutError
 from carrel.formats import FORMATS, WrittenDocument, read_page
 from carrel.image.files import open_regular, refusal, shown
 from carrel.image.source import Scan
@@ -168,7 +168,10 @@ class Decoder:
                 channel.send(request, stream.fileno())
                 answer, pixels = self._heard(channel, timeout_s or self._timeout_s)
             except TimeoutError:
-                reason = f"took longer than {timeout_s or self._timeout_s:g} s to decode"
+                self.close()
+                what = f"took longer than {timeout_s or self._timeout_s:g} s to decode"
+                remedy = "scan or save it again, or try again when less is at work"
+                raise PageTimeoutError(str(refusal(path, page_index, what, remedy))) from None
             except MessageError:
                 reason = "its decoder sent an unreadable answer"
             except (EOFError, OSError):
