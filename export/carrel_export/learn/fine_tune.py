@@ -33,7 +33,7 @@ BETAS = (0.9, 0.98)
 WARMUP_SHARE = 0.1
 AUGMENTED_SHARE = 0.6
 """Of the views, those distorted in full: as in the training of the network that ships."""
-LINES_A_STEP, COLUMNS_AT_ONCE = 12, 3_072
+LINES_A_STEP, COLUMNS_AT_ONCE = 12, 2_048
 """A step learns from so many lines; so many columns of them are in memory at once."""
 
 
