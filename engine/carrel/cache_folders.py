@@ -7,7 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
-from carrel.system import user_id
+from carrel.system import user_folder, user_id
 
 
 def cache_root() -> Path:
@@ -18,8 +18,7 @@ def cache_root() -> Path:
     RuntimeError
         There is no home.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "carrel"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "carrel"
 
 
 def private_folder(name: str) -> Path | None:

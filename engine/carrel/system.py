@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from carrel.errors import UsageError
@@ -50,6 +51,18 @@ FILTERS = sys.platform.startswith("linux")
 def user_id() -> int:
     """Return the number of the effective user; 0, the owner of every file, where files have no such owners."""
     return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def user_folder(variable: str, default: str) -> Path:
+    """Return the folder that an XDG variable names, by default one below home; a relative name does not count.
+
+    Raises
+    ------
+    RuntimeError
+        There is no home.
+    """
+    base = Path(os.environ.get(variable, ""))
+    return base if base.is_absolute() else Path.home() / default
 
 
 def physical_bytes() -> int:

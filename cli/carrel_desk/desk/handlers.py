@@ -22,6 +22,7 @@ from carrel_desk.desk.export import export
 from carrel_desk.desk.forms import TABLE, FormEdit, read_fields_again
 from carrel_desk.desk.layouting import change_layout, page_view, read_untouched
 from carrel_desk.desk.scanners import Wanted
+from carrel_desk.http.bodies import json_body
 from carrel_desk.http.intake import file_name, receive_file, require_scan_type
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.tiles import read_tile
@@ -162,10 +163,7 @@ async def get_scanners(desk: Desk, request: Request) -> Response:
 
 async def start_scan(desk: Desk, request: Request) -> Response:
     """Scan, and take the sheets onto the desk."""
-    try:
-        wanted = msgspec.json.decode(await request.body(), type=Wanted)
-    except msgspec.MsgspecError as error:
-        raise ProblemError(422, f"no wish for a scan: {error}") from None
+    wanted = await json_body(request, Wanted, "no wish for a scan")
     sheets = await desk.scanners.scan(wanted, desk.service.spool)
     stamp = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
     for number, sheet in enumerate(sheets, 1):
@@ -201,13 +199,9 @@ async def remove_page(desk: Desk, request: Request) -> Response:
 
 async def keep_changes(desk: Desk, request: Request) -> Response:
     """Keep keystrokes: the answer comes once they are on the disk."""
-    body = await request.body()
-    if len(body) > MOST_CHANGES_BYTES:
-        raise ProblemError(413, "too many changes at once")
-    try:
-        changes = msgspec.json.decode(body, type=list[Change])
-    except msgspec.MsgspecError as error:
-        raise ProblemError(422, f"no changes: {error}") from None
+    changes = await json_body(
+        request, list[Change], "no changes", most_bytes=MOST_CHANGES_BYTES, too_large="too many changes at once"
+    )
     for change in changes:
         known = desk.store.pages.get(change.page)
         if known is None or change.line not in known.ever:
@@ -303,10 +297,7 @@ async def get_learning(desk: Desk, request: Request) -> Response:
 
 async def change_learning(desk: Desk, request: Request) -> Response:
     """Start or cancel learning, or read with the learned model from now on."""
-    try:
-        wish = msgspec.json.decode(await request.body(), type=LearningWish)
-    except msgspec.MsgspecError as error:
-        raise ProblemError(422, f"no wish for learning: {error}") from None
+    wish = await json_body(request, LearningWish, "no wish for learning")
     if desk.learning is None:
         raise ProblemError(409, "this desk does not learn")
     match wish.do:
@@ -327,13 +318,9 @@ async def get_form(desk: Desk, request: Request) -> Response:
 
 async def edit_form(desk: Desk, request: Request) -> Response:
     """Edit the form's template; pages that nobody has touched are read anew with it."""
-    body = await request.body()
-    if len(body) > MOST_CHANGES_BYTES:
-        raise ProblemError(413, "too large an edit")
-    try:
-        wish = msgspec.json.decode(body, type=FormEdit)
-    except msgspec.MsgspecError as error:
-        raise ProblemError(422, f"no edit of a form: {error}") from None
+    wish = await json_body(
+        request, FormEdit, "no edit of a form", most_bytes=MOST_CHANGES_BYTES, too_large="too large an edit"
+    )
     async with desk.laying_out:
         await desk.forms.edit(wish)
     desk.events.tell("form")

@@ -18,6 +18,7 @@ from carrel.review.corrections import who_now
 from carrel.review.structure import LINE_TYPES, REGION_KINDS, Operation, OperationError
 from carrel.workers.messages import PageRead, ReadPage
 from carrel_desk.desk.desk import Desk
+from carrel_desk.http.bodies import json_body
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.room import URGENT, WHEN_IDLE
 from carrel_desk.store.edits import LineEdit
@@ -86,13 +87,9 @@ def _line_view(line: Line, edit: LineEdit | None, field: FieldLine | None, form:
 async def change_layout(desk: Desk, request: Request) -> Response:
     """Keep a change of a page's structure: the answer, the page as it is then, comes once it is on the disk."""
     entry = desk.page(request)
-    body = await request.body()
-    if len(body) > MOST_OPERATION_BYTES:
-        raise ProblemError(413, "too large a change")
-    try:
-        wish = msgspec.json.decode(body, type=LayoutWish)
-    except msgspec.MsgspecError as error:
-        raise ProblemError(422, f"no change of a page: {error}") from None
+    wish = await json_body(
+        request, LayoutWish, "no change of a page", most_bytes=MOST_OPERATION_BYTES, too_large="too large a change"
+    )
     async with desk.laying_out:
         before = set[str]() if entry.state != "read" else {line.id for line in desk.store.page(entry.id).lines}
         await _keep(desk, entry, wish)

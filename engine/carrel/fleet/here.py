@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from carrel.batch.folders import Folders
 from carrel.errors import UsageError
 from carrel.fleet.leases import Machine
 from carrel.fleet.shards import Fleet
+from carrel.system import user_folder
 from carrel.workers.launch import Launch
 
 
@@ -153,7 +153,6 @@ def default_state() -> Path:
     UsageError
         There is no home.
     """
-    base = Path(os.environ.get("XDG_STATE_HOME", ""))
     with suppress(RuntimeError):
-        return (base if base.is_absolute() else Path.home() / ".local" / "state") / "carrel" / "shards"
+        return user_folder("XDG_STATE_HOME", ".local/state") / "carrel" / "shards"
     raise UsageError("no home folder for the journals; name a folder on a local disk with --state")
