@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import ctc_reference as oracle
 from carrel.decode.arrays import memory_for
-from carrel.decode.beam import LINES_AT_ONCE, ROOM, beam_search, beam_search_lines
+from carrel.decode.beam import LINES_AT_ONCE, MOST_HELD_BYTES, ROOM, _memory, beam_search, beam_search_lines  # pyright: ignore[reportPrivateUsage]
 from carrel.decode.options import DecodeOptions
 from carrel.errors import ModelError, UsageError
 
@@ -231,6 +231,16 @@ def test_padding_is_not_read() -> None:
 def test_working_memory_is_small() -> None:
     memory = memory_for(width=100, classes=200, alternatives=1, longest=512, lines=LINES_AT_ONCE, room=ROOM)
     assert memory.size_bytes <= 4e6
+
+
+def test_a_thread_keeps_the_memory_of_searches_that_take_turns_but_no_more_than_a_few() -> None:
+    free, along = _memory(10, 200, 1, 120), _memory(50, 200, 5, 120)
+    assert (_memory(10, 200, 1, 80), _memory(50, 200, 5, 128)) == (free, along)
+    longer = _memory(10, 200, 1, 129)
+    assert longer is not free and longer.longest >= 129
+    wide = _memory(400, 200, 5, 512)
+    assert wide.size_bytes > MOST_HELD_BYTES and _memory(400, 200, 5, 512) is wide
+    assert _memory(50, 200, 5, 120) is not along
 
 
 def test_no_lines_no_readings() -> None:

@@ -25,6 +25,8 @@ from carrel.kernels.records import BROKEN, SETTINGS, address_of, addresses_recor
 Readings = tuple[Decoded, ...]
 LINES_AT_ONCE, ROOM = 64, 8192
 """Lines, and characters of all their readings, in one call of the kernel."""
+MOST_HELD_BYTES = 8 * 2**20
+"""Of memories that a thread keeps: a field is searched along its constraint, free of it, and its page with a language model."""
 NOTHING_ALLOWED = (Decoded((), (), (), (), -math.inf, 0.0),)
 _thread = threading.local()
 
@@ -222,14 +224,16 @@ def _parts(
 
 
 def _memory(width: int, classes: int, alternatives: int, frames: int) -> Memory:
-    """The thread's memory, made anew when something else or longer comes."""
+    """The thread's memory, made anew when something longer comes, or what is unlike the last few."""
+    held: dict[tuple[int, int, int], Memory] = _thread.__dict__.setdefault("held", {})
     key = (width, classes, alternatives)
-    held: tuple[tuple[int, int, int], Memory] | None = getattr(_thread, "held", None)
-    if held is not None and held[0] == key and held[1].longest >= frames:
-        return held[1]
-    longest = -(-frames // 128) * 128
-    made = memory_for(width, classes, alternatives, longest, LINES_AT_ONCE, max(ROOM, longest * alternatives))
-    _thread.held = (key, made)
+    made = held.pop(key, None)
+    if made is None or made.longest < frames:
+        longest = -(-frames // 128) * 128
+        made = memory_for(width, classes, alternatives, longest, LINES_AT_ONCE, max(ROOM, longest * alternatives))
+    held[key] = made  # the last in order
+    while len(held) > 1 and sum(memory.size_bytes for memory in held.values()) > MOST_HELD_BYTES:
+        del held[next(iter(held))]
     return made
 
 

@@ -51,10 +51,12 @@ class _Flat:
     line: Line
     baseline: Points
     polygon: Points
+    extent: tuple[float, float, float, float]
+    """Left, top, right, bottom."""
 
     @property
     def height(self) -> float:
-        return float(np.ptp(self.polygon[:, 1]))
+        return self.extent[3] - self.extent[1]
 
 
 class Places:
@@ -63,14 +65,7 @@ class Places:
     def __init__(self, matrix: Matrix, gray: NDArray[np.uint8], lines: Sequence[Line]) -> None:
         self._matrix, self._gray = matrix, gray
         back = np.asarray(np.linalg.inv(matrix), np.float64)
-        self._lines = [
-            _Flat(
-                line,
-                mapped(back, np.array(line.baseline, np.float64)),
-                mapped(back, np.array(line.polygon, np.float64)),
-            )
-            for line in lines
-        ]
+        self._lines = [_flat(line, back) for line in lines]
 
     def quad(self, box: BoxPx) -> Points:
         """Return the corners of a box on the scan, ``(4, 2)``: left top first, clockwise."""
@@ -188,11 +183,16 @@ def without_frame(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return found
 
 
+def _flat(line: Line, back: Matrix) -> _Flat:
+    polygon = mapped(back, np.array(line.polygon, np.float64))
+    left, top, right, bottom = [*polygon.min(axis=0).tolist(), *polygon.max(axis=0).tolist()]
+    return _Flat(line, mapped(back, np.array(line.baseline, np.float64)), polygon, (left, top, right, bottom))
+
+
 def _cut(line: _Flat, box: BoxPx) -> tuple[_Flat, Points, Points] | None:
     """A line's baseline and polygon in a box; None where it does not belong to it."""
     left, top, right, bottom = box
-    low, high = line.polygon.min(axis=0), line.polygon.max(axis=0)
-    if low[1] >= bottom or high[1] <= top or low[0] >= right or high[0] <= left:
+    if line.extent[1] >= bottom or line.extent[3] <= top or line.extent[0] >= right or line.extent[2] <= left:
         return None
     baseline = _between(line.baseline, left, right)
     if baseline is None:
@@ -200,12 +200,13 @@ def _cut(line: _Flat, box: BoxPx) -> tuple[_Flat, Points, Points] | None:
     length = float(np.ptp(baseline[:, 0]))
     if length < MIN_CUT_SHARE * min(right - left, max(float(np.ptp(line.baseline[:, 0])), 1.0)):
         return None
+    if not top <= baseline[:, 1].mean() - 0.2 * line.height <= bottom:
+        return None
     columns = _clipped(line.polygon, (left, -1e6, right, 1e6))
     inside = _clipped(columns, (left, top, right, bottom))
     if len(columns) < 3 or len(inside) < 3 or _area(inside) < MIN_LINE_SHARE * _area(columns):
         return None
-    middle = baseline[:, 1].mean() - 0.2 * line.height
-    return (line, baseline, columns) if top <= middle <= bottom else None
+    return line, baseline, columns
 
 
 def _is_label(found: tuple[_Flat, Points, Points], labels: Sequence[BoxPx]) -> bool:
@@ -248,15 +249,12 @@ def _clipped(polygon: Points, box: tuple[float, float, float, float]) -> Points:
     for axis, bound, sign in ((0, box[0], 1), (1, box[1], 1), (0, box[2], -1), (1, box[3], -1)):
         if len(polygon) < 3:
             break
-        depth = sign * (polygon[:, axis] - bound)
-        found: list[Points] = []
-        for k in range(len(polygon)):
-            a, b = depth[k - 1], depth[k]
-            if (a < 0) != (b < 0):
-                found.append(polygon[k - 1] + (polygon[k] - polygon[k - 1]) * (a / (a - b)))
-            if b >= 0:
-                found.append(polygon[k])
-        polygon = np.array(found).reshape(-1, 2)
+        before = np.roll(polygon, 1, axis=0)
+        b = sign * (polygon[:, axis] - bound)
+        a = np.roll(b, 1)
+        crosses = (a < 0) != (b < 0)
+        met = before + (polygon - before) * (a / np.where(crosses, a - b, 1.0))[:, None]
+        polygon = np.stack([met, polygon], axis=1)[np.stack([crosses, b >= 0], axis=1)]
     return polygon
 
 

@@ -185,7 +185,7 @@ class FormReader:
 
     def _along(self, crop: NDArray[np.uint8], constraint: Constraint, line: Line | None, language: str) -> Value:
         """Read along a constraint by the recognizer of its kind of writing; by the other, too, where the kind is not clear and
-        the first one's value is not clear."""
+        the first one's value is not clear. A page's line that the CTC network read better than Tesseract is not print."""
         kind = line.writing.kind if line else "handwritten"
         readers: list[Callable[[], Value]] = []
         if kind != "printed":
@@ -197,7 +197,8 @@ class FormReader:
         values: list[Value] = []
         for read in readers:
             values.append(read())
-            if constraint.accepts(values[-1].text) and values[-1].confidence >= CLEAR_CONFIDENCE:
+            enough = 0.0 if line and line.recognizer == "ctc" else CLEAR_CONFIDENCE
+            if constraint.accepts(values[-1].text) and values[-1].confidence >= enough:
                 break
         return max(values, key=lambda value: (constraint.accepts(value.text), value.confidence))
 

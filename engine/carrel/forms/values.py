@@ -25,6 +25,9 @@ GLYPH_WEIGHT = 0.2
 """Weight of the glyph network's scores beside the CTC network's (numbers of the packs' val split: the same from 0.1 to 0.3)."""
 SEEN_AGAIN_BELOW = 2.0
 """Score of a text above the next one up to which it is looked at again: 32 % of the lone val numbers, with all of the gain."""
+GLYPHS_BELOW = 1.0
+"""Score of a text above the next one, by all views, up to which the glyph network is asked: 58 % of the val numbers that are
+looked at again, with all of the gain."""
 SECOND_OPINION_LENGTH = 6
 """Longest text for which the glyph network is asked."""
 CONFIDENCE = (1.07, 0.22, -0.86)
@@ -82,16 +85,19 @@ def read_written(crop: Gray, constraint: Constraint, recognizers: Recognizers) -
 
 
 def _seen_again(plain: list[Path], crop: Gray, constraint: Constraint, recognizers: Recognizers) -> list[Path]:
-    """The texts of a line of digits and capitals, by the CTC network in all views, and by the glyph network where it is short."""
+    """The texts of a line of digits and capitals, by the CTC network in all views; by the glyph network, too, where it is short
+    and not clear yet."""
     if not recognizers.second_opinion or _margin(plain) > SEEN_AGAIN_BELOW:
         return plain
     ctc, glyphs = recognizers.ctc(), recognizers.glyphs
     views = [plain, *(ctc.read_along(ctc.logits_of(view), constraint, ALTERNATIVES) for view in views_of(crop))]
     weights = [1 / len(views)] * len(views)
-    if glyphs and max((len(text) for _, text in plain), default=0) <= SECOND_OPINION_LENGTH:
-        views.append(glyphs.read_line(crop, constraint.dfa, ALTERNATIVES))
-        weights.append(GLYPH_WEIGHT)
-    return averaged(views, weights)[:ALTERNATIVES]
+    found = averaged(views, weights)
+    short = max((len(text) for _, text in plain), default=0) <= SECOND_OPINION_LENGTH
+    if glyphs and short and _margin(found) <= GLYPHS_BELOW:
+        by_glyphs = glyphs.read_line(crop, constraint.dfa, ALTERNATIVES)
+        found = averaged([*views, by_glyphs], [*weights, GLYPH_WEIGHT])
+    return found[:ALTERNATIVES]
 
 
 def _margin(allowed: Sequence[Path]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -45,15 +46,18 @@ def best_paths(arcs: Iterable[Arc], places: int, dfa: Dfa | None, count: int = 3
     held[0][0] = {"": 0.0}
     for place in range(places):
         for state, texts in held[place].items():
-            best = heapq.nlargest(count, texts.items(), key=lambda item: item[1])
-            for arc in leaving[place]:
-                following = _step(dfa, state, arc.text)
-                if following is None:
+            best = texts.items()
+            if len(texts) > count:
+                best = heapq.nlargest(count, best, key=lambda item: item[1])
+            following = dfa.arcs[state] if dfa is not None else None
+            for _, end, character, log_probability in leaving[place]:
+                to = following.get(character, -1) if following is not None and character else state
+                if to < 0:
                     continue
-                kept = held[arc.end].setdefault(following, {})
+                kept = held[end].setdefault(to, {})
                 for text, score in best:
-                    longer, total = text + arc.text, score + arc.log_probability
-                    if total > kept.get(longer, float("-inf")):
+                    longer, total = text + character, score + log_probability
+                    if total > kept.get(longer, -math.inf):
                         kept[longer] = total
     ends: dict[str, float] = {}
     for state, texts in held[places].items():
@@ -61,12 +65,6 @@ def best_paths(arcs: Iterable[Arc], places: int, dfa: Dfa | None, count: int = 3
             for text, score in texts.items():
                 ends[text] = max(score, ends.get(text, score))
     return heapq.nlargest(count, ((score, text) for text, score in ends.items()))
-
-
-def _step(dfa: Dfa | None, state: int, text: str) -> int | None:
-    if dfa is None or not text:
-        return state
-    return dfa.arcs[state].get(text)
 
 
 def of_positions(positions: Sequence[Sequence[tuple[str, float]]], skip: float) -> list[Arc]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ def register(template: Template, gray: NDArray[np.uint8], page: Page) -> Fit:
     samples = samples_of(template)
     found = by_words(template, page)
     to_scan = np.linalg.inv(rulings.to_work)
-    starts = [found] if found is not None else []
-    starts += [to_scan @ start for start in by_extent(template, rulings)]
+    by_rulings = (to_scan @ start for start in by_extent(template, rulings))  # looked for where words alone do not do
+    starts = chain([found] if found is not None else [], by_rulings)
     best: tuple[tuple[float, float], Matrix] | None = None
     for start in starts:
         words = word_pairs(template, page, start)

@@ -75,7 +75,7 @@ def rulings_of(
         borderMode=cv2.BORDER_REPLICATE,
     )
     mean = cv2.blur(work, (AROUND_PX, AROUND_PX))
-    dark = (work.astype(np.int16) < mean.astype(np.int16) - DARKER).astype(np.uint8)
+    dark = cv2.threshold(cv2.subtract(mean, work), DARKER, 1, cv2.THRESH_BINARY)[1]
     length = max(8, round(min_length_share * max(size)))
     masks: list[Mask] = []
     for along, across in (((length, 1), (1, 3)), ((1, length), (3, 1))):
@@ -107,4 +107,4 @@ def _thin(mask: Mask, *, level: bool) -> Mask:
 
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((9, 1) if level else (1, 9), np.uint8))
     grown = cv2.dilate(thick, np.ones((5, 5), np.uint8))
-    return np.where(grown > 0, np.uint8(0), mask).astype(np.uint8)
+    return np.asarray(cv2.subtract(mask, grown), np.uint8)

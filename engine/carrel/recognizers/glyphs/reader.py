@@ -64,8 +64,9 @@ class GlyphReader:
         if not pieces:
             return []
         arcs = [Arc(part, part + 1, "", -DIRT) for part in range(parts)]
+        allowed = dfa.characters if dfa else None
         for piece, row in zip(pieces, self.log_probabilities([piece.ink for piece in pieces]), strict=True):
-            arcs += self._arcs(piece.start, piece.end, row, dfa)
+            arcs += self._arcs(piece.start, piece.end, row, allowed)
         return best_paths(arcs, parts, dfa, count)
 
     def read_boxes(self, boxes: Sequence[Gray], dfa: Dfa | None = None, count: int = 3) -> list[Path]:
@@ -78,16 +79,16 @@ class GlyphReader:
         if not filled:
             return []
         upright = [self.log_probabilities([upright_ink(ink, slant) for ink in filled]) for slant in SLANTS]
-        rows = np.mean(upright, axis=0)
-        arcs = [arc for place, row in enumerate(rows) for arc in self._arcs(place, place + 1, row, dfa)]
+        rows, allowed = np.mean(upright, axis=0), dfa.characters if dfa else None
+        arcs = [arc for place, row in enumerate(rows) for arc in self._arcs(place, place + 1, row, allowed)]
         return best_paths(arcs, len(filled), dfa, count)
 
-    def _arcs(self, start: int, end: int, row: NDArray[np.float32], dfa: Dfa | None) -> list[Arc]:
-        allowed = dfa.characters if dfa else None
-        order = np.argsort(-row[1:], kind="stable").tolist()
-        kept = [k for k in order if allowed is None or self.classes[k] in allowed]
-        chosen = kept if dfa else kept[:MOST_CLASSES_AT_ONCE]
-        return [Arc(start, end, self.classes[k], float(row[1 + k])) for k in chosen]
+    def _arcs(self, start: int, end: int, row: NDArray[np.float32], allowed: frozenset[str] | None) -> list[Arc]:
+        if allowed is not None:
+            kept = [k for k, text in enumerate(self.classes) if text in allowed]
+        else:
+            kept = np.argsort(-row[1:], kind="stable").tolist()[:MOST_CLASSES_AT_ONCE]
+        return [Arc(start, end, self.classes[k], float(row[1 + k])) for k in kept]
 
 
 def upright_ink(ink: NDArray[np.float32], slant: float) -> NDArray[np.float32]:
