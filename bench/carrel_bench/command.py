@@ -25,7 +25,7 @@ ROOMS = {
     "speed": ("start", "stages", "runtime", "networks", "decode", "prepare"),
     "memory": ("size", "growth", "calibrate"),
     "accuracy": ("pages", "lines", "second", "language", "layout", "learn", "forms"),
-    "fleets": ("fleet",),
+    "fleets": ("fleet", "fleet_local"),
 }
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 DEFAULT = ("print", "start", "stages", "size")

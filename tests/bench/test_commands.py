@@ -15,6 +15,7 @@ from carrel.models.folders import model_folders
 from carrel.review.training_lines import LineSample
 from carrel_bench.command import BENCHES, main
 from carrel_bench.figures import Figure, load
+from carrel_bench.fleets.fleet_local import cut_pages, texts_below
 from carrel_bench.measure import cost_of, succeeded
 from carrel_bench.peers.kraken import accuracy, read_by_all, run_for, write_ground_truth
 from carrel_bench.peers.print_pages import OWN_PAGES, WORN, degraded, own_pages
@@ -185,6 +186,23 @@ def test_json_lines_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["size", "--json"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert "processor" in json.loads(first) and all(json.loads(row)["suite"] == "size" for row in rest)
+
+
+def test_fleet_local(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the fleet extra is not installed")
+    values = {(f.program, f.name): f.value for f in figures_of("fleet_local", tmp_path, "--quick")}
+    assert values["batch", "CPU, ratio"] == 1
+    assert values["fleet", "CPU s"] == pytest.approx(values["fleet", "CPU, ratio"] * values["batch", "CPU s"])
+
+
+def test_texts_of_a_run_are_the_last_ones(tmp_path: Path) -> None:
+    cut_pages(tmp_path / "in", 3)
+    pages = sorted((tmp_path / "in").iterdir())
+    assert len({page.read_bytes() for page in pages}) == 3
+    for run, text in (("batch0", "old"), ("batch1/.carrel", "journal"), ("batch1/00001", "new")):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "a.txt").write_text(text, "utf-8")
+    assert texts_below(tmp_path, "batch") == {"a.txt": "new"}
 
 
 def test_fleet(tmp_path: Path) -> None:

@@ -26,6 +26,19 @@ def test_a_command_is_measured_apart_from_what_starts_it() -> None:
     assert 30 < found.peak_mib < 80 < len(hoard) / 2**20 + 1
 
 
+ORPHAN = """
+import os
+if not os.fork():
+    {}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans come to a chosen process on Linux alone")
+def test_seconds_of_what_outlives_a_command_count() -> None:
+    spun = BUSY.format(0.3, 1).replace("\n", "\n    ")
+    assert cost_of([sys.executable, "-S", "-c", ORPHAN.format(spun)]).cpu_s > 0.3
+
+
 def test_a_command_that_fails_is_told() -> None:
     with pytest.raises(BenchError, match="exit status 1: ValueError: no"):
         succeeded(cost_of([sys.executable, "-c", "raise ValueError('no')"]))

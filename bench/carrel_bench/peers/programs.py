@@ -14,5 +14,6 @@ KRAKEN = (
     "opencv-python-headless>=5",
 )
 """With what ``carrel export`` needs."""
+TROCR = ("torch==2.13.0", "transformers==5.24.0", "safetensors>=0.5", "msgspec>=0.20", "numpy>=2")
 PIXELS = ("numpy==2.4.6", "scikit-image==0.26.0", "doxapy==0.9.2")
 DECODERS = ("numpy<2", "fast-ctc-decode==0.3.7", "pyctcdecode==0.5.0", "flashlight-text==0.0.7", "kenlm==0.3.0")

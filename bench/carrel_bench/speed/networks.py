@@ -1,9 +1,11 @@
-"""Recognition networks side by side: time for a line and memory, TrOCR's shapes with random weights beside PyTorch.
+"""Recognition networks side by side: time for a line and memory, kraken's and TrOCR's shapes beside their own programs.
 
-``python -m carrel_bench networks [--python PYTHON] [--shape small] [--model DIR]``: a line of 800 px. TrOCR's weights are random, since
-time does not depend on them: 24 tokens are searched with 4 beams, in float32 and in 8 bits, and by PyTorch's own
-``generate`` where PYTHON has the transformers library, in turns on the same line, each in a process of its own, one thread. The
-shipped networks and model folders given with ``--model`` (kraken's, say) read the line to its best path. Needs the export extra.
+``python -m carrel_bench networks [--python PYTHON] [--kraken PYTHON] [--shape small] [--variant tiny] [--model DIR]``: a line of
+800 px, one thread, each program in a process of its own, in turns. Weights are random, since time does not depend on them. Of
+TrOCR's shapes 24 tokens are searched with 4 beams, in float32 and in 8 bits, and by the transformers library's
+``generate``. kraken's PP-OCRv6 shapes, 48 px high, read the best path, and so does kraken itself; so do the shipped networks and
+model folders given with ``--model``. PYTHON has the transformers library, or kraken; without it an environment is made. Needs the
+export extra.
 """
 
 from __future__ import annotations
@@ -11,18 +13,23 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from carrel.models.folders import open_model, shipped_folder
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, figures_of, warn
 from carrel_bench.measure import Cost
-from carrel_bench.speed.networks_worker import SIZES, TORCH
-from carrel_bench.worker import Worker, own_packages, take_turns
+from carrel_bench.peers.programs import KRAKEN, TROCR
+from carrel_bench.speed.networks_worker import SIZES, TORCH, drawn_line
+from carrel_bench.worker import PeerError, Worker, own_packages, peer_python, take_turns
 
 WORKER = Path(__file__).with_name("networks_worker.py")
+KRAKEN_WORKER = Path(__file__).parents[1] / "peers" / "kraken_worker.py"
+VARIANTS = ("tiny", "small", "medium")
 SHIPPED = ("handwriting-fast", "handwriting-best")
 PRECISIONS = ("fp32", "int8")
 Case = tuple[str, str]
@@ -32,8 +39,12 @@ Case = tuple[str, str]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add which shapes and models."""
     parser.add_argument(
-        "--shape", action="append", choices=sorted(SIZES), help="of TrOCR; may be repeated [default: all]"
+        "--shape", action="append", choices=sorted(SIZES), help="of TrOCR; may be repeated [default: small, base]"
     )
+    parser.add_argument(
+        "--variant", action="append", choices=VARIANTS, help="of kraken's PP-OCRv6; may be repeated [default: all]"
+    )
+    parser.add_argument("--kraken", type=Path, metavar="PYTHON", help="interpreter of an environment with kraken")
     parser.add_argument(
         "--model", action="append", type=Path, default=[], help="folder of a CTC model; may be repeated"
     )
@@ -45,31 +56,59 @@ def worker_of(script_arguments: list[str], python: Path | None = None) -> Worker
     return Worker(python or sys.executable, WORKER, script_arguments, environment=environment)
 
 
-def made(shapes: list[str], folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Make checkpoints of shapes, and their model folders; returns both by the name of the model."""
-    found: dict[str, tuple[Path, Path]] = {}
-    for shape in shapes:
-        places = folder / shape, folder / f"{shape}-model"
-        with worker_of(["make", shape, str(folder)]) as worker:
-            worker.ask(checkpoint=str(places[0]), model=str(places[1]))
-        found[f"trocr {shape}, random weights"] = places
-    return found
-
-
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Yield the figures of all models."""
-    with tempfile.TemporaryDirectory(prefix="carrel-bench-") as folder:
-        shapes = options.shape or (["tiny"] if options.quick else ["small", "base"])
+    with tempfile.TemporaryDirectory(prefix="carrel-bench-") as name:
+        folder = Path(name)
+        np.savez(folder / "line.npz", drawn_line())
         workers: dict[Case, partial[Worker]] = {}
-        for name, (checkpoint, model) in made(shapes, Path(folder)).items():
-            workers |= _runs(name, "text", model)
-            if options.python:
-                workers[name, TORCH] = partial(worker_of, [TORCH, "", str(checkpoint)], options.python)
         for model in [*map(shipped_folder, SHIPPED[: 1 if options.quick else 2]), *options.model]:
             workers |= _runs(open_model(model).name, "ctc", model)
-        costs = take_turns(workers, [{}] * (1 + options.rounds))
-        for (name, program), found in costs.items():
-            yield from figures_of("networks", program, name, _numbers(found, costs.get((name, TORCH))))
+        if not options.quick:
+            kraken = _peer(options.kraken, "kraken", KRAKEN)
+            for variant in options.variant or VARIANTS:
+                workers |= _kraken(kraken, variant, folder)
+        python = options.python if options.quick else _peer(options.python, "trocr", TROCR)
+        for shape in options.shape or (["tiny"] if options.quick else ["small", "base"]):
+            workers |= _trocr(python, shape, folder)
+        costs = take_turns(workers, [{"lines": str(folder / "line.npz")}] * (1 + options.rounds))
+        for (case, program), found in costs.items():
+            yield from figures_of("networks", program, case, _numbers(found, costs.get((case, TORCH))))
+
+
+def _peer(python: Path | None, name: str, packages: Sequence[str]) -> Path | None:
+    """The interpreter of a peer, made where none is given; None, named on stderr, where it cannot be."""
+    try:
+        return python or peer_python(name, packages)
+    except PeerError as error:
+        warn(f"left out: {error}")
+        return None
+
+
+def _kraken(python: Path | None, variant: str, folder: Path) -> dict[Case, partial[Worker]]:
+    """Make a network of kraken's and its model folder; what reads with them, nothing without kraken."""
+    if python is None:
+        return {}
+    name, checkpoint, model = (
+        f"kraken {variant}, random weights",
+        folder / f"{variant}.safetensors",
+        folder / f"kraken-{variant}",
+    )
+    with Worker(python, KRAKEN_WORKER, ["make", variant]) as worker:
+        worker.ask(file=str(checkpoint))
+    with worker_of(["export"]) as worker:
+        worker.ask(checkpoint=str(checkpoint), model=str(model))
+    own = partial(Worker, python, KRAKEN_WORKER, ["lines", str(checkpoint)])
+    return _runs(name, "ctc", model) | {(name, TORCH): own}
+
+
+def _trocr(python: Path | None, shape: str, folder: Path) -> dict[Case, partial[Worker]]:
+    """Make a checkpoint of TrOCR's shapes and its model folder; what reads with them."""
+    name, checkpoint, model = f"trocr {shape}, random weights", folder / shape, folder / f"{shape}-model"
+    with worker_of(["make", shape]) as worker:
+        worker.ask(checkpoint=str(checkpoint), model=str(model))
+    own = {(name, TORCH): partial(worker_of, [TORCH, "", str(checkpoint)], python)} if python else {}
+    return _runs(name, "text", model) | own
 
 
 def _runs(name: str, kind: str, model: Path) -> dict[Case, partial[Worker]]:

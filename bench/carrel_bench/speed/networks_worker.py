@@ -1,7 +1,8 @@
-"""One network that reads a line, for `carrel_bench.speed.networks`: ``KIND PRECISION FOLDER``; ``make SHAPE FOLDER`` makes TrOCR's.
+"""One network that reads a line, for `carrel_bench.speed.networks`: ``KIND PRECISION FOLDER``.
 
 ``text`` searches 24 tokens with an encoder-decoder of a model folder, ``ctc`` reads the best path with a network of one, ``torch``
-searches the same tokens with the transformers library. One thread.
+searches the same tokens with the transformers library. ``make SHAPE`` makes a model folder of TrOCR's shapes, ``export`` one of
+a file of kraken's. One thread.
 """
 
 from __future__ import annotations
@@ -99,10 +100,6 @@ def write_checkpoint(shape: str, folder: Path) -> None:
 def make(shape: str) -> Answer:
     """Return what makes a checkpoint and its model folder, both precisions, whatever int8 loses."""
     publish: Any = import_module("carrel_export.seq2seq.publish")
-
-    def quiet(_: str) -> None:
-        """Say nothing."""
-
     sample: Any = import_module("carrel.review.training_lines").LineSample
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +111,27 @@ def make(shape: str) -> Answer:
         return {}
 
     return answer
+
+
+def export() -> Answer:
+    """Return what makes a model folder of kraken's network, both precisions, whatever int8 loses."""
+    build: Any = import_module("carrel_export.build")
+    open_source: Any = import_module("carrel_export.sources.source").open_source
+    sample: Any = import_module("carrel.review.training_lines").LineSample
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        file, model = Path(question["checkpoint"]), Path(question["model"])
+        lines = [sample("drawn", "", "1", "val", "a", drawn_line())]
+        language = import_module("carrel.loading").shipped_language()
+        order = build.Order(model.name, lines, lines, language, gate=float("inf"), say=quiet, scratch=model.parent)
+        build.publish_source(open_source(file), order, model)
+        return {}
+
+    return answer
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
 
 
 def read_text(precision: str, folder: str) -> Answer:
@@ -164,10 +182,10 @@ def read_in_torch(folder: str) -> Answer:
     return answer
 
 
-def start(kind: str, detail: str, folder: str) -> Answer:
+def start(kind: str, detail: str = "", folder: str = "") -> Answer:
     """Open the network."""
-    if kind == "make":
-        return make(detail)
+    if kind in ("make", "export"):
+        return make(detail) if kind == "make" else export()
     if kind == TORCH:
         return read_in_torch(folder)
     return read_text(detail, folder) if kind == "text" else read_best_path(detail, folder)
