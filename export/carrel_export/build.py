@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
+from carrel.direction import displayed
 from carrel.models.folders import Model
 from carrel.models.publish import publish
 from carrel.review.training_lines import LineSample
@@ -38,6 +39,7 @@ NAMES = {
     "openvino-int8": "openvino_int8",
 }
 """How the manifest's figures call a file."""
+LINES = ("calibrating", "reading")
 FORMATS = ("onnx", "openvino")
 PRECISIONS = ("fp32", "int8")
 USUAL_INPUT = (("kind", "ink"), ("min_width_px", 0))
@@ -87,6 +89,9 @@ def publish_source(source: Source, order: Order, target: Path) -> Model:
     problems = find_problems(source, order)
     if problems:
         raise ExportError(problems)
+    if source.letter_order == "display":
+        shown = {s: [replace(line, text=displayed(line.text)) for line in getattr(order, s)] for s in LINES}
+        order = replace(order, **shown)
     with tempfile.TemporaryDirectory(prefix="carrel-export-", dir=order.scratch) as folder:
         made = Made(Path(folder))
         manifest = _build(source, order, made)
@@ -255,6 +260,7 @@ def _manifest(source: Source, order: Order, made: Made, calibration: Mapping[str
         "blank": 0,
         "stride_px": source.stride_px,
         **source.facts,
+        **({"letter_order": source.letter_order} if source.letter_order != "logical" else {}),
         "calibration": calibration,
         "figures": made.figures,
         **({"kept_fp32": made.kept_fp32} if made.kept_fp32 else {}),

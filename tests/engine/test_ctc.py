@@ -55,6 +55,32 @@ def test_bias_that_fits_no_class_is_refused(tmp_path: Path, bias: list[float]) -
         _recognizer(tmp_path, bias)
 
 
+def test_letters_in_display_order_are_read_in_logical_order(tmp_path: Path) -> None:
+    seen = "1948 םולש"
+    manifest = json.loads((shipped_folder("handwriting-fast") / "manifest.json").read_text("utf-8"))
+    manifest |= {"alphabet": [None, *sorted(set(seen))], "letter_order": "display"}
+    manifest["calibration"]["search"].pop("class_bias", None)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    classes = [manifest["alphabet"].index(letter) + 1 for letter in seen]
+    logits = np.full((1, 2 * len(seen), len(manifest["alphabet"]) + 1), -9, np.float32)
+    logits[0, 1::2, 0] = logits[0, 0, 1] = 9  # a class that writes nothing comes first
+    for k, label in enumerate(classes):
+        logits[0, 2 * k + 1, 0], logits[0, 2 * k + 1, label] = -9, 9
+    logits[0, 2::2, 0] = 9
+
+    class Given:
+        def run(self, inputs: Tensors) -> Tensors:
+            return {"logits": logits}
+
+    line = np.full((64, 400), 230, np.uint8)
+    (found,) = CtcRecognizer(open_model(tmp_path, "recognition"), Given()).read([line])
+    assert found.text == "שלום 1948" == " ".join(word.text for word in found.words)
+    word, number = found.words
+    assert number.left_px < number.right_px <= word.left_px < word.right_px
+    assert [c.text for c in word.characters] == list("שלום")
+    assert [c.left_px for c in word.characters] == sorted((c.left_px for c in word.characters), reverse=True)
+
+
 def test_paper_above_and_below_a_line_changes_nothing_that_is_read() -> None:
     model = shipped_model("handwriting-fast", "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name), LANGUAGE)

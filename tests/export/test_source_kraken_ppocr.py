@@ -16,8 +16,12 @@ from kraken_network import LETTERS, draw_network, logits_of, write_kraken
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
 from carrel.backends.runtimes.ort import OrtBackend  # noqa: E402
+from carrel.loading import shipped_language  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
+from carrel.models.manifest import Recognition  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
+from carrel.review.training_lines import LineSample  # noqa: E402
+from carrel_export import build, gate  # noqa: E402
 from carrel_export.command import command  # noqa: E402
 from carrel_export.sources.source import ExportError, open_source  # noqa: E402
 
@@ -90,13 +94,35 @@ def test_every_problem_is_named_at_once_and_nothing_is_written(tmp_path: Path) -
     [
         ({"one_channel_mode": "1"}, "bitonal"),
         ({"seg_type": "bbox"}, "bounding boxes"),
-        ({"codec": {"א": [1]}}, "right to left"),
     ],
 )
 def test_what_carrel_does_not_do_is_refused(tmp_path: Path, metadata: dict[str, Any], said: str) -> None:
     tensors = draw_network(branches=False, classes=CLASSES)
     with pytest.raises(ExportError, match=said):
         open_source(write_kraken(tmp_path / "small.safetensors", tensors, **metadata))
+
+
+def test_lines_that_run_leftwards_are_compared_as_they_stand_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = "שלום עב1948ת(),abc"
+    file = write_kraken(
+        tmp_path / "small.safetensors",
+        draw_network(branches=False, classes=len(letters) + 1),
+        codec={letter: [label] for label, letter in enumerate(letters, 1)},
+    )
+    compared: list[str] = []
+
+    def measure(run: Any, samples: Any, *rest: Any) -> Any:
+        compared.extend(sample.text for sample in samples)
+        return gate.measure(run, samples, *rest)
+
+    monkeypatch.setattr(build, "measure", measure)
+    line = LineSample("drawn", "a", "1", "val", "שלום (abc) 1948", np.asarray(draw_line("abc 1948")))
+    order = build.Order("hebrew", [line], [line], shipped_language(), gate=2.0, say=lambda _: None)
+    model = build.publish_source(open_source(file), order, tmp_path / "m")
+    assert set(compared) == {"1948 (abc) םולש"}
+    assert model.manifest_as(Recognition).letter_order == "display"
 
 
 def test_shapes_that_do_not_fit_are_refused(tmp_path: Path) -> None:

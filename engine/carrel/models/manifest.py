@@ -182,6 +182,8 @@ class Recognition(Manifest, frozen=True, kw_only=True):
     """A network from a line to logits. Class 0 is the blank, class ``i`` is written ``symbols[i - 1]``.
 
     An entry None of the alphabet writes nothing. ``network`` or ``networks`` hold the shape of what was trained.
+    ``letter_order`` is how the frames follow each other in lines that run from right to left: as they are read, or "display", from
+    left to right as they stand on the page.
     """
 
     input: LineInput
@@ -194,6 +196,7 @@ class Recognition(Manifest, frozen=True, kw_only=True):
     network: dict[str, Any] | None = None
     networks: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=16)] | None = None
     kept_fp32: dict[str, Any] = {}
+    letter_order: Literal["logical", "display"] = "logical"
 
     @property
     def symbols(self) -> tuple[str, ...]:

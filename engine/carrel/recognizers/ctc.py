@@ -17,6 +17,7 @@ from carrel.decode.options import DecodeOptions
 from carrel.decode.patterns import Constraint
 from carrel.decode.patterns.lattice import Path as ScoredText
 from carrel.decode.types import Decoded
+from carrel.direction import logical_line
 from carrel.image.ink import LineInput
 from carrel.models import manifest as manifests
 from carrel.models.folders import Model
@@ -68,6 +69,7 @@ class CtcRecognizer:
         self._network = network
         self._alphabet = manifest.symbols
         self._blank = manifest.blank
+        self._reorders = manifest.letter_order == "display"
         self._stride_px = manifest.stride_px
         self._input = LineInput(
             entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px, entry.min_width_px
@@ -154,8 +156,16 @@ class CtcRecognizer:
         return beam_search(logits, options, self._language if spelled else None, lexicon, self._blank)
 
     def text_of(self, decoded: Decoded) -> str:
-        """Return the reading's text."""
-        return "".join(self._alphabet[c - 1] for c in decoded.classes).strip()
+        """Return the reading's text, in logical order."""
+        return "".join(symbol for _, symbol in self._symbols_of(decoded)).strip()
+
+    def _symbols_of(self, decoded: Decoded) -> list[tuple[int, str]]:
+        """The places of the reading's classes and what they write, in logical order."""
+        written = [(k, self._alphabet[c - 1]) for k, c in enumerate(decoded.classes)]
+        if not self._reorders:
+            return written
+        seen = [(k, symbol) for k, symbol in written if symbol]
+        return [(seen[k][0], symbol) for k, symbol in logical_line([symbol for _, symbol in seen])]
 
     def confidence_of(self, decoded: Decoded) -> float:
         """Return calibrated probability that a character of the reading is right, in [0, 1]."""
@@ -182,18 +192,17 @@ class CtcRecognizer:
         return Recognition(text, self.confidence_of(best), words, tuple(a for a in alternatives if a[0] != text))
 
     def _characters(self, decoded: Decoded, height_px: int) -> list[CharacterSpan]:
-        """The characters with their columns in px of the crop, ``height_px`` high."""
+        """The characters in logical order, with their columns in px of the crop, ``height_px`` high."""
         scale = height_px / self._input.height_px
         fitted = self._calibration.character_confidence or self._calibration.confidence
-        spans = zip(decoded.classes, decoded.probabilities, decoded.starts, decoded.ends, strict=True)
         return [
             CharacterSpan(
-                self._alphabet[symbol - 1],
-                platt(probability, fitted),
-                max(0.0, (start * self._stride_px - self._input.margin_px) * scale),
-                max(0.0, (end * self._stride_px - self._input.margin_px) * scale),
+                symbol,
+                platt(decoded.probabilities[k], fitted),
+                max(0.0, (decoded.starts[k] * self._stride_px - self._input.margin_px) * scale),
+                max(0.0, (decoded.ends[k] * self._stride_px - self._input.margin_px) * scale),
             )
-            for symbol, probability, start, end in spans
+            for k, symbol in self._symbols_of(decoded)
         ]
 
 

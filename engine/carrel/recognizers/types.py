@@ -94,6 +94,7 @@ def words_of(characters: Sequence[CharacterSpan]) -> tuple[WordSpan, ...]:
         elif current:
             confidence = float(np.prod([c.confidence for c in current]))
             text = "".join(c.text for c in current)
-            words.append(WordSpan(text, confidence, current[0].left_px, current[-1].right_px, tuple(current)))
+            left_px, right_px = min(c.left_px for c in current), max(c.right_px for c in current)
+            words.append(WordSpan(text, confidence, left_px, right_px, tuple(current)))
             current = []
     return tuple(words)

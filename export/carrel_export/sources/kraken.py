@@ -2,14 +2,14 @@
 environment, PP-OCRv6 networks by `carrel_export.sources.kraken_ppocr`.
 
 kraken scales a line to the network's height (Lanczos), turns it round and puts 16 white columns on either side; its
-networks give logits with the blank at class 0, and a codec says what the classes stand for.
+networks give logits with the blank at class 0, and a codec says what the classes stand for. Its text was put in display order for
+training (unless somebody trained with ``--no-reorder``, which no file tells), so that is the order of their frames.
 """
 
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from carrel.image.ink import LineInput
 from carrel_export.sources.kraken_ppocr import PpocrNetwork, Tensors
-from carrel_export.sources.source import ExportError, Source, compact, parameters_of, stride_of
+from carrel_export.sources.source import ExportError, Source, compact, order_of, parameters_of, stride_of
 
 PADDING_PX = 16
 FIRST_VERSION = 7
@@ -63,8 +63,9 @@ def read_kraken(path: Path) -> Source:
     facts = {"parameters": parameters_of(network), "network": {"vgsl": model.spec}}
     licence = str(metadata.get("license") or metadata.get("licence") or LICENCE)
     origin = f"kraken {version}, {path.name}"
-    alphabet = compact(_symbols(model.codec, classes))
-    return Source(network, alphabet, line_input, stride_of(network, height_px), licence, origin, facts)
+    symbols = _symbols(model.codec, classes)
+    stride = stride_of(network, height_px)
+    return Source(network, compact(symbols), line_input, stride, licence, origin, facts, order_of(symbols))
 
 
 def _read_ppocr(path: Path) -> Source | None:
@@ -110,8 +111,7 @@ def _ppocr_source(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str,
         problems.append(f"{path}: reads lines {height_px!r} px high, not {MIN_HEIGHT_PX} to {MAX_HEIGHT_PX}")
     if not isinstance(codec, dict) or not all(_is_label(labels, classes) for labels in codec.values()):
         problems.append(f"{path}: no codec that names each character by one of {classes} classes")
-    else:
-        problems += _unreadable(path, metadata, list(codec))
+    problems += _unreadable(path, metadata)
     if problems or network is None or not isinstance(height_px, int) or not isinstance(codec, dict):
         raise ExportError(problems)
     known = {labels[0]: text for text, labels in codec.items()}
@@ -122,15 +122,15 @@ def _ppocr_source(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str,
         raise ExportError([f"{path}: its tensors do not fit together ({str(error).splitlines()[0]})"]) from error
     facts = {"parameters": parameters_of(network), "network": {"ppocr": str(metadata.get("variant", ""))}}
     licence = str(metadata.get("license") or metadata.get("licence") or LICENCE)
-    alphabet = compact([known.get(label, "") for label in range(1, classes)])
-    return Source(network, alphabet, line_input, stride, licence, f"kraken, {path.name}", facts)
+    symbols, origin = [known.get(label, "") for label in range(1, classes)], f"kraken, {path.name}"
+    return Source(network, compact(symbols), line_input, stride, licence, origin, facts, order_of(symbols))
 
 
 def _is_label(labels: Any, classes: int) -> bool:
     return isinstance(labels, list) and len(labels) == 1 and isinstance(labels[0], int) and 0 < labels[0] < classes
 
 
-def _unreadable(path: Path, metadata: Mapping[str, Any], texts: Sequence[str]) -> list[str]:
+def _unreadable(path: Path, metadata: Mapping[str, Any]) -> list[str]:
     """What kraken trained for that Carrel's run time does not do."""
     problems: list[str] = []
     if metadata.get("one_channel_mode") == "1":
@@ -139,8 +139,6 @@ def _unreadable(path: Path, metadata: Mapping[str, Any], texts: Sequence[str]) -
         problems.append(
             f"{path}: was trained on bounding boxes with centre-line normalization; Carrel cuts along baselines"
         )
-    if any(unicodedata.bidirectional(c) in ("R", "AL") for text in texts for c in text):
-        problems.append(f"{path}: writes right to left, which Carrel does not reorder")
     return problems
 
 
@@ -178,7 +176,7 @@ def _problems(path: Path, model: Any) -> list[str]:
         )
     if any(len(labels) != 1 for labels in model.codec.l2c):
         problems.append(f"{path}: its codec writes a character with several labels")
-    return problems + _unreadable(path, metadata, list(model.codec.c2l))
+    return problems + _unreadable(path, metadata)
 
 
 def _symbols(codec: Any, classes: int) -> list[str]:

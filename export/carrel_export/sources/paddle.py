@@ -21,7 +21,7 @@ from carrel.image.ink import LineInput
 from carrel.models.manifest import MAX_CLASSES, MAX_FILE_BYTES
 from carrel.models.onnx_file import has_external_data
 from carrel_export.sources.graph import OnnxGraph, optimized, parameters_in
-from carrel_export.sources.source import ExportError, Source, compact, stride_of
+from carrel_export.sources.source import ExportError, Source, compact, order_of, stride_of
 
 CHANNELS = 3
 MIN_WIDTH_PX = 320
@@ -48,7 +48,8 @@ def read_paddle(path: Path) -> Source:
     network = OnnxGraph(_as_carrel_runs_it(model))
     facts = {"parameters": parameters_in(network.model)}
     stride = stride_of(network, line_input.height_px)
-    return Source(network, compact(symbols), line_input, stride, LICENCE, f"PaddleOCR, {path.name}", facts)
+    origin = f"PaddleOCR, {path.name}"
+    return Source(network, compact(symbols), line_input, stride, LICENCE, origin, facts, order_of(symbols))
 
 
 def cut_to_scripts(source: Source, scripts: Collection[str]) -> Source:
@@ -71,7 +72,8 @@ def cut_to_scripts(source: Source, scripts: Collection[str]) -> Source:
     kept = [k for k, symbol in enumerate(source.alphabet) if _is_wanted(symbol, wanted)]
     network = OnnxGraph(_with_classes(source.network.model, [0, *(k + 1 for k in kept)]))
     facts = {**source.facts, "parameters": parameters_in(network.model)}
-    return replace(source, network=network, alphabet=compact([source.alphabet[k] for k in kept]), facts=facts)
+    symbols = [source.alphabet[k] for k in kept]
+    return replace(source, network=network, alphabet=compact(symbols), facts=facts, letter_order=order_of(symbols))
 
 
 def _is_wanted(symbol: str, scripts: Collection[str]) -> bool:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from carrel.image.ink import LineInput
-from carrel_export.sources.source import ExportError, Source, compact, parameters_of, stride_of
+from carrel_export.sources.source import ExportError, Source, compact, order_of, parameters_of, stride_of
 
 ADAPTIVE_HEIGHT_PX = 128
 """Line height for networks that take any: PyLaia's own recommendation."""
@@ -130,7 +130,8 @@ def read_pylaia(path: Path) -> Source:
     line_input = LineInput(network.height_px, 0, "inverted", 1)
     facts = {"parameters": parameters_of(network)}
     stride = stride_of(network, network.height_px)
-    return Source(network, compact(symbols[1:]), line_input, stride, LICENCE, f"PyLaia, {path.name}", facts)
+    origin = f"PyLaia, {path.name}"
+    return Source(network, compact(symbols[1:]), line_input, stride, LICENCE, origin, facts, order_of(symbols[1:]))
 
 
 def _beside(path: Path, names: Sequence[str]) -> Path | None:

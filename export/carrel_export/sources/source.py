@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -30,7 +31,8 @@ class Source:
 
     ``network`` takes lines as ``line_input`` makes them, float32 ``(n, 1, height_px, width)``, and gives logits
     ``(n, t, classes)``; class 0 is the blank, class ``i`` is written ``alphabet[i - 1]``. ``facts`` are further entries
-    of the manifest.
+    of the manifest. ``letter_order`` is "display" where the network gives lines from left to right as they stand on the page, whichever
+    way they run.
     """
 
     network: nn.Module
@@ -40,6 +42,7 @@ class Source:
     licence: str
     origin: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    letter_order: Literal["logical", "display"] = "logical"
 
 
 def open_source(path: Path) -> Source:
@@ -71,6 +74,13 @@ def open_source(path: Path) -> Source:
             f"{path}: no checkpoint of Carrel (.pt), kraken (.safetensors, .mlmodel), PyLaia (.ckpt), PaddleOCR (.onnx) or TrOCR (folder)"
         ]
     )
+
+
+def order_of(symbols: Sequence[str]) -> Literal["logical", "display"]:
+    """Return the order in which a network trained on text in display order gives letters: the difference is there only where its
+    alphabet has letters that run from right to left."""
+    leftwards = any(unicodedata.bidirectional(c) in ("R", "AL") for symbol in symbols for c in symbol)
+    return "display" if leftwards else "logical"
 
 
 def compact(symbols: Sequence[str]) -> str | list[str]:
