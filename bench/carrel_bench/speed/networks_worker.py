@@ -113,7 +113,7 @@ def make(shape: str) -> Answer:
     return answer
 
 
-def export() -> Answer:
+def make_of_kraken() -> Answer:
     """Return what makes a model folder of kraken's network, both precisions, whatever int8 loses."""
     build: Any = import_module("carrel_export.build")
     open_source: Any = import_module("carrel_export.sources.source").open_source
@@ -185,7 +185,7 @@ def read_in_torch(folder: str) -> Answer:
 def start(kind: str, detail: str = "", folder: str = "") -> Answer:
     """Open the network."""
     if kind in ("make", "export"):
-        return make(detail) if kind == "make" else export()
+        return make(detail) if kind == "make" else make_of_kraken()
     if kind == TORCH:
         return read_in_torch(folder)
     return read_text(detail, folder) if kind == "text" else read_best_path(detail, folder)
