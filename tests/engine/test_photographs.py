@@ -1,8 +1,9 @@
-"""Photographs of a sample page are read nearly as well as the flat page, and nothing beside the sheet is read."""
+"""Photographs of the sample pages are read nearly as well as the flat pages, and nothing beside the sheet is read."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from carrel.evaluate.distance import character_errors
 from carrel.image.outline import beside_the_sheet
+from carrel.image.prepare import prepare
+from carrel.image.sheet import find_sheet
 from carrel.image.source import Scan, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page, Source
@@ -24,6 +27,7 @@ VIEWS = {
     "5 degrees": {"degrees": 5.0},
     "15 degrees": {"degrees": 15.0},
     "25 degrees": {"degrees": 25.0},
+    "25 degrees from a corner": {"degrees": 25.0, "azimuth": -50.0, "turn": 6.0},
     "curl": {"degrees": 8.0, "curl_px": 45.0},
     "shadow": {"degrees": 10.0, "shadow": True},
 }
@@ -64,6 +68,88 @@ def test_photographs_are_read_as_the_flat_page(view: str, reader: Reader, flat: 
     assert len(page.lines) == LINES
     share = MOST_IN_SHADOW if view == "shadow" else MOST_ERRORS
     assert errors(page) <= max(1.5 * flat_errors, share * len(truth()))
+
+
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [
+        ("french", {"degrees": 15.0}),
+        ("letter", {"degrees": 20.0, "azimuth": 35.0, "turn": -5.0}),
+        ("two-columns", {"degrees": 25.0, "azimuth": 35.0, "turn": -5.0}),
+    ],
+)
+def test_whole_pages_keep_their_lines_and_order(name: str, view: dict[str, Any]) -> None:
+    """Wood grain below the French page was read as lines, and lines of the two columns changed places."""
+    gray = next(open_scans(PAGES / f"{name}.jpg", 20)).gray
+    wanted = (PAGES / f"{name}.gt.txt").read_text("utf-8").splitlines()
+    language = "eng" if name == "two-columns" else "fra"
+    with Reader(ReadOptions(languages=(language,), threads=1)) as reader:
+        flat, page = (read(reader, picture) for picture in (gray, photograph(gray, **view)))
+    texts = ["\n".join(line.text for line in each.lines) for each in (flat, page)]
+    flat_errors, errors = (character_errors("\n".join(wanted), text) for text in texts)
+    assert len(page.lines) == len(wanted)
+    assert errors <= max(1.5 * flat_errors, MOST_ERRORS * len(" ".join(wanted)))
+
+
+def sheet_on_table(corners: list[tuple[float, float]], size: tuple[int, int] = (300, 400), table: int = 90) -> Gray:
+    """A sheet with lines of writing, one px each eight px of a photograph."""
+    width, height = size
+    gray = np.full((height, width), table, np.uint8)
+    flat = np.full((200, 150), 225, np.uint8)
+    flat[20:180:8, 20:130] = 170
+    source = np.array([(0, 0), (150, 0), (150, 200), (0, 200)], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, np.array(corners, np.float32))
+    inside = cv2.warpPerspective(np.full_like(flat, 255), matrix, size) > 127
+    gray[inside] = cv2.warpPerspective(flat, matrix, size)[inside]
+    return gray
+
+
+CORNERS = [(70.0, 60.0), (220.0, 50.0), (260.0, 350.0), (40.0, 340.0)]
+
+
+def test_the_corners_of_a_sheet_are_found() -> None:
+    found = find_sheet(sheet_on_table(CORNERS))
+    assert found is not None
+    np.testing.assert_allclose(found, CORNERS, atol=2.0)
+
+
+def test_the_sheet_seen_from_above_leads_back_to_the_photograph() -> None:
+    gray = sheet_on_table([(8 * x, 8 * y) for x, y in CORNERS], (2400, 3200))
+    seen = prepare(gray)
+    height, width = seen.gray.shape
+    assert height * width <= gray.size
+    corners = seen.geometry.to_scan([(0, 0), (width, 0), (width, height), (0, height)])
+    np.testing.assert_allclose(corners, 8 * np.array(CORNERS), atol=24)
+    assert np.median(seen.gray) > 230
+    flat = prepare(gray, perspective=False)
+    assert flat.gray.shape != seen.gray.shape
+
+
+def test_flat_scans_are_no_photographs() -> None:
+    straight = [(40.0, 30.0), (240.0, 30.0), (240.0, 360.0), (40.0, 360.0)]
+    askew = [(60.0, 30.0), (260.0, 50.0), (230.0, 360.0), (30.0, 340.0)]
+    assert find_sheet(sheet_on_table(straight)) is None
+    assert find_sheet(sheet_on_table(askew)) is None
+    assert find_sheet(sheet_on_table(CORNERS, table=215)) is None
+    cut = sheet_on_table(CORNERS)[:320]
+    assert find_sheet(cut) is None
+
+
+def test_a_second_sheet_or_a_bent_edge_is_no_sheet() -> None:
+    two = sheet_on_table(CORNERS)
+    two[100:300, 275:298] = 225
+    assert find_sheet(two) is None
+    bent = sheet_on_table(CORNERS)
+    cv2.ellipse(bent, (150, 355), (110, 40), 0, 180, 360, (90,), -1)
+    assert find_sheet(bent) is None
+
+
+def test_the_edge_of_a_shadow_is_none_of_the_sheet() -> None:
+    """The lit part alone has four straight sides, and writing in the shadow would be lost."""
+    gray = sheet_on_table(CORNERS, table=70)
+    lines = np.arange(400)[:, None] > 220 + 0.2 * np.arange(300)[None, :]
+    gray[lines] = (0.3 * gray[lines]).astype(np.uint8)
+    assert find_sheet(gray) is None
 
 
 def boxes(*places: tuple[int, int, int, int]) -> list[np.ndarray]:

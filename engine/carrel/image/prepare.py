@@ -17,6 +17,7 @@ from carrel.geometry import Affine, Geometry
 from carrel.image.curl import Uncurled, uncurl
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
+from carrel.image.sheet import rectify
 
 MIN_SKEW_DEGREES = 0.15
 USUAL_SKEW_DEGREES, MAX_SKEW_DEGREES = 8.0, 45.0
@@ -57,7 +58,9 @@ class Prepared:
     geometry: Geometry
 
 
-def prepare(gray: NDArray[np.uint8], *, flatten: bool = True, deskew: bool = True) -> Prepared:
+def prepare(
+    gray: NDArray[np.uint8], *, flatten: bool = True, deskew: bool = True, perspective: bool = True
+) -> Prepared:
     """Flatten the illumination and deskew the lines.
 
     Parameters
@@ -68,16 +71,34 @@ def prepare(gray: NDArray[np.uint8], *, flatten: bool = True, deskew: bool = Tru
         Divide by the background.
     deskew
         Rotate the page where its skew is at least 0.15 degrees.
+    perspective
+        Undo that of a photographed sheet first, where the lines are deskewed.
     """
     gray = _checked(gray)
+    if deskew and perspective and (sheet := rectify(gray, *_cells_of(gray))) is not None:
+        seen = _deskewed(flatten_illumination(sheet.gray) if flatten else sheet.gray)
+        geometry = seen.geometry.then(sheet.geometry)
+        return Prepared(seen.gray, _skew_on_scan(geometry, seen.gray.shape), geometry)
     flat = flatten_illumination(gray) if flatten else gray
-    skew_degrees, curled = _skew(flat) if deskew else (0.0, None)
+    return _deskewed(flat) if deskew else Prepared(flat, 0.0, Geometry())
+
+
+def _deskewed(flat: NDArray[np.uint8]) -> Prepared:
+    """The page without its curl or its skew, where it has either."""
+    skew_degrees, curled = _skew(flat)
     if curled is not None:
         return Prepared(curled.gray, curled.skew_degrees, curled.geometry)
     if abs(skew_degrees) < MIN_SKEW_DEGREES:
         return Prepared(flat, 0.0, Geometry())
     rotated, to_scan = _rotated(flat, skew_degrees)
     return Prepared(rotated, skew_degrees, Geometry((to_scan,)))
+
+
+def _skew_on_scan(geometry: Geometry, shape: tuple[int, ...]) -> float:
+    """The skew in degrees, on the scan, of a level line through the middle of the page."""
+    height, width = shape
+    left, right = geometry.to_scan([(0.25 * width, height / 2), (0.75 * width, height / 2)])
+    return float(np.clip(np.degrees(np.arctan2(*(right - left)[::-1])), -MAX_SKEW_DEGREES, MAX_SKEW_DEGREES))
 
 
 def rotate(gray: NDArray[np.uint8], degrees: int) -> tuple[NDArray[np.uint8], Geometry]:
@@ -110,8 +131,14 @@ def flatten_illumination(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def background_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """Return the brightness of the paper in cells, uint8 of at least 1, and the side of a cell in px."""
+    cells, cell_px = _cells_of(gray)
+    return _background(cells), cell_px
+
+
+def _cells_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """The reduced page, and the side of one of its px."""
     halvings = _halvings(gray)
-    return _background(_halved(gray, halvings, rows_sampled=True)), 1 << halvings
+    return _halved(gray, halvings, rows_sampled=True), 1 << halvings
 
 
 def estimate_skew(gray: NDArray[np.uint8]) -> float:

@@ -33,7 +33,7 @@ def segment_spread(page: PageInk, gutter_px: float, dpi: float | None, heatmaps:
     gray, middle = page.gray, round(gutter_px)
     regions: list[FoundRegion] = []
     for left, half in ((0, gray[:, :middle]), (middle, gray[:, middle:])):
-        prepared = prepare(np.ascontiguousarray(half), flatten=False)
+        prepared = prepare(np.ascontiguousarray(half), flatten=False, perspective=False)
         to_page = prepared.geometry.then(Geometry((Affine(((1, 0, left), (0, 1, 0))),)))
         regions += [region.on_scan(to_page) for region in segment_page(prepared.gray, dpi, heatmaps, spreads=False)]
     return tuple(regions)
