@@ -29,9 +29,15 @@ def test_a_local_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     victim = next(pid for path in leases.iterdir() for pid in _pids(path))
     assert victim != process.pid
     os.kill(victim, signal.SIGKILL)
+    (plan,) = (tmp_path / "state" / "carrel" / "shards").iterdir()
+    left = [leases.parent / "work" / "00001-0123456789ab", plan / "00001-7"]  # of workers that died before
+    for folder in left:
+        folder.mkdir()
+        (folder / "page.txt").write_text("what was read", "utf-8")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "scheduler tls://127.0.0.1:" in err and "4 shards: 4 done" in err
+    assert not any(map(Path.exists, left))
     check(tmp_path, 24)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from carrel.batch.plan import plan_workers
 from carrel.errors import CarrelError, UsageError
-from carrel.fleet.here import Here, default_state
+from carrel.fleet.here import Here, clear_share, default_state
 from carrel.fleet.leases import Machine
 from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet, open_fleet
@@ -118,6 +118,7 @@ def read_all(
                 time.sleep(PAUSE_S)
     finally:
         stop_file.unlink(missing_ok=True)
+        clear_share(fleet, fleet.done())
 
 
 def one_line(error: Exception) -> str:
@@ -284,6 +285,8 @@ def work_shard(output: str, shard: str, choices: Choices) -> tuple[str, str, str
         return shard, worker.work_one(shard, retry=choices.retry), "", address
     except CarrelError as error:
         return shard, "failed" if worker.sound else "broken", str(error), address
+    finally:
+        worker.clear()
 
 
 @lru_cache(maxsize=1)

@@ -118,17 +118,18 @@ class LocalPlaces:
                 shutil.rmtree(state, ignore_errors=True)
                 shutil.rmtree(self._files(state), ignore_errors=True)
 
-    def clear_share(self, done: set[str]) -> None:
-        """Delete what machines that died left of shards that are done."""
-        for folder in (self.fleet.control / "work").iterdir():
-            if _shard_of(folder) in done:
-                shutil.rmtree(folder, ignore_errors=True)
-
     def _files(self, state: Path) -> Path:
         return self.root.with_name(f"{self.root.name}-files") / state.name
 
     def _journals(self) -> list[Path]:
         return [*self.root.iterdir()] if self.root.is_dir() else []
+
+
+def clear_share(fleet: Fleet, done: set[str]) -> None:
+    """Delete what machines that died left on the share of shards that are done."""
+    for folder in (fleet.control / "work").iterdir():
+        if _shard_of(folder) in done:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _shard_of(folder: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from carrel.batch.plan import plan_workers
 from carrel.errors import CarrelError, InputError, ModelError, UsageError
-from carrel.fleet.here import Here, LocalPlaces, Tally
+from carrel.fleet.here import Here, LocalPlaces, Tally, clear_share
 from carrel.fleet.leases import Lease, Leases
 from carrel.fleet.picking import Picker, set_aside
 from carrel.fleet.shard_run import Outcome, ShardRun, pause
@@ -74,9 +74,7 @@ class Worker:
                 raise CarrelError(
                     f"{len(failed)} shards in a row failed here, so this machine stops; the last: {error}"
                 )
-        done = self.fleet.done()
-        self._places.clear(done)
-        self._places.clear_share(done)
+        clear_share(self.fleet, self.clear())
         self.tally.aside = set_aside(self.fleet)
         return self.tally
 
@@ -101,6 +99,12 @@ class Worker:
         if error is not None:
             raise error
         return outcome
+
+    def clear(self) -> set[str]:
+        """Delete what lies on this machine of shards that another finished; returns all shards that are done."""
+        done = self.fleet.done()
+        self._places.clear(done)
+        return done
 
     def work_on(self, lease: Lease) -> tuple[Outcome, CarrelError | None]:
         """Read the shard of a lease.
