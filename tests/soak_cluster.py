@@ -83,7 +83,7 @@ def soak(folder: Path, pages: int, size: int) -> None:
             return len(list(output.glob("[0-9]*")))
 
         def going(shards: int) -> None:
-            wait_until(lambda: done() >= shards or client.poll() is not None, 300)
+            wait_until(lambda: done() >= shards or client.poll() is not None, 600)
             assert client.poll() is None, client.communicate()
 
         going(2)

@@ -57,7 +57,7 @@ def soak(
 
 
 def _said(process: subprocess.Popen[str], *, wait: bool = False) -> str:
-    out, _ = process.communicate(timeout=120 if wait else 20)
+    out, _ = process.communicate(timeout=600 if wait else 60)
     assert "Traceback" not in out, out
     return out
 

@@ -151,7 +151,7 @@ def test_a_stopped_machine_gives_its_shard_back_and_goes_on_with_it(tmp_path: Pa
     process = carrel("work", out, "--workers", 1)
     wait_until(lambda: bool(list(out.rglob(".carrel-shards/work/*/box0/1.json"))))
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 130
     lease = json.loads((out / ".carrel-shards" / "leases" / "00001.1.json").read_text("utf-8"))
     assert lease["state"] == "released" and 2 <= lease["progress"]["pages"] < 8
@@ -260,7 +260,7 @@ def test_results_of_a_machine_that_was_too_late_are_dropped(tmp_path: Path) -> N
     (work,) = (out / ".carrel-shards" / "work").iterdir()
     shutil.copytree(work, out / "00001")
     os.killpg(process.pid, signal.SIGCONT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "taken over by another machine" in err
     assert [path.name for path in out.glob("0*")] == ["00001"]

@@ -34,7 +34,7 @@ def test_a_local_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     for folder in left:
         folder.mkdir()
         (folder / "page.txt").write_text("what was read", "utf-8")
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "scheduler tls://127.0.0.1:" in err and "4 shards: 4 done" in err
     assert not any(map(Path.exists, left))
@@ -71,6 +71,6 @@ def test_a_cluster_on_which_nothing_can_be_read(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask distributed is not installed: uv sync --extra fleet")
     write_pages(tmp_path / "in", range(2))
     process = carrel(*fleet(tmp_path, "--local", 1, "--pages-with", "no_module:at_all"), XDG_STATE_HOME=str(tmp_path))
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 1 and "no worker can read; the last said: no_module is missing" in err
     assert exit_code_of("status", tmp_path / "out", "--json") == 0
