@@ -86,6 +86,16 @@ def test_one_document_of_a_fleet_is_purged(out: Path, capsys: pytest.CaptureFixt
     assert not [path for path in (out / "00002").rglob("*.*") if path.is_file() and old in path.read_bytes()]
 
 
+def test_a_shard_that_was_purged_by_itself_is_in_nobodys_way(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its folder stays where a person changed a result."""
+    (out / "00001" / "box" / "0.txt").write_text("corrected")
+    assert exit_code_of("purge", out / "00001", "--yes") == 0
+    assert files_in(out / "00001") == ["box/0.txt"]
+    assert exit_code_of("purge", out, "--document", "box/2", "--yes") == 0
+    assert exit_code_of("purge", out, "--yes") == 0, capsys.readouterr().err
+    assert files_in(out) == ["00001/box/0.txt"]
+
+
 def test_nothing_is_purged_while_a_machine_is_at_work(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (out / "00001").rename(out.parent / "elsewhere")
     before = files_in(out)

@@ -1,8 +1,8 @@
 """The cost of sharing pages out through Dask: ``fleet --local 2`` beside ``batch --workers 2`` on the same small pages.
 
 ``python -m carrel_bench fleet_local [--pages 200] [--rounds 2]``: both read in turns, into a fresh folder each time, one shard for
-each process. CPU seconds are those of all processes that a command started, also of those that outlived their parents. Texts
-must be the same.
+each process. CPU seconds are those of all processes that a command started, also of those that outlived their parents. Modules are
+compiled before, as an installation leaves them. Texts must be the same.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     with TemporaryDirectory(prefix="carrel-fleet-") as name:
         place, pages = Path(name), 2 if options.quick else options.pages
         cut_pages(place / "in", pages)
+        cut_pages(place / "few", PROCESSES)
+        for program in PROGRAMS:
+            _work(place, program, PROCESSES, "few")()  # compiles
         works = {program: _work(place, program, pages) for program in PROGRAMS}
         found = in_turns(works, options.rounds, warm_up=0)
         texts = {program: texts_below(place, program) for program in PROGRAMS}
@@ -61,14 +64,16 @@ def cut_pages(folder: Path, pages: int) -> None:
             scan.convert("L").crop((0, top, scan.width, top + HEIGHT_PX)).save(folder / f"{number:04d}.png")
 
 
-def _work(place: Path, program: str, pages: int) -> Callable[[], Cost]:
+def _work(place: Path, program: str, pages: int, scans: str = "in") -> Callable[[], Cost]:
     """The command of a program, into a folder that is not there yet."""
+    environment = {"PYTHONPYCACHEPREFIX": str(place / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     own = [*PROGRAMS[program], *(("--size", -(-pages // PROCESSES)) if program == "fleet" else ())]
     runs = count()
 
     def work() -> Cost:
-        target = place / f"{program}{next(runs)}"
-        return succeeded(cost_of([*CARREL, program, str(place / "in"), "-o", str(target), "-q", *map(str, own)]))
+        target = place / f"{program}{next(runs)}" if scans == "in" else place / f"{scans}-{program}"
+        command = [*CARREL, program, str(place / scans), "-o", str(target), "-q", *map(str, own)]
+        return succeeded(cost_of(command, environment))
 
     return work
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-from carrel.batch.folders import Folders
+from carrel.batch.folders import STATE_FOLDER, Folders
 from carrel.batch.intake import walk
 from carrel.batch.purge import Purged, delete_state_file, has_batch, purge
 from carrel.errors import UsageError
@@ -49,7 +49,8 @@ def purge_fleet(fleet: Fleet, state: Path, *, changed: bool = False) -> Purged:
     purged = Purged()
     shards = [fleet.output / shard for shard in sorted(fleet.done(), key=int)]
     for folder in shards:
-        _purge_store(folder, purged, changed=changed)
+        if not _was_purged(folder):
+            _purge_store(folder, purged, changed=changed)
         if has_batch(Folders.of(folder)):
             _add(purged, purge(Folders.of(folder), changed=changed))
     folders = Folders.of(fleet.output)
@@ -79,7 +80,7 @@ def shards_with(fleet: Fleet, document: str) -> Iterator[Path]:
         They were put into a store.
     """
     for folder in (fleet.output / shard for shard in sorted(fleet.done(), key=int)):
-        if any(file.name == document for file in read_records(folder)):
+        if not _was_purged(folder) and any(file.name == document for file in read_records(folder)):
             if url := read_told(folder).results_url:
                 raise UsageError(
                     f"{url}: holds the results of {document}; delete them there, and carrel purge the whole later"
@@ -102,6 +103,11 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _was_purged(folder: Path) -> bool:
+    """Tell whether a shard was purged by itself, and only results that somebody changed stayed."""
+    return not (folder / STATE_FOLDER).exists()
 
 
 def _purge_store(folder: Path, purged: Purged, *, changed: bool) -> None:
