@@ -8,6 +8,8 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import GenericAlias
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ from carrel.kernels.native import (
     shipped_folder,
     writable_folder,
 )
-from carrel.kernels.records import ENTRIES, address_of
+from carrel.kernels.records import ENTRIES, address_of, items_of
 from carrel_export.language.pack import build
 from ctc_reference import softmax
 
@@ -111,6 +113,12 @@ def test_search_of_probabilities_gives_the_same_bits(both: dict[str, tuple[Kerne
     lines = [softmax(random_logits(rng, 70)).astype(np.float32) for _ in range(20)]
     ahead, now = (search.read(lines, kernel) for kernel in both["read_lines"])
     assert ahead == now
+
+
+def test_items_are_known_by_the_annotations_of_every_numpy() -> None:
+    """Up to 2.4 ``NDArray[T]`` stands for ``ndarray[Any, dtype[T]]``; from 2.5 on it is an alias that holds T alone."""
+    before, since = np.ndarray[Any, np.dtype[np.uint16]], GenericAlias(type("NDArray", (), {}), (np.uint16,))
+    assert items_of(before) == items_of(since) == items_of(NDArray[np.uint16]) == np.uint16
 
 
 def random_logits(rng: np.random.Generator, classes: int) -> NDArray[np.float32]:
@@ -243,6 +251,8 @@ def test_a_cache_of_root_serves_users_who_cannot_write_it(own: Path, tmp_path: P
     code = f"""
 import os
 from pathlib import Path
+from types import GenericAlias
+from typing import Any
 from carrel.kernels.native import cached_folder, is_trusted_library, open_library, writable_folder
 os.setuid(65534)
 root = Path({str(tmp_path)!r})

@@ -167,8 +167,13 @@ def tables_of(kind: type[Any]) -> tuple[Table, ...]:
 
 def _table(name: str, hint: Any) -> Table:
     array, sides = get_args(hint)
-    dtype = sides.dtype or np.dtype(get_args(get_args(array)[1])[0])
-    return Table(name, dtype, sides.sides, sides.spare)
+    return Table(name, sides.dtype or items_of(array), sides.sides, sides.spare)
+
+
+def items_of(array: Any) -> np.dtype[Any]:
+    """Return the type of the items of ``NDArray[item]``: an alias that holds the item alone from NumPy 2.5 on."""
+    *_, inner = get_args(array)
+    return np.dtype(next(iter(get_args(inner)), inner))
 
 
 def sides_record(sizes: Mapping[str, int]) -> NDArray[np.int64]:
