@@ -59,6 +59,9 @@ def main() -> None:
     show_default=True,
     help="Share of the lines that are augmented in full.",
 )
+@click.option("--columns", default=24_576, show_default=True, help="Columns of px in a batch.")
+@click.option("--batch-lines", default=48, show_default=True, help="Most lines in a batch.")
+@click.option("--feeders", type=click.IntRange(1), default=1, show_default=True, help="Processes that augment lines.")
 @click.option(
     "--emphasis",
     "emphasis",
@@ -82,6 +85,9 @@ def train(
     shortcut: float,
     dropout: float | None,
     augmentation: float,
+    columns: int,
+    batch_lines: int,
+    feeders: int,
     emphasis: tuple[tuple[str, float], ...],
 ) -> None:
     """Train on the line packs (source.zip) in folder PACKS."""
@@ -100,6 +106,9 @@ def train(
         shortcut_weight=shortcut,
         dropout=dropout,
         augmentation=augmentation,
+        columns_per_batch=columns,
+        max_lines_per_batch=batch_lines,
+        feeders=feeders,
         emphasis=emphasis,
     )
     Trainer(out, packs, options).run()

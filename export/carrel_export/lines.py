@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from carrel.review.training_lines import LineSample
 
 WIDTH_STEP_PX = 64
-BATCH_SIZES = (8, 12, 16, 20, 24, 32, 40, 48, 64)
+BATCH_SIZES = (8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128, 160, 192, 224, 256)
 MIN_PX_PER_CHARACTER = 4.0
 """Below this (at 64 px line height) the image cannot show its text: a cut or misplaced crop."""
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ torch = pytest.importorskip("torch", reason="the export extra (torch) is not ins
 
 from carrel.review.training_lines import read_packs  # noqa: E402
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
-from carrel_export.handwriting.network import Crnn  # noqa: E402
+from carrel_export.handwriting.feeding import Feed, augmented  # noqa: E402
+from carrel_export.handwriting.network import Crnn, GatedBlock, along_in_windows  # noqa: E402
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
 from carrel_export.handwriting.training import (  # noqa: E402
     Trainer,
     TrainingOptions,
-    augmented,
     ctc_loss,
     divergence,
     grown,
@@ -97,6 +98,28 @@ def test_processes_share_the_batches_of_an_epoch(packs: Path) -> None:
     alone, apart = shown(0, (0, 1)), [shown(0, (rank, 2)) for rank in (0, 1)]
     assert sorted(apart[0] + apart[1]) == alone
     assert shown(apart[0][1], (0, 2)) == apart[0][2:], "resumed, a process should go on after its last batch"
+
+
+def test_several_feeders_give_the_batches_of_one(packs: Path) -> None:
+    samples = list(read_packs(packs, ("train",)))
+    options = TrainingOptions(columns_per_batch=2_000, max_lines_per_batch=8)
+    batches_from = partial(augmented, samples, 48, "abcdefghij ", options)
+    count = len(list(augmented(samples, 48, "abcdefghij ", options, 0, 0)))
+    several, one = (Feed(batches_from, 0, 0, count=n) for n in (3, 1))
+    try:
+        for place in range(count // 3 * 3):
+            (images, targets, *at), (same, texts, *there) = several.next(), one.next()
+            assert (at, targets) == (there, texts) == ([0, place + 1], targets)
+            assert images.dtype == np.uint8 and np.array_equal(images, same)
+    finally:
+        several.close()
+        one.close()
+
+
+def test_a_gated_block_reads_the_same_in_windows() -> None:
+    torch.manual_seed(4)
+    block, frames = GatedBlock(12), torch.randn(2, 12, 1, 30)
+    assert torch.allclose(along_in_windows(block.along.weight, frames), block.along(frames), atol=1e-5)
 
 
 def test_every_line_is_in_one_batch() -> None:

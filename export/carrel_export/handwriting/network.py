@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from carrel_export.handwriting.sizes import GATED_REACH, CrnnConfig
 
@@ -50,8 +51,14 @@ class GatedBlock(nn.Module):
         _silence(self.project)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = self.norm(self.along(x))
+        seen = self.norm(along_in_windows(self.along.weight, x) if x.is_cuda else self.along(x))
         return x + self.project(self.value(seen) * torch.sigmoid(self.gate(seen)))
+
+
+def along_in_windows(weight: Tensor, x: Tensor) -> Tensor:
+    """What the convolution of each channel by itself gives; cuDNN's own took five times as long (H200, bfloat16)."""
+    windows = functional.pad(x, (GATED_REACH, GATED_REACH)).unfold(3, 2 * GATED_REACH + 1, 1)
+    return torch.einsum("nchtk,ck->ncht", windows, weight[:, 0, 0].to(x.dtype))
 
 
 def _silence(layer: nn.Conv2d) -> None:

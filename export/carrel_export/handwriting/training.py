@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing as mp
 import pickle
-import queue
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,15 +32,14 @@ from torch.nn import functional
 from carrel.models.folders import open_model
 from carrel.models.manifest import Recognition
 from carrel.review.training_lines import LineSample, read_packs
-from carrel_export.handwriting.augment import augment, closely_cropped, to_input
+from carrel_export.handwriting.augment import closely_cropped, to_input
+from carrel_export.handwriting.feeding import Feed, augmented
 from carrel_export.handwriting.network import Crnn, Mixture
-from carrel_export.handwriting.sizes import SIZES, STRIDE_PX, CrnnConfig
+from carrel_export.handwriting.sizes import SIZES, CrnnConfig
 from carrel_export.lines import (
     alphabet_of,
     batches,
     collate,
-    encode,
-    frames_needed,
     is_plausible,
 )
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
@@ -77,48 +74,10 @@ class TrainingOptions:
     """Replaces that of the size."""
     augmentation: float = 1.0
     """Share of the lines that are augmented in full; the others only gently."""
+    feeders: int = 1
+    """Processes that augment lines; a GPU takes what ten and more make."""
     emphasis: tuple[tuple[str, float], ...] = ()
     """Sources with how often an epoch shows each of their lines, where that is not once."""
-
-
-def augmented(
-    samples: Sequence[LineSample],
-    height_px: int,
-    alphabet: str,
-    options: TrainingOptions,
-    epoch: int,
-    first: int,
-    share: tuple[int, int] = (0, 1),
-) -> Iterator[tuple[NDArray[np.float32], list[list[int]], int, int]]:
-    """Yield batches of one epoch from batch ``first`` on: images, targets, epoch, index of the batch after this one.
-
-    Of every ``share[1]`` batches only the one at ``share[0]``.
-    """
-    rng = np.random.default_rng((options.seed, epoch))
-    often = dict(options.emphasis)
-    times = np.array([often.get(s.source, 1.0) for s in samples])
-    shown = np.repeat(np.arange(len(samples)), np.floor(times + rng.random(len(samples))).astype(np.int64))
-    widths = np.array([samples[i].gray.shape[1] * height_px // samples[i].gray.shape[0] + 1 for i in shown.tolist()])
-    plan = batches(widths, options.columns_per_batch, options.max_lines_per_batch, rng)
-    for k in range(-(-first // share[1]) * share[1] + share[0], len(plan), share[1]):
-        rng = np.random.default_rng((options.seed, epoch, k))
-        images: list[NDArray[np.float32]] = []
-        targets: list[list[int]] = []
-        for i in shown[plan[k]]:
-            image = augment(samples[i].gray, height_px, rng, options.augmentation)
-            target = encode(samples[i].text, alphabet)
-            if image.shape[1] // STRIDE_PX >= frames_needed(target):
-                images.append(image)
-                targets.append(target)
-        if images:
-            yield collate(images), targets, epoch, k + 1
-
-
-def _feed(out: Any, batches_from: Callable[[int, int], Iterator[Any]], epoch: int, first: int) -> None:
-    while True:
-        for item in batches_from(epoch, first):
-            out.put(item)
-        epoch, first = epoch + 1, 0
 
 
 def greedy(logits: NDArray[np.float32], alphabet: Sequence[str]) -> str:
@@ -141,7 +100,7 @@ def in_batches(
 
 def ctc_loss(logits: Tensor, targets: Sequence[list[int]], frames: Sequence[int] | None = None) -> Tensor:
     """Return CTC loss for each character of ``targets`` under logits ``(n, t, classes)``; all ``t`` frames count without ``frames``."""
-    flat = torch.tensor([c for t in targets for c in t])
+    flat = torch.tensor([c for t in targets for c in t], device=logits.device)
     lengths = torch.tensor([len(t) for t in targets])
     log_probabilities = functional.log_softmax(logits.float(), -1).transpose(0, 1)  # (t, n, c)
     used = torch.tensor(frames if frames is not None else [logits.shape[1]] * len(targets))
@@ -288,8 +247,8 @@ class Trainer:
     def _rate(self) -> float:
         return cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
 
-    def _loss(self, images: NDArray[np.float32], targets: list[list[int]]) -> Tensor:
-        ink = torch.from_numpy(images).to(self.device)
+    def _loss(self, images: NDArray[np.uint8], targets: list[list[int]]) -> Tensor:
+        ink = torch.from_numpy(images).to(self.device).float() / 255
         ink = ink.contiguous(memory_format=torch.channels_last)
         weight = self.options.shortcut_weight
         with torch.autocast(self.device, torch.bfloat16):
@@ -306,12 +265,9 @@ class Trainer:
     def run(self) -> None:
         """Train to the end of the schedule; leaves ``last.pt`` and the best by validation, ``best.pt``."""
         height = self.network.config.height_px
-        context = mp.get_context("fork")
-        feed = context.Queue(maxsize=12)
+        batches_from = partial(augmented, self.train, height, self.alphabet, self.options)
         share = (self.processes.rank, self.processes.count)
-        batches_from = partial(augmented, self.train, height, self.alphabet, self.options, share=share)
-        feeder = context.Process(target=_feed, args=(feed, batches_from, self.epoch, self.batch), daemon=True)
-        feeder.start()
+        feed = Feed(batches_from, self.epoch, self.batch, share, self.options.feeders)
         parameters = sum(p.numel() for p in self.network.parameters()) - sum(
             p.numel() for p in self.network.shortcut.parameters()
         )
@@ -325,10 +281,7 @@ class Trainer:
         saved = validated = stepped = time.monotonic()
         mean_loss = 0.0
         while self.progress < 1.0:
-            try:
-                images, targets, self.epoch, self.batch = feed.get(timeout=600)
-            except queue.Empty:
-                raise RuntimeError("the augmentation process stopped; start the same command again to resume") from None
+            images, targets, self.epoch, self.batch = feed.next()
             self.optimizer.set_rate(self._rate())
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(images, targets)
@@ -357,7 +310,7 @@ class Trainer:
                 saved = time.monotonic()
         self._save()
         self._save_weights("last")
-        feeder.terminate()
+        feed.close()
 
     def _validate(self) -> None:
         if self.processes.rank:
