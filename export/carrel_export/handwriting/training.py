@@ -347,9 +347,10 @@ def with_alphabet(network: Crnn, known: str, alphabet: str) -> Crnn:
     for head in ("head", "shortcut"):
         weight, bias = state.pop(f"{head}.weight"), state.pop(f"{head}.bias")
         layer: nn.Linear | nn.Conv1d = getattr(wider, head)
+        biases: Tensor = layer.get_parameter("bias")
         layer.weight.mul_(0.1)
-        layer.bias.fill_(float(bias.min()))
-        layer.weight[places], layer.bias[places] = weight, bias
+        biases.fill_(float(bias.min()))
+        layer.weight[places], biases[places] = weight, bias
     wider.load_state_dict(state, strict=False)
     return wider
 
