@@ -25,7 +25,7 @@ Batch = tuple[NDArray[np.uint8], list[list[int]], int, int]
 
 
 class Shown(Protocol):
-    """What of a run's options says which lines are shown, how often, how many at once, and how they are augmented."""
+    """Options of a run that say which lines are shown, how often, how many at once, and how they are augmented."""
 
     @property
     def seed(self) -> int: ...
