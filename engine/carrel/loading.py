@@ -29,9 +29,8 @@ from carrel.recognizers.beside import ctc_of, with_encoder_decoder, with_second
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
-from carrel.recognizers.routing import ROUTES, Router, routes_for
+from carrel.recognizers.routing import ENCODER_DECODER, ROUTES, Router, routes_for
 from carrel.recognizers.script import detect_script, scripts_of_languages
-from carrel.recognizers.seq2seq.recognizer import Seq2seqRecognizer
 from carrel.recognizers.tesseract import Tesseract
 from carrel.recognizers.writing import WritingClassifier
 
@@ -227,7 +226,7 @@ def _handwriting_model(name_or_folder: Path) -> Model:
         It is damaged, or for something else.
     """
     model = open_model(folder_of(name_or_folder))
-    if model.task not in ("recognition", Seq2seqRecognizer.name):
+    if model.task not in ("recognition", ENCODER_DECODER):
         raise ModelError(f"{model.folder}: a model for {model.task!r}, not for handwriting; give another model")
     return model
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -59,7 +58,7 @@ def write_in(folder: int, name: str, contents: bytes, *, flush: bool = True) -> 
     OSError
         It cannot be written.
     """
-    aside = f".carrel-{secrets.token_hex(8)}.part"
+    aside = f".carrel-{os.urandom(8).hex()}.part"
     descriptor = os.open(aside, _NEW, 0o666, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -80,7 +79,7 @@ def write_in(folder: int, name: str, contents: bytes, *, flush: bool = True) -> 
 
 def _write_beside(path: Path, contents: bytes, *, flush: bool) -> None:
     """Write a file as `write_in` does, where folders cannot be opened."""
-    aside = path.with_name(f".carrel-{secrets.token_hex(8)}.part")
+    aside = path.with_name(f".carrel-{os.urandom(8).hex()}.part")
     try:
         with os.fdopen(os.open(aside, _NEW, 0o666), "wb") as file:
             file.write(contents)
@@ -104,7 +103,7 @@ def make_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".carrel-{secrets.token_hex(8)}.part"
+        probe = folder / f".carrel-{os.urandom(8).hex()}.part"
         os.close(os.open(probe, _NEW, 0o600))
         probe.unlink()
     except OSError as error:

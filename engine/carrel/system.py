@@ -10,9 +10,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import socket
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,16 @@ def _flag(name: str) -> int:
 O_BINARY, O_CLOEXEC, O_DIRECTORY = _flag("O_BINARY"), _flag("O_CLOEXEC"), _flag("O_DIRECTORY")
 O_NOFOLLOW, O_NONBLOCK, O_PATH = _flag("O_NOFOLLOW"), _flag("O_NONBLOCK"), _flag("O_PATH")
 OPENS_IN_FOLDERS = os.open in os.supports_dir_fd
-HANDS_OVER_FILES = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
 FILTERS = sys.platform.startswith("linux")
 """Whether files and system calls can be taken away from a process."""
+
+
+@cache
+def hands_over_files() -> bool:
+    """Tell whether open files can be handed to other processes."""
+    import socket  # 2 ms, of which a start has no need
+
+    return hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
 
 
 def user_id() -> int:
@@ -99,7 +106,7 @@ def _lacking_for_workers() -> list[str]:
     return [
         *([] if fcntl is not None else ["locks of files"]),
         *([] if OPENS_IN_FOLDERS else ["files opened relative to a folder"]),
-        *([] if HANDS_OVER_FILES else ["open files handed to other processes"]),
+        *([] if hands_over_files() else ["open files handed to other processes"]),
     ]
 
 

@@ -41,7 +41,8 @@ def test_a_line_of_print_loads_no_more_than_it_needs(tmp_path: Path) -> None:
 
     with Image.open(SAMPLE) as page:
         page.crop((180, 360, 1600, 450)).save(tmp_path / "line.png")
-    needless = ("numba", "numpy.ma", "lxml", "pikepdf", *SLOW)
+    networks = ("carrel.recognizers.seq2seq.recognizer",)
+    needless = ("numba", "numpy.ma", "lxml", "pikepdf", "concurrent.futures", "secrets", "socket", *networks, *SLOW)
     code = f"import sys, carrel; carrel.read({str(tmp_path / 'line.png')!r})\n"
     assert run(code + f"print([m for m in {needless!r} if m in sys.modules])") == "[]"
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,6 +102,8 @@ def _lines_per_s(networks: Networks, threads: int) -> float:
         networks["writing"].run(line)
         networks["recognition"].run(line)
 
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(threads) as pool:
         return len(lines) / _seconds(lambda: list(pool.map(read, lines)))
 
@@ -185,6 +185,8 @@ def try_runtime(runtime: Runtime, models: Mapping[str, Model], threads: int) -> 
 
 
 def _ask(request: Mapping[str, Any]) -> dict[str, Any]:
+    import subprocess
+
     command = [sys.executable, "-P", "-m", "carrel.backends.probe_worker", json.dumps(request)]
     try:
         done = subprocess.run(

@@ -139,7 +139,7 @@ def _fleet_now(output: Path) -> list[str]:
 
 
 def _confinement() -> list[str]:
-    if not system.HANDS_OVER_FILES:
+    if not system.hands_over_files():
         return [f"none: this system lacks {system.lacking()}; files are decoded by the command itself"]
     answer = worker_confinement()
     lines = [f"{name}: {outcome}" for name, outcome in answer["tried"].items()]

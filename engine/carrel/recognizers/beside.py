@@ -14,15 +14,13 @@ from carrel.models import manifest as manifests
 from carrel.models.folders import Model
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
-from carrel.recognizers.routing import SECOND, Router, routes_with
-from carrel.recognizers.seq2seq.opening import open_seq2seq
-from carrel.recognizers.seq2seq.recognizer import Seq2seqRecognizer
+from carrel.recognizers.routing import ENCODER_DECODER, SECOND, Router, routes_with
 from carrel.recognizers.types import Recognizer
 
 
 def with_encoder_decoder(router: Router, model: Model, selected: Selection, budget: Budget) -> Router:
     """Return the router with an encoder-decoder before the CTC network, which is its witness and reads what it refuses."""
-    name = Seq2seqRecognizer.name
+    name = ENCODER_DECODER
     late = LateRecognizer(name, partial(_open_other, router, model, None, selected, budget, name))
     scripts = {**router.scripts, name: router.scripts[CtcRecognizer.name]}
     return replace(router, recognizers={**router.recognizers, name: late}, scripts=scripts, routes=routes_with(name))
@@ -49,6 +47,8 @@ def _open_other(
         return CtcRecognizer(model, network, language, name)
     if (selected.runtime.backend, selected.runtime.device) == ("openvino", CPU.device):
         runtime = selected.runtime
+    from carrel.recognizers.seq2seq.opening import open_seq2seq  # few pages need it
+
     late = router.recognizers[CtcRecognizer.name]
     assert isinstance(late, LateRecognizer)
     return open_seq2seq(model, partial(ctc_of, late), runtime, selected.threads, budget, name)

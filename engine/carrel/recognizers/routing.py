@@ -71,8 +71,8 @@ def routes_for(scripts: Mapping[str, frozenset[str]]) -> Mapping[WritingKind, Ro
     return {kind: replace(route, recognizers=("tesseract",)) for kind, route in ROUTES.items()}
 
 
-SECOND = "second"
-"""Name of the recognizer that gives second opinions."""
+SECOND, ENCODER_DECODER = "second", "seq2seq"
+"""Names of the recognizer that gives second opinions, and of that which reads before the CTC network."""
 MIN_KIND_PROBABILITY = 0.9
 """Probability from which the kind of a line is clear."""
 PRIOR_LIMITS = (0.05, 0.95)

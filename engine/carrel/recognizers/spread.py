@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -40,6 +39,8 @@ class Spread:
         threads = min(self.threads, len(items))
         if threads <= 1:
             return [checked(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor
+
         pool = ThreadPoolExecutor(threads, "carrel-lines")
         try:
             return list(pool.map(checked, items))

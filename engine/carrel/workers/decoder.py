@@ -25,7 +25,7 @@ from carrel.image.source import Scan
 from carrel.options import ReadOptions
 from carrel.page import Line, Page, Source
 from carrel.process_memory import MIB, resident_bytes
-from carrel.system import HANDS_OVER_FILES, lacking
+from carrel.system import hands_over_files, lacking
 from carrel.workers import decoding
 from carrel.workers.channel import Channel
 from carrel.workers.launch import Launch, Places, Process, launch_worker
@@ -160,7 +160,7 @@ class Decoder:
         timeout_s: float | None = None,
     ) -> tuple[_Answer, bytes]:
         with open_regular(path) as stream:
-            if not HANDS_OVER_FILES:
+            if not hands_over_files():
                 return self._answered_here(path, request, stream.fileno(), kind)
             try:
                 channel = self._started()

@@ -15,6 +15,7 @@ from carrel.backends import Network
 from carrel.models.manifest import Decoding, Picture, Seq2seq
 from carrel.options import REVIEW_BELOW
 from carrel.recognizers.ctc import CtcRecognizer, platt
+from carrel.recognizers.routing import ENCODER_DECODER
 from carrel.recognizers.seq2seq.decoder import CachedDecoder
 from carrel.recognizers.seq2seq.search import Hypothesis, Rules, beam_search
 from carrel.recognizers.seq2seq.tokens import Written, cleaned, text_of, written
@@ -88,7 +89,7 @@ class Seq2seqRecognizer:
         What the recognizer is called in results.
     """
 
-    name = "seq2seq"
+    name = ENCODER_DECODER
 
     def __init__(
         self,
