@@ -1,6 +1,11 @@
 PAGE ?= tests/pages/letter.jpg
 OUT ?= out
 BIN := .venv/bin
+# Processes that the tests are spread over; JOBS=0 runs them in one. Not all cores: each holds a gigabyte, and has threads.
+JOBS ?= 2
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
+# Tests start hundreds of processes: what Python compiles is kept, whatever the surroundings say.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bundle-aarch64 wheelhouse check-bundle bench bench-compare format setup-run setup-dev clean
 
@@ -11,7 +16,7 @@ read: setup-run
 	@echo "results are in $(OUT)/" >&2
 
 test: setup-dev
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 # Every check: format, lint, types, directions between packages, names, tests.
 check: setup-dev
@@ -20,7 +25,7 @@ check: setup-dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_names.py
-	$(BIN)/pytest
+	$(PYTEST)
 
 # Types of the desk's scripts, by their JSDoc. Needs npm, which fetches TypeScript into build/js once.
 check-js:
