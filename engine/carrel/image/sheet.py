@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.geometry import Geometry, Perspective
+from carrel.image.median import median
 
 THRESHOLDS = 10  # evenly between the table and the paper: a shadow may leave few that part them
 DARK_QUANTILE, LIGHT_QUANTILE = 0.02, 0.9
@@ -62,9 +63,11 @@ def find_sheet(cells: Gray) -> Points | None:
     """
     import cv2
 
-    dark, light = (float(level) for level in np.quantile(cells, (DARK_QUANTILE, LIGHT_QUANTILE)))
+    levels = np.sort(cells, axis=None)  # np.quantile loads numpy.ma, which nothing else needs
+    places = np.array((DARK_QUANTILE, LIGHT_QUANTILE)) * (len(levels) - 1)
+    dark, light = (float(level) for level in np.interp(places, np.arange(len(levels)), levels))
     rim = np.concatenate([cells[0], cells[-1], cells[:, 0], cells[:, -1]])
-    if np.median(rim) > MAX_TABLE_BRIGHTNESS * light or min(cells.shape) < 32:
+    if median(rim) > MAX_TABLE_BRIGHTNESS * light or min(cells.shape) < 32:
         return None
     smooth = np.asarray(cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     found = [_sheet_above(smooth, level) for level in np.linspace(dark, light, THRESHOLDS + 2)[1:-1]]
