@@ -69,7 +69,7 @@ def command(
     options = replace(read, form=None)
     budget = budget_for(options)
     with Decoder(options, budget) as decoder:
-        scan = decoder.scan(files, number - 1)
+        scan, pages = decoder.scan(files, number - 1), decoder.count_pages(files)
         page = Reader(options, budget=budget).read_scan(scan)
         template = propose(scan.gray, page, _name(name or files.stem))
         if picture is not None:
@@ -78,6 +78,8 @@ def command(
         write_file(output, template_json(template))
     else:
         sys.stdout.buffer.write(template_json(template))
+    if pages > 1:
+        click.echo(f"page {number} of {pages}; a template is of one page, --page names another", err=True)
     table = f", a table of {len(template.rows)} rows" if template.rows else ""
     click.echo(
         f"{len(template.fields)} fields{table}, {len(template.labels)} printed words, {len(template.rulings)} rulings",

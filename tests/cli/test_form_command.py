@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from carrel.formats import read_page
 from carrel_bench.accuracy.drawn_forms import PLACES, SCRIPTS, drawn_form, worn
@@ -118,12 +119,24 @@ def test_a_template_is_proposed_that_pages_fit(folder: Path, tmp_path: Path, cap
     assert [value[:5] for value in options] == ["singl", "marri", "widow"]
     assert cv2.imread(str(picture)) is not None
     assert exit_code_of("form", folder / "in" / "card-0.png", "-o", target) == 5
+    assert "a template is of one page" not in capfd.readouterr().err
     capfd.readouterr()
     assert exit_code_of("read", "-q", "--form", target, folder / "in" / "card-1.png") == 0
     (row,) = csv.DictReader(capfd.readouterr().out.lstrip("\ufeff").splitlines())
     true = json.loads((folder / "true.json").read_text("utf-8"))["card-1"]
     assert row["member_number"] == true["code"]
     assert row["marital_status"][:5] == true["status"][:5]
+
+
+def test_a_template_is_of_one_page_of_a_file(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    both = [Image.open(folder / "in" / name) for name in ("other.png", "card-0.png")]
+    both[0].save(tmp_path / "two.tif", save_all=True, append_images=both[1:])
+    assert exit_code_of("form", tmp_path / "two.tif", "--page", 2, "-o", tmp_path / "second.json") == 0
+    assert "page 2 of 2; a template is of one page" in capfd.readouterr().err
+    assert exit_code_of("read", "-q", "--form", tmp_path / "second.json", tmp_path / "two.tif") == 0
+    first, second = csv.DictReader(capfd.readouterr().out.lstrip("\ufeff").splitlines())
+    assert (first["page"], second["page"]) == ("1", "2")
+    assert "does not fit" in first["review"] and "does not fit" not in second["review"]
 
 
 def test_a_bad_template_is_refused_in_one_line(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,7 @@ def test_outline_and_sharpness_are_shown_and_a_bad_picture_is_named(at: At, tmp_
                 assert np.abs(found - [[140, 80], [1140, 80], [1140, 640], [140, 640]]).max() < 12
         wait_until(lambda: said.get_attribute("data-word") == "blurred", 30)
         page.click("#take")
-        page.locator("#notice.bad").wait_for(timeout=10_000)
+        page.locator("#told.bad").wait_for(timeout=10_000)
         assert "again" in page.inner_text("#notice")
         wait_until(lambda: at.state()["scans"] or at.state()["pages"])  # it was taken all the same
         assert window.errors == []

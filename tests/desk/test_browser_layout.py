@@ -235,6 +235,47 @@ def test_an_error_that_returns_is_changed_everywhere_and_taken_back(browser: Bro
     window.context.close()
 
 
+def test_a_refusal_is_said_until_somebody_has_seen_it(browser: Browser, at: At) -> None:
+    at.add(b"nothing", "broken.png")
+    window = Window(browser, at)
+    page, told = window.page, lambda: window.page.inner_text("#notice")
+    wait_until(lambda: "broken.png was not read" in told())
+    page.click("#notice-seen")
+    assert told() == "" and not page.locator("#notice-seen").is_visible()
+    page.reload()
+    window.ready()
+    at.add(scan())
+    wait_until(window.text)
+    assert told() == ""
+    at.add(b"nothing", "torn.png")
+    wait_until(lambda: "torn.png was not read" in told())
+    assert "broken.png" not in told() and window.errors == []
+    window.context.close()
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(853, 533), (533, 853)])
+def test_a_small_touch_screen_shows_page_and_text(browser: Browser, at: At, width_px: int, height_px: int) -> None:
+    at.add(scan())
+    at.read()
+    window = Window(browser, at, width_px, height_px)
+    wait_until(window.text)
+    page = window.page
+    for name, least in (("#view", 140), ("#text", 40), ("#right", 47)):
+        box = page.locator(name).bounding_box()
+        assert box and box["height"] >= least and box["y"] + box["height"] <= height_px, (name, box)
+    page.click("summary")
+    page.evaluate("document.getElementById('line').scrollTop = 9999")
+    page.keyboard.press("Alt+ArrowDown")
+    assert page.evaluate("document.getElementById('line').scrollTop") == 0
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.click("#remove")
+    page.click("#remove")
+    wait_until(lambda: not page.locator("#line").is_visible())
+    box = page.locator("#view").bounding_box()
+    assert box and box["width"] > 1200  # nothing stands beside it
+    window.context.close()
+
+
 def _axe(folder: Path) -> str:
     """The source of axe-core, from npm where there is one."""
     npm = shutil.which("npm")

@@ -120,6 +120,11 @@ def test_what_is_no_template_is_refused_in_one_line(content: bytes, tmp_path: Pa
     assert "\n" not in str(raised.value)
 
 
+def test_a_template_of_two_pages_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\$\.pages: a template is of one page; make one of each page"):
+        load(tmp_path, {**GOOD, "pages": [GOOD, GOOD]})
+
+
 def page_of(form: DrawnForm, change: np.ndarray[Any, Any], shape: tuple[int, ...], rng: np.random.Generator) -> Page:
     """A page whose printed words stand where the template's are on the scan, a few px off, some of them misread."""
     lines: list[Line] = []

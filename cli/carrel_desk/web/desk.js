@@ -29,8 +29,23 @@ let warning = "", said = "", bad = false;
 
 function showNotice() {
   by("notice").textContent = [warning, said].filter(Boolean).join("  ");
-  by("notice").className = bad || warning ? "bad" : "";
+  by("told").className = bad || warning ? "bad" : "";
+  by("notice-seen").hidden = !(bad || warning);
 }
+
+/** What somebody has seen is said no more. @param {string} id of a page or scan */
+export const isSeen = (id) => seen.has(id);
+const SEEN = "carrel-seen";
+/** @type {Set<string>} */
+const seen = new Set(JSON.parse(sessionStorage.getItem(SEEN) ?? "[]"));
+
+by("notice-seen").addEventListener("click", () => {
+  for (const told of [...desk.state.pages, ...desk.state.scans]) if (told.reason) seen.add(told.id);
+  sessionStorage.setItem(SEEN, JSON.stringify([...seen]));
+  warning = "";
+  notice("");
+  (desk.line ? text : by("add")).focus();
+});
 
 /** @param {string} message @param {boolean} [wrong] */
 export function notice(message, wrong = false) {

@@ -37,12 +37,13 @@ function showDevice() {
   fill(by("mode"), device?.modes ?? [], "Color");
   fill(by("resolution"), device?.resolutions ?? [], 300);
   by("scan-start").disabled = !device;
+  by("scan-choices").hidden = !device;
 }
 
 export async function openScanner() {
   by("scan-dialog").showModal();
   by("scan-state").textContent = say("looking");
-  by("scan-start").disabled = true;
+  by("scan-start").disabled = by("scan-choices").hidden = true;
   try {
     scanners = (await ask("/api/scanners")).scanners;
     by("scan-state").textContent = scanners.length ? "" : say("noScanner");

@@ -32,6 +32,7 @@ export function showLine(next, focus = true) {
   showAround();
   sayLeft();
   if (!focus) return;
+  by("line").scrollTop = 0;
   text.focus({ preventScroll: true });
   text.setSelectionRange(0, 0);
 }

@@ -1,7 +1,7 @@
 /** The pages of the desk: which there are, how far they are, and the one that is looked at. @module */
 import { ask, by, element } from "./dom.js";
 import { readQueue } from "./changes.js";
-import { desk, doubtful, mark, notice, text, view, warn } from "./desk.js";
+import { desk, doubtful, isSeen, mark, notice, text, view, warn } from "./desk.js";
 import { unkept } from "./keeper.js";
 import { showAround, showLine } from "./line.js";
 import { say } from "./strings.js";
@@ -59,7 +59,8 @@ export function sayProgress() {
   const { pages, scans, trouble, ready } = desk.state;
   const reading = pages.filter((/** @type {any} */ p) => p.state === "reading");
   const waiting = pages.filter((/** @type {any} */ p) => p.state === "waiting");
-  const refused = [...pages.filter((/** @type {any} */ p) => p.state === "refused"), ...scans.filter((/** @type {any} */ s) => s.reason)];
+  const failed = [...pages.filter((/** @type {any} */ p) => p.state === "refused"), ...scans.filter((/** @type {any} */ s) => s.reason)];
+  const refused = failed.filter((told) => !isSeen(told.id));
   const words = [];
   if (trouble) words.push(say("failed", { reason: trouble }));
   if (reading.length) words.push(say("reading", { name: reading[0].name }));

@@ -1,4 +1,4 @@
-/** Every text of the desk, in English, French and German. {name} is filled in. @module */
+/** Every text of the desk, in English, French and German. {name} is filled in; {name?one:more} depends on its number. @module */
 
 /** @type {Record<string, [string, string, string]>} */
 const TABLE = {
@@ -43,7 +43,7 @@ const TABLE = {
   noLines: ["No line was found on this page.", "Aucune ligne trouvée sur cette page.", "Auf dieser Seite wurde keine Zeile gefunden."],
   dropHere: ["Drop scans here: images or PDF", "Déposez ici des images ou des PDF", "Scans hier ablegen: Bilder oder PDF"],
   reading: ["Reading {name}…", "Lecture de {name}…", "{name} wird gelesen…"],
-  waitingPages: ["{count} pages wait to be read", "{count} pages attendent la lecture", "{count} Seiten warten aufs Lesen"],
+  waitingPages: ["{count} {count?page waits:pages wait} to be read", "{count} {count?page attend:pages attendent} la lecture", "{count} {count?Seite wartet:Seiten warten} aufs Lesen"],
   starting: ["The reader starts…", "Le lecteur démarre…", "Der Leser startet…"],
   refused: ["{name} was not read: {reason}", "{name} n’a pas été lu : {reason}", "{name} wurde nicht gelesen: {reason}"],
   sending: ["Taking in {name}…", "Réception de {name}…", "{name} wird übernommen…"],
@@ -51,9 +51,9 @@ const TABLE = {
   keeping: ["Keeping…", "Conservation…", "Wird gesichert…"],
   kept: ["Kept", "Conservé", "Gesichert"],
   keptDone: ["Kept, done", "Conservé, fait", "Gesichert, fertig"],
-  notKept: ["Not kept yet: {count} changes wait for the desk", "Pas encore conservé : {count} modifications attendent le bureau", "Noch nicht gesichert: {count} Änderungen warten"],
-  leftOver: ["{count} doubtful lines left, about {minutes} min", "Il reste {count} lignes douteuses, environ {minutes} min", "Noch {count} zweifelhafte Zeilen, etwa {minutes} min"],
-  leftCount: ["{count} doubtful lines left", "Il reste {count} lignes douteuses", "Noch {count} zweifelhafte Zeilen"],
+  notKept: ["Not kept yet: {count} {count?change waits:changes wait} for the desk", "Pas encore conservé : {count} {count?modification attend:modifications attendent} le bureau", "Noch nicht gesichert: {count} {count?Änderung wartet:Änderungen warten}"],
+  leftOver: ["{count} doubtful {count?line:lines} left, about {minutes} min", "Il reste {count} {count?ligne douteuse:lignes douteuses}, environ {minutes} min", "Noch {count} zweifelhafte {count?Zeile:Zeilen}, etwa {minutes} min"],
+  leftCount: ["{count} doubtful {count?line:lines} left", "Il reste {count} {count?ligne douteuse:lignes douteuses}", "Noch {count} zweifelhafte {count?Zeile:Zeilen}"],
   nothingLeft: ["No doubtful line is left.", "Il ne reste aucune ligne douteuse.", "Keine zweifelhafte Zeile mehr."],
   saving: ["Writing {name}…", "Écriture de {name}…", "{name} wird geschrieben…"],
   saved: ["Saved: {name}", "Enregistré : {name}", "Gespeichert: {name}"],
@@ -67,6 +67,7 @@ const TABLE = {
   resolution: ["Dots per inch", "Points par pouce", "Punkte je Zoll"],
   scanStart: ["Scan now", "Numériser", "Jetzt scannen"],
   close: ["Close", "Fermer", "Schließen"],
+  seen: ["Close this message", "Fermer ce message", "Diese Meldung schließen"],
   looking: ["Looking for scanners…", "Recherche de scanners…", "Scanner werden gesucht…"],
   noScanner: ["No scanner was found.", "Aucun scanner trouvé.", "Kein Scanner gefunden."],
   scanning: ["Scanning…", "Numérisation…", "Es wird gescannt…"],
@@ -126,11 +127,11 @@ const TABLE = {
   DamageZone: ["Damage", "Dégât", "Schaden"],
   DigitizationArtefactZone: ["Trace of the scan", "Trace de numérisation", "Spur des Scans"],
   CustomZone: ["Other", "Autre", "Anderes"],
-  same: ["“{wrong}” was read in {count} more lines; here it is “{right}”.", "« {wrong} » a été lu dans {count} autres lignes ; ici c’est « {right} ».", "„{wrong}“ wurde in {count} weiteren Zeilen gelesen; hier heißt es „{right}“."],
-  sameAll: ["Change {count} lines", "Changer {count} lignes", "{count} Zeilen ändern"],
+  same: ["“{wrong}” was read in {count} more {count?line:lines}; here it is “{right}”.", "« {wrong} » a été lu dans {count} {count?autre ligne:autres lignes} ; ici c’est « {right} ».", "„{wrong}“ wurde in {count} {count?weiteren Zeile:weiteren Zeilen} gelesen; hier heißt es „{right}“."],
+  sameAll: ["Change {count} {count?line:lines}", "Changer {count} {count?ligne:lignes}", "{count} {count?Zeile:Zeilen} ändern"],
   sameLook: ["Look at them", "Les voir", "Ansehen"],
   sameNo: ["Leave them", "Les laisser", "So lassen"],
-  sameDone: ["{count} lines changed to “{right}”", "{count} lignes changées en « {right} »", "{count} Zeilen geändert in „{right}“"],
+  sameDone: ["{count} {count?line:lines} changed to “{right}”", "{count} {count?ligne changée:lignes changées} en « {right} »", "{count} {count?Zeile:Zeilen} geändert in „{right}“"],
   place: ["Where to", "Vers", "Wohin"],
   download: ["Download", "Télécharger", "Herunterladen"],
   folder: ["USB folder", "Dossier USB", "USB-Ordner"],
@@ -140,7 +141,7 @@ const TABLE = {
   cutOff: ["Sharp, but the sheet is cut off: move back", "Net, mais la feuille est coupée : reculez", "Scharf, aber das Blatt ist abgeschnitten: weiter weg gehen"],
   again: ["{reason}. Take the picture again.", "{reason}. Reprenez la photo.", "{reason}. Noch einmal aufnehmen."],
   scanAgain: ["{name}: {reason}. Scan it again if you can.", "{name} : {reason}. Numérisez-la de nouveau si possible.", "{name}: {reason}. Wenn möglich, noch einmal scannen."],
-  scanAgainMore: ["So are {count} more pages, marked ⚠.", "De même {count} autres pages, marquées ⚠.", "Ebenso {count} weitere Seiten, mit ⚠ markiert."],
+  scanAgainMore: ["So {count?is:are} {count} more {count?page:pages}, marked ⚠.", "De même {count} {count?autre page, marquée:autres pages, marquées} ⚠.", "Ebenso {count} weitere {count?Seite:Seiten}, mit ⚠ markiert."],
   "concern:blurred": ["blurred", "floue", "unscharf"],
   "concern:faint": ["hardly darker than its paper", "à peine plus foncée que le papier", "kaum dunkler als das Papier"],
   "concern:coarse": ["too few dots per inch for its letters", "trop peu de points par pouce pour ses lettres", "zu wenige Punkte je Zoll für die Buchstaben"],
@@ -165,7 +166,7 @@ const TABLE = {
   "kind:choice": ["boxes to tick", "cases à cocher", "Kästchen zum Ankreuzen"],
   "kind:boxes": ["letters in boxes", "lettres en cases", "Buchstaben in Kästchen"],
   reviewField: ["Review {count}", "Revoir {count}", "{count} durchsehen"],
-  reviewFieldOf: ["Review {count} values of {field}", "Revoir {count} valeurs de {field}", "{count} Werte von {field} durchsehen"],
+  reviewFieldOf: ["Review {count} {count?value:values} of {field}", "Revoir {count} {count?valeur:valeurs} de {field}", "{count} {count?Wert:Werte} von {field} durchsehen"],
   formSave: ["Save the form", "Enregistrer le formulaire", "Formular speichern"],
   formSaved: ["Saved. Pages that nobody has touched are read again with it.", "Enregistré. Les pages non touchées sont relues avec lui.", "Gespeichert. Unberührte Seiten werden damit neu gelesen."],
   formWrong: ["The form stays as it is: {reason}", "Le formulaire reste tel quel : {reason}", "Das Formular bleibt, wie es ist: {reason}"],
@@ -210,5 +211,6 @@ export function setLanguage(language) {
 /** @param {string} name @param {Record<string, string | number>} [values] @returns {string} */
 export function say(name, values = {}) {
   const text = TABLE[name]?.[column] ?? name;
-  return text.replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
+  const chosen = text.replace(/\{(\w+)\?([^:}]*):([^}]*)\}/g, (_, key, one, more) => (Number(values[key]) === 1 ? one : more));
+  return chosen.replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
 }

@@ -99,7 +99,8 @@ export function showChoices() {
   const here = wordHere(), now = here ? text.value.slice(here.at[0], here.at[1]) : "";
   const alone = desk.line?.words.length === 1;  // those of the line are the same
   const offered = (!alone && here?.readings.filter((reading) => reading !== now)) || [];
-  by("choices").replaceChildren(...offered.map((reading) => {
+  const name = offered.length ? [element("small", say("wordOthers"))] : [];
+  by("choices").replaceChildren(...name, ...offered.map((reading) => {
     const button = element("button", reading);
     button.addEventListener("click", () => {
       const there = wordHere();

@@ -94,5 +94,10 @@ def _bytes_of(file: Path, most: int) -> bytes:
 
 
 def _placed(message: str) -> str:
+    if "unknown field `pages`" in message:
+        return (
+            "$.pages: a template is of one page; make one of each page (carrel form --page N) and read with one after the"
+            " other: the rows of a file bear its name and page"
+        )
     what, _, place = message.partition(" - at `")
     return f"{place.rstrip('`') or '$'}: {what}"
