@@ -56,7 +56,7 @@ class Window:
         self.ready()
 
     def ready(self) -> None:
-        self.page.locator("body[data-ready=yes]").wait_for(timeout=15_000)
+        self.page.locator("body[data-ready=yes]").wait_for(timeout=90_000)
 
     def drop(self, file: Path) -> None:
         self.page.set_input_files("#files", file)

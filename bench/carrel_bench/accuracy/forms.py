@@ -2,7 +2,7 @@
 
 ``python -m carrel_bench forms [--data DIR] [--count N]``. ``numbers`` are the lone numbers of 1 to 4 digits among the line packs'
 lines (``--split``), with the pattern ``\\d{1,4}``. ``drawn`` are forms of three layouts in script faces, worn as other scanners give
-them, every third without a corner; with ``--data`` their numbers are pasted from digits that stand alone in the packs' lines.
+them, every third without a corner; with ``--data`` their numbers are pasted from digits that stand apart in the val and test lines.
 ``pages`` are real pages whose true lines are the fields: numbers with their pattern, and short lines with a lexicon of those of
 all pages of the source. ``marked`` are fields that are named for review; a wrong field that is not is ``unmarked wrong``.
 """
@@ -40,6 +40,7 @@ from carrel.options import REVIEW_BELOW, ReadOptions
 from carrel.page import Page, Source
 from carrel.reader import Reader
 from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.glyphs.normalize import INK
 from carrel.recognizers.glyphs.pieces import parts_of
 from carrel.recognizers.glyphs.reader import GlyphReader
 from carrel.recognizers.tesseract import Tesseract
@@ -52,6 +53,8 @@ DATA_IS_OPTIONAL = True
 ROUNDS = 1
 NUMBER = re.compile(r"\d{1,4}")
 SHORT = re.compile(r"[^\W\d_]{3,}( [^\W\d_]{2,}){0,2}")
+MIN_DIGIT, WIDEST_DIGIT = 0.3, 1.1
+"""Height of a digit that is pasted, in heights of its line, and most width, in its own height."""
 MIN_NUMBERS = 3
 """Lone numbers on a real page from which it is read."""
 
@@ -77,7 +80,8 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     lines = list(read_packs(options.data, (options.split,))) if options.data else []
     numbers = [line for line in lines if NUMBER.fullmatch(line.text)]
     yield from _numbers(numbers[:: 10 if options.quick else 1], recognizers)
-    yield from _drawn(1 if options.quick else options.count, digits_of(lines), recognizers)
+    held_out = list(read_packs(options.data, ("val", "test"))) if options.data else []
+    yield from _drawn(1 if options.quick else options.count, digits_of(held_out), recognizers)
     pages = options.data.parent / "pages" if options.data else None
     if pages is not None and pages.is_dir() and not options.quick:
         yield from _real(pages, recognizers)
@@ -93,15 +97,24 @@ def shipped_recognizers() -> Recognizers:
 
 
 def digits_of(lines: Sequence[LineSample]) -> Mapping[str, list[NDArray[np.uint8]]] | None:
-    """Return the pictures of digits that are a line of their own, cut to their ink; None where a digit is missing."""
+    """Return the pictures of digits that touch no other in numbers of a line of their own, cut to their ink; None where a digit
+    is missing."""
     found: dict[str, list[NDArray[np.uint8]]] = defaultdict(list)
     for line in lines:
-        parts = parts_of(line.gray) if len(line.text) == 1 and line.text.isdigit() else []
-        if len(parts) == 1:
-            ink, _ = parts[0]
-            rows = np.flatnonzero((ink > 0.35).any(axis=1))
-            found[line.text].append((236 - 190 * ink[rows[0] : rows[-1] + 1]).astype(np.uint8))
+        parts = parts_of(line.gray) if NUMBER.fullmatch(line.text) else []
+        if len(parts) == len(line.text):
+            for digit, (ink, _) in zip(line.text, parts, strict=True):
+                rows = np.flatnonzero((ink > INK).any(axis=1))
+                if len(rows) >= MIN_DIGIT * len(ink) and ink.shape[1] <= WIDEST_DIGIT * len(rows) and _is_one(ink):
+                    found[digit].append((236 - 190 * ink[rows[0] : rows[-1] + 1]).astype(np.uint8))
     return found if len(found) == 10 else None
+
+
+def _is_one(ink: NDArray[np.float32]) -> bool:
+    """Whether ink is one stroke, or several that touch."""
+    import cv2
+
+    return cv2.connectedComponents((ink > INK).astype(np.uint8), connectivity=8)[0] == 2
 
 
 def _numbers(lines: Sequence[LineSample], recognizers: Recognizers) -> Iterator[Figure]:
