@@ -52,13 +52,13 @@ def test_scanning_with_the_test_backend(tmp_path: Path) -> None:
         assert "Flatbed" in found[0].sources and 300 in found[0].resolutions
         spool = tmp_path / "spool"
         spool.mkdir()
-        first = await scanners.scan(Wanted("test:0", "Flatbed", "Gray", 100), spool)
-        second = await scanners.scan(Wanted("test:0", "Flatbed", "Gray", 100), spool)
+        first, _ = await scanners.scan(Wanted("test:0", "Flatbed", "Gray", 100), spool)
+        second, _ = await scanners.scan(Wanted("test:0", "Flatbed", "Gray", 100), spool)
         assert len({file.path for file in (*first, *second)}) == 2
         with Image.open(first[0].path) as image:
             assert image.info["dpi"] == (100, 100)
-        fed = await scanners.scan(Wanted("test:0", "Automatic Document Feeder", "Gray", 100), spool)
-        assert len(fed) == 10
+        fed, trouble = await scanners.scan(Wanted("test:0", "Automatic Document Feeder", "Gray", 100), spool)
+        assert (len(fed), trouble) == (10, "")
         assert len(list(spool.iterdir())) == 12
         with pytest.raises(UsageError, match="offers no mode"):
             await scanners.scan(Wanted("test:0", mode="Sepia"), spool)
@@ -66,6 +66,33 @@ def test_scanning_with_the_test_backend(tmp_path: Path) -> None:
             await scanners.scan(Wanted("net:elsewhere"), spool)
 
     asyncio.run(scan())
+
+
+JAMS = """#!/bin/sh
+for word; do case "$word" in
+-f) printf 'feeder:0\\tMaker Feeder\\n'; exit 0 ;;
+-A) printf '    --source ADF [ADF]\\n'; exit 0 ;;
+--batch=*) batch=${word#--batch=} ;;
+esac; done
+for number in 1 2; do printf sheet > "$(printf "$batch" $number)"; done
+printf half > "$(printf "$batch" 3).part"
+echo 'scanimage: sane_start: Document feeder jammed' >&2
+exit 6
+"""
+
+
+def test_sheets_before_a_jam_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "scanimage"
+    program.parent.mkdir()
+    program.write_text(JAMS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    sheets, trouble = asyncio.run(Scanners().scan(Wanted("feeder:0", "ADF"), spool))
+    assert [sheet.path.read_text() for sheet in sheets] == ["sheet", "sheet"]
+    assert trouble == "sane_start: Document feeder jammed"
+    assert len(list(spool.iterdir())) == 2
 
 
 def test_without_scanimage_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

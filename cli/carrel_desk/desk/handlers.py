@@ -164,11 +164,11 @@ async def get_scanners(desk: Desk, request: Request) -> Response:
 async def start_scan(desk: Desk, request: Request) -> Response:
     """Scan, and take the sheets onto the desk."""
     wanted = await json_body(request, Wanted, "no wish for a scan")
-    sheets = await desk.scanners.scan(wanted, desk.service.spool)
+    sheets, trouble = await desk.scanners.scan(wanted, desk.service.spool)
     stamp = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
     for number, sheet in enumerate(sheets, 1):
         await desk.intake.add(sheet, f"scan-{stamp}-{number:03d}.tiff")
-    return answer({"pages": len(sheets)})
+    return answer({"pages": len(sheets), "trouble": trouble})
 
 
 async def get_page(desk: Desk, request: Request) -> Response:

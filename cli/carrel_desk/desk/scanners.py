@@ -66,8 +66,9 @@ class Scanners:
                 self._looked_at = time.monotonic()
             return self._known
 
-    async def scan(self, wanted: Wanted, folder: Path) -> list[SeenFile]:
-        """Scan one sheet, or all that the feeder holds, into new files of ``folder``.
+    async def scan(self, wanted: Wanted, folder: Path) -> tuple[list[SeenFile], str]:
+        """Scan one sheet, or all that the feeder holds, into new files of ``folder``; returns them, and why there are no more
+        where the scanner stopped before its end: sheets that are through are kept.
 
         Raises
         ------
@@ -85,15 +86,12 @@ class Scanners:
             made.mkdir(mode=0o700)
             limit = MOST_SHEETS if _is_feeder(wanted.source) else 1
             batch = [f"--batch={made}/%04d.tiff", "--format=tiff", f"--batch-count={limit}"]
-            code, said = await _scanimage([*arguments, *batch], SCAN_S)
-            files = sorted(made.glob("*.tiff"))
-            moved = [file.rename(folder / f"{made.name}-{file.name}") for file in files]
+            trouble = await _scan([*arguments, *batch])
+            moved = [file.rename(folder / f"{made.name}-{file.name}") for file in sorted(made.glob("*.tiff"))]
             shutil.rmtree(made)
-            if not moved or code not in (0, _OUT_OF_DOCUMENTS):
-                for file in moved:
-                    file.unlink()
-                raise CarrelError(_last_words(said))
-            return [seen(file, file.stat()) for file in moved]
+            if not moved:
+                raise CarrelError(trouble or "the scanner gave nothing")
+            return [seen(file, file.stat()) for file in moved], trouble
 
 
 def _is_feeder(source: str) -> bool:
@@ -155,6 +153,15 @@ async def _scanimage(arguments: list[str], limit_s: float) -> tuple[int, str]:
             process.kill()
             await process.wait()
     return process.returncode or 0, (out + err).decode("utf-8", "replace")
+
+
+async def _scan(arguments: list[str]) -> str:
+    """Scan; returns what the scanner says where it stops before its end."""
+    try:
+        code, said = await _scanimage(arguments, SCAN_S)
+    except CarrelError as error:
+        return str(error)
+    return "" if code in (0, _OUT_OF_DOCUMENTS) else _last_words(said)
 
 
 def _last_words(said: str) -> str:

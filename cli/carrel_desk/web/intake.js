@@ -63,7 +63,8 @@ by("scan-start").addEventListener("click", async () => {
     const device = scanners[by("device").selectedIndex].name;
     const wanted = { device, source: by("source").value, mode: by("mode").value, resolution: Number(by("resolution").value) || 0 };
     const told = await ask("/api/scan", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wanted) });
-    by("scan-state").textContent = say("scanned", { count: told.pages });
+    const scanned = say("scanned", { count: told.pages });
+    by("scan-state").textContent = told.trouble ? `${scanned}. ${say("scanStopped", { reason: told.trouble })}` : scanned;
   } catch (error) {
     by("scan-state").textContent = say("failed", { reason: /** @type {Error} */ (error).message });
   }

@@ -72,6 +72,7 @@ const TABLE = {
   noScanner: ["No scanner was found.", "Aucun scanner trouvé.", "Kein Scanner gefunden."],
   scanning: ["Scanning…", "Numérisation…", "Es wird gescannt…"],
   scanned: ["Pages scanned: {count}", "Pages numérisées : {count}", "Gescannte Seiten: {count}"],
+  scanStopped: ["The scanner stopped: {reason}", "Le scanner s’est arrêté : {reason}", "Der Scanner hielt an: {reason}"],
   take: ["Take the picture", "Prendre la photo", "Aufnehmen"],
   noCamera: ["The camera cannot be used: {reason}", "La caméra ne peut pas être utilisée : {reason}", "Die Kamera lässt sich nicht benutzen: {reason}"],
   sharp: ["Sharp", "Net", "Scharf"],
