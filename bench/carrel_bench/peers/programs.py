@@ -6,6 +6,7 @@ RAPIDOCR_OPENVINO = ("rapidocr==3.10.0", "openvino>=2026.2")
 OCRMYPDF = ("ocrmypdf>=17,<18",)
 KRAKEN = (
     "kraken==7.1.1",
+    "msgspec>=0.20",
     "torch==2.13.0",
     "onnx>=1.19",
     "onnxruntime>=1.28",
