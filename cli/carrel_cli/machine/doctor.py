@@ -164,11 +164,11 @@ def _cache() -> Iterator[Finding]:
 
 def _sandbox() -> Iterator[Finding]:
     from carrel.batch.privacy import worker_confinement
-    from carrel.system import HANDS_OVER_FILES, lacking
+    from carrel.system import hands_over_files, lacking
 
     if lacking():
         yield Finding("sandbox", f"this system lacks {lacking()}")
-    if not HANDS_OVER_FILES:
+    if not hands_over_files():
         yield Finding(
             "sandbox", "none: files are decoded by the command itself; batch, watch, desk and serve are refused"
         )
