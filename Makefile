@@ -73,7 +73,7 @@ check-learn: setup-dev
 	@$(BIN)/pytest tests/export
 
 # Hours: 1,000 kills of workers, 20,000 damaged files, 1,000 forms, machines of a fleet that are killed, on one host and (as
-# root) in namespaces of their own, a Dask cluster that is struck, 200 pages at the desk, and a hot folder under every blow,
+# root) in namespaces of their own, a Dask cluster that is struck, 200 pages at the desk, typing there beside a large page, and a hot folder under every blow,
 # three seeds; SOAK_MINUTES=5 for a short one.
 SOAK_MINUTES ?= 120
 check-slow: setup-dev
@@ -85,6 +85,7 @@ check-slow: setup-dev
 	$(BIN)/uv sync --quiet --frozen --inexact --group=dev --extra fleet
 	PYTHONPATH=tests $(BIN)/python tests/soak_cluster.py
 	PYTHONPATH=tests $(BIN)/python tests/soak_desk.py --pages 200
+	PYTHONPATH=tests $(BIN)/python tests/typing_at_desk.py
 	for seed in 1 2 3; do PYTHONPATH=tests $(BIN)/python tests/soak_watch.py --minutes $(SOAK_MINUTES) --seed $$seed || exit 1; done
 
 # Side by side with other programs, each suite within 20 minutes; ARGS=--quick takes three minutes, ARGS=--resume goes on with
