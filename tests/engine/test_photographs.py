@@ -12,7 +12,7 @@ import pytest
 from carrel.evaluate.distance import character_errors
 from carrel.image.outline import beside_the_sheet
 from carrel.image.prepare import prepare
-from carrel.image.sheet import find_sheet
+from carrel.image.sheet import find_sheet, lies_on_table
 from carrel.image.source import Scan, open_scans
 from carrel.options import ReadOptions
 from carrel.page import Page, Source
@@ -133,6 +133,11 @@ def test_flat_scans_are_no_photographs() -> None:
     assert find_sheet(sheet_on_table(CORNERS, table=215)) is None
     cut = sheet_on_table(CORNERS)[:320]
     assert find_sheet(cut) is None
+
+
+def test_a_light_rim_is_no_table() -> None:
+    assert lies_on_table(sheet_on_table(CORNERS))
+    assert not lies_on_table(sheet_on_table(CORNERS, table=215))
 
 
 def test_a_second_sheet_or_a_bent_edge_is_no_sheet() -> None:

@@ -17,7 +17,7 @@ from carrel.geometry import Affine, Geometry
 from carrel.image.curl import Uncurled, uncurl
 from carrel.image.ink import gray_levels
 from carrel.image.median import median
-from carrel.image.sheet import rectify
+from carrel.image.sheet import lies_on_table, rectify
 
 MIN_SKEW_DEGREES = 0.15
 USUAL_SKEW_DEGREES, MAX_SKEW_DEGREES = 8.0, 45.0
@@ -75,7 +75,7 @@ def prepare(
         Undo that of a photographed sheet first, where the lines are deskewed.
     """
     gray = _checked(gray)
-    if deskew and perspective and (sheet := rectify(gray, *_cells_of(gray))) is not None:
+    if deskew and perspective and lies_on_table(gray) and (sheet := rectify(gray, *_cells_of(gray))):
         seen = _deskewed(flatten_illumination(sheet.gray) if flatten else sheet.gray)
         geometry = seen.geometry.then(sheet.geometry)
         return Prepared(seen.gray, _skew_on_scan(geometry, seen.gray.shape), geometry)

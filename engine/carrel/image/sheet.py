@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.geometry import Geometry, Perspective
+from carrel.image.ink import gray_levels
 from carrel.image.median import median
 
 THRESHOLDS = 10  # evenly between the table and the paper: a shadow may leave few that part them
-DARK_QUANTILE, LIGHT_QUANTILE = 0.02, 0.9
+DARK_SHARE, LIGHT_SHARE = 0.02, 0.9  # of the picture's px that are darker
+SAMPLED_PX = 16
 MAX_TABLE_BRIGHTNESS = 0.75  # of the paper, at the rim of the picture
 MIN_SHEET_SHARE, MAX_SHEET_SHARE = 0.2, 0.95  # of the picture
 MAX_OTHER_SHARE = 0.04  # of the sheet, that another light thing may have: two sheets are no page
@@ -53,6 +55,13 @@ def rectify(gray: Gray, cells: Gray, cell_px: int) -> Rectified | None:
     return None if corners is None else _seen_from_above(gray, (corners + 0.5) * cell_px - 0.5)
 
 
+def lies_on_table(gray: Gray) -> bool:
+    """Tell whether the rim of a picture ``(h, w)`` is darker than its paper: that of a scan is paper nearly always."""
+    rim = np.concatenate([gray[0, ::SAMPLED_PX], gray[-1, ::SAMPLED_PX], gray[::SAMPLED_PX, 0], gray[::SAMPLED_PX, -1]])
+    (light,) = gray_levels(np.ascontiguousarray(gray[::SAMPLED_PX, ::SAMPLED_PX]), (LIGHT_SHARE,))
+    return median(rim) <= MAX_TABLE_BRIGHTNESS * float(light)
+
+
 def find_sheet(cells: Gray) -> Points | None:
     """Find the corners of a photographed sheet, float64 ``(4, 2)`` from top left clockwise, px; None where there is none.
 
@@ -63,12 +72,9 @@ def find_sheet(cells: Gray) -> Points | None:
     """
     import cv2
 
-    levels = np.sort(cells, axis=None)  # np.quantile loads numpy.ma, which nothing else needs
-    places = np.array((DARK_QUANTILE, LIGHT_QUANTILE)) * (len(levels) - 1)
-    dark, light = (float(level) for level in np.interp(places, np.arange(len(levels)), levels))
-    rim = np.concatenate([cells[0], cells[-1], cells[:, 0], cells[:, -1]])
-    if median(rim) > MAX_TABLE_BRIGHTNESS * light or min(cells.shape) < 32:
+    if min(cells.shape) < MIN_SIDE_CELLS:
         return None
+    dark, light = gray_levels(np.ascontiguousarray(cells), (DARK_SHARE, LIGHT_SHARE)).tolist()
     smooth = np.asarray(cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     found = [_sheet_above(smooth, level) for level in np.linspace(dark, light, THRESHOLDS + 2)[1:-1]]
     sheets = [sheet for sheet in found if sheet is not None]
@@ -170,7 +176,7 @@ def _contrast(cells: Gray, one: Points, other: Points, shares: NDArray[np.float6
         return None
     x, y = np.rint(pairs[:, seen]).astype(int).transpose(2, 0, 1)
     inside, outside = np.log1p(cells[y, x].astype(np.float64))
-    return float(np.median(inside - outside))
+    return median(inside - outside)
 
 
 def _seen_from_above(gray: Gray, corners: Points) -> Rectified:
