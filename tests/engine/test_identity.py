@@ -15,7 +15,7 @@ from carrel.identity import carry_over, is_xml_name, with_ids
 from carrel.page import Correction, Line, Page, Points, Region
 from oracle_formats import page_of, pages
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=30)
 
 
 def ids_of(page: Page) -> list[str]:
