@@ -65,6 +65,20 @@ def test_rulings_and_marks_down_a_margin_are_no_lines() -> None:
     assert [line.text for line in read(gray).lines] == [TEXT[k % len(TEXT)] for k in range(15)]
 
 
+def test_numbers_of_rows_in_a_table_are_cells() -> None:
+    rows, step = 16, 34
+    image = Image.new("L", (1000, 200 + step * rows), 235)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(24)
+    for x in (60, 130, 480, 700, 900):
+        draw.line([(x, 80), (x, 80 + step * rows)], fill=60, width=2)
+    for k in range(rows):
+        for x, text in ((80, f"{k + 10}"), (150, TEXT[k % 5][:20]), (500, "the keeper"), (720, f"{1700 + 3 * k}")):
+            draw.text((x, 83 + step * k), text, fill=30, font=font)
+    found = read(np.asarray(image))
+    assert [region.kind for region in found.regions] == ["TableZone"]
+    assert len(found.lines) == 4 * rows
+
+
 def test_a_line_that_is_flipped_twice_stands_where_it_stood() -> None:
     line = placed_line(100, 300, 50)
     assert not is_upright(line)

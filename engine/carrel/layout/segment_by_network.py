@@ -42,7 +42,7 @@ def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
 def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Segment a page with the network; see `carrel.layout.segment_page`."""
     lines, table = _lines(page, heatmaps)
-    lines, margins = add_upright_lines(page, lines, heatmaps)
+    lines, margins = add_upright_lines(page, lines, heatmaps, table)
     return (*in_order_with_stamps(lines, page, table), *margins)
 
 

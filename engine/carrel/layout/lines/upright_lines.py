@@ -13,7 +13,7 @@ from carrel.image.median import median
 from carrel.layout.ink import Ink, Mask
 from carrel.layout.lines.heatmaps import ScoredBaseline, segmenter_input, trace_baselines
 from carrel.layout.page_ink import PageInk
-from carrel.layout.types import FoundLine, FoundRegion, Heatmaps, Points
+from carrel.layout.types import FoundLine, FoundRegion, Heatmaps, Points, TableArea
 
 LONG_X_HEIGHTS = 5.0  # of lines that stay: shorter ones may be letters of an upright line
 MAX_COVERED = 0.3  # of a letter's ink by lines
@@ -48,9 +48,11 @@ class _Turned:
 
 
 def add_upright_lines(
-    page: PageInk, lines: Sequence[FoundLine], heatmaps: Heatmaps
+    page: PageInk, lines: Sequence[FoundLine], heatmaps: Heatmaps, table: TableArea | None = None
 ) -> tuple[list[FoundLine], list[FoundRegion]]:
     """Find the lines that run up or down a page beside its level ``lines``, px of the page.
+
+    Cells of the ``table``, px of the page, are no letters of upright lines: numbers of rows stand over each other like these.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def add_upright_lines(
         return kept, []
     unit = median([line.x_height_px for line in kept])  # px of the page
     zones: list[FoundRegion] = []
-    for group, box in _groups(page.ink, kept, unit):
+    level = [line for line in kept if _is_long(line) or _is_cell(line, table)]
+    for group, box in _groups(page.ink, level, unit):
         zone = _zone(page, group, box, unit, heatmaps)
         if zone is not None:
             zones.append(zone)
@@ -72,10 +75,21 @@ def add_upright_lines(
     return kept, zones
 
 
-def _groups(ink: Ink, lines: Sequence[FoundLine], unit: float) -> list[tuple[Mask, tuple[int, int, int, int]]]:
-    """Tall narrow groups of letters that no long line covers: their masks at working resolution, and their boxes there."""
+def _is_long(line: FoundLine) -> bool:
+    return bool(np.ptp(line.baseline[:, 0]) > LONG_X_HEIGHTS * line.x_height_px)
+
+
+def _is_cell(line: FoundLine, table: TableArea | None) -> bool:
+    if table is None:
+        return False
+    x, y = line.baseline.mean(axis=0)
+    return bool(table.left <= x <= table.right and table.top <= y <= table.bottom)
+
+
+def _groups(ink: Ink, level: Sequence[FoundLine], unit: float) -> list[tuple[Mask, tuple[int, int, int, int]]]:
+    """Tall narrow groups of letters that no ``level`` line covers: their masks at working resolution, and their boxes there."""
     small = unit * ink.scale
-    letters = _free_letters(ink, lines, small)
+    letters = _free_letters(ink, level, small)
     if int(letters.sum()) < MIN_LETTERS:
         return []
     mask = ink.parts.kept(letters).mask()
@@ -99,12 +113,11 @@ def _groups(ink: Ink, lines: Sequence[FoundLine], unit: float) -> list[tuple[Mas
     ]
 
 
-def _free_letters(ink: Ink, lines: Sequence[FoundLine], small: float) -> NDArray[np.bool_]:
-    """Which components of ink are of the size of letters, or of words on end, and in no long line; bool (k,)."""
+def _free_letters(ink: Ink, level: Sequence[FoundLine], small: float) -> NDArray[np.bool_]:
+    """Which components of ink are of the size of letters, or of words on end, and in no level line; bool (k,)."""
     covered = np.zeros(ink.mask.shape, np.uint8)
-    for line in lines:
-        if np.ptp(line.baseline[:, 0]) > LONG_X_HEIGHTS * line.x_height_px:
-            cv2.fillPoly(covered, [np.rint(line.polygon * ink.scale).astype(np.int32)], (1,))
+    for line in level:
+        cv2.fillPoly(covered, [np.rint(line.polygon * ink.scale).astype(np.int32)], (1,))
     width, height = ink.parts.stats[:, cv2.CC_STAT_WIDTH], ink.parts.stats[:, cv2.CC_STAT_HEIGHT]
     letters = np.maximum(width, height) > LETTER_X_HEIGHTS[0] * small
     letters &= (width < LETTER_X_HEIGHTS[1] * small) & (height < WORD_X_HEIGHTS * small)
