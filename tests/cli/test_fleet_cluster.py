@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from carrel.fleet.cluster import Choices, shard_worker
+from carrel.workers.launch import Places, worker_environment
 from command_line import exit_code_of
 from fleet_pages import ENTRY, carrel, wait_until, write_pages
 from soak_fleet import check
@@ -39,6 +41,16 @@ def test_a_local_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert "scheduler tls://127.0.0.1:" in err and "4 shards: 4 done" in err
     assert not any(map(Path.exists, left))
     check(tmp_path, 24)
+
+
+def test_processes_that_read_do_not_inherit_how_dask_has_memory_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pages(tmp_path / "in", range(1))
+    assert exit_code_of("shard", tmp_path / "in", "-o", tmp_path / "out", "--pages-with", ENTRY, "--quiet-for", 0) == 0
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    shard_worker(str(tmp_path / "out"), Choices(state=str(tmp_path / "state")))
+    assert "MALLOC_TRIM_THRESHOLD_" not in worker_environment(Places(tmp_path, tmp_path))
 
 
 def _pids(path: Path) -> list[int]:

@@ -45,6 +45,8 @@ _CONFIG = {
     "distributed.worker.multiprocessing-method": "forkserver",
 }
 """Of Dask: what looks at workers many times a second is off, since a task takes minutes."""
+TRIMMING = "MALLOC_TRIM_THRESHOLD_"
+"""Set by Dask for its workers: processes that read would inherit it, give memory back after every step and fault it in anew."""
 _MISSING = "carrel fleet needs Dask distributed; pip install 'carrel[fleet]'"
 
 
@@ -278,7 +280,7 @@ def work_shard(output: str, shard: str, choices: Choices) -> tuple[str, str, str
     """Read one shard, on a worker of the cluster; returns its name, the outcome, a reason, and the worker's address."""
     address = import_module("distributed").get_worker().address
     try:
-        worker = _worker(output, choices)
+        worker = shard_worker(output, choices)
     except CarrelError as error:
         return shard, "broken", str(error), address
     try:
@@ -290,7 +292,9 @@ def work_shard(output: str, shard: str, choices: Choices) -> tuple[str, str, str
 
 
 @lru_cache(maxsize=1)
-def _worker(output: str, choices: Choices) -> Worker:
+def shard_worker(output: str, choices: Choices) -> Worker:
+    """Return what works shards in this process of a cluster."""
+    os.environ.pop(TRIMMING, None)
     stop = Path(choices.stop_file)
     seen = [0.0, False]
 
