@@ -18,6 +18,7 @@ from carrel.image.files import shown
 from carrel_cli.common.batch_options import Progress, batch_options, make_batch
 from carrel_cli.common.paths import require_folder, require_path
 from carrel_cli.common.signals import stop_on_signals
+from carrel_cli.common.streams import counted
 
 
 @click.command("batch")
@@ -88,7 +89,8 @@ def read_batch(source: Path | None, output: Path, options: dict[str, Any], *, qu
         if rows:
             refused, review = sum(bool(row.refused) for row in rows), sum(len(row.to_review) for row in rows)
             click.echo(
-                f"carrel: {len(rows):,} rows of fields, {review:,} to review; {refused:,} pages do not fit the form",
+                f"carrel: {counted(len(rows), 'row')} of fields, {review:,} to review; "
+                f"{counted(refused, 'page')} {'does' if refused == 1 else 'do'} not fit the form",
                 err=True,
             )
         if counts.failed and not signals:

@@ -12,6 +12,7 @@ from carrel.image.files import shown
 from carrel.options import REVIEW_BELOW
 from carrel_cli.common.decoding import decode_apart
 from carrel_cli.common.paths import FOLDER
+from carrel_cli.common.streams import counted
 
 if TYPE_CHECKING:
     from carrel.forms.table import Row
@@ -80,9 +81,12 @@ def command(
     review = sum(len(row.to_review) for row in rows)
     if images:
         click.echo(
-            f"{len(pictures)} pictures of fields in {shown(folder / f'fields-{loaded.template.name}')}", err=True
+            f"{counted(len(pictures), 'picture')} of fields in {shown(folder / f'fields-{loaded.template.name}')}",
+            err=True,
         )
-    click.echo(f"{len(rows)} rows, {review} fields to review: {', '.join(shown(path) for path in files)}")
+    click.echo(
+        f"{counted(len(rows), 'row')}, {counted(review, 'field')} to review: {', '.join(shown(path) for path in files)}"
+    )
 
 
 def write_pictures(rows: Sequence[Row], pages: Mapping[str, Page], images: Path, folder: Path) -> list[Path]:

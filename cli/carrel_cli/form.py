@@ -12,6 +12,7 @@ from carrel.errors import OutputError
 from carrel.image.files import shown
 from carrel.options import ReadOptions
 from carrel_cli.common.reading import reading_options
+from carrel_cli.common.streams import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,9 +81,10 @@ def command(
         sys.stdout.buffer.write(template_json(template))
     if pages > 1:
         click.echo(f"page {number} of {pages}; a template is of one page, --page names another", err=True)
-    table = f", a table of {len(template.rows)} rows" if template.rows else ""
+    table = f", a table of {counted(len(template.rows), 'row')}" if template.rows else ""
     click.echo(
-        f"{len(template.fields)} fields{table}, {len(template.labels)} printed words, {len(template.rulings)} rulings",
+        f"{counted(len(template.fields), 'field')}{table}, {counted(len(template.labels), 'printed word')}, "
+        f"{counted(len(template.rulings), 'ruling')}",
         err=True,
     )
 

@@ -21,7 +21,7 @@ from carrel.output import make_folder
 from carrel.page import Page, expected_word_errors, page_needs_review
 from carrel_cli.common.page_range import PageRange
 from carrel_cli.common.reading import format_options, reading_options, review_option, was_given
-from carrel_cli.common.streams import complain, stdin_in_memory
+from carrel_cli.common.streams import complain, counted, stdin_in_memory
 from carrel_cli.common.targets import Outputs, name_results
 
 if TYPE_CHECKING:
@@ -258,7 +258,9 @@ class _Run:
         if not quiet:
             review = sum(len(row.to_review) for row in self._rows)
             click.echo(
-                f"{len(self._rows)} rows of the form {self._form.template.name}; {review} fields to review", err=True
+                f"{counted(len(self._rows), 'row')} of the form {self._form.template.name}; "
+                f"{counted(review, 'field')} to review",
+                err=True,
             )
 
     def _count(self, entry: _Input) -> tuple[int, list[int] | InputError]:

@@ -59,7 +59,7 @@ def test_a_batch_reads_the_fields_of_every_page(folder: Path, capfd: pytest.Capt
     )
     assert exit_code_of(*arguments) == 0
     told = capfd.readouterr().err
-    assert "3 rows of fields" in told and "1 pages do not fit the form" in told
+    assert "3 rows of fields" in told and "1 page does not fit the form" in told
     rows, true = table(out / "fields-card.csv"), json.loads((folder / "true.json").read_text("utf-8"))
     assert set(rows) == {"card-0", "card-1", "other"}
     right = [rows[d][name] == value for d, values in true.items() for name, value in values.items()]
@@ -104,7 +104,7 @@ def test_read_prints_the_table(folder: Path, capfd: pytest.CaptureFixture[str]) 
     printed = capfd.readouterr()
     rows = list(csv.DictReader(printed.out.lstrip("\ufeff").splitlines()))
     assert rows[0]["file"] == "card-1.png"
-    assert "1 rows of the form card" in printed.err
+    assert "1 row of the form card" in printed.err
 
 
 def test_a_template_is_proposed_that_pages_fit(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {
         ]},
         {"name": "code", "kind": "boxes", "box": [1, 1, 99, 9], "cells": 4},
         {"name": "place", "box": [1, 1, 9, 9], "lexicon": "places.txt", "lexicon_soft": True, "language": "de"},
-        {"name": "page", "box": [1, 1, 9, 9], "column": True},
+        {"name": "folio", "box": [1, 1, 9, 9], "column": True},
     ],
 }  # fmt: skip
 ODD: list[Any] = [
@@ -61,6 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("templates")
     (folder / "places.txt").write_text("Paris\nLyon\n")
     (folder / "empty.txt").write_text(" \n")
+    (folder / "latin.txt").write_bytes("Köln\n".encode("latin-1"))
     (folder / "binary.txt").write_bytes(b"\xff\x00")
     return folder
 
@@ -79,6 +80,12 @@ def test_the_template_holds_together(folder: Path) -> None:
     assert problems_of(folder, GOOD) == ""
 
 
+def test_a_byte_order_mark_is_taken_as_editors_write_it(folder: Path) -> None:
+    file = folder / "marked.json"
+    file.write_text(json.dumps(GOOD), "utf-8-sig")
+    assert load_form(file).template.name == "card"
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(places_in(GOOD)), st.sampled_from(ODD))
 def test_damage_is_refused_in_one_line_with_its_place(folder: Path, path: tuple[Any, ...], value: Any) -> None:
@@ -94,6 +101,13 @@ def test_damage_is_refused_in_one_line_with_its_place(folder: Path, path: tuple[
         (("rows", 1), [110, 160], "$.rows[1]: lies over $.rows[0]"),
         (("rows", 0), [700, 800], "$.rows[0]: lies outside the page, which is 600 px high"),
         (("fields", 4, "lexicon"), "empty.txt", "$.fields[4] ('place'): the lexicon 'empty.txt' is empty"),
+        (
+            ("fields", 0, "name"),
+            "Page",
+            "$.fields[0].name: 'Page' is a column that every table has; choose another name",
+        ),
+        (("fields", 0, "name"), "review", "$.fields[0].name: 'review' is a column that every table has"),
+        (("fields", 4, "lexicon"), "latin.txt", "$.fields[4] ('place'): the lexicon 'latin.txt' is not UTF-8"),
         (("fields", 4, "lexicon"), "a\0b", "$.fields[4] ('place'): the lexicon 'a\\x00b' is no name of a file"),
         (("fields", 4, "lexicon"), "", "$.fields[4] ('place'): lexicon_soft is there without a lexicon"),
         (("fields", 4, "language"), "<", "$.fields[4] ('place'): '<' is no name of a language"),

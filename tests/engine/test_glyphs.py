@@ -14,7 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from carrel.backends import CPU, Runtime
 from carrel.backends.runtimes.networks import open_network
+from carrel.decode.patterns import constraint_of
 from carrel.decode.patterns.syntax import compiled
+from carrel.forms.values import Value, read_boxes
 from carrel.models.folders import shipped_model
 from carrel.models.manifest import Glyphs
 from carrel.models.tasks import parse
@@ -99,6 +101,19 @@ def test_letters_in_boxes_follow_the_pattern(reader: GlyphReader) -> None:
     assert reader.read_boxes([empty, empty]) == []
     assert reader.read_boxes(cells, compiled(r"\d")) == []
     assert reader.read_boxes([drawn("0")], compiled("[A-Z]"))[0][1] in "OQD"
+
+
+def test_a_box_with_faint_writing_is_not_left_out_in_silence(reader: GlyphReader) -> None:
+    rng, digits = np.random.default_rng(0), constraint_of(r"\d{1,6}", [], hard=True)
+    empty = np.clip(235 + rng.normal(0, 4, (64, 60)), 0, 255).astype(np.uint8)
+    thin = empty.copy()
+    cv2.line(thin, (30, 15), (30, 50), (60,), 1)
+    cells = [drawn(c) for c in "17"]
+    clear, doubtful = read_boxes([empty, *cells], digits, reader), read_boxes([thin, *cells], digits, reader)
+    assert clear is not None and clear.text == "17" and clear.confidence > 0.8
+    assert doubtful is not None and doubtful.confidence < 0.5
+    assert read_boxes([empty, empty], digits, reader) is None
+    assert read_boxes([thin, empty], digits, reader) == Value("", 0.0)
 
 
 def test_slanted_characters_are_read_as_upright_ones(reader: GlyphReader) -> None:

@@ -22,6 +22,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``1,000 rows``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def complain(message: object) -> None:
     """Print an error to stderr as one line."""
     click.echo(f"carrel: {one_line(str(message))}", err=True)

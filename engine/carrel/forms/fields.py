@@ -13,6 +13,10 @@ from msgspec import Meta, Struct
 FORMAT = "carrel-form/1"
 BETWEEN_VALUES = "|"
 """Sign between the values of a choice in a table."""
+TABLE_COLUMNS = ("document", "file", "page", "row")
+"""Columns of a table that stand before the fields."""
+REVIEW_COLUMN = "review"
+"""Column of a table that names the fields to look at."""
 Kind = Literal["text", "number", "date", "choice", "boxes"]
 Pixel = Annotated[float, Meta(ge=-100_000, le=200_000)]
 BoxPx = tuple[Pixel, Pixel, Pixel, Pixel]
@@ -32,7 +36,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Parameters
     ----------
     name
-        Unique; a letter, then letters, digits, ``_`` and ``-``, 40 at most.
+        Unique, and no column that a table has anyway; a letter, then letters, digits, ``_`` and ``-``, 40 at most.
     kind
         text, number, date, choice (boxes to tick), or boxes (a character in each).
     box

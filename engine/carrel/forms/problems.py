@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from carrel.forms.fields import BETWEEN_VALUES, BoxPx, Field, Template
+from carrel.forms.fields import BETWEEN_VALUES, REVIEW_COLUMN, TABLE_COLUMNS, BoxPx, Field, Template
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 LANGUAGE = re.compile(r"[A-Za-z][\w -]{1,99}")
@@ -31,6 +31,8 @@ def problems_of(template: Template) -> Iterator[str]:
             yield f"{place}.name: {field.name!r} is no name: a letter, then letters, digits, _ and -, 40 at most"
         elif counts[field.name.lower()] > 1:
             yield f"{place}.name: {field.name!r} is there twice"
+        elif field.name.lower() in (*TABLE_COLUMNS, REVIEW_COLUMN):
+            yield f"{place}.name: {field.name!r} is a column that every table has; choose another name"
         for problem in _problems_of_field(field, template):
             yield f"{place} ({field.name!r}): {problem}"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from carrel.formats.write.csv_lines import harmless
-from carrel.forms.fields import BETWEEN_VALUES, Field
+from carrel.forms.fields import BETWEEN_VALUES, REVIEW_COLUMN, TABLE_COLUMNS, Field
 from carrel.forms.template import Form
 from carrel.forms.ticks import SIGNS
 from carrel.forms.zones import field_of
@@ -156,7 +156,7 @@ def csv_of(rows: Iterable[Row], form: Form, *, safe_cells: bool = False) -> byte
     names = [field.name for field in form.template.fields]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["document", "file", "page", "row", *names, "review", *(f"{name} confidence" for name in names)])
+    writer.writerow([*TABLE_COLUMNS, *names, REVIEW_COLUMN, *(f"{name} confidence" for name in names)])
     for row in rows:
         held = {value.name: value for value in row.fields}
         cells = [row.document, row.file, *(held[n].value if n in held else "" for n in names), "; ".join(row.to_review)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def load_form(file: Path) -> Form:
     InputError
         It cannot be read, or is no template: everything that is wrong, each with its place, such as ``$.fields[3].pattern``.
     """
-    data = _bytes_of(file, MOST_BYTES)
+    data = _bytes_of(file, MOST_BYTES).removeprefix(codecs.BOM_UTF8)  # as Windows' editors write it
     try:
         template = msgspec.json.decode(data, type=Template)
     except msgspec.ValidationError as error:
@@ -76,7 +77,11 @@ def load_form(file: Path) -> Form:
             pattern = field.pattern or ("" if entries else DEFAULT_PATTERNS.get(field.kind, ""))
             if (pattern or entries) and field.kind != "choice":
                 constraints[field.name] = constraint_of(pattern, entries, hard=not field.lexicon_soft)
-        except (InputError, UsageError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            problems.append(
+                f"$.fields[{n}] ({field.name!r}): the lexicon {field.lexicon!r} is not UTF-8; save it as such"
+            )
+        except (InputError, UsageError) as error:
             problems.append(f"$.fields[{n}] ({field.name!r}): {error}")
     if problems:
         more = f"; and {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ BROKEN_GAP, GAP_CONFIDENCE = 15.0, 0.5
 """Score below the best text without constraint from which the writing hardly fits it, and the most confidence then."""
 OUTSIDE_CONFIDENCE = 0.5
 """Most confidence of a text outside a soft lexicon: what nobody knows yet, a person should see."""
+FAINT_CONFIDENCE = 0.3
+"""Most confidence of characters in boxes, one of which may hold writing too faint to be read."""
 BROKEN_CONFIDENCE = 0.2
 """Most confidence of a text that its constraint does not allow."""
 
@@ -131,14 +133,16 @@ def read_printed(crop: Gray, constraint: Constraint, recognizers: Recognizers, l
 
 
 def read_boxes(cells: Sequence[Gray], constraint: Constraint, glyphs: GlyphReader) -> Value | None:
-    """Read characters in boxes of their own; None where all are empty."""
+    """Read characters in boxes of their own; None where all are empty. Where a box that was left out may hold faint writing,
+    the value has little confidence."""
     allowed = glyphs.read_boxes(cells, constraint.dfa, ALTERNATIVES)
     free = glyphs.read_boxes(cells, None, 1)
+    faint = glyphs.leaves_out(cells)
     if not free:
-        return None
-    return chosen(
-        allowed, free[0][0] - allowed[0][0] if allowed else 0.0, free[0][1], constraint, glyphs.name, BOX_CONFIDENCE
-    )
+        return Value("", 0.0) if faint else None
+    gap = free[0][0] - allowed[0][0] if allowed else 0.0
+    value = chosen(allowed, gap, free[0][1], constraint, glyphs.name, BOX_CONFIDENCE)
+    return replace(value, confidence=min(value.confidence, FAINT_CONFIDENCE)) if faint else value
 
 
 def chosen(

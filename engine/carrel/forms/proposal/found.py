@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from carrel.forms.fields import Field, Kind
+from carrel.forms.fields import REVIEW_COLUMN, TABLE_COLUMNS, Field, Kind
 from carrel.forms.proposal.boxes import Rect
 from carrel.forms.registration.maps import mapped
 from carrel.forms.registration.rulings import Rulings
@@ -40,7 +40,7 @@ class Proposal:
     words: list[Printed]
     tall: float  # usual height of the printed words
     fields: list[Field] = field(default_factory=list[Field])
-    names: set[str] = field(default_factory=set[str])
+    names: set[str] = field(default_factory=lambda: {*TABLE_COLUMNS, REVIEW_COLUMN})
 
     def add(self, label: str, kind: Kind | None = None, **more: object) -> None:
         """Add a field under an unused name made of its label."""
@@ -80,7 +80,7 @@ def label_before(found: Proposal, rect: Rect) -> str:
     middle = (rect.top + rect.bottom) / 2
     row = [
         word for word in found.words
-        if word.rect.right <= rect.left + found.tall and word.rect.top - 0.6 * found.tall < middle < word.rect.bottom + 0.9 * found.tall
+        if word.rect.right <= rect.left + found.tall and not rect.holds(*middle_of(word.rect)) and word.rect.top - 0.6 * found.tall < middle < word.rect.bottom + 0.9 * found.tall
     ]  # fmt: skip
     row.sort(key=lambda word: -word.rect.right)
     label: list[Printed] = []

@@ -22,6 +22,8 @@ SLANTS = (0.0, 0.15, 0.25)
 """Slants to the right, px for each px upwards, that a character in a box is read with, taken out: their mean counts."""
 EMPTY_SHARE = 0.02
 """Share of a box's inside that is ink, below which the box is empty."""
+FAINT_SHARE = 0.006
+"""Share of ink from which an empty box may hold a thin pen's writing (480 empty boxes of worn slips hold 0.0024 at most)."""
 
 
 class GlyphReader:
@@ -74,8 +76,7 @@ class GlyphReader:
 
         ``boxes`` are the insides, uint8 ``(h, w)``, without the frame.
         """
-        inks = [without_specks(ink_levels(box)) for box in boxes]
-        filled = [ink for ink in inks if float((ink > 0.5).mean()) >= EMPTY_SHARE]
+        filled = [ink for ink in map(_writing_in, boxes) if _share_of(ink) >= EMPTY_SHARE]
         if not filled:
             return []
         upright = [self.log_probabilities([upright_ink(ink, slant) for ink in filled]) for slant in SLANTS]
@@ -83,12 +84,24 @@ class GlyphReader:
         arcs = [arc for place, row in enumerate(rows) for arc in self._arcs(place, place + 1, row, allowed)]
         return best_paths(arcs, len(filled), dfa, count)
 
+    def leaves_out(self, boxes: Sequence[Gray]) -> bool:
+        """Tell whether a box that `read_boxes` takes for empty may hold faint writing."""
+        return any(FAINT_SHARE <= _share_of(_writing_in(box)) < EMPTY_SHARE for box in boxes)
+
     def _arcs(self, start: int, end: int, row: NDArray[np.float32], allowed: frozenset[str] | None) -> list[Arc]:
         if allowed is not None:
             kept = [k for k, text in enumerate(self.classes) if text in allowed]
         else:
             kept = np.argsort(-row[1:], kind="stable").tolist()[:MOST_CLASSES_AT_ONCE]
         return [Arc(start, end, self.classes[k], float(row[1 + k])) for k in kept]
+
+
+def _writing_in(box: Gray) -> NDArray[np.float32]:
+    return without_specks(ink_levels(box))
+
+
+def _share_of(ink: NDArray[np.float32]) -> float:
+    return float((ink > 0.5).mean())
 
 
 def upright_ink(ink: NDArray[np.float32], slant: float) -> NDArray[np.float32]:
