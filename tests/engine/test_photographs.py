@@ -125,6 +125,21 @@ def test_the_sheet_seen_from_above_leads_back_to_the_photograph() -> None:
     assert flat.gray.shape != seen.gray.shape
 
 
+def test_lines_askew_on_their_sheet_tell_that_it_is_not_flat() -> None:
+    """Corners of a curled sheet may be those of a flat one; rectified, its lines fell by 8 degrees and were cut."""
+    flat = np.full((1600, 1200), 225, np.uint8)
+    for y in range(300, 1300, 64):
+        cv2.line(flat, (160, y), (1040, y + 124), (60,), 12)
+    matrix = cv2.getPerspectiveTransform(
+        np.array([(0, 0), (1200, 0), (1200, 1600), (0, 1600)], np.float32), 8 * np.array(CORNERS, np.float32)
+    )
+    gray = np.full((3200, 2400), 90, np.uint8)
+    cv2.warpPerspective(flat, matrix, (2400, 3200), dst=gray, borderMode=cv2.BORDER_TRANSPARENT)
+    assert find_sheet(gray[::8, ::8]) is not None
+    taken = prepare(gray)
+    np.testing.assert_array_equal(taken.gray, prepare(gray, perspective=False).gray)
+
+
 def test_flat_scans_are_no_photographs() -> None:
     straight = [(40.0, 30.0), (240.0, 30.0), (240.0, 360.0), (40.0, 360.0)]
     askew = [(60.0, 30.0), (260.0, 50.0), (230.0, 360.0), (30.0, 340.0)]

@@ -23,6 +23,8 @@ MIN_SKEW_DEGREES = 0.15
 USUAL_SKEW_DEGREES, MAX_SKEW_DEGREES = 8.0, 45.0
 """Skew is looked for within the first; within the second where no lines show there."""
 
+MAX_SKEW_ON_SHEET_DEGREES = 4.0  # of lines to the edges of a flat sheet, up to 1.3 seen; of curled ones 8 to 11
+
 _LARGE_PAGE_PX = 6000
 _ENVELOPE_CELLS = 15  # wider than any stroke, narrower than a shadow
 _SMOOTHING_CELLS = 9
@@ -77,8 +79,9 @@ def prepare(
     gray = _checked(gray)
     if deskew and perspective and lies_on_table(gray) and (sheet := rectify(gray, *_cells_of(gray))):
         seen = _deskewed(flatten_illumination(sheet.gray) if flatten else sheet.gray)
-        geometry = seen.geometry.then(sheet.geometry)
-        return Prepared(seen.gray, _skew_on_scan(geometry, seen.gray.shape), geometry)
+        if abs(seen.skew_degrees) <= MAX_SKEW_ON_SHEET_DEGREES:
+            geometry = seen.geometry.then(sheet.geometry)
+            return Prepared(seen.gray, _skew_on_scan(geometry, seen.gray.shape), geometry)
     flat = flatten_illumination(gray) if flatten else gray
     return _deskewed(flat) if deskew else Prepared(flat, 0.0, Geometry())
 
