@@ -21,7 +21,7 @@ from carrel.formats.read.placing import place_words
 from carrel.formats.write.interchange import interchange
 from carrel.identity import with_ids
 from carrel.options import ReadOptions
-from carrel.page import Box, Line, Page, Region, Word, Writing
+from carrel.page import Box, Correction, Line, Page, Region, Source, Word, Writing
 from oracle_formats import escriptorium_alto, escriptorium_page, page_of, pages, sample_page, schema, schema_errors
 
 slow = settings(
@@ -77,6 +77,17 @@ def test_reading_back_loses_nothing_that_the_format_holds(name: str, page: Page)
         words = [(word.text, word.box, word.confidence) for word in expected.words]
         assert [(word.text, word.box, word.confidence) for word in line.words] == words
         assert name == "alto" or (line.confidence, line.writing) == (expected.confidence, expected.writing)
+
+
+@pytest.mark.parametrize("name", ["alto", "page", "hocr"])
+@pytest.mark.parametrize("read", ["", "Paris", "Pans"])
+def test_what_was_read_comes_back_beside_its_correction(name: str, read: str) -> None:
+    correction = Correction("Paris", "Ann", "2026-01-31T12:00:00Z", "corrected")
+    line = Line(
+        ((5, 20), (60, 20)), ((5, 5), (60, 5), (60, 25)), Writing("printed", 1.0), read, 0.9, correction=correction
+    )
+    page = Page(80, 40, 300.0, (Region("MainZone", (), (line,)),), Source("a.png"))
+    assert [(line.text, line.correction) for line in read_page(FORMATS[name].write(page)).lines] == [(read, correction)]
 
 
 @slow

@@ -163,7 +163,7 @@ def _add_line(block: Element, line: Line, tags: str, parts: dict[int, Part], tak
         if index:
             child(element, "SP")
         _add_word(element, word, unused(f"{line.id}w{index}", taken), parts.get(index))
-    if line.text and line.text != line.final_text:
+    if line.text and line.correction and line.correction.state == "corrected":
         first = next(element.iter("String"))
         child(first, "ALTERNATIVE", line.text, PURPOSE=READ)
 
