@@ -15,6 +15,7 @@ import click
 
 from carrel.errors import UsageError
 from carrel.options import ReadOptions
+from carrel.output import make_folder
 from carrel_cli.common.reading import reading_options
 from carrel_cli.serve import listen_options, locked, password_for, require_extra
 
@@ -88,7 +89,7 @@ def command(
         raise UsageError("--watch and --kiosk: what was deleted would be taken again; leave one out")
     with tempfile.TemporaryDirectory(prefix="carrel-desk-") as temporary:
         where = (folder or Path(temporary) / "desk").resolve()
-        (where / ".desk").mkdir(parents=True, exist_ok=True)
+        make_folder(where / ".desk")
         with locked(where / ".desk"):
             signed = by or ("desk" if kiosk else getpass.getuser())
             _serve(

@@ -271,8 +271,9 @@ def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:
 
 
 def enough(needed_bytes: int, margin_share: float = MARGIN_SHARE) -> int:
-    """Return a limit in bytes, whole MiB, under which ``needed_bytes`` fit."""
-    return (int(needed_bytes / (1 - margin_share)) // MIB + 1) * MIB
+    """Return the least limit in bytes, whole MiB, under which ``needed_bytes`` fit."""
+    whole = int(needed_bytes / (1 - margin_share)) // MIB * MIB
+    return whole if needed_bytes <= int(whole * (1 - margin_share)) else whole + MIB
 
 
 def _watch(watched: weakref.ref[Budget], closed: threading.Event) -> None:

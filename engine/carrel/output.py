@@ -107,7 +107,7 @@ def make_folder(folder: Path) -> None:
         os.close(os.open(probe, _NEW, 0o600))
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"{folder}: not a folder to write to ({error.strerror}); choose another with -o") from None
+        raise OutputError(f"{folder}: not a folder to write to ({error.strerror}); choose another") from None
 
 
 @contextmanager

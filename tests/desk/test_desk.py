@@ -27,6 +27,7 @@ from carrel_desk.reading.tiles import TILE_PX, Index, Level, PackError, open_pac
 from carrel_desk.store.edits import Change, Edits
 from carrel_desk.store.journal import Journal, line_of, load
 from carrel_desk.store.pages import Store
+from command_line import exit_code_of
 from desk_at import At, change, scan
 from desk_client import Client, serving, wait_until
 
@@ -277,6 +278,12 @@ def test_journal_keeps_many_changes_in_few_flushes(tmp_path: Path, monkeypatch: 
     journal.close()
     assert [record["n"] for record in load(tmp_path / "journal")[0]] == list(range(200))
     assert 1 <= len(flushes) < 200
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert exit_code_of("desk", tmp_path / "file" / "desk", "--no-browser") == 5
+    assert "not a folder to write to" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said_and_nothing_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
