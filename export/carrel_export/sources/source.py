@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from carrel.direction import is_right_to_left
 from carrel.errors import CarrelError
 from carrel.image.ink import LineInput
 
@@ -79,7 +79,7 @@ def open_source(path: Path) -> Source:
 def order_of(symbols: Sequence[str]) -> Literal["logical", "display"]:
     """Return the order in which a network trained on text in display order gives letters: the difference is there only where its
     alphabet has letters that run from right to left."""
-    leftwards = any(unicodedata.bidirectional(c) in ("R", "AL") for symbol in symbols for c in symbol)
+    leftwards = any(is_right_to_left(character) for symbol in symbols for character in symbol)
     return "display" if leftwards else "logical"
 
 
