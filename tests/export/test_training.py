@@ -17,8 +17,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
 from carrel.review.training_lines import read_packs  # noqa: E402
+from carrel_export.feeding import Feed  # noqa: E402
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
-from carrel_export.handwriting.feeding import Feed, augmented  # noqa: E402
+from carrel_export.handwriting.feeding import augmented, without_end  # noqa: E402
 from carrel_export.handwriting.network import Crnn, GatedBlock, along_in_windows  # noqa: E402
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
 from carrel_export.handwriting.training import (  # noqa: E402
@@ -105,7 +106,7 @@ def test_several_feeders_give_the_batches_of_one(packs: Path) -> None:
     options = TrainingOptions(columns_per_batch=2_000, max_lines_per_batch=8)
     batches_from = partial(augmented, samples, 48, "abcdefghij ", options)
     count = len(list(augmented(samples, 48, "abcdefghij ", options, 0, 0)))
-    several, one = (Feed(batches_from, 0, 0, count=n) for n in (3, 1))
+    several, one = (Feed(partial(without_end, batches_from, 0, 0), count=n) for n in (3, 1))
     try:
         for place in range(count // 3 * 3):
             (images, targets, *at), (same, texts, *there) = several.next(), one.next()

@@ -32,8 +32,9 @@ from torch.nn import functional
 from carrel.models.folders import open_model
 from carrel.models.manifest import Recognition
 from carrel.review.training_lines import LineSample, read_packs
+from carrel_export.feeding import Feed
 from carrel_export.handwriting.augment import closely_cropped, to_input
-from carrel_export.handwriting.feeding import Feed, augmented
+from carrel_export.handwriting.feeding import augmented, without_end
 from carrel_export.handwriting.network import Crnn, Mixture
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig
 from carrel_export.lines import (
@@ -267,7 +268,7 @@ class Trainer:
         height = self.network.config.height_px
         batches_from = partial(augmented, self.train, height, self.alphabet, self.options)
         share = (self.processes.rank, self.processes.count)
-        feed = Feed(batches_from, self.epoch, self.batch, share, self.options.feeders)
+        feed = Feed(partial(without_end, batches_from, self.epoch, self.batch), share, self.options.feeders)
         parameters = sum(p.numel() for p in self.network.parameters()) - sum(
             p.numel() for p in self.network.shortcut.parameters()
         )

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing as mp
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from carrel_export.feeding import Feed, Share
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
 from carrel_export.segmentation.augment import whole, window
 from carrel_export.segmentation.network import CELL_HEIGHT_PX, CELL_WIDTH_PX, CHANNELS, MULTIPLE_PX, Segmenter
-from carrel_export.segmentation.pages import LayoutPage, read_pages, target_maps
+from carrel_export.segmentation.pages import LayoutPage, Maps, read_pages, target_maps
 from carrel_export.segmentation.render import render_page
 from carrel_export.writing.faces import print_faces, script_faces
 
@@ -48,28 +52,35 @@ class SegmenterOptions:
     seed: int = 1
     validate_every_s: float = 900.0
     checkpoint_every_s: float = 180.0
+    feeders: int = 1
+    """Processes that draw windows from the pages."""
     start: str = ""
     """Weights (``weights.pt`` of a run) that a new run begins from."""
 
 
-def _feed(out: Any, pages: list[LayoutPage], options: SegmenterOptions, first: int) -> None:
-    """Batches for ever, from step ``first`` on; sources count by the root of their pages, rendered pages as 15 %."""
+Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Ink of windows ``(n, 1, size, size)``, 255 full ink; target maps ``(n, 4, size / 2, size / 4)``."""
+
+
+def windows_from(
+    pages: Sequence[LayoutPage], maps: Sequence[Maps], options: SegmenterOptions, first: int, share: Share
+) -> Iterator[Batch]:
+    """Yield the batches of a share without end, from step ``first`` on.
+
+    Sources count by the root of their pages, rendered pages as 15 %.
+    """
     cv2.setNumThreads(0)
-    counts: dict[str, int] = {}
-    for page in pages:
-        counts[page.source] = counts.get(page.source, 0) + 1
+    counts = Counter(page.source for page in pages)
     weights = np.array([counts[p.source] ** -0.5 for p in pages])
     made = np.array([p.source == "rendered" for p in pages])
     weights[made] *= 0.15 / 0.85 * weights[~made].sum() / max(weights[made].sum(), 1e-9)
     weights /= weights.sum()
-    maps = [target_maps(page) for page in pages]
-    step = first
-    while True:
+    for step in count(first + share[0], share[1]):
         rng = np.random.default_rng((options.seed, step))
         chosen = rng.choice(len(pages), options.batch, p=weights)
         drawn = [window(pages[i].gray, maps[i], options.window_px, rng) for i in chosen]
-        out.put((np.stack([ink for ink, _ in drawn])[:, None], np.stack([target for _, target in drawn])))
-        step += 1
+        ink = np.stack([ink for ink, _ in drawn])[:, None]
+        yield (ink * 255 + 0.5).astype(np.uint8), np.stack([target for _, target in drawn])
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
@@ -155,10 +166,10 @@ class SegmenterTrainer:
         spent = self.seconds / (self.options.hours * 3600) if self.options.hours else 0.0
         return min(1.0, max(self.step * self.options.batch / self.options.windows, spent))
 
-    def _train_step(self, ink: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
+    def _train_step(self, ink: NDArray[np.uint8], targets: NDArray[np.uint8]) -> float:
         rate = cosine_rate(self.options.learning_rate, self.step, self.options.warmup_steps, self.progress)
         self.optimizer.set_rate(rate)
-        x = torch.from_numpy(ink).to(self.device).contiguous(memory_format=torch.channels_last)
+        x = (torch.from_numpy(ink).to(self.device).float() / 255.0).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16):
             logits = self.network(x)
         loss = loss_of(logits.float(), torch.from_numpy(targets).to(self.device).float() / 255.0)
@@ -172,10 +183,8 @@ class SegmenterTrainer:
 
     def run(self) -> None:
         """Train to the end of the schedule; leaves ``weights.pt``."""
-        context = mp.get_context("fork")
-        feed = context.Queue(maxsize=8)
-        feeder = context.Process(target=_feed, args=(feed, self.train, self.options, self.step), daemon=True)
-        feeder.start()
+        maps = [target_maps(page) for page in self.train]  # before the processes begin, which share them
+        feed = Feed(partial(windows_from, self.train, maps, self.options, self.step), count=self.options.feeders)
         self._log(
             pages=len(self.train), parameters=sum(p.numel() for p in self.network.parameters()), torch=torch.__version__
         )
@@ -183,7 +192,7 @@ class SegmenterTrainer:
         mean = 0.0
         while self.progress < 1.0:
             began = time.monotonic()
-            loss = self._train_step(*feed.get(timeout=600))
+            loss = self._train_step(*feed.next())
             mean = loss if mean == 0.0 else mean + 0.01 * (loss - mean)
             now = time.monotonic()
             self.seconds += now - began
@@ -197,7 +206,7 @@ class SegmenterTrainer:
                 validated = time.monotonic()
         self._save()
         self._log(**{f"dice_{k}": v for k, v in dice(self.average, self.val, self.device).items()})
-        feeder.terminate()
+        feed.close()
 
 
 def words_of_pages(pack: Path) -> list[str]:
@@ -220,13 +229,21 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=0.0)
     parser.add_argument("--rate", type=float, default=SegmenterOptions.learning_rate, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=SegmenterOptions.seed)
+    parser.add_argument("--feeders", type=int, default=SegmenterOptions.feeders, help="processes that draw windows")
     parser.add_argument("--start", default="", help="weights.pt of a run that a new one begins from")
     parser.add_argument("--threads", type=int, default=0)
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
+    if given.feeders < 1:
+        parser.error("--feeders: give 1 or more")
     options = SegmenterOptions(
-        windows=given.windows, hours=given.hours, learning_rate=given.rate, seed=given.seed, start=given.start
+        windows=given.windows,
+        hours=given.hours,
+        learning_rate=given.rate,
+        seed=given.seed,
+        feeders=given.feeders,
+        start=given.start,
     )
     SegmenterTrainer(given.out, given.pack, options).run()
 
