@@ -55,13 +55,13 @@ class Load:
         The models themselves, at rest.
     fixed_bytes
         The process with these models at the worst moment of a page, without the page's pixels.
-    most_fixed_bytes
-        The same under a higher limit, which may load more: refusals name a limit that does for it, too.
+    change_bytes
+        By how much ``fixed_bytes`` is more under the limit that a refusal names, under which others may be loaded.
     """
 
     own_bytes: int = 0
     fixed_bytes: int = 0
-    most_fixed_bytes: int = 0
+    change_bytes: int = 0
 
 
 @dataclass(eq=False)
@@ -102,10 +102,10 @@ class Budget:
         return self.own_bytes + max((load.fixed_bytes - load.own_bytes for load in self.loads), default=0)
 
     @property
-    def most_fixed_bytes(self) -> int:
-        """`fixed_bytes` under a higher limit."""
-        more = max((load.most_fixed_bytes - load.fixed_bytes for load in self.loads), default=0)
-        return self.fixed_bytes + max(0, more)
+    def change_bytes(self) -> int:
+        """By how much `fixed_bytes` is more under the limit that a refusal names; several readers may not all take less."""
+        changes = [load.change_bytes for load in self.loads]
+        return changes[0] if len(changes) == 1 else max([0, *changes])
 
     def add_load(self, owner: object, load: Load) -> None:
         """Count what ``owner`` loads, until it is gone."""
@@ -160,7 +160,7 @@ class Budget:
         if self.fixed_bytes + needed > self.usable_bytes or needed > self.room_bytes():
             trim()
         loaded = max(self.fixed_bytes, resident_bytes())
-        least = least_limit(self.limit_bytes, loaded, self.most_fixed_bytes, needed, self.margin_share)
+        least = least_limit(self.limit_bytes, loaded, self.change_bytes, needed, self.margin_share)
         if least:
             raise self._refusal(what, least)
 
@@ -251,14 +251,14 @@ def _agrees(current: Budget, limit_bytes: int | None, given: Budget | None) -> b
 def least_limit(
     limit_bytes: int,
     loaded_bytes: int,
-    most_loaded_bytes: int,
+    change_bytes: int,
     page_needs_bytes: int,
     margin_share: float = MARGIN_SHARE,
 ) -> int:
-    """Return 0 where a page fits beside what is loaded; else the limit to name, under which the most is loaded."""
+    """Return 0 where a page fits beside what is loaded; else the limit to name, under which ``change_bytes`` more are."""
     if loaded_bytes + page_needs_bytes <= int(limit_bytes * (1 - margin_share)):
         return 0
-    return enough(max(loaded_bytes, most_loaded_bytes) + page_needs_bytes, margin_share)
+    return enough(loaded_bytes + change_bytes + page_needs_bytes, margin_share)
 
 
 def page_bytes(pixels: int, bytes_per_px: int = 1) -> int:

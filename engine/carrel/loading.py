@@ -160,8 +160,8 @@ def load_engines(
         budget,
         fields,
     )
-    beside = request.beside_bytes
-    load = Load(selected.own_bytes, selected.fixed_bytes - beside, selected.most_fixed_bytes - beside)
+    change = selected.next_fixed_bytes - selected.fixed_bytes
+    load = Load(selected.own_bytes, selected.fixed_bytes - request.beside_bytes, change)
     budget.add_load(engines, load)
     return engines
 

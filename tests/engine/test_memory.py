@@ -95,7 +95,7 @@ def test_page_that_does_not_fit_is_an_input_error() -> None:
 
 def test_named_limit_does_for_what_a_higher_limit_loads() -> None:
     tight = with_room(20)
-    tight.loads.append(Load(0, 100 * MIB, 2000 * MIB))
+    tight.loads.append(Load(0, 100 * MIB, 1900 * MIB))
     with pytest.raises(OutOfMemoryLimitError) as refused:
         tight.require_page(50_000_000, 1, "page.png")
     Budget(limit_named(refused), loads=[Load(0, 2000 * MIB)]).require_page(50_000_000, 1, "page.png")
@@ -107,11 +107,11 @@ class Owner:
 
 def test_loads_add_up_while_their_owners_live() -> None:
     budget, one, other = Budget(1000 * MIB), Owner(), Owner()
-    budget.add_load(one, Load(own_bytes=50, fixed_bytes=170, most_fixed_bytes=400))
-    budget.add_load(other, Load(own_bytes=30, fixed_bytes=140, most_fixed_bytes=140))
-    assert (budget.own_bytes, budget.fixed_bytes, budget.most_fixed_bytes) == (80, 200, 430)
+    budget.add_load(one, Load(own_bytes=50, fixed_bytes=170, change_bytes=230))
+    budget.add_load(other, Load(own_bytes=30, fixed_bytes=140, change_bytes=-20))
+    assert (budget.own_bytes, budget.fixed_bytes, budget.change_bytes) == (80, 200, 230)
     del one
-    assert (budget.own_bytes, budget.fixed_bytes, budget.most_fixed_bytes) == (30, 140, 140)
+    assert (budget.own_bytes, budget.fixed_bytes, budget.change_bytes) == (30, 140, -20)
 
 
 def test_one_budget_for_a_process() -> None:

@@ -67,8 +67,9 @@ class Selection:
         What one thread needs at the worst moment of a page beside its pixels, and what each further one adds.
     whole_page
         Whether the segmenter sees pages whole.
-    most_fixed_bytes
-        ``fixed_bytes`` of the largest runtime in question, which more memory may bring into play.
+    next_fixed_bytes
+        ``fixed_bytes`` under the limit that the refusal of a page names: of the runtime that needs least where none holds
+        the largest page of the run; else of the largest in question, which more memory may bring into play.
     starts_on_cpu
         Whether the processor reads until the device has loaded.
     """
@@ -82,7 +83,7 @@ class Selection:
     fixed_bytes: int
     thread_bytes: int
     whole_page: bool
-    most_fixed_bytes: int = 0
+    next_fixed_bytes: int = 0
     starts_on_cpu: bool = False
 
 
@@ -119,13 +120,12 @@ def select(request: Request, facts: Facts) -> Selection | Refusal:
         return _select_among(usable, request, facts)
     for_largest = _select_among(usable, replace(request, page=request.largest), facts)
     if isinstance(for_largest, Selection):
-        runtime = for_largest.runtime
-    else:
-        fitting = [fit for runtime in usable if (fit := _fit(runtime, request, facts))]
-        if not fitting:
-            return for_largest
-        runtime = min(fitting, key=lambda fit: fit.fixed_bytes).runtime
-    return _select_among([runtime], request, facts)
+        return _select_among([for_largest.runtime], request, facts, for_largest.next_fixed_bytes)
+    fitting = [fit for runtime in usable if (fit := _fit(runtime, request, facts))]
+    if not fitting:
+        return for_largest
+    runtime = min(fitting, key=lambda fit: fit.fixed_bytes).runtime
+    return _select_among([runtime], request, facts, min(_fixed(usable, request, facts)))
 
 
 def why_not(measured: Measured, answer: Selection | Refusal, request: Request, facts: Facts) -> str:
@@ -171,7 +171,9 @@ def _is_wanted(runtime: Runtime, request: Request) -> bool:
     )
 
 
-def _select_among(runtimes: Sequence[Runtime], request: Request, facts: Facts) -> Selection | Refusal:
+def _select_among(
+    runtimes: Sequence[Runtime], request: Request, facts: Facts, next_fixed_bytes: int = 0
+) -> Selection | Refusal:
     fits = [fit for runtime in runtimes if (fit := _fit(runtime, request, facts))]
     if not fits:
         with_page = replace(request, page=request.page or A4_AT_300_DPI)
@@ -179,8 +181,12 @@ def _select_among(runtimes: Sequence[Runtime], request: Request, facts: Facts) -
         workers = f" for {request.workers} workers" if request.workers > 1 else ""
         return Refusal(f"{request.memory_bytes / MIB:,.0f} MiB of memory are too little{workers}", least)
     best = _fastest(fits, request, facts)
-    most = max(fixed_bytes(runtime, facts.result(runtime), request, facts.costs) for runtime in runtimes)
-    return replace(best, most_fixed_bytes=most, starts_on_cpu=_starts_on_cpu(best, request, facts))
+    next_fixed_bytes = next_fixed_bytes or max(_fixed(runtimes, request, facts))
+    return replace(best, next_fixed_bytes=next_fixed_bytes, starts_on_cpu=_starts_on_cpu(best, request, facts))
+
+
+def _fixed(runtimes: Sequence[Runtime], request: Request, facts: Facts) -> list[int]:
+    return [fixed_bytes(runtime, facts.result(runtime), request, facts.costs) for runtime in runtimes]
 
 
 def _fit(runtime: Runtime, request: Request, facts: Facts) -> Selection | None:

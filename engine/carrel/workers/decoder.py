@@ -112,7 +112,7 @@ class Decoder:
             The page cannot be decoded, in time and within the memory.
         """
         budget, options = self._budget, self._options
-        load = Load(budget.own_bytes, budget.fixed_bytes, budget.most_fixed_bytes)
+        load = Load(budget.own_bytes, budget.fixed_bytes, budget.change_bytes)
         request = decoding.DecodePage(
             page_index, options.max_megapixels, options.own_text, budget.limit_bytes, budget.margin_share, load
         )
