@@ -86,3 +86,12 @@ def change(
     page: str, s: int, text: str = "", op: str = "text", who: str = "a", base: int = 0, line: str = "r0l1"
 ) -> Any:
     return {"page": page, "line": line, "op": op, "who": who, "s": s, "base": base, "text": text}
+
+
+def page_of(at: At) -> Any:
+    """The first page as the desk has it on its disk."""
+    return at.client.get(f"/api/pages/{at.state()['pages'][0]['id']}").json
+
+
+def texts(at: At) -> list[str]:
+    return [line["now"] for line in page_of(at)["lines"]]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from desk_at import At
 from desk_client import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -24,3 +28,12 @@ def at(tmp_path: Path, tests_on_path: None) -> Generator[At]:
     with serving(made.app, made.listening):
         made.enter()
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """A browser that is open."""
+    from desk_browser import chromium
+
+    with chromium() as opened:
+        yield opened

@@ -19,7 +19,7 @@ from carrel.formats import read_page
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 from playwright.sync_api import Browser  # noqa: E402
 
-from desk_browser import CHROMIUM, Window, chromium, wait_until  # noqa: E402
+from desk_browser import CHROMIUM, Window, wait_until  # noqa: E402
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
 LETTER = Path(__file__).parents[1] / "pages" / "letter.jpg"
@@ -52,12 +52,6 @@ class Served:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,15 @@ import pytest
 
 from carrel.formats import read_page
 from carrel.forms.template import load_form
-from desk_at import At, scan
+from desk_at import At, page_of, scan, texts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 from playwright.sync_api import Browser
 
-from desk_browser import CHROMIUM, Window, chromium, wait_until
+from desk_browser import CHROMIUM, Window, wait_until
 from form_pages import template
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-def page_of(at: At) -> Any:
-    """The first page as the desk has it on its disk."""
-    return at.client.get(f"/api/pages/{at.state()['pages'][0]['id']}").json
-
-
-def texts(at: At) -> list[str]:
-    return [line["now"] for line in page_of(at)["lines"]]
 
 
 def newest(at: At) -> Any:

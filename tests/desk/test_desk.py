@@ -84,6 +84,16 @@ def test_a_document_of_several_pages_is_one_pdf(at: At) -> None:
     assert {"deed.pdf", "deed-0001.txt", "deed-0003.alto.xml", "deed-0002.json"} <= set(names)
 
 
+def test_files_of_one_name_are_pages_of_several(at: At) -> None:
+    for pages in (2, 2, 1, 1):
+        at.add(scan(pages=pages))
+    at.read(6)
+    found = {page["name"] for page in at.state()["pages"]}
+    assert found == {"deed-0001", "deed-0002", "deed_2-0001", "deed_2-0002", "deed", "deed_2"}
+    texts = zipfile.ZipFile(io.BytesIO(at.client.get("/api/export?format=text").body)).namelist()
+    assert sorted(texts) == sorted(f"{name}.txt" for name in found)
+
+
 def test_a_watched_folder_is_taken_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carrel_desk.desk.app.EVERY_S", 0.1)
     folder = tmp_path / "in"

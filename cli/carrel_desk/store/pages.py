@@ -8,6 +8,7 @@ journal make anew at any time.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import shutil
 import statistics
@@ -60,6 +61,7 @@ class Store:
         self.model = ""
         self.watched: set[str] = set()
         self._number = 0
+        self._naming = asyncio.Lock()
         self._opened: OrderedDict[str, Page] = OrderedDict()
         self._packs: OrderedDict[str, Pack] = OrderedDict()
         for record in self.journal.records:
@@ -145,15 +147,21 @@ class Store:
         await self.journal.keep({"op": "refused_scan", "scan": scan.id, "reason": reason})
 
     async def add_pages(self, scan: ScanEntry, count: int) -> list[PageEntry]:
-        """Add the pages of a file."""
-        stem = Path(scan.name).stem or scan.name
-        names = [stem if count == 1 else f"{stem}-{index + 1:04d}" for index in range(count)]
-        entries = [PageEntry(self.new_id("p"), scan.id, index, name) for index, name in enumerate(names)]
-        records = [{"op": "page", "page": e.id, "scan": e.scan, "index": e.index, "name": e.name} for e in entries]
-        await self.journal.keep(*records)
-        scan.counted = True
-        self.pages.update((entry.id, entry) for entry in entries)
+        """Add the pages of a file, under names that no other page of the desk has."""
+        async with self._naming:
+            names = self._unused_names(Path(scan.name).stem or scan.name, count)
+            entries = [PageEntry(self.new_id("p"), scan.id, index, name) for index, name in enumerate(names)]
+            records = [{"op": "page", "page": e.id, "scan": e.scan, "index": e.index, "name": e.name} for e in entries]
+            await self.journal.keep(*records)
+            scan.counted = True
+            self.pages.update((entry.id, entry) for entry in entries)
         return entries
+
+    def _unused_names(self, stem: str, count: int) -> list[str]:
+        taken = {entry.name for entry in self.pages.values()}
+        stems = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+        tried = ([own] if count == 1 else [f"{own}-{index + 1:04d}" for index in range(count)] for own in stems)
+        return next(names for names in tried if taken.isdisjoint(names))
 
     async def page_read(self, entry: PageEntry, stored: bytes, tiles: bytes) -> None:
         """Keep what a worker made of a page; whoever types meanwhile does not wait for it."""

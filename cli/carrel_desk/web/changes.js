@@ -1,10 +1,10 @@
 /** Changes of texts: kept, taken back, and on to the next line. @module */
 import { ask, by } from "./dom.js";
-import { desk, known, mark, text } from "./desk.js";
+import { desk, known, mark, notice, text, trouble } from "./desk.js";
 import { keep, onKept } from "./keeper.js";
 import { layBack } from "./layout.js";
 import { refreshLearning } from "./learn.js";
-import { arrived, noteField, showLine, showOthers } from "./line.js";
+import { arrived, noteField, sayKept, showLine, showOthers } from "./line.js";
 import { goTo } from "./pages.js";
 import { offerSame } from "./same.js";
 import { say } from "./strings.js";
@@ -48,6 +48,7 @@ export function remember() {
 export function typed() {
   if (!desk.line) return;
   if (text.value.includes("\n")) text.value = text.value.replace(/\s*\n\s*/g, " ");
+  if (text.value.length >= text.maxLength) notice(say("lineFull", { count: text.maxLength }), true);
   desk.line.now = text.value;
   desk.line.done = false;
   record("text");
@@ -137,7 +138,12 @@ function sayCount(count) {
 }
 
 let doneCount = 0;
-onKept(({ count, away, told }) => {
+onKept((told, refused) => {
+  for (const { page, line: id, reason } of refused) {
+    const line = known(page, id);
+    if (line) line.trouble = reason;
+    trouble(say("failed", { reason }));
+  }
   doneCount += told.filter((kept) => kept.done).length;
   if (doneCount >= LEARNING_EVERY) {
     doneCount = 0;
@@ -147,15 +153,12 @@ onKept(({ count, away, told }) => {
     const line = known(kept.page, kept.line);
     if (!line) continue;
     line.version = kept.version;
+    line.trouble = "";
     line.others = kept.others;
     if (line.field) line.field.breaks = kept.breaks;
     if (line !== desk.line) continue;
     showOthers();
     noteField(line);
   }
-  const words = by("kept");
-  words.className = count ? "waiting" : "";
-  if (away) words.textContent = say("notKept", { count });
-  else if (count) words.textContent = say("keeping");
-  else if (desk.line) words.textContent = desk.line.done ? say("keptDone") : desk.line.version ? say("kept") : "";
+  sayKept();
 });

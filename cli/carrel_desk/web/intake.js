@@ -1,6 +1,6 @@
 /** Files and the scanner. @module */
 import { ask, by, element } from "./dom.js";
-import { notice } from "./desk.js";
+import { notice, trouble } from "./desk.js";
 import { say } from "./strings.js";
 
 /** @param {FileList | File[] | null} files */
@@ -16,7 +16,7 @@ export async function send(body, name) {
     const type = body.type.startsWith("image/") || body.type === "application/pdf" ? body.type : "application/octet-stream";
     await ask(`/api/scans?name=${encodeURIComponent(name)}`, { method: "POST", headers: { "Content-Type": type }, body });
   } catch (error) {
-    notice(say("notTaken", { name, reason: /** @type {Error} */ (error).message }), true);
+    trouble(say("notTaken", { name, reason: /** @type {Error} */ (error).message }));
   }
 }
 

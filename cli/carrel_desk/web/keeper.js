@@ -5,7 +5,7 @@ import { ask } from "./dom.js";
  * @typedef {{page: string, line: string, op: string, who: string, s: number, base: number, text: string, seconds: number}} Change
  */
 const WAITING = "carrel-waiting", WHO = "carrel-who", LAST = "carrel-last";
-const AGAIN_MS = 500;
+const AGAIN_MS = 500, AT_ONCE = 20;
 
 export const who = sessionStorage.getItem(WHO) ?? crypto.randomUUID();
 sessionStorage.setItem(WHO, who);
@@ -14,8 +14,13 @@ sessionStorage.setItem(WHO, who);
 let waiting = JSON.parse(sessionStorage.getItem(WAITING) ?? "[]");
 let last = Number(sessionStorage.getItem(LAST) ?? "0");
 let sending = false;
+/** Changes at the head of those that wait which are on their way. */
+let inFlight = 0;
 let away = false;
-/** @type {(state: {count: number, away: boolean, told: any[]}) => void} */
+/** What no later try would change: the page or line is gone, the text is longer than is kept. */
+const HOPELESS = [404, 413, 422];
+/** @typedef {Change & {reason: string}} Refused */
+/** @type {(told: any[], refused: Refused[]) => void} */
 let listener = () => {};
 
 /** @param {typeof listener} on */
@@ -25,6 +30,7 @@ export function onKept(on) {
 }
 
 export const unkept = () => waiting;
+export const isAway = () => away;
 
 /** Wait until everything is kept; fails where the desk is away. */
 export async function flushed() {
@@ -38,11 +44,11 @@ export async function flushed() {
 export function keep(change) {
   last += 1;
   const tail = waiting[waiting.length - 1];
-  const same = !sending && tail && tail.op === "text" && change.op === "text" && tail.page === change.page && tail.line === change.line;
+  const same = waiting.length > inFlight && tail && tail.op === "text" && change.op === "text" && tail.page === change.page && tail.line === change.line;
   if (same) waiting[waiting.length - 1] = { ...change, base: tail.base, who, s: last };
   else waiting.push({ ...change, who, s: last });
   store();
-  listener({ count: waiting.length, away, told: [] });
+  listener([], []);
   send();
 }
 
@@ -51,40 +57,51 @@ function store() {
   sessionStorage.setItem(LAST, String(last));
 }
 
+/** @param {Change[]} changes @returns {Promise<any[]>} */
+const post = (changes) => ask("/api/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(changes) });
+
 async function send() {
   if (sending || !waiting.length) return;
   sending = true;
-  const batch = waiting.slice(0, 100);
+  const batch = waiting.slice(0, AT_ONCE);
+  inFlight = batch.length;
   try {
-    const told = await ask("/api/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(batch) });
+    const told = await post(batch);
     waiting = waiting.slice(batch.length);
     away = false;
     store();
     sending = false;
-    listener({ count: waiting.length, away, told });
+    inFlight = 0;
+    listener(told, []);
     send();
   } catch (error) {
     const status = /** @type {any} */ (error).status;
-    if (status === 404 || status === 422) waiting = waiting.filter((change) => !batch.includes(change) || batch.length > 1);
-    if ((status === 404 || status === 422) && batch.length > 1) await singly(batch);
+    const { told, refused } = HOPELESS.includes(status) ? await singly(batch) : { told: [], refused: [] };
     store();
     away = status === undefined || status >= 500;
     sending = false;
-    listener({ count: waiting.length, away, told: [] });
+    inFlight = 0;
+    listener(told, refused);
     if (waiting.length) setTimeout(send, AGAIN_MS);
   }
 }
 
-/** One change that cannot be applied, its page being gone, must not hold up the others. @param {Change[]} batch */
+/**
+ * One change that cannot be applied must not hold up the others.
+ * @param {Change[]} batch @returns {Promise<{told: any[], refused: Refused[]}>} what was kept, and what was refused though its line is there
+ */
 async function singly(batch) {
+  /** @type {any[]} */ const told = [];
+  /** @type {Refused[]} */ const refused = [];
   for (const change of batch) {
     try {
-      await ask("/api/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify([change]) });
-      waiting = waiting.filter((other) => other !== change);
+      told.push(...await post([change]));
     } catch (error) {
-      const status = /** @type {any} */ (error).status;
-      if (status !== 404 && status !== 422) return;
-      waiting = waiting.filter((other) => other !== change);
+      const { status, message } = /** @type {any} */ (error);
+      if (!HOPELESS.includes(status)) break;
+      if (status !== 404) refused.push({ ...change, reason: message });
     }
+    waiting = waiting.filter((other) => other !== change);
   }
+  return { told, refused };
 }

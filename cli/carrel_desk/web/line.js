@@ -2,6 +2,7 @@
 import { by, element } from "./dom.js";
 import { desk, mark, text, view } from "./desk.js";
 import { record, sayLeft, setText } from "./changes.js";
+import { isAway, unkept } from "./keeper.js";
 import { say } from "./strings.js";
 import { showStrip } from "./view.js";
 import { showChoices, showWords } from "./words.js";
@@ -27,7 +28,7 @@ export function showLine(next, focus = true) {
     return;
   }
   text.value = next.now;
-  by("kept").textContent = next.done ? say("keptDone") : next.version ? say("kept") : "";
+  sayKept();
   view.reveal(next);
   showAround();
   sayLeft();
@@ -35,6 +36,15 @@ export function showLine(next, focus = true) {
   by("line").scrollTop = 0;
   text.focus({ preventScroll: true });
   text.setSelectionRange(0, 0);
+}
+
+/** Say whether everything that was typed is on the desk's disk. */
+export function sayKept() {
+  const line = desk.line, count = unkept().length, words = by("kept");
+  words.className = count || line?.trouble ? "waiting" : "";
+  if (count) words.textContent = isAway() ? say("notKept", { count }) : say("keeping");
+  else if (line?.trouble) words.textContent = say("failed", { reason: line.trouble });
+  else if (line) words.textContent = line.done ? say("keptDone") : line.version ? say("kept") : "";
 }
 
 /** Everything but the text itself, which somebody may be typing in. */
@@ -80,7 +90,7 @@ export function showOthers() {
 /** @param {string} written @param {string} what */
 function otherButton(written, what) {
   const button = element("button", "");
-  button.append(element("small", what), document.createTextNode(written));
+  button.append(element("small", what), element("bdi", written));
   button.addEventListener("click", () => {
     setText(written);
     text.focus();

@@ -1,7 +1,7 @@
 /** The pages of the desk: which there are, how far they are, and the one that is looked at. @module */
 import { ask, by, element } from "./dom.js";
 import { readQueue } from "./changes.js";
-import { desk, doubtful, isSeen, mark, notice, text, view, warn } from "./desk.js";
+import { desk, doubtful, isSeen, mark, notice, refuse, text, view, warn } from "./desk.js";
 import { unkept } from "./keeper.js";
 import { showAround, showLine } from "./line.js";
 import { say } from "./strings.js";
@@ -66,8 +66,8 @@ export function sayProgress() {
   if (reading.length) words.push(say("reading", { name: reading[0].name }));
   if (waiting.length) words.push(say("waitingPages", { count: waiting.length }));
   if (!ready && (waiting.length || scans.some((/** @type {any} */ s) => !s.reason))) words.push(say("starting"));
-  if (refused.length) words.push(say("refused", refused[refused.length - 1]));
-  notice(words.join("  "), Boolean(trouble || refused.length));
+  notice(words.join("  "), Boolean(trouble));
+  refuse(refused.map((told) => say("refused", told)));
   by("drop").textContent = pages.some((/** @type {any} */ p) => p.state === "read") ? "" : words.join(" ") || say("dropHere");
 }
 
