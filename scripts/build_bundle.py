@@ -71,7 +71,7 @@ def _install(wheel: Path, site: Path, machine: str, python: str) -> None:
     locked = site.parent / "locked.txt"
     locked.write_text(locked_requirements(), "utf-8")
     target = f"{machine}-manylinux_{LIBC.replace('.', '_')}"
-    install = (_uv(), "pip", "install", "-q", "--no-deps", "--link-mode", "copy", "--only-binary", ":all:")
+    install = (uv(), "pip", "install", "-q", "--no-deps", "--link-mode", "copy", "--only-binary", ":all:")
     install += ("--python", sys.executable, "--python-version", python, "--python-platform", target)
     install += ("--target", str(site))
     run(*install, "--require-hashes", "-r", str(locked))
@@ -88,11 +88,12 @@ def locked_requirements() -> str:
     """Return the locked packages with their sums as pip takes them, without the compiler."""
     left_out = [argument for name in LEFT_OUT for argument in ("--no-emit-package", name)]
     extras = [argument for name in EXTRAS for argument in ("--extra", name)]
-    export = (_uv(), "export", "-q", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate")
+    export = (uv(), "export", "-q", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate")
     return run(*export, *extras, *left_out, "--project", str(ROOT))
 
 
-def _uv() -> str:
+def uv() -> str:
+    """Return the program uv: the one on the path, or the one that ``scripts/setup`` has installed."""
     return shutil.which("uv") or str(ROOT / ".venv" / "bin" / "uv")
 
 

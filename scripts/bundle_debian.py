@@ -62,7 +62,7 @@ class Debian:
 
 def fetch(architecture: str, scratch: Path) -> Debian:
     """Return Python, its libraries and Tesseract's languages, unpacked below an empty folder."""
-    apt = _Apt(architecture, scratch)
+    apt = Apt(architecture, scratch)
     python = next(name for name in apt.needs("python3-minimal") if name.startswith("python3")).removesuffix("-minimal")
     names = [f"{python}-minimal", f"lib{python}-minimal", f"lib{python}-stdlib"]
     libraries = {needed for name in names for needed in apt.needs(name)} - _NO_PACKAGES - set(names)
@@ -71,8 +71,8 @@ def fetch(architecture: str, scratch: Path) -> Debian:
     return Debian(apt.root, architecture, python, packages)
 
 
-class _Apt:
-    """``apt-get`` with a state of its own, for one architecture."""
+class Apt:
+    """``apt-get`` with a state of its own, for one architecture; packages are unpacked below ``root``."""
 
     def __init__(self, architecture: str, scratch: Path) -> None:
         self._folder = scratch / f"apt-{architecture}"
@@ -85,7 +85,9 @@ class _Apt:
             "APT::Architectures::": architecture,
             "APT::Sandbox::User": "",
             "APT::Install-Recommends": "false",
+            "APT::Update::Error-Mode": "any",
             "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
             "Dir::State": self._folder / "state",
             "Dir::State::status": self._folder / "state/status",
             "Dir::Cache": self._folder / "cache",
@@ -98,11 +100,25 @@ class _Apt:
         said = self._run("apt-cache", "depends", "-i", package)
         return re.findall(r"^ *\|?(?:Pre)?Depends: ([a-z0-9.+-]+)", said, re.MULTILINE)
 
-    def unpack(self, names: Sequence[str]) -> Iterator[Package]:
-        """Fetch and unpack packages."""
+    def with_needs(self, names: Sequence[str]) -> list[str]:
+        """Return the names of packages, and of all that they need in turn."""
+        found: list[str] = []
+        waiting = list(names)
+        while waiting:
+            if (name := waiting.pop()) not in found:
+                found.append(name)
+                waiting += self.needs(name)
+        return found
+
+    def download(self, names: Sequence[str]) -> Path:
+        """Fetch packages; returns the folder that they lie in."""
         folder = self._folder / "packages"
         self._run("apt-get", "download", "-q", *names, folder=folder)
-        for file in sorted(folder.glob("*.deb")):
+        return folder
+
+    def unpack(self, names: Sequence[str]) -> Iterator[Package]:
+        """Fetch and unpack packages."""
+        for file in sorted(self.download(names).glob("*.deb")):
             self._run("dpkg-deb", "-x", str(file), str(self.root))
             name, version = self._run("dpkg-deb", "-W", "--showformat=${Package} ${Version}", str(file)).split()
             stated = self.root / "usr/share/doc" / name / "copyright"

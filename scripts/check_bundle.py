@@ -1,13 +1,14 @@
-"""Trial of the packs of a bundle, as a stranger would use them and without network: ``check_bundle.py PACKS [--roots FOLDER] [--whole-letter]``.
+"""Trial of the packs of a bundle, as a stranger would use them and without network: ``check_bundle.py [PACKS] [--whole-letter]``.
 
 1. ``carrel-x86_64.tar.zst``, unpacked under a name with a space, with nothing in its environment and an empty home: it
    reads the sample letter, writes text, ALTO and PDF, and leaves no other file.
 2. ``carrel_*_amd64.deb`` in a small Debian: installs, reads, and leaves nothing when it is purged.
-3. ``carrel-aarch64.tar.zst``, where it lies there, in a small Debian for that kind of processor, emulated, without
-   ``/sys``: reads an image of two lines with few errors, and its search gives the same bits on stored logits.
+3. ``carrel-aarch64.tar.zst`` in a root for that kind of processor, emulated, without ``/sys``: reads an image of two lines
+   with few errors, and its search gives the same bits on stored logits.
 
-The small Debians are made by ``debootstrap`` and kept in FOLDER. Needs root, ``unshare``, ``zstd``, and for the third
-``qemu-user-static`` and a kernel with ``binfmt_misc``. Exit code 1 where a check fails; what cannot be tried is said.
+Without PACKS, they are made for this, packed in a hurry, from the wheel that ``--wheel`` names. What is fetched is kept in
+``--roots``. On a machine that cannot make the trials (no root, no namespaces, no package mirror within reach) it says so and
+ends with 0; ``--must`` ends with 1. Exit code 1 where a check fails.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from bundle_debian import run
+import build_bundle
+from bundle_debian import Apt, run
 from carrel.evaluate.distance import character_errors
+from small_debian import CheckError, bootstrapped, emulated, why_not_emulated, why_not_here
 
 ROOT = Path(__file__).parents[1]
 LETTER = ROOT / "tests/pages/letter.jpg"
 TWO_LINES = (60, 380, 1700, 640)  # of the letter, px: left, top, right, bottom
 TWO_LINES_TEXT = "Wexcombe, 9 October 1911\nDear Mr. Alder,"
 MOST_CER, MOST_LETTER_CER = 0.1, 0.06
-EMULATOR = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
 RESULTS = {"letter.txt", "letter.alto.xml", "letter.pdf", ".carrel-read"}
 FORMATS = ("-f", "text", "-f", "alto", "-f", "pdf")
-
-
-class CheckError(Exception):
-    """A failed check: a bundle does not do what it should."""
+NEEDED = ("apt-get", "debootstrap", "dpkg-deb", "readelf", "tar", "unshare", "zstd")
+HERE = Path("/mnt")  # where a trial sees its folder: /tmp is empty for it, and may be where this lies
 
 
 def require(condition: bool, message: str) -> None:
@@ -58,25 +59,35 @@ def check_folder(packs: Path, scratch: Path) -> None:
     for folder in (place, home, out):
         folder.mkdir()
     run("tar", "--zstd", "-xf", str(packs / "carrel-x86_64.tar.zst"), "-C", str(place))
+    shutil.copy(LETTER, scratch)
     before = files_in(place, home)
-    carrel = place / "carrel-x86_64" / "bin" / "carrel"
-    done = alone(carrel, "read", LETTER, "-o", out, *FORMATS, HOME=str(home))
+    carrel = HERE / "a place/carrel-x86_64/bin/carrel"
+    done = alone(scratch, carrel, "read", HERE / LETTER.name, "-o", HERE / "out", *FORMATS, HOME=HERE / "home")
     require(done.returncode == 0, done.stderr)
     require(done.stdout == "", f"left in /tmp: {done.stdout}")
+    check_results(out)
+    require(files_in(place, home) == before, f"left {sorted(files_in(place, home) - before)[:3]}")
+    require(
+        alone(scratch, carrel, "doctor", HOME=HERE / "home").returncode == 0, "carrel doctor finds something missing"
+    )
+
+
+def alone(scratch: Path, program: Path, *arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
+    """Run a program without network, with nothing in its environment but this, ``scratch`` as ``HERE``, and an empty ``/tmp``;
+    what it leaves there is printed last."""
+    given = [f"{name}={value}" for name, value in environment.items()]
+    inside = f'mount --bind "$0" {HERE} && mount -t tmpfs none /tmp && cd / && env -i "$@"; code=$?; find /tmp -mindepth 1; exit $code'  # fmt: skip
+    command = ["unshare", "-n", "-m", "sh", "-c", inside, str(scratch), *given, str(program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def check_results(out: Path) -> None:
+    """Compare what was made of the sample letter."""
     require({path.name for path in out.iterdir()} == RESULTS, f"wrote {sorted(out.iterdir())}")
+    require((out / "letter.pdf").read_bytes().startswith(b"%PDF-"), "letter.pdf is no PDF")
+    require("<alto " in (out / "letter.alto.xml").read_text("utf-8"), "letter.alto.xml is no ALTO")
     wanted = LETTER.with_suffix(".gt.txt").read_text("utf-8")
     check_text((out / "letter.txt").read_text("utf-8"), wanted, MOST_LETTER_CER)
-    require(files_in(place, home) == before, f"left {sorted(files_in(place, home) - before)[:3]}")
-    require(alone(carrel, "doctor", HOME=str(home)).returncode == 0, "carrel doctor finds something missing")
-
-
-def alone(program: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program without network, with nothing in its environment but this, and an empty ``/tmp``; what it leaves there is
-    printed last."""
-    given = [f"{name}={value}" for name, value in environment.items()]
-    inside = 'mount -t tmpfs none /tmp; env -i "$@"; code=$?; find /tmp -mindepth 1; exit $code'
-    command = ["unshare", "-n", "-m", "sh", "-c", inside, "sh", *given, str(program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def check_text(read: str, wanted: str, most: float) -> None:
@@ -87,49 +98,17 @@ def check_text(read: str, wanted: str, most: float) -> None:
     print(f"  CER {found:.3f}")
 
 
-class SmallDebian:
-    """A Debian made by debootstrap, of which a copy is tried."""
-
-    def __init__(self, kept: Path, architecture: str, scratch: Path) -> None:
-        made, self.root = kept / f"debian-{architecture}", scratch / f"debian-{architecture}"
-        if not made.is_dir():
-            part = kept / f"debian-{architecture}.part"
-            shutil.rmtree(part, ignore_errors=True)
-            source = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()[0]
-            suite = run("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME").strip()
-            print(f"  debootstrap of {suite} for {architecture}: minutes")
-            run("debootstrap", "--variant=minbase", f"--arch={architecture}", suite, str(part), source)
-            part.rename(made)
-        run("cp", "-a", str(made), str(self.root))
-
-    def run(self, *arguments: object, check: bool = True) -> str:
-        """Run a program inside, without network, with ``/proc`` and no ``/sys``; returns what it prints."""
-        inside = 'mount -t proc proc "$1/proc"; exec chroot "$@"'
-        clean = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive")
-        command = ["unshare", "-n", "-m", "sh", "-c", inside, "sh", str(self.root), *clean, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        require(done.returncode == 0 or not check, f"{' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
-        return done.stdout
-
-    def files(self) -> set[Path]:
-        """Return everything inside but for what dpkg notes about itself."""
-        own = {self.root / place for place in ("var/lib/dpkg", "var/log", "var/cache", "proc")}
-        return {path for path in files_in(self.root) if not any(path.is_relative_to(folder) for folder in own)}
-
-
 def check_deb(packs: Path, kept: Path, scratch: Path) -> None:
     """Install, read, purge."""
-    debian = SmallDebian(kept, "amd64", scratch)
+    debian = bootstrapped(kept, scratch)
     before = debian.files()
     (package,) = packs.glob("carrel_*_amd64.deb")
     place = debian.root / "tmp"
     shutil.copy(package, place / "carrel.deb")
     shutil.copy(LETTER, place)
-    debian.run("dpkg", "-i", "/tmp/carrel.deb")
+    debian.run("dpkg", "-i", "--force-unsafe-io", "/tmp/carrel.deb")
     debian.run("carrel", "read", "/tmp/letter.jpg", "-o", "/tmp/out", *FORMATS)
-    require({path.name for path in (place / "out").iterdir()} == RESULTS, "wrote something else")
-    wanted = LETTER.with_suffix(".gt.txt").read_text("utf-8")
-    check_text((place / "out/letter.txt").read_text("utf-8"), wanted, MOST_LETTER_CER)
+    check_results(place / "out")
     debian.run("dpkg", "--purge", "carrel")
     shutil.rmtree(place / "out")
     (place / "carrel.deb").unlink()
@@ -142,26 +121,27 @@ def check_deb(packs: Path, kept: Path, scratch: Path) -> None:
 
 def check_emulated(packs: Path, kept: Path, scratch: Path, whole: bool) -> None:
     """Read two lines by an emulated processor; compare each stage with this one's."""
-    debian = SmallDebian(kept, "arm64", scratch)
+    debian = emulated(kept, scratch)
     run("tar", "--zstd", "-xf", str(packs / "carrel-aarch64.tar.zst"), "-C", str(debian.root / "opt"))
-    place = debian.root / "tmp"
-    shutil.copy(ROOT / "scripts/bundle_stages.py", place)
+    shutil.copy(ROOT / "scripts/bundle_stages.py", scratch)
     with Image.open(LETTER) as letter:
-        letter.convert("L").crop(TWO_LINES).save(place / "lines.png")
-    own = scratch / "a place/carrel-x86_64"
-    python = own / "bin/python3"
-    store = alone(python, "-B", place / "bundle_stages.py", "store", place / "lines.png", place / "stages.npz", **of_bundle(own))  # fmt: skip
+        letter.convert("L").crop(TWO_LINES).save(scratch / "lines.png")
+    own = HERE / "a place/carrel-x86_64"
+    store = alone(scratch, own / "bin/python3", "-B", HERE / "bundle_stages.py", "store", HERE / "lines.png", HERE / "stages.npz", **of_bundle(own))  # fmt: skip
     require(store.returncode == 0, store.stderr)
-    here = [f"{name}={value}" for name, value in of_bundle(Path("/opt/carrel-aarch64")).items()]
-    said = debian.run("env", *here, "/opt/carrel-aarch64/bin/python3", "-B", "/tmp/bundle_stages.py", "compare", "/tmp/stages.npz")  # fmt: skip
-    for name, apart in json.loads(said).items():
-        print(f"  {name}: {apart['count']:.0f} values differ ({apart['share']:.2%}), by {apart['most']:.3g} at most")
-    require(json.loads(said)["search"]["count"] == 0, "the search differs on the same logits")
-    check_text(debian.run("/opt/carrel-aarch64/bin/carrel", "read", "/tmp/lines.png"), TWO_LINES_TEXT, MOST_CER)
+    for name in ("bundle_stages.py", "lines.png", "stages.npz"):
+        shutil.copy(scratch / name, debian.root / "tmp")
+    there = Path("/opt/carrel-aarch64")
+    given = [f"{name}={value}" for name, value in of_bundle(there).items()]
+    apart = json.loads(debian.run("env", *given, there / "bin/python3", "-B", "/tmp/bundle_stages.py", "compare", "/tmp/stages.npz"))  # fmt: skip
+    for name, found in apart.items():
+        print(f"  {name}: {found['count']:.0f} values differ ({found['share']:.2%}), by {found['most']:.3g} at most")
+    require(apart["search"]["count"] == 0, "the search differs on the same logits")
+    check_text(debian.run(there / "bin/carrel", "read", "/tmp/lines.png"), TWO_LINES_TEXT, MOST_CER)
     if whole:
-        shutil.copy(LETTER, place)
+        shutil.copy(LETTER, debian.root / "tmp")
         wanted = LETTER.with_suffix(".gt.txt").read_text("utf-8")
-        check_text(debian.run("/opt/carrel-aarch64/bin/carrel", "read", "/tmp/letter.jpg"), wanted, MOST_LETTER_CER)
+        check_text(debian.run(there / "bin/carrel", "read", "/tmp/letter.jpg"), wanted, MOST_LETTER_CER)
 
 
 def of_bundle(folder: Path) -> dict[str, str]:
@@ -169,45 +149,78 @@ def of_bundle(folder: Path) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "TESSDATA_PREFIX": str(folder / "share/tessdata"), "HOME": "/nowhere"}  # fmt: skip
 
 
-def why_not_emulated(packs: Path) -> str:
-    """Return why the third check cannot be done; "" where it can."""
-    if not (packs / "carrel-aarch64.tar.zst").is_file():
-        return "there is no carrel-aarch64.tar.zst; make bundle-aarch64"
-    if not EMULATOR.exists():
-        return "the kernel runs no programs for aarch64; apt-get install qemu-user-static, and mount binfmt_misc"
+def build(wheel: Path, machine: str, packs: Path) -> None:
+    """Make the packs of one kind of processor, and no other file, packed in a hurry."""
+    os.environ["ZSTD_LEVEL"] = "1"
+    build_bundle.main([str(wheel), str(packs / f"carrel-{machine}"), "--machine", machine])
+    shutil.rmtree(packs / f"carrel-{machine}")
+
+
+def why_not_within_reach(scratch: Path) -> str:
+    """Return why nothing can be fetched; "" where it can."""
+    try:
+        Apt(build_bundle.MACHINES["x86_64"], scratch / "reached")
+        asked = scratch / "asked.txt"
+        asked.write_text(build_bundle.locked_requirements(), "utf-8")
+        index = ("pip", "install", "-q", "--no-cache", "--dry-run", "--no-deps", "--target", str(scratch / "none"))
+        run(build_bundle.uv(), *index, "--python", sys.executable, "-r", str(asked))
+    except SystemExit as error:
+        return f"what it needs cannot be fetched: {error}"
     return ""
+
+
+def trials(options: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], None]]:
+    """Return what is done, in this order, by its title."""
+    packs: Path = options.packs or scratch
+    made: dict[str, Callable[[], None]] = {
+        "folder without network": lambda: check_folder(packs, scratch),
+        "package in Debian": lambda: check_deb(packs, options.roots, scratch),
+    }
+    if options.packs is None:
+        made = {"packs for x86_64": lambda: build(options.wheel, "x86_64", packs)} | made
+    if why := why_not_emulated(scratch):
+        print(f"aarch64, emulated: not tried: {why}")
+        return made
+    if options.packs is None:
+        made["packs for aarch64"] = lambda: build(options.wheel, "aarch64", packs)
+    elif not (packs / "carrel-aarch64.tar.zst").is_file():
+        print("aarch64, emulated: not tried: there is no carrel-aarch64.tar.zst; make bundle-aarch64")
+        return made
+    made["aarch64, emulated"] = lambda: check_emulated(packs, options.roots, scratch, options.whole_letter)
+    return made
 
 
 def main(arguments: Sequence[str]) -> int:
     """Try everything; returns 1 where something fails."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("packs", type=Path)
+    parser.add_argument("packs", type=Path, nargs="?")
+    parser.add_argument("--wheel", type=Path)
     parser.add_argument("--roots", type=Path, default=ROOT / "build" / "roots")
+    parser.add_argument("--must", action="store_true", help="fail where the trials cannot be made")
     parser.add_argument("--whole-letter", action="store_true", help="emulated, too: a quarter of an hour")
     options = parser.parse_args(arguments)
-    if os.getuid():
-        sys.exit("check_bundle.py: needs root, for chroot and for what has no network")
+    if options.packs is None and options.wheel is None:
+        parser.error("name PACKS, or a --wheel to make them of")
     options.roots.mkdir(parents=True, exist_ok=True)
-    packs: Path = options.packs
-    failed = 0
     with TemporaryDirectory(prefix="check-", dir=options.roots) as name:
-        scratch = Path(name)
-        checks = {
-            "folder without network": lambda: check_folder(packs, scratch),
-            "package in Debian": lambda: check_deb(packs, options.roots, scratch),
-            "aarch64, emulated": lambda: check_emulated(packs, options.roots, scratch, options.whole_letter),
-        }
-        if why := why_not_emulated(packs):
-            print(f"aarch64, emulated: not tried: {why}")
-            del checks["aarch64, emulated"]
-        for title, check in checks.items():
-            print(f"{title} ...", flush=True)
-            try:
-                check()
-            except CheckError as error:
-                failed = 1
-                print(f"  FAILED: {error}")
-    return failed
+        if why := why_not_here(NEEDED) or why_not_within_reach(Path(name)):
+            print(f"packs: not tried: {why}")
+            return int(options.must)
+        return sum(failed(title, trial) for title, trial in trials(options, Path(name)).items()) and 1
+
+
+def failed(title: str, trial: Callable[[], None]) -> bool:
+    """Make one trial; tells how long it took."""
+    print(f"{title} ...", flush=True)
+    began = time.monotonic()
+    try:
+        trial()
+    except CheckError as error:
+        print(f"  FAILED: {error}", flush=True)
+        return True
+    finally:
+        print(f"  {time.monotonic() - began:.0f} s", flush=True)
+    return False
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from bundle_packs import write_sums
 from bundle_parts import debian_part, notice, python_part, sbom
 from carrel.models.folders import model_folders, open_model
 from carrel_cli.main import OWN_COMMANDS, cli
+from check_bundle import LETTER, RESULTS, check_results
+from small_debian import CheckError, SmallDebian, why_not_here
 
 ROOT = Path(__file__).parents[1]
 
@@ -155,3 +157,28 @@ def test_a_program_of_another_processor_is_found(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little"))
     assert list(foreign(tmp_path, "x86_64")) == [tmp_path / "foreign.so"]
     assert list(foreign(tmp_path, "aarch64")) == [tmp_path / "own.so"]
+
+
+def test_the_trial_of_a_bundle_finds_what_is_wrong_with_its_results(tmp_path: Path) -> None:
+    for name in RESULTS:
+        (tmp_path / name).touch()
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (tmp_path / "letter.alto.xml").write_text('<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"/>', "utf-8")
+    shutil.copy(LETTER.with_suffix(".gt.txt"), tmp_path / "letter.txt")
+    check_results(tmp_path)
+    (tmp_path / "core").touch()
+    with pytest.raises(CheckError, match="core"):
+        check_results(tmp_path)
+    (tmp_path / "core").unlink()
+    (tmp_path / "letter.txt").write_text("Dear Mr. Alder,", "utf-8")
+    with pytest.raises(CheckError, match="CER"):
+        check_results(tmp_path)
+
+
+@pytest.mark.skipif(why_not_here(["unshare", "chroot"]) != "", reason="needs root and namespaces")
+def test_a_small_debian_has_proc_and_no_network() -> None:
+    debian = SmallDebian(Path("/"))
+    told = debian.run("cat", "/proc/net/dev")
+    assert "lo:" in told and told.count(":") == 1
+    with pytest.raises(CheckError, match="boom"):
+        debian.run("sh", "-c", "echo boom >&2; exit 3")
