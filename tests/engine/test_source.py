@@ -180,6 +180,32 @@ def test_pdf_at_the_resolution_of_its_scan(rotation: int, tmp_path: Path) -> Non
     assert np.abs(scan.gray.astype(int) - expected).mean() < 2
 
 
+def test_every_pixel_of_a_scan_in_a_pdf_is_as_it_was_scanned(tmp_path: Path) -> None:
+    import pikepdf
+
+    rng, path = np.random.default_rng(5), tmp_path / "scan.pdf"
+    for _ in range(40):
+        (width, height), dpi, digits = (
+            rng.integers(150, 500, 2).tolist(),
+            rng.choice([150, 200, 300, 600]),
+            rng.choice([2, 6]),
+        )
+        noise = rng.integers(0, 256, (height, width)).astype(np.uint8)
+        across, down = (round(float(px * 72 / dpi), digits) for px in (width, height))
+        with pikepdf.new() as document:
+            image = pikepdf.Stream(document, noise.tobytes(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image)
+            image.Width, image.Height, image.BitsPerComponent = width, height, 8
+            image.ColorSpace = pikepdf.Name.DeviceGray
+            page = document.add_blank_page(page_size=(across, down))
+            page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=document.make_indirect(image)))
+            page.Contents = document.make_stream(f"q {across} 0 0 {down} 0 0 cm /Im0 Do Q".encode())
+            degrees = int(rng.choice([0, 90, 180, 270]))
+            page.rotate(degrees, relative=True)
+            document.save(path)
+        (scan,) = scans(path)
+        assert np.array_equal(scan.gray, np.rot90(noise, -degrees // 90)), (width, height, dpi, digits, degrees)
+
+
 def test_pdf_without_a_scan_is_rendered_at_300_dpi_or_what_fits(tmp_path: Path) -> None:
     import pikepdf
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carrel.image.pdf.objects import hide, pictures, texts
+from carrel.image.pdf.objects import hide, pictures, shrink_pictures, texts
 from carrel.image.pdf.opened import PdfRefusedError, opened_page
 from carrel.image.pdf.text import visible_regions
 from carrel.options import OwnText
@@ -62,6 +62,7 @@ def render(
     with opened_page(document, page_index) as page:
         dpi, scanned = _resolution(page, max_px)
         admit(_pixels(page, dpi))
+        shrink_pictures(page)
         shown = _drawn(page, dpi)
         own = [] if own_text == "force" else texts(page)
         if not own:
@@ -83,6 +84,7 @@ def draw_in_color(document: Any, page_index: int, size: tuple[int, int]) -> Imag
     """
     with opened_page(document, page_index, flat=False) as page:
         scale = max(size[0] / page.get_width(), size[1] / page.get_height())
+        shrink_pictures(page)
         bitmap = page.render(scale=scale * _JUST_BELOW, may_draw_forms=False, draw_annots=False)
         image = bitmap.to_pil().convert("RGB")
         bitmap.close()
