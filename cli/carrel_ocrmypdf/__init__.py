@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 from shutil import which
 from typing import Any
 
 from ocrmypdf import hookimpl
 from ocrmypdf.pluginspec import OcrEngine
 
+_JUST_BELOW = 1 - 1e-6  # as for Carrel's own drawing of PDF pages
 TESSERACT_PLUGIN = "ocrmypdf.builtin_plugins.tesseract_ocr"
 
 
@@ -62,6 +64,42 @@ def get_ocr_engine(options: Any) -> OcrEngine | None:
     from carrel_ocrmypdf.engine import CarrelEngine
 
     return CarrelEngine()
+
+
+@hookimpl
+def rasterize_pdf_page(
+    input_file: Path,
+    output_file: Path,
+    raster_device: str,
+    raster_dpi: Any,
+    pageno: int,
+    page_dpi: Any,
+    rotation: int | None,
+    filter_vector: bool,
+    stop_on_soft_error: bool,
+    options: Any,
+    use_cropbox: bool,
+) -> Path | None:
+    """Draw a page as OCRmyPDF does by PDFium, at a resolution that is lower by far less than a pixel.
+
+    OCRmyPDF rounds the size up, and a rounding error adds a pixel, over which every scan would be stretched and blurred.
+    """
+    from ocrmypdf.builtin_plugins import pypdfium
+
+    below = type(raster_dpi)(raster_dpi.x * _JUST_BELOW, raster_dpi.y * _JUST_BELOW)
+    return pypdfium.rasterize_pdf_page(
+        input_file=input_file,
+        output_file=output_file,
+        raster_device=raster_device,
+        raster_dpi=below,
+        pageno=pageno,
+        page_dpi=page_dpi or raster_dpi,
+        rotation=rotation,
+        filter_vector=filter_vector,
+        stop_on_soft_error=stop_on_soft_error,
+        options=options,
+        use_cropbox=use_cropbox,
+    )
 
 
 def _is_chosen(options: Any) -> bool:

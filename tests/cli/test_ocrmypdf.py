@@ -13,13 +13,16 @@ from types import SimpleNamespace
 import pikepdf
 import pypdfium2
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 import carrel
 from carrel.evaluate import character_errors
 from carrel.page import Page
 
 pytest.importorskip("ocrmypdf", reason="ocrmypdf is not installed: uv sync --extra ocrmypdf")
+from ocrmypdf.helpers import Resolution
+
+from carrel_ocrmypdf import rasterize_pdf_page
 from carrel_ocrmypdf.elements import element_of
 from carrel_ocrmypdf.engine import CarrelEngine, read_options, reader_of
 
@@ -71,11 +74,16 @@ def jpeg(name: str, degrees: int = 0) -> bytes:
     return out.getvalue()
 
 
-def ocrmypdf(*arguments: object, plugin: bool = True, path: str | None = None) -> subprocess.CompletedProcess[str]:
+def ocrmypdf(
+    *arguments: object, plugin: bool = True, path: str | None = None, temporary: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     chosen = ["--plugin", "carrel_ocrmypdf"] if plugin else []
     command = [sys.executable, "-m", "ocrmypdf", "-q", *chosen, *map(str, arguments)]
     folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}" if path is None else path}
+    if temporary is not None:
+        command.append("--keep-temporary-files")
+        environment["TMPDIR"] = str(temporary)
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -98,18 +106,47 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pdf")
     source = scanned([jpeg(name, degrees) for name, degrees in ROTATED.items()], folder / "in.pdf")
     options = ("-l", "eng+fra", "--jobs", "2", "--rotate-pages", "--sidecar", folder / "text.txt")
-    done = ocrmypdf(*options, source, folder / "out.pdf")
+    done = ocrmypdf(*options, source, folder / "out.pdf", temporary=folder)
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def test_print_and_handwriting_are_found_in_the_pdf(made: Path, letter: Page) -> None:
+def test_print_and_handwriting_are_found_in_the_pdf(made: Path, reader: carrel.Reader, letter: Page) -> None:
     found = texts_of(made / "out.pdf")
-    # the JPEG in a PDF is not read to the letter as the scan is: 12 errors in 793 characters, where the scan has 7
-    assert cer("letter", found[0]) <= cer("letter", letter.text) + 0.01
+    # PDFium stretches this page's width by a pixel; by so much blur 6 to 11 of 794 characters were wrong (the scan: 8).
+    # Where the picture that OCRmyPDF hands over is read worse than the scan, nothing else may be lost.
+    (picture,) = made.glob("ocrmypdf.io.*/000001_ocr.png")
+    handed_over = cer("letter", reader.read(picture).text)
+    assert cer("letter", found[0]) <= 1.05 * max(cer("letter", letter.text), handed_over)
+    assert handed_over <= 0.02
     assert cer("french", found[1]) <= 0.002
     sidecar = (made / "text.txt").read_text("utf-8").split("\f")
     assert [cer(name, text) <= 0.02 for name, text in zip(ROTATED, sidecar, strict=False)] == [True, True]
+
+
+@pytest.mark.parametrize("size", [(158, 320), (198, 385), (268, 277), (339, 327)])
+def test_no_pixel_is_added_to_a_scan(size: tuple[int, int], tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.effect_noise(size, 60).save(data, "JPEG", quality=95)
+    drawn = rasterize_pdf_page(
+        input_file=scanned([data.getvalue()], tmp_path / "scan.pdf"),
+        output_file=tmp_path / "page.png",
+        raster_device="pnggray",
+        raster_dpi=Resolution(300.0, 300.0),
+        pageno=1,
+        page_dpi=None,
+        rotation=None,
+        filter_vector=False,
+        stop_on_soft_error=True,
+        options=None,
+        use_cropbox=False,
+    )
+    assert drawn is not None
+    with Image.open(drawn) as picture, Image.open(data) as scan:
+        assert picture.size == scan.size
+        assert picture.info["dpi"] == pytest.approx((300, 300), rel=1e-5)
+        lowest, highest = ImageChops.difference(picture, scan).getextrema()
+    assert (lowest, highest) <= (0, 2), "decoders of JPEG may differ by so much"
 
 
 def test_the_pdf_is_an_archive_of_upright_pages(made: Path) -> None:
