@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from carrel.image.crop import even_light, extend, normalize_line
+from carrel.image.crop import counts_in_squares, even_light, extend, normalize_line
 
 
 def _curved_page() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -76,7 +77,8 @@ def test_a_shadow_over_the_end_of_a_line_is_taken_away() -> None:
     shade = np.linspace(1.0, 0.55, 800)
     inside = np.ones(line.shape, bool)
     inside[:6] = False
-    even = even_light((line * shade).astype(np.uint8), inside)
+    shaded = (line * shade).astype(np.uint8)
+    even = even_light(shaded, inside, counts_in_squares(shaded, inside))
     paper, ink = even[8, 20:780], even[20, 10:790:12]
     assert int(paper.max()) - int(paper.min()) < 15
     assert int(ink.max()) - int(ink.min()) < 15
@@ -84,11 +86,21 @@ def test_a_shadow_over_the_end_of_a_line_is_taken_away() -> None:
     assert abs(int(even[0, 0]) - int(np.median(paper))) < 8
 
 
+@pytest.mark.parametrize("shape", [(40, 797), (8, 8), (6, 3_000), (12, 3_072), (30, 10)])
+def test_gray_levels_are_counted_in_square_pieces(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    line, inside = rng.integers(0, 256, shape).astype(np.uint8), rng.random(shape) < 0.7
+    pieces = [slice(left, left + shape[0]) for left in range(0, shape[1], shape[0])]
+    counts = [np.bincount(line[:, piece][inside[:, piece]], minlength=256) for piece in pieces]
+    assert np.array_equal(counts_in_squares(line, inside), np.transpose(counts))
+
+
 def test_even_light_and_a_black_bar_stay_as_they_are() -> None:
     line = np.full((40, 800), 220, np.uint8)
     line[10:30, 10:400:12] = 60
     line[:, 500:700] = 10
-    even = even_light(line, np.ones(line.shape, bool))
+    inside = np.ones(line.shape, bool)
+    even = even_light(line, inside, counts_in_squares(line, inside))
     assert np.array_equal(even[:, :480], line[:, :480])
     assert even[:, 520:680].max() < 40
 

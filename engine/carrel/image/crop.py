@@ -16,8 +16,8 @@ Curve = NDArray[np.float32]
 """Points ``(k, 2)``, x and y in px."""
 
 SAMPLE_STEP_PX = 8.0
-PART_ASPECT = 3
-"""Width over height of the parts of a line whose polarity is asked for."""
+PART_SQUARES = 3
+"""Square pieces in each part of a line whose polarity is asked for."""
 PAPER_SHARE = 0.8
 """Share of a line's pixels that are no brighter than its paper."""
 MIN_INSIDE_SHARE = 0.1
@@ -114,19 +114,37 @@ def normalize_line(gray: Gray, baseline: Curve, polygon: Curve) -> Crop:
     line = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     kept = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
     inside = kept >= 128
-    if is_light_writing(line[inside]) and _is_light_in_most_parts(line, inside):
-        line = np.invert(line)
-    return Crop(even_light(line, inside), baseline_row, ruler, normal)
+    counts = counts_in_squares(line, inside)
+    if is_light_writing(counts.sum(axis=1)) and _is_light_in_most_parts(counts):
+        line, counts = np.invert(line), counts[::-1]
+    return Crop(even_light(line, inside, counts), baseline_row, ruler, normal)
 
 
-def _is_light_in_most_parts(line: Gray, inside: NDArray[np.bool_]) -> bool:
+def counts_in_squares(line: Gray, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many px inside have each gray level, in each square piece of a line: ``(256, pieces)``."""
+    import cv2
+
+    height, width = line.shape
+    pieces = -(-width // height)
+    counts = np.zeros((256, pieces))
+    # 2D histograms of level and piece, for so many pieces as a byte counts
+    for first in range(0, pieces, 256):
+        columns = slice(first * height, (first + 256) * height)
+        levels, mask = np.ascontiguousarray(line[:, columns]), np.ascontiguousarray(inside[:, columns])
+        piece = np.tile((np.arange(levels.shape[1]) // height).astype(np.uint8), (height, 1))
+        here = min(256, pieces - first)
+        found = cv2.calcHist([levels, piece], [0, 1], mask.view(np.uint8), [256, here], [0, 256, 0, here])
+        counts[:, first : first + here] = found
+    return counts
+
+
+def _is_light_in_most_parts(counts: NDArray[np.float64]) -> bool:
     """Tell whether the writing is light in most parts of the line: the lit end of a line in shadow looks like it."""
-    width = PART_ASPECT * line.shape[0]
-    parts = [slice(left, left + width) for left in range(0, line.shape[1], width)]
-    return 2 * sum(is_light_writing(line[:, part][inside[:, part]]) for part in parts) > len(parts)
+    parts = np.add.reduceat(counts, range(0, counts.shape[1], PART_SQUARES), axis=1).T
+    return 2 * sum(map(is_light_writing, parts)) > len(parts)
 
 
-def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
+def even_light(line: Gray, inside: NDArray[np.bool_], counts: NDArray[np.float64]) -> Gray:
     """Make the paper of a line equally bright from end to end, and outside the line, too.
 
     A shadow over one end would hide the letters there from a threshold for the whole line.
@@ -137,18 +155,16 @@ def even_light(line: Gray, inside: NDArray[np.bool_]) -> Gray:
         uint8 ``(height, width)``.
     inside
         Same shape: what belongs to the line.
+    counts
+        Of gray levels, `counts_in_squares`.
     """
     height, width = line.shape
-    papers: list[tuple[float, float]] = []
-    mask = inside.view(np.uint8)
-    lefts = range(0, width, height)
-    for left, count in zip(lefts, np.add.reduceat(inside.sum(axis=0), lefts), strict=True):
-        if count > MIN_INSIDE_SHARE * height * height:
-            part = slice(left, left + height)
-            papers.append((left + 0.5 * height, float(gray_levels(line[:, part], (PAPER_SHARE,), mask[:, part])[0])))
-    if not papers:
-        papers = [(0.0, float(gray_levels(line, (PAPER_SHARE,))[0]))]
-    at, levels = np.array(papers).T
+    cumulated = np.cumsum(counts, axis=0)
+    measured = np.flatnonzero(cumulated[-1] > MIN_INSIDE_SHARE * height * height)
+    at = (measured + 0.5) * height
+    levels = np.count_nonzero(cumulated < PAPER_SHARE * cumulated[-1], axis=0)[measured].astype(np.float64)
+    if not len(measured):
+        at, levels = np.zeros(1), gray_levels(line, (PAPER_SHARE,)).astype(np.float64)
     paper = median(levels)
     if np.ptp(levels) > MIN_UNEVEN_SHARE * paper:
         levels = np.clip(levels, paper / MAX_LIGHT_RATIO, paper * MAX_LIGHT_RATIO)

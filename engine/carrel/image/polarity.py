@@ -38,14 +38,20 @@ def is_negative(gray: NDArray[np.uint8]) -> bool:
     return _is_written_light(small, _ground_of(small), np.ones(small.shape, bool))
 
 
-def is_light_writing(levels: NDArray[np.uint8]) -> bool:
-    """Return whether the px of a line, uint8 ``(n,)``, are light writing on darker ground, however light that is.
+def is_light_writing(counts: NDArray[np.float64]) -> bool:
+    """Return whether a line is light writing on darker ground, however light that is.
 
     Writing takes less of a line than its ground: the levels are skewed to it.
+
+    Parameters
+    ----------
+    counts
+        Number of px of each gray level, (256,).
     """
-    if levels.size == 0:
+    total = float(counts.sum())
+    if total == 0:
         return False
-    shares = np.bincount(levels, minlength=256) / levels.size
+    shares = counts / total
     steps = np.arange(256) - shares @ np.arange(256)
     variance = float(shares @ steps**2)
     return variance > _CLEAR_STEP and float(shares @ steps**3) > _MIN_LINE_SKEWNESS * variance**1.5
