@@ -216,7 +216,9 @@ def test_an_entry_link_works_once(at: At) -> None:
     assert other.get(f"/enter?token={entry}").status == 401
     assert other.get(f"/enter?token={newest}").status == 303
     assert other.get(f"/enter?token={newest}").status == 401
-    assert other.get("/").status == 401
+    told = other.get("/")
+    assert (told.status, told.headers["location"]) == (303, "/left")
+    assert other.get("/api/state").status == 401
     page = at.client.get("/")
     assert page.status == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]

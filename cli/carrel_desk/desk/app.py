@@ -68,7 +68,10 @@ def make_desk(desk: Desk, rules: Rules) -> ASGIApp:
         desk.asked_at = time.monotonic()
 
     open_paths = frozenset(("/enter", "/left", *(f"/web/{name}" for name in web_names())))
-    return Guard(app, replace(rules, cookie=desk.cookie, open_paths=open_paths, headers=PAGE_HEADERS, seen=asked))
+    return Guard(
+        app,
+        replace(rules, cookie=desk.cookie, open_paths=open_paths, headers=PAGE_HEADERS, entrance="/left", seen=asked),
+    )
 
 
 async def _chores(desk: Desk) -> None:

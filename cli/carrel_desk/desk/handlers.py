@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 import carrel
 from carrel.formats import FORMATS
@@ -72,11 +72,9 @@ async def web_file(desk: Desk, request: Request, name: str = "") -> Response:
 async def enter(desk: Desk, request: Request) -> Response:
     """Exchange an entry link for a cookie; ask for the password where there is one and no link."""
     entry = request.query_params.get("token", "")
-    if not entry and desk.password is not None:
-        return await web_file(desk, request, "enter.html")
     cookie = desk.sessions.enter(entry)
     if cookie is None:
-        raise ProblemError(401, "this link was used before; take the newest one that carrel desk printed")
+        return await _entrance(desk, request, 200 if desk.password is not None and not entry else 401)
     if desk.kiosk_idle_s is None:
         desk.on_entry(desk.sessions.new_entry())
     return _let_in(desk, cookie)
@@ -86,11 +84,21 @@ async def enter_by_password(desk: Desk, request: Request) -> Response:
     """Exchange the password for a cookie."""
     body = await request.body()
     if desk.password is None or len(body) > MOST_FORM_BYTES:
-        raise ProblemError(401, "take the newest link that carrel desk printed")
+        return await _entrance(desk, request, 401)
     tried = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
     if not await desk.password.fits(tried):
-        raise ProblemError(401, "this is not the password; go back and try again")
+        return await _entrance(desk, request, 401, wrong=True)
     return _let_in(desk, desk.sessions.new_cookie())
+
+
+async def _entrance(desk: Desk, request: Request, status: int, *, wrong: bool = False) -> Response:
+    """Send the page for those who are not let in: it asks for the password where there is one."""
+    response = await web_file(desk, request, "left.html" if desk.password is None else "enter.html")
+    if wrong:
+        response = HTMLResponse(bytes(response.body).replace(b" hidden", b""))
+    response.headers["referrer-policy"] = "same-origin"  # without a referrer a form's Origin is null
+    response.status_code = status
+    return response
 
 
 def _let_in(desk: Desk, cookie: str) -> Response:
@@ -107,12 +115,17 @@ async def leave(desk: Desk, request: Request) -> Response:
     if desk.kiosk_idle_s is None:
         desk.on_entry(entry)
     told = {"next": f"/enter?token={entry}" if desk.kiosk_idle_s is not None else "/left"}
-    return Response(msgspec.json.encode(told), headers=_CLEAR, media_type="application/json")
+    response = Response(msgspec.json.encode(told), media_type="application/json")
+    if desk.password is None:
+        response.headers.update(_CLEAR)
+    else:  # from another machine: Chromium heeds _CLEAR on secure pages alone, and then no cookie's end beside it
+        response.delete_cookie(desk.cookie, path="/", httponly=True, samesite="strict")
+    return response
 
 
 async def left(desk: Desk, request: Request) -> Response:
     """Say that the session is over."""
-    return await web_file(desk, request, "left.html")
+    return await _entrance(desk, request, 200)
 
 
 async def get_state(desk: Desk, request: Request) -> Response:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carrel_desk.http.problems import ProblemError, response_of
@@ -55,6 +56,8 @@ class Rules:
     cookie: str = ""
     open_paths: frozenset[str] = frozenset()
     headers: Headers = API_HEADERS
+    entrance: str = ""
+    """Path to which a browser that asks for ``/`` without a token is sent; empty: it is refused as all others are."""
     grace_s: float = GRACE_S
     silence_s: float = SILENCE_S
     seen: Callable[[], None] = field(default=lambda: None)
@@ -82,7 +85,9 @@ class Guard:
             self._check(scope)
         except ProblemError as problem:
             problem.headers["connection"] = "close"
-            await response_of(problem)(scope, receive, send)
+            entrance = self._rules.entrance if problem.status == 401 and scope["path"] == "/" else ""
+            refusal = RedirectResponse(entrance, 303, {"connection": "close"}) if entrance else response_of(problem)
+            await refusal(scope, receive, send)
             return
         self._rules.seen()
         body = _Body(receive, self._rules)

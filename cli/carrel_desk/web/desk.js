@@ -36,7 +36,7 @@ let warning = "", said = "", bad = false;
 function showNotice() {
   const all = [...refusals, ...troubles], wrong = bad || Boolean(warning || all.length);
   const told = all.length > 1 ? say("refusals", { count: all.length }) : all[0];
-  by("notice").textContent = [warning, said, told].filter(Boolean).join("  ");
+  by("notice").textContent = [warning, said, told].filter(Boolean).join(" · ");
   by("refusals").hidden = all.length < 2;
   by("refusal-list").replaceChildren(...(all.length > 1 ? all : []).map((words) => element("li", words)));
   by("told").className = wrong ? "bad" : "";

@@ -1,12 +1,42 @@
 /** Files and the scanner. @module */
 import { ask, by, element } from "./dom.js";
 import { notice, trouble } from "./desk.js";
+import { sayProgress } from "./pages.js";
 import { say } from "./strings.js";
 
 /** @param {FileList | File[] | null} files */
 export async function addFiles(files) {
   for (const file of files ?? []) await send(file, file.name);
   by("files").value = "";
+  sayProgress();
+}
+
+/** Files that were dropped, and those in folders, by name. @param {DataTransfer | null} dropped */
+export async function addDropped(dropped) {
+  const items = [...(dropped?.items ?? [])].filter((item) => item.kind === "file");
+  const waiting = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());  // at once: they are gone after this event
+  for (const found of waiting) if (found) await addFiles(found instanceof File ? [found] : await filesOf(found));
+}
+
+/** @param {FileSystemEntry} entry @returns {Promise<File[]>} */
+async function filesOf(entry) {
+  try {
+    if (entry.isFile) return [await new Promise((done, failed) => /** @type {FileSystemFileEntry} */ (entry).file(done, failed))];
+    const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+    /** @type {FileSystemEntry[]} */ const inside = [];
+    /** @type {FileSystemEntry[]} */ let more;
+    do {
+      more = await new Promise((done, failed) => reader.readEntries(done, failed));
+      inside.push(...more);
+    } while (more.length);  // it tells 100 at a time
+    const seen = inside.filter(({ name }) => !name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const files = [];
+    for (const one of seen) files.push(...(await filesOf(one)));
+    return files;
+  } catch (error) {
+    trouble(say("notTaken", { name: entry.name, reason: /** @type {Error} */ (error).message }));
+    return [];
+  }
 }
 
 /** @param {Blob} body @param {string} name */
@@ -16,7 +46,8 @@ export async function send(body, name) {
     const type = body.type.startsWith("image/") || body.type === "application/pdf" ? body.type : "application/octet-stream";
     await ask(`/api/scans?name=${encodeURIComponent(name)}`, { method: "POST", headers: { "Content-Type": type }, body });
   } catch (error) {
-    trouble(say("notTaken", { name, reason: /** @type {Error} */ (error).message }));
+    const { status, message } = /** @type {any} */ (error);
+    trouble(say("notTaken", { name, reason: status ? message : say("noAnswer") }));
   }
 }
 

@@ -7,7 +7,9 @@ import { ask } from "./dom.js";
 const WAITING = "carrel-waiting", WHO = "carrel-who", LAST = "carrel-last";
 const AGAIN_MS = 500, AT_ONCE = 20;
 
-export const who = sessionStorage.getItem(WHO) ?? crypto.randomUUID();
+/** A random name; crypto.randomUUID is not there on pages of other machines, which come unencrypted. */
+const newName = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const who = sessionStorage.getItem(WHO) ?? newName();
 sessionStorage.setItem(WHO, who);
 
 /** @type {Change[]} */

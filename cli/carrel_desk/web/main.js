@@ -2,7 +2,7 @@
 import { finish, first, move, next, readQueue, remember, setText, takeBack, typed } from "./changes.js";
 import { ask, by, element } from "./dom.js";
 import { desk, known, mark, notice, text, view } from "./desk.js";
-import { addFiles, openScanner } from "./intake.js";
+import { addDropped, addFiles, openScanner } from "./intake.js";
 import { openCamera } from "./camera.js";
 import { openForm, showForm } from "./form.js";
 import { unkept, who } from "./keeper.js";
@@ -85,6 +85,7 @@ export async function leave() {
   desk.leaving = true;
   const told = await ask("/api/leave", { method: "POST" });
   sessionStorage.clear();
+  localStorage.clear();
   location.replace(told.next);
 }
 on("leave", leave);
@@ -95,7 +96,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     document.body.classList.toggle("over", kind === "dragover");
-    if (kind === "drop") addFiles(/** @type {DragEvent} */ (event).dataTransfer?.files ?? null);
+    if (kind === "drop") addDropped(/** @type {DragEvent} */ (event).dataTransfer);
   });
 }
 

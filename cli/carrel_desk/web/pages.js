@@ -11,7 +11,28 @@ const MOST_WARNINGS = 3;
 /** Pages that were not read yet when this window last looked. @type {Set<string>} */
 let unread = new Set();
 
-export async function refresh() {
+/** @type {Promise<void> | null} */ let looking = null;
+let again = false;
+
+/** Look at the desk's state; what happens meanwhile is one look more. */
+export function refresh() {
+  again = true;
+  looking ??= lookUntilTold();
+  return looking;
+}
+
+async function lookUntilTold() {
+  try {
+    while (again) {
+      again = false;
+      await look();
+    }
+  } finally {
+    looking = null;
+  }
+}
+
+async function look() {
   try {
     desk.state = await ask("/api/state");
   } catch (error) {

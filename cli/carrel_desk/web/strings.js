@@ -46,6 +46,7 @@ const TABLE = {
   waitingPages: ["{count} {count?page waits:pages wait} to be read", "{count} {count?page attend:pages attendent} la lecture", "{count} {count?Seite wartet:Seiten warten} aufs Lesen"],
   starting: ["The reader starts…", "Le lecteur démarre…", "Der Leser startet…"],
   refused: ["{name} was not read: {reason}", "{name} n’a pas été lu : {reason}", "{name} wurde nicht gelesen: {reason}"],
+  noAnswer: ["the file cannot be read, or the desk does not answer", "le fichier ne peut pas être lu, ou le bureau ne répond pas", "die Datei lässt sich nicht lesen, oder der Tisch antwortet nicht"],
   refusals: ["{count} files or pages were refused:", "{count} fichiers ou pages ont été refusés :", "{count} Dateien oder Seiten wurden abgelehnt:"],
   sending: ["Taking in {name}…", "Réception de {name}…", "{name} wird übernommen…"],
   notTaken: ["{name} was not taken in: {reason}", "{name} n’a pas été reçu : {reason}", "{name} wurde nicht übernommen: {reason}"],
