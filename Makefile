@@ -7,7 +7,7 @@ PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 # Tests start hundreds of processes: what Python compiles is kept, whatever the surroundings say.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bundle-aarch64 wheelhouse check-bundle bench bench-compare format setup-run setup-dev clean
+.PHONY: read test check check-js check-importers check-learn check-slow kernels wheel bundle bundle-aarch64 wheelhouse check-bundle check-newest bench bench-compare format setup-run setup-dev clean
 
 # Reads a page: prints its text, writes text, ALTO, JSON and an overlay PNG to $(OUT). PAGE=scan.jpg reads your own.
 read: setup-run
@@ -68,6 +68,10 @@ wheelhouse: wheel
 PACKS ?= --wheel dist/carrel-*.whl
 check-bundle: wheel
 	@$(BIN)/python scripts/check_bundle.py $(PACKS) $(ARGS)
+
+# The wheel with the newest packages of the index instead of the locked ones, on the oldest and the newest Python.
+check-newest: wheel
+	@$(BIN)/python scripts/check_newest.py dist/carrel-*.whl $(ARGS)
 
 # Training, export and learning, with torch, which is fetched for this: a gigabyte, and minutes.
 check-learn: setup-dev

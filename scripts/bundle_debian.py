@@ -65,16 +65,19 @@ def fetch(architecture: str, scratch: Path) -> Debian:
     apt = Apt(architecture, scratch)
     python = next(name for name in apt.needs("python3-minimal") if name.startswith("python3")).removesuffix("-minimal")
     names = [f"{python}-minimal", f"lib{python}-minimal", f"lib{python}-stdlib"]
-    libraries = {needed for name in names for needed in apt.needs(name)} - _NO_PACKAGES - set(names)
+    libraries = set(apt.needs(*names)) - _NO_PACKAGES - set(names)
     names += [*sorted(libraries), *(f"tesseract-ocr-{language}" for language in LANGUAGES)]
     packages = tuple(apt.unpack(names))
     return Debian(apt.root, architecture, python, packages)
 
 
 class Apt:
-    """``apt-get`` with a state of its own, for one architecture; packages are unpacked below ``root``."""
+    """``apt-get`` with a state of its own, for one architecture; packages are unpacked below ``root``.
 
-    def __init__(self, architecture: str, scratch: Path) -> None:
+    They come from the sources of this machine, or from another ``suite`` of its first mirror.
+    """
+
+    def __init__(self, architecture: str, scratch: Path, suite: str = "") -> None:
         self._folder = scratch / f"apt-{architecture}"
         self.root = self._folder / "root"
         for name in ("state/lists/partial", "cache/archives/partial", "packages", "root"):
@@ -92,23 +95,26 @@ class Apt:
             "Dir::State::status": self._folder / "state/status",
             "Dir::Cache": self._folder / "cache",
         }
+        if suite:
+            listed = self._folder / "sources.list"
+            listed.write_text(f"deb {mirror()} {suite} main\n", "utf-8")
+            settings |= {"Dir::Etc::sourcelist": listed, "Dir::Etc::sourceparts": "/nonexistent"}
         self._settings = [argument for key, value in settings.items() for argument in ("-o", f"{key}={value}")]
         self._run("apt-get", "update", "-q")
 
-    def needs(self, package: str) -> list[str]:
-        """Return the names of packages that one names as its needs."""
-        said = self._run("apt-cache", "depends", "-i", package)
+    def needs(self, *packages: str) -> list[str]:
+        """Return the names of packages that some name as their needs; apt takes a second for each question."""
+        said = self._run("apt-cache", "depends", "-i", *packages)
         return re.findall(r"^ *\|?(?:Pre)?Depends: ([a-z0-9.+-]+)", said, re.MULTILINE)
 
     def with_needs(self, names: Sequence[str]) -> list[str]:
         """Return the names of packages, and of all that they need in turn."""
-        found: list[str] = []
-        waiting = list(names)
+        found: set[str] = set()
+        waiting = set(names)
         while waiting:
-            if (name := waiting.pop()) not in found:
-                found.append(name)
-                waiting += self.needs(name)
-        return found
+            found |= waiting
+            waiting = set(self.needs(*sorted(waiting))) - found
+        return sorted(found)
 
     def download(self, names: Sequence[str]) -> Path:
         """Fetch packages; returns the folder that they lie in."""
@@ -127,6 +133,11 @@ class Apt:
     def _run(self, *command: str, folder: Path | None = None) -> str:
         settings = self._settings if command[0].startswith("apt") else []
         return run(command[0], *settings, *command[1:], folder=folder)
+
+
+def mirror() -> str:
+    """Return the address of the first of this machine's sources of packages."""
+    return run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()[0]
 
 
 def copy_python(debian: Debian, folder: Path) -> Path:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -212,15 +213,19 @@ def main(arguments: Sequence[str]) -> int:
 def failed(title: str, trial: Callable[[], None]) -> bool:
     """Make one trial; tells how long it took."""
     print(f"{title} ...", flush=True)
-    began = time.monotonic()
+    began, cpu = time.monotonic(), _cpu_s()
     try:
         trial()
     except CheckError as error:
         print(f"  FAILED: {error}", flush=True)
         return True
     finally:
-        print(f"  {time.monotonic() - began:.0f} s", flush=True)
+        print(f"  {time.monotonic() - began:.0f} s, {_cpu_s() - cpu:.0f} s of processor time", flush=True)
     return False
+
+
+def _cpu_s() -> float:
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 if __name__ == "__main__":

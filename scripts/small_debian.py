@@ -1,7 +1,7 @@
-"""Small Debians for trials, without network, ``/sys`` and certificates: one by ``debootstrap``, and one for aarch64 that is emulated.
+"""Small Debians for trials, without network, ``/sys`` and certificates: by ``debootstrap``, or only unpacked; for aarch64 emulated.
 
-The first is a whole ``minbase``, so that packages can be installed. The second is only unpacked: libc, the libraries that
-``carrel``'s package needs, a shell and coreutils. Its programs run by ``qemu-aarch64-static``, which is fetched where it is
+The first is a whole ``minbase``, so that packages can be installed. The others hold libc, the libraries that ``carrel``'s
+package needs, coreutils, and what a trial asks for. Programs for aarch64 run by ``qemu-aarch64-static``, which is fetched where it is
 not installed, and registered with the kernel in a namespace of the trial's own (Linux 6.7), so the machine stays as it was.
 """
 
@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundle_debian import Apt, run
+from bundle_debian import Apt, mirror, run
 
 EMULATOR = "qemu-aarch64-static"
-EMULATED_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "dash", "coreutils")
+NEEDED_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "coreutils")
 CLEAN = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive")
 CHROOT = """
 mount -t proc proc "$1/proc"
@@ -81,7 +81,7 @@ def bootstrapped(kept: Path, scratch: Path) -> SmallDebian:
 def _bootstrap(root: Path, apt: Apt) -> None:
     """Make it from packages that apt fetches all at once, without waiting for the disk after each."""
     suite = run("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME").strip()
-    source = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()[0]
+    source = mirror()
     hurry = root / "etc/dpkg/dpkg.cfg.d/hurry"
     hurry.parent.mkdir(parents=True)
     hurry.write_text("force-unsafe-io\n", "utf-8")
@@ -94,13 +94,18 @@ def _bootstrap(root: Path, apt: Apt) -> None:
 def emulated(kept: Path, scratch: Path) -> SmallDebian:
     """Return an unpacked root for aarch64 with its emulator."""
     apt = Apt("arm64", scratch / "emulated")
-    tuple(apt.unpack(apt.with_needs(EMULATED_PACKAGES)))
-    for name in ("bin", "lib"):  # packages of newer Debians leave these links to another package
-        if not (apt.root / name).exists():
+    return SmallDebian(unpacked(apt, (*NEEDED_PACKAGES, "dash")), _emulator(kept, scratch))
+
+
+def unpacked(apt: Apt, names: Sequence[str]) -> Path:
+    """Return a root of packages with all that they need, none of them set up."""
+    tuple(apt.unpack(apt.with_needs(names)))
+    for name in ("bin", "lib", "lib64", "sbin"):  # packages of newer Debians leave these links to another package
+        if not (apt.root / name).exists() and (apt.root / "usr" / name).is_dir():
             (apt.root / name).symlink_to(f"usr/{name}")
     for name in ("dev", "opt", "proc", "root", "tmp"):
         (apt.root / name).mkdir(exist_ok=True)
-    return SmallDebian(apt.root, _emulator(kept, scratch))
+    return apt.root
 
 
 def _emulator(kept: Path, scratch: Path) -> Path:
