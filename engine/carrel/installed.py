@@ -21,11 +21,19 @@ def missing_package(error: ImportError) -> str:
 
 def installed_version(package: str) -> str | None:
     """Return the version of an installed package, by the first folder on `sys.path` that an installer left for it."""
-    wanted = package.lower().replace("-", "_").replace(".", "_")
+    return installed_versions(package).get(package)
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Return the versions of those packages that are installed, after one look at each folder on `sys.path`."""
+    wanted = {package.lower().replace("-", "_").replace(".", "_"): package for package in packages}
+    found: dict[str, str] = {}
     for folder in sys.path:
         with suppress(OSError), os.scandir(folder or ".") as entries:  # an archive, or not there
             for entry in entries:
+                if not entry.name.endswith(SUFFIX):
+                    continue
                 name, _, version = entry.name.removesuffix(SUFFIX).partition("-")
-                if entry.name.endswith(SUFFIX) and name.lower().replace(".", "_") == wanted:
-                    return version
-    return None
+                if package := wanted.get(name.lower().replace(".", "_")):
+                    found.setdefault(package, version)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 
@@ -189,5 +188,7 @@ def _advice(missing: tuple[str, ...]) -> Iterator[str]:
         yield f"install it (Debian: apt-get install {' '.join(packages)})"
     for name in missing:
         if name not in TAGS:
+            from difflib import get_close_matches
+
             near = get_close_matches(name.lower(), [known for known in _codes() if len(known) > 3], 1)
             yield f"{name} is no language that is known here" + (f", did you mean {near[0]}?" if near else "")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from carrel.models import manifest as manifests
 from carrel.models.folders import Model, folder_of, has_shipped_model, open_model, shipped_model
 from carrel.options import ReadOptions
 from carrel.process_memory import trim
-from carrel.recognizers.beside import ctc_of, with_encoder_decoder, with_second
+from carrel.recognizers.beside import ctc_of, with_encoder_decoder, with_second, without_language
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.recognizers.late import LateRecognizer
 from carrel.recognizers.printed import TesseractRecognizer
@@ -108,7 +108,8 @@ def load_engines(
     The runtime is selected for the pages of ``files``, or for the ``largest`` one, where they are given: each refusal
     then names the smallest limit that will do.
 
-    The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it.
+    The handwriting model is verified and, unless the options ask for it, opened at the first line that needs it; of the
+    shipped language model sizes are compared at once, and digests then.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def load_engines(
     request = request_of(options, budget, page=None, largest=largest)  # whether a page fits is looked at when it comes
     selected = selection_for(request, models)
     handwriting, writing, segmenter = models["recognition"], models["writing"], models.get("segmentation")
-    known, language_identity = language_for(options) if options.language_model else (None, None)
+    known, language_identity = _late_language(options) if options.language_model else (without_language, None)
     ctc = LateRecognizer(CtcRecognizer.name, partial(_open_handwriting, handwriting, known, selected, budget))
     if options.writing == "handwritten" or options.model is not None or not is_plain(selected.runtime):
         ctc.opened()
@@ -271,6 +272,17 @@ def language_for(options: ReadOptions) -> tuple[LanguageModel, str]:
     return load_language(shipped).with_words(words_of_text(text)), f"{shipped.identity}+words@{digest}"
 
 
+def _late_language(options: ReadOptions) -> tuple[Callable[[], LanguageModel], str]:
+    """What opens the language model when the first handwriting is read, and its identity: a printed page needs none."""
+    if options.words is not None:
+        language, identity = language_for(options)
+        return lambda: language, identity
+    shipped = shipped_model(LANGUAGE_MODEL, "language")
+    for key in shipped.manifest.files:
+        shipped.check_size(key)
+    return lru_cache(1)(partial(load_language, shipped)), shipped.identity
+
+
 def load_language(model: Model) -> LanguageModel:
     """Return what a ``language`` model's files hold; they stay where they are."""
     ngrams = parse_ngrams(model.map_file(NGRAMS), model.name)
@@ -289,9 +301,9 @@ def shipped_language() -> LanguageModel:
 
 
 def _open_handwriting(
-    handwriting: Model, language: LanguageModel | None, selected: Selection, budget: Budget
+    handwriting: Model, language: Callable[[], LanguageModel | None], selected: Selection, budget: Budget
 ) -> CtcRecognizer:
     network = open_line_network(
         handwriting, selected.runtime, selected.threads, budget, starts_on_cpu=selected.starts_on_cpu
     )
-    return CtcRecognizer(handwriting, network, language)
+    return CtcRecognizer(handwriting, network, language())

@@ -96,7 +96,8 @@ class Reader:
     Raises
     ------
     ModelError
-        A model or a language of Tesseract is missing or damaged; raised at once, before any page is opened.
+        A model or a language of Tesseract is missing or damaged; raised at once, before any page is opened, but for a
+        language model of the right size with other contents, which is found when handwriting is read.
     UsageError
         A device that was asked for is not there, nothing fits into the memory, or another budget is in use.
 

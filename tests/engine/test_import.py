@@ -43,8 +43,11 @@ def test_a_line_of_print_loads_no_more_than_it_needs(tmp_path: Path) -> None:
         page.crop((180, 360, 1600, 450)).save(tmp_path / "line.png")
     networks = ("carrel.recognizers.seq2seq.recognizer",)
     needless = ("numba", "numpy.ma", "lxml", "pikepdf", "concurrent.futures", "secrets", "socket", *networks, *SLOW)
-    code = f"import sys, carrel; carrel.read({str(tmp_path / 'line.png')!r})\n"
-    assert run(code + f"print([m for m in {needless!r} if m in sys.modules])") == "[]"
+    needless += ("PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageOps", "subprocess", "difflib")
+    code = f"import sys, pathlib, carrel; carrel.read({str(tmp_path / 'line.png')!r})\n"
+    code += "mapped = pathlib.Path('/proc/self/maps').read_text() if sys.platform == 'linux' else ''\n"
+    code += "print([file for file in ('ngram.bin', 'lexicon.bin') if file in mapped])\n"
+    assert run(code + f"print([m for m in {needless!r} if m in sys.modules])") == "[]\n[]"
 
 
 def test_public_names_resolve() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from carrel.installed import installed_version
+from carrel.installed import installed_version, installed_versions
 
 
 @pytest.mark.parametrize("package", ["numba", "numpy", "pillow", "onnxruntime"])
@@ -24,6 +24,14 @@ def test_absent_package_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (tmp_path / "onnxruntime_gpu-2.0.dist-info").mkdir()
     assert installed_version("onnxruntime-gpu") == "2.0"
     assert installed_version("onnxruntime") == "1.0"
+
+
+def test_the_first_folder_on_the_path_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, versions in (("a", ("One-1",)), ("b", ("one-2", "two_parts-3"))):
+        for one in versions:
+            (tmp_path / name / f"{one}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert installed_versions("two-parts", "one", "three") == {"two-parts": "3", "one": "1"}
 
 
 def test_starting_imports_no_metadata() -> None:

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 from carrel.errors import ModelError
 from carrel.image.ink import LineInput, to_ink
-from carrel.loading import HANDWRITING_MODEL
+from carrel.loading import HANDWRITING_MODEL, LANGUAGE_MODEL, load_engines
+from carrel.models import folders
 from carrel.models.folders import folder_of, model_folders, open_model, shipped_folder, shipped_model
 from carrel.models.onnx_file import has_external_data
+from carrel.options import ReadOptions
+from carrel.recognizers.late import LateRecognizer
 
 
 @pytest.fixture
@@ -176,6 +179,32 @@ def test_manifest_with_entries_of_the_wrong_type(folder: Path, changes: dict[str
     _edit(folder, **changes)
     with pytest.raises(ModelError, match="the manifest is damaged: "):
         open_model(folder, "recognition")
+
+
+def test_language_model_of_another_size_is_refused_at_once_and_one_with_other_bytes_at_the_first_handwriting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(shipped_folder(LANGUAGE_MODEL), tmp_path / LANGUAGE_MODEL)
+
+    def place(name: str) -> Path:
+        return tmp_path / name if name == LANGUAGE_MODEL else shipped_folder(name)
+
+    monkeypatch.setattr(folders, "shipped_folder", place)
+    file = tmp_path / LANGUAGE_MODEL / "ngram.bin"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    late = load_engines(ReadOptions()).router.recognizers["ctc"]
+    assert isinstance(late, LateRecognizer)
+    with pytest.raises(ModelError, match="damaged"):
+        late.opened()
+    with pytest.raises(ModelError, match="damaged"):
+        load_engines(ReadOptions(writing="handwritten"))
+    file.write_bytes(whole[:-1])
+    with pytest.raises(ModelError, match="damaged"):
+        load_engines(ReadOptions())
+    file.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_engines(ReadOptions())
 
 
 def test_manifest_nested_without_end_is_refused(folder: Path) -> None:

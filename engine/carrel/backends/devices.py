@@ -15,7 +15,7 @@ from typing import Any
 from carrel.backends import Runtime
 from carrel.backends.runtimes.telemetry import import_onnxruntime
 from carrel.errors import ModelError
-from carrel.installed import installed_version
+from carrel.installed import installed_versions
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 
@@ -37,8 +37,8 @@ class Found:
 
 def versions() -> dict[str, str]:
     """Return installed runtimes with their versions; nothing is imported."""
-    found = {package: installed_version(package) for package in RUNTIMES}
-    return {package: version for package, version in found.items() if version is not None}
+    found = installed_versions(*RUNTIMES)
+    return {package: found[package] for package in RUNTIMES if package in found}
 
 
 def has_choice(backend: str, device: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -122,6 +121,8 @@ def _check_classes(
 def _read_in_threads(search: Search, lines: list[NDArray[np.float32]], threads: int) -> list[Readings]:
     share = -(-len(lines) // (4 * threads))  # a few parts a thread: lines differ in length
     parts = [lines[i : i + share] for i in range(0, len(lines), share)]
+    from concurrent.futures import ThreadPoolExecutor  # for many lines at once, not at every start
+
     with ThreadPoolExecutor(threads, "carrel-decode") as pool:
         return [readings for part in pool.map(search.read, parts) for readings in part]
 

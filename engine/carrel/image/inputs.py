@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from carrel.errors import UsageError
 
@@ -52,5 +52,7 @@ def _as_file(image: Image.Image) -> BinaryIO:
     """Write a picture to memory, uncompressed, so that it is checked and decoded as any file is."""
     stream = io.BytesIO()
     options = {"dpi": image.info["dpi"]} if "dpi" in image.info else {}
+    from PIL import ImageOps
+
     ImageOps.exif_transpose(image).save(stream, "TIFF", **options)
     return stream

@@ -19,7 +19,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from carrel.errors import ModelError
-from carrel.models.onnx_file import has_external_data, tensors
+from carrel.models.onnx_file import EXTERNAL_KEY, has_external_data, tensors
 
 if TYPE_CHECKING:
     from carrel.models.manifest import FileEntry, Manifest
@@ -113,6 +113,21 @@ class Model:
         _check_contents(path, entry, contents)
         return contents
 
+    def check_size(self, key: str) -> None:
+        """Compare the size of a file with the manifest's, for one that is read only when it is needed.
+
+        Raises
+        ------
+        ModelError
+            The manifest names no such file, or the file is missing, outside the folder, or of another size.
+        """
+        path, entry = self._place_of(key)
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        _check_size(path, entry, size)
+
     def _place_of(self, key: str) -> tuple[Path, FileEntry]:
         """Path of a file, and what the manifest says of it."""
         files = self.manifest.files
@@ -153,7 +168,8 @@ class Model:
         from carrel.models.tasks import tensors_of
 
         try:
-            external = has_external_data(contents)
+            # no other file can be named without this key, and the walk through all nodes takes longer than to look for it
+            external = EXTERNAL_KEY in contents and has_external_data(contents)
             found = tensors(contents)
         except ValueError as error:
             raise ModelError(f"{path}: no ONNX file ({error}); export the model again") from None
@@ -194,7 +210,11 @@ def _read(path: Path) -> bytes:
             raise ModelError(f"{path}: no file, or larger than {MAX_FILE_BYTES // 2**20} MiB: not a Carrel model")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again")
 
 
 def _map(path: Path) -> mmap.mmap:
@@ -207,16 +227,18 @@ def _map(path: Path) -> mmap.mmap:
                 )
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise ModelError(f"{path}: the model file cannot be read ({error.strerror}); install the model again") from None
+        raise _unreadable(path, error) from None
 
 
 def _check_contents(path: Path, entry: FileEntry, contents: bytes | mmap.mmap) -> None:
-    if len(contents) != entry.bytes:
-        raise ModelError(
-            f"{path}: the model file is damaged ({len(contents):,} bytes, not {entry.bytes:,}); install it again"
-        )
+    _check_size(path, entry, len(contents))
     if hashlib.sha256(contents).hexdigest() != entry.sha256:
         raise ModelError(f"{path}: the model file is damaged (its SHA-256 is not the manifest's); install it again")
+
+
+def _check_size(path: Path, entry: FileEntry, size: int) -> None:
+    if size != entry.bytes:
+        raise ModelError(f"{path}: the model file is damaged ({size:,} bytes, not {entry.bytes:,}); install it again")
 
 
 def open_model(folder: Path, task: str | None = None) -> Model:

@@ -24,6 +24,8 @@ PARTS = {
 TENSOR_LOCATION, TENSOR_EXTERNAL = 14, 13
 MODEL_GRAPH, GRAPH_TENSOR, GRAPH_INPUT, GRAPH_OUTPUT, DIMENSION_VALUE = 7, 5, 11, 12, 1
 MAX_DEPTH = 32
+EXTERNAL_KEY = b"location"
+"""Key of the entry that names a tensor's file: bytes without it name none."""
 
 Shape = tuple[int | None, ...]
 Shapes = dict[str, Shape]

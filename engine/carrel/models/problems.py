@@ -114,4 +114,8 @@ def _unbounded(kind: Any) -> Any:
 
 
 def _is_sound(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -21,13 +22,13 @@ from carrel.recognizers.types import Recognizer
 def with_encoder_decoder(router: Router, model: Model, selected: Selection, budget: Budget) -> Router:
     """Return the router with an encoder-decoder before the CTC network, which is its witness and reads what it refuses."""
     name = ENCODER_DECODER
-    late = LateRecognizer(name, partial(_open_other, router, model, None, selected, budget, name))
+    late = LateRecognizer(name, partial(_open_other, router, model, without_language, selected, budget, name))
     scripts = {**router.scripts, name: router.scripts[CtcRecognizer.name]}
     return replace(router, recognizers={**router.recognizers, name: late}, scripts=scripts, routes=routes_with(name))
 
 
 def with_second(
-    router: Router, model: Model, language: LanguageModel | None, selected: Selection, budget: Budget
+    router: Router, model: Model, language: Callable[[], LanguageModel | None], selected: Selection, budget: Budget
 ) -> Router:
     """Return the router with a recognizer for second opinions, on the processor: no device was tried with this network."""
     manifest = model.manifest
@@ -37,14 +38,23 @@ def with_second(
     return replace(router, recognizers={**router.recognizers, SECOND: late}, scripts=scripts)
 
 
+def without_language() -> None:
+    """Return no language model, for networks that are searched without one."""
+
+
 def _open_other(
-    router: Router, model: Model, language: LanguageModel | None, selected: Selection, budget: Budget, name: str
+    router: Router,
+    model: Model,
+    language: Callable[[], LanguageModel | None],
+    selected: Selection,
+    budget: Budget,
+    name: str,
 ) -> Recognizer:
     """The recognizer of a model beside the first CTC network, which is the witness of an encoder-decoder."""
     runtime = replace(CPU, precision="fp32" if selected.runtime.precision == "fp32" else "int8")
     if model.task == "recognition":
         network = open_line_network(model, runtime, selected.threads, budget)
-        return CtcRecognizer(model, network, language, name)
+        return CtcRecognizer(model, network, language(), name)
     if (selected.runtime.backend, selected.runtime.device) == ("openvino", CPU.device):
         runtime = selected.runtime
     from carrel.recognizers.seq2seq.opening import open_seq2seq  # few pages need it
