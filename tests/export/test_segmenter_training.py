@@ -61,9 +61,9 @@ def test_a_run_with_several_feeders_ends_as_with_one(
 ) -> None:
     monkeypatch.setattr(training, "RENDERED_PAGES", 2)
     for count in (1, 3):
-        SegmenterTrainer(tmp_path / str(count), pack, replace(SMALL, feeders=count)).run()
+        SegmenterTrainer(tmp_path / str(count), [pack], replace(SMALL, feeders=count)).run()
     one, several = (torch.load(tmp_path / str(n) / "weights.pt", weights_only=True) for n in (1, 3))
-    begun = SegmenterTrainer(tmp_path / "begun", pack, SMALL).average.state_dict()
+    begun = SegmenterTrainer(tmp_path / "begun", [pack], SMALL).average.state_dict()
     assert any(not torch.equal(one[name], begun[name]) for name in one)
     for name, weights in one.items():
         assert torch.allclose(weights, several[name], atol=1e-4), name

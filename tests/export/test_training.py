@@ -20,7 +20,7 @@ from carrel.review.training_lines import read_packs  # noqa: E402
 from carrel_export.feeding import Feed  # noqa: E402
 from carrel_export.handwriting.augment import MARGIN_PX, augment, to_input  # noqa: E402
 from carrel_export.handwriting.feeding import augmented, without_end  # noqa: E402
-from carrel_export.handwriting.network import Crnn, GatedBlock, along_in_windows  # noqa: E402
+from carrel_export.handwriting.network import Crnn, GatedBlock, Mixture, along_in_windows  # noqa: E402
 from carrel_export.handwriting.sizes import SIZES, CrnnConfig  # noqa: E402
 from carrel_export.handwriting.training import (  # noqa: E402
     Trainer,
@@ -250,3 +250,13 @@ def test_a_teacher_of_another_alphabet_is_refused(packs: Path, tmp_path: Path) -
     options = TrainingOptions(teacher=str(ROOT / "models" / "carrel_models" / "handwriting-fast"))
     with pytest.raises(ExportError, match="another alphabet"):
         Trainer(tmp_path, packs, options)
+
+
+def test_a_mixture_of_networks_teaches(packs: Path, tmp_path: Path) -> None:
+    models = ROOT / "models" / "carrel_models"
+    options = TrainingOptions(start=str(models / "handwriting-fast"), teacher=str(models / "handwriting-best"))
+    teacher = Trainer(tmp_path, packs, options).teacher
+    assert isinstance(teacher, Mixture)
+    with torch.no_grad():
+        shown = teacher(torch.rand(1, 1, 48, 64)).exp()
+    assert shown.sum(-1).numpy() == pytest.approx(1.0, abs=1e-4)

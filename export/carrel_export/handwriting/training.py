@@ -70,7 +70,8 @@ class TrainingOptions:
     carried_rate: float = 1.0
     """Share of the learning rate for the weights that come from ``start``."""
     teacher: str = ""
-    """A weights file or a model folder whose network's frames a run learns to show as well as the text (distillation)."""
+    """A weights file or a model folder whose frames, or the mean of its networks', a run learns to show as well as the text
+    (distillation)."""
     dropout: float | None = None
     """Replaces that of the size."""
     augmentation: float = 1.0
@@ -187,15 +188,18 @@ class Trainer:
         if self.processes.rank:
             torch.manual_seed(options.seed + self.step + self.processes.rank)  # drops out other units than the first
 
-    def _teacher(self) -> Crnn | None:
+    def _teacher(self) -> nn.Module | None:
         if not self.options.teacher:
             return None
-        teacher, alphabet, _ = load_network(Path(self.options.teacher))
-        if alphabet != self.alphabet:
+        networks, alphabet, _ = load_networks(Path(self.options.teacher))
+        if alphabet != self.alphabet or any(n.config.height_px != self.network.config.height_px for n in networks):
             raise ExportError(
-                [f"{self.options.teacher}: has another alphabet than the network that shall learn from it"]
+                [
+                    f"{self.options.teacher}: has another alphabet or line height than the network that shall learn from it"
+                ]
             )
-        return teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        teacher = Mixture(networks) if len(networks) > 1 else networks[0]
+        return teacher.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _excluded(self) -> set[str]:
         listed = self.folder / "excluded.txt"

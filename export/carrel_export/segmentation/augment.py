@@ -1,4 +1,4 @@
-"""Windows of pages with their target maps, bent, scaled, stained and ruled as scans are."""
+"""Windows of pages with their target maps, bent, scaled, stained and ruled as scans are; spreads, photographs, blank paper."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from carrel_export.segmentation.network import CELL_HEIGHT_PX, CELL_WIDTH_PX
 from carrel_export.segmentation.pages import Gray, Maps
 
 Ink = NDArray[np.float32]
+Window = tuple[Ink, Maps]
+BLANK_SHARE, PHOTOGRAPH_SHARE, TABLE_SHARE, SQUARED_SHARE = 0.04, 0.12, 0.05, 0.2
+"""Of the windows: without writing, seen aslant, beside a table's wood; of the ruled ones, those on squared paper."""
 
 
 def _noise(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> Ink:
@@ -30,6 +33,10 @@ def _grid(gray: Gray, size: int, rng: np.random.Generator) -> tuple[Ink, Ink]:
     x, y = np.meshgrid(np.arange(size, dtype=np.float32) - size / 2, np.arange(size, dtype=np.float32) - size / 2)
     if rng.random() < 0.5:
         y = y + _noise((size, size), int(rng.integers(2, 6)), rng) * rng.uniform(0.0, 5.0) * scale
+    if rng.random() < PHOTOGRAPH_SHARE:
+        away_x, away_y = rng.uniform(-0.5, 0.5, 2)
+        distance = 1.0 + (away_x * x + away_y * y) / size
+        x, y = x * distance, y * distance
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     source_x = center_x + (cos * x - sin * y) * aspect
     source_y = center_y + sin * x + cos * y
@@ -66,6 +73,13 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
     strength = float(rng.uniform(0.1, 0.8))
     tilt = rng.normal(0.0, 0.01) * size
     layer = np.zeros_like(ink)
+    if rng.random() < SQUARED_SHARE:
+        pitch = rng.uniform(7, 26)
+        for at in np.arange(rng.uniform(0, pitch), size, pitch):
+            cv2.line(layer, (0, round(at)), (size, round(at + tilt)), (strength,), 1, cv2.LINE_AA)
+            cv2.line(layer, (round(at), 0), (round(at - tilt), size), (strength,), 1, cv2.LINE_AA)
+        np.maximum(ink, layer, out=ink)
+        return
     if rng.random() < 0.7:
         pitch = rng.uniform(14, 50)
         for y in np.arange(rng.uniform(0, pitch), size, pitch):
@@ -76,6 +90,38 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
     np.maximum(ink, layer, out=ink)
 
 
+def _table(ink: Ink, maps: Maps, rng: np.random.Generator) -> None:
+    """The grain of a wooden table beside the sheet, over a strip of the window, in place."""
+    turns, depth = int(rng.integers(0, 4)), int(rng.integers(8, ink.shape[0] // 4))
+    strip = np.rot90(ink, turns)[:depth]
+    grain = cv2.GaussianBlur(rng.normal(0.0, 1.0, strip.shape).astype(np.float32), (0, 0), sigmaX=24, sigmaY=0.8)
+    strip[:] = np.clip(rng.uniform(0.05, 0.7) + grain / max(float(grain.std()), 1e-6) * rng.uniform(0.03, 0.2), 0, 1)
+    np.rot90(maps, turns, (1, 2))[:, : depth // (CELL_WIDTH_PX if turns % 2 else CELL_HEIGHT_PX)] = 0
+
+
+def _blank(ink: Ink, maps: Maps, rng: np.random.Generator) -> Window:
+    """The back of a page: what it shows is what is written on the other side, at most."""
+    shown = cv2.GaussianBlur(ink[:, ::-1], (0, 0), float(rng.uniform(1.0, 2.5))) * rng.choice(
+        [0.0, rng.uniform(0.05, 0.3)]
+    )
+    return shown.astype(np.float32), np.zeros_like(maps)
+
+
+def spread(left: Window, right: Window, rng: np.random.Generator) -> Window:
+    """Return two windows ``(ink, targets)`` as the pages of a spread beside each other, with a gutter of any darkness."""
+    size = left[0].shape[0]
+    fold = CELL_WIDTH_PX * int(rng.integers(size // 5, 4 * size // 5) // CELL_WIDTH_PX)
+    gutter = int(rng.integers(1, 10))
+    ink = np.concatenate((left[0][:, -fold:], right[0][:, : size - fold]), axis=1)
+    cells = fold // CELL_WIDTH_PX
+    maps = np.concatenate((left[1][:, :, -cells:], right[1][:, :, : size // CELL_WIDTH_PX - cells]), axis=2)
+    maps[:, :, max(0, cells - gutter) : cells + gutter] = 0
+    columns = slice(max(0, fold - gutter * CELL_WIDTH_PX), fold + gutter * CELL_WIDTH_PX)
+    shade = np.float32(rng.uniform(0.0, 0.9)) * np.hanning(ink[:, columns].shape[1] + 2)[1:-1].astype(np.float32)
+    ink[:, columns] = np.maximum(ink[:, columns] * (rng.random() < 0.5), shade)
+    return ink.astype(np.float32), np.ascontiguousarray(maps)
+
+
 def window(gray: Gray, maps: Maps, size: int, rng: np.random.Generator) -> tuple[Ink, Maps]:
     """Return one training window: ink ``(size, size)`` in [0, 1] and targets ``(4, size / 2, size / 4)`` uint8."""
     x, y = _grid(gray, size, rng)
@@ -83,8 +129,13 @@ def window(gray: Gray, maps: Maps, size: int, rng: np.random.Generator) -> tuple
     targets = cv2.remap(maps, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
     cells = (size // CELL_WIDTH_PX, size // CELL_HEIGHT_PX)
     small = cv2.resize(targets, cells, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    ink = (255.0 - paper.astype(np.float32)) / 255.0
-    return _scan(ink.astype(np.float32), rng), np.ascontiguousarray(small.transpose(2, 0, 1))
+    ink = ((255.0 - paper.astype(np.float32)) / 255.0).astype(np.float32)
+    marked = np.ascontiguousarray(small.transpose(2, 0, 1))
+    if rng.random() < BLANK_SHARE:
+        ink, marked = _blank(ink, marked, rng)
+    if rng.random() < TABLE_SHARE:
+        _table(ink, marked, rng)
+    return _scan(ink, rng), marked
 
 
 def whole(gray: Gray, multiple: tuple[int, int]) -> Ink:

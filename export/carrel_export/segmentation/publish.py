@@ -99,7 +99,7 @@ def _crop(page: LayoutPage, side: int = 640) -> NDArray[np.float32]:
     return np.pad(ink, ((0, side - ink.shape[0]), (0, side - ink.shape[1])))[None, None].astype(np.float32)
 
 
-def publish(run: Path, pack: Path, sources: Path, target: Path, figures: Path | None) -> Model:
+def publish(run: Path, packs: Sequence[Path], sources: Path, target: Path, figures: Path | None) -> Model:
     """Make the model folder; int8 goes along only where its maps are as good as the gate demands.
 
     Raises
@@ -110,7 +110,7 @@ def publish(run: Path, pack: Path, sources: Path, target: Path, figures: Path | 
     network = Segmenter()
     weights, windows = _trained(run)
     network.load_state_dict(weights)
-    val, train = read_pages(pack, "val"), read_pages(pack, "train")
+    val, train = ([p for pack in packs for p in read_pages(pack, split)] for split in ("val", "train"))
     with tempfile.TemporaryDirectory(prefix="carrel-export-") as folder:
         files = {"onnx": Path(folder) / "segmenter.fp32.onnx", "onnx-int8": Path(folder) / "segmenter.int8.onnx"}
         export_segmenter(network.eval(), files["onnx"])
@@ -198,8 +198,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="carrel_export.segmentation.publish", description="Publish the line segmenter."
     )
-    for name in ("--run", "--pack", "--sources", "--out"):
+    for name in ("--run", "--sources", "--out"):
         parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--pack", type=Path, action="append", required=True, help="once for each pack")
     parser.add_argument("--figures", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)

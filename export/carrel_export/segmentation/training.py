@@ -1,6 +1,6 @@
 """Train the line segmenter; resumable, on CPU or CUDA, in bfloat16.
 
-``python -m carrel_export.segmentation.training --pack pages.zip --out FOLDER [--hours H]``. The state file holds weights, their
+``python -m carrel_export.segmentation.training --pack pages.zip [--pack MORE.zip] --out FOLDER [--hours H]``. The state file holds weights, their
 moving average, optimizer and progress; the same command goes on where a run was stopped.
 """
 
@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from carrel_export.feeding import Feed, Share
 from carrel_export.optimizer import MuonAdamW, cosine_rate, follow
-from carrel_export.segmentation.augment import whole, window
+from carrel_export.segmentation.augment import Window, spread, whole, window
 from carrel_export.segmentation.network import CELL_HEIGHT_PX, CELL_WIDTH_PX, CHANNELS, MULTIPLE_PX, Segmenter
 from carrel_export.segmentation.pages import LayoutPage, Maps, read_pages, target_maps
 from carrel_export.segmentation.render import render_page
@@ -35,6 +35,8 @@ from carrel_export.writing.faces import print_faces, script_faces
 
 POSITIVE_WEIGHTS = (2.0, 1.5, 5.0, 5.0)
 RENDERED_PAGES = 160
+SPREAD_SHARE = 0.1
+"""Of the windows, those of two pages beside each other."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,20 @@ def windows_from(
     for step in count(first + share[0], share[1]):
         rng = np.random.default_rng((options.seed, step))
         chosen = rng.choice(len(pages), options.batch, p=weights)
-        drawn = [window(pages[i].gray, maps[i], options.window_px, rng) for i in chosen]
+        drawn = [_view(pages, maps, int(i), options, rng) for i in chosen]
         ink = np.stack([ink for ink, _ in drawn])[:, None]
         yield (ink * 255 + 0.5).astype(np.uint8), np.stack([target for _, target in drawn])
+
+
+def _view(
+    pages: Sequence[LayoutPage], maps: Sequence[Maps], i: int, options: SegmenterOptions, rng: np.random.Generator
+) -> Window:
+    """A window of page ``i``, or of a spread of it and any other."""
+    drawn = window(pages[i].gray, maps[i], options.window_px, rng)
+    if rng.random() >= SPREAD_SHARE:
+        return drawn
+    other = int(rng.integers(len(pages)))
+    return spread(drawn, window(pages[other].gray, maps[other], options.window_px, rng), rng)
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
@@ -115,13 +128,13 @@ def dice(network: Segmenter, pages: list[LayoutPage], device: str) -> dict[str, 
 class SegmenterTrainer:
     """A training run with its state in ``folder``; `run` trains until the schedule ends."""
 
-    def __init__(self, folder: Path, pack: Path, options: SegmenterOptions) -> None:
+    def __init__(self, folder: Path, packs: Sequence[Path], options: SegmenterOptions) -> None:
         self.folder, self.options = folder, options
         folder.mkdir(parents=True, exist_ok=True)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(options.seed)
-        self.train, self.val = read_pages(pack, "train"), read_pages(pack, "val")
-        self.train += self._rendered(pack)
+        self.train, self.val = ([p for pack in packs for p in read_pages(pack, split)] for split in ("train", "val"))
+        self.train += self._rendered(packs)
         self.network = Segmenter().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Segmenter().to(self.device)
         self.optimizer = MuonAdamW(self.network, options.learning_rate, options.weight_decay)
@@ -133,12 +146,12 @@ class SegmenterTrainer:
                 self.network.load_state_dict(torch.load(options.start, weights_only=True, map_location="cpu"))
             self.average.load_state_dict(self.network.state_dict())
 
-    def _rendered(self, pack: Path) -> list[LayoutPage]:
+    def _rendered(self, packs: Sequence[Path]) -> list[LayoutPage]:
         families = [files for found in (print_faces(), print_faces(), script_faces()) for files in found.values()]
         if not families:
             return []
         rng = np.random.default_rng(self.options.seed)
-        words = words_of_pages(pack)
+        words = [word for pack in packs for word in words_of_pages(pack)]
         return [render_page(words, families, rng) for _ in range(RENDERED_PAGES)]
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -223,7 +236,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="carrel_export.segmentation.training", description="Train the line segmenter."
     )
-    parser.add_argument("--pack", type=Path, required=True, help="pages.zip with ground truth")
+    parser.add_argument(
+        "--pack", type=Path, action="append", required=True, help="pages.zip with ground truth; once for each"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--windows", type=int, default=SegmenterOptions.windows)
     parser.add_argument("--hours", type=float, default=0.0)
