@@ -95,6 +95,33 @@ def test_what_crosses_a_stroke_goes_on() -> None:
     assert np.abs(erased.astype(int) - page).max() <= 30
 
 
+@pytest.mark.parametrize("paper", [240, 205])
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("level", [True, False])
+def test_ink_that_ends_at_a_stroke_is_not_spread_over_it(paper: int, left: bool, level: bool) -> None:
+    page = np.full((300, 200), paper, np.uint8)
+    stems = page.copy()
+    for y in range(20, 280, 60):
+        stems[y : y + 30, slice(91, 98) if left else slice(104, 111)] = 60
+    with_stroke = stems.copy()
+    with_stroke[:, 98:104] = 0.55 * paper
+    ends = np.array([(100.5, 0.0), (100.5, 299.0)])
+    upright = np.asarray(cv2.GaussianBlur(with_stroke, (0, 0), 0.7), np.uint8)
+    erased = erase_strokes(upright.T if level else upright, [Stroke(ends[:, ::-1] if level else ends, 6.0)])
+    over = (erased.T if level else erased)[:, slice(100, 104) if left else slice(98, 102)]
+    assert (over > 0.9 * paper).mean() > 0.98
+
+
+@pytest.mark.parametrize("slope", [-0.5, 0.3])
+def test_what_crosses_a_stroke_aslant_goes_on(slope: float) -> None:
+    page = np.full((300, 200), 240, np.uint8)
+    cv2.line(page, (0, round(150 - 100 * slope)), (199, round(150 + 100 * slope)), (60,), 6)
+    with_stroke = page.copy()
+    cv2.line(with_stroke, (100, 0), (100, 299), (90,), 3)
+    erased = erase_strokes(with_stroke, [Stroke(np.array([(100.0, 0.0), (100.0, 299.0)]), 3.0)])
+    assert cv2.connectedComponents((erased < 150).astype(np.uint8))[0] == 2
+
+
 def test_a_stroke_is_mapped_to_the_scan() -> None:
     twice = Geometry((Affine(((2, 0, 10), (0, 2, -4))),))
     stroke = Stroke(np.array([(5.0, 0.0), (5.0, 100.0)]), 3.0).on_scan(twice)

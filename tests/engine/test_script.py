@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import carrel
@@ -77,6 +79,20 @@ def test_what_is_refused(readings: list[Reading], found: tuple[str, float], kept
     after = refuse_unknown_script([CROP] * len(readings), readings, KNOWN, lambda _: found)
     assert [bool(reading.recognition.text) for reading in after] == kept
     assert all("Arabic script" in r.recognition.reason for r in after if not r.recognition.text)
+
+
+@pytest.mark.parametrize(
+    "halves", [[("LATIN", 1.1), ("ARABIC", 6.0)], [("ARABIC", 6.0), ("ARABIC", 0.0)], [("", 0.0), ("ARABIC", 6.0)]]
+)
+def test_a_script_that_half_the_lines_do_not_show_is_not_believed(halves: list[tuple[str, float]]) -> None:
+    readings = [_reading(0.7)] * 4
+    crops = [CROP.copy() for _ in readings]
+
+    def detect(lines: Sequence[NDArray[np.uint8]]) -> tuple[str, float]:
+        first = lines[0]
+        return ("ARABIC", 20.0) if len(lines) == 4 else halves[0 if first is crops[0] else 1]
+
+    assert refuse_unknown_script(crops, readings, KNOWN, detect) == readings
 
 
 def test_nothing_is_asked_of_a_page_without_text() -> None:

@@ -35,7 +35,7 @@ class Stroke:
 
 
 def erase_strokes(gray: Gray, strokes: Iterable[Stroke]) -> Gray:
-    """Return a page, uint8 ``(h, w)``, without the strokes: each px across one lies between those on both its sides.
+    """Return a page, uint8 ``(h, w)``, without the strokes: each px across one is as light as the lighter of its two sides.
 
     What crosses a stroke goes on under it, and what is darker than the stroke stays. Nothing becomes darker.
     """
@@ -68,7 +68,7 @@ def _erase_upright(gray: Gray, x: NDArray[np.float64], y: NDArray[np.float64], w
     is_stroke = usual < paper[:, None] - np.maximum(EDGE_SHARE * contrast, MIN_DARKNESS)
     is_stroke[:, 1:-1] |= is_stroke[:, 2:] | is_stroke[:, :-2]  # the blurred edge
     is_stroke[:, [0, -1]] = False
-    between = found[..., :1] + (found[..., -1:] - found[..., :1]) * np.linspace(0, 1, found.shape[2], dtype=np.float32)
+    between = np.maximum(found[..., :1], found[..., -1:])  # ink at one side alone ends there
     is_ink = found < (usual - INK_SHARE * contrast)[:, None]
     is_ink &= _goes_on(
         is_ink.any(axis=2), found[..., [0, -1]].min(axis=2) < (paper - INK_SHARE * contrast[:, 0])[:, None]

@@ -25,6 +25,9 @@ LIMITS = ((0.78, 2.4), (0.86, 5.0))
 """Mean confidence of a page below which its script is asked for, and the confidence of Tesseract's detection that is then
 believed: drawn Arabic, Hebrew, Greek and Cyrillic print reaches 0.83 and has 2.5 to 70, from 0.78 on 5 and more; hands on
 35 real pages have 0.75 and more, and at most 3.3 (2026-11)."""
+MIN_HALF_CONFIDENCE = 1.3
+"""Confidence with which every other line shows the same script, and so do the rest: on 17 drawn pages of print 1.7 and more. Of
+hands with strokes painted over one half mostly shows another, or less, be the whole believed with up to 20 (2026-11)."""
 MIN_LINE_CONFIDENCE = 0.9
 """Confidence from which a line is kept for itself: a heading in Latin letters."""
 UNKNOWN_SCRIPT = "script, which is not known here"
@@ -81,13 +84,21 @@ def refuse_unknown_script(
     if needed is None:
         return list(readings)
     inked = [crop for crop, reading in zip(crops, readings, strict=True) if reading.recognition.text]
-    script, confidence = detect(inked)
-    script = script if confidence >= needed else ""
+    script = _agreed_script(inked, needed, detect)
     refused = [_without(reading, script, known) for reading in readings] if script else list(readings)
     count = sum(after is not before for after, before in zip(refused, readings, strict=True))
     if count:
         _log.warning("%d lines in %s %s, are not read; name the language", count, script.capitalize(), UNKNOWN_SCRIPT)
     return refused
+
+
+def _agreed_script(crops: Sequence[Gray], needed: float, detect: Detect) -> str:
+    """The script that all lines show with the confidence that is ``needed``, and both halves of them, too; "" for none."""
+    script, confidence = detect(crops)
+    if not script or confidence < needed:
+        return ""
+    halves = [detect(half) for half in (crops[::2], crops[1::2]) if half]
+    return script if all(found == script and sure >= MIN_HALF_CONFIDENCE for found, sure in halves) else ""
 
 
 def _without(reading: Reading, script: str, known: Mapping[str, frozenset[str]]) -> Reading:
