@@ -16,6 +16,7 @@ from carrel.layout.lines.page_edges import without_facing_page, without_halved_l
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.lines.upright_lines import add_upright_lines
 from carrel.layout.page_ink import PageInk
+from carrel.layout.pictures import without_lines_in_pictures
 from carrel.layout.stamps.zones import in_order_with_stamps
 from carrel.layout.tables.aligned import AlignedTable, find_aligned_table
 from carrel.layout.tables.column_cuts import cut_at_columns
@@ -70,7 +71,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
         baselines = cut_at_rulings(baselines, between, ink) if between.any() else baselines
         baselines, ink = without_leaders(baselines, ink)
     baselines, area = _with_cells(baselines, table, ink)
-    lines = as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1]))
+    lines = without_lines_in_pictures(as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1])), page.ink)
     return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), area
 
 
