@@ -98,7 +98,7 @@ def _agreed_script(crops: Sequence[Gray], needed: float, detect: Detect) -> str:
     if not script or confidence < needed:
         return ""
     halves = [detect(half) for half in (crops[::2], crops[1::2]) if half]
-    return script if all(found == script and sure >= MIN_HALF_CONFIDENCE for found, sure in halves) else ""
+    return script if all(found == script and least >= MIN_HALF_CONFIDENCE for found, least in halves) else ""
 
 
 def _without(reading: Reading, script: str, known: Mapping[str, frozenset[str]]) -> Reading:
