@@ -8,7 +8,6 @@ lowest CER on every third line.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import add_pack_options, lines_of
 from carrel_bench.figures import OVERALL, Figure, by_source, figures_of
+from carrel_bench.measure import cost_of
 
 FITTED_ON = 3
 """Every so many lines are looked at by the fit."""
@@ -104,9 +104,8 @@ def numbers_of(outputs: Outputs, model: LanguageModel, fitted: bool) -> Iterator
     if fitted:
         some = replace(outputs, lines=outputs.lines[::FITTED_ON], logits=outputs.logits[::FITTED_ON])
         options = fit(some, known)
-    began = time.process_time()
-    errors = errors_of(outputs, known, options)
-    spent = time.process_time() - began
+    cost = cost_of(lambda: errors_of(outputs, known, options))
+    errors = cost.answer
     for source, own in by_source([(line.source, i) for i, line in enumerate(outputs.lines)]):
         texts = [outputs.lines[i].text for i in own]
         cer = float(errors[own].sum() / sum(map(len, texts)))
@@ -116,7 +115,7 @@ def numbers_of(outputs: Outputs, model: LanguageModel, fitted: bool) -> Iterator
         "language weight": options.language_weight,
         "length bonus": options.length_bonus,
         "lexicon penalty": options.lexicon_penalty if model.words else 1.0,
-        "ms/line": 1e3 * spent / len(errors),
+        "ms/line": 1e3 * cost.cpu_s / len(errors),
     }
     yield OVERALL, settings
 

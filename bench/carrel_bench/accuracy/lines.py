@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import add_pack_options, handwriting_folders, lines_of
 from carrel_bench.figures import OVERALL, Figure, by_source, figures_of, warn
+from carrel_bench.measure import cost_of
 
 DATA = "lines"
 RESAMPLES = 1000
@@ -156,10 +157,9 @@ def _of_model(
     for precision in ("fp32", "int8"):
         backend = OrtBackend(model.read_file(f"onnx-{precision}"), model.name)
         for decoding, known in decoders.items():
-            recognizer, began = CtcRecognizer(model, backend, known), time.process_time()
-            found = recognizer.read([line.gray for line in lines])
-            rate = len(lines) / (time.process_time() - began)
-            judged = [judge(line, read) for line, read in zip(lines, found, strict=True)]
+            cost = cost_of(partial(CtcRecognizer(model, backend, known).read, [line.gray for line in lines]))
+            rate = len(lines) / cost.cpu_s
+            judged = [judge(line, read) for line, read in zip(lines, cost.answer, strict=True)]
             program = f"{model.name} {precision} {decoding}"
             warn(f"{program}: {rate:.1f} lines per CPU second")
             for source, own in by_source([(line.page[0], line) for line in judged]):

@@ -8,8 +8,8 @@ are read by the second, too, and the more confident reading is taken, as ``carre
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from carrel.backends.runtimes.ort import OrtBackend
@@ -17,11 +17,11 @@ from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, shipped_language
 from carrel.models.folders import Model, open_model, shipped_folder, shipped_model
 from carrel.options import SECOND_BELOW
-from carrel.recognizers import Recognition
 from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import add_pack_options, drawn_evenly, lines_of
 from carrel_bench.figures import Figure, by_source, figures_of
+from carrel_bench.measure import Cost, cost_of
 
 DATA = "lines"
 DEFAULT_SECOND = "handwriting-best"
@@ -42,8 +42,8 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     for line in lines_of(options):
         by_name.setdefault(line.source, []).append(line)
     lines = [line for of in by_name.values() for line in drawn_evenly(of, options.each)]
-    first, first_s = _read(shipped_model(HANDWRITING_MODEL, "recognition"), lines)
-    other, other_s = _read(second, lines)
+    costs = [_read(shipped_model(HANDWRITING_MODEL, "recognition"), lines), _read(second, lines)]
+    first, other = (cost.answer for cost in costs)
     asked = [read.confidence < options.below for read in first]
     won = [a and b.confidence > f.confidence for a, f, b in zip(asked, first, other, strict=True)]
     both = [b if wins else f for wins, f, b in zip(won, first, other, strict=True)]
@@ -57,12 +57,11 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     ):
         shares = {"asked": sum(a for a, _ in own) / len(own), "won": sum(w for _, w in own) / len(own)}
         yield from figures_of("second", "both", source, shares)
-    for program, seconds in ((HANDWRITING_MODEL, first_s), (second.name, other_s)):
-        yield Figure("second", program, "all", "CPU ms a line", 1000 * seconds / len(lines))
+    for program, cost in zip((HANDWRITING_MODEL, second.name), costs, strict=True):
+        yield Figure("second", program, "all", "CPU ms a line", 1000 * cost.cpu_s / len(lines))
 
 
-def _read(model: Model, lines: Sequence[LineSample]) -> tuple[list[Recognition], float]:
-    """Recognitions in int8, or fp32 where there is no int8, with the language model; and the processor time."""
+def _read(model: Model, lines: Sequence[LineSample]) -> Cost:
+    """Recognitions in int8, or fp32 where there is no int8, with the language model, and what they cost."""
     network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
-    recognizer, began = CtcRecognizer(model, network, shipped_language()), time.process_time()
-    return recognizer.read([line.gray for line in lines]), time.process_time() - began
+    return cost_of(partial(CtcRecognizer(model, network, shipped_language()).read, [line.gray for line in lines]))

@@ -9,7 +9,6 @@ half an hour (``--minutes``).
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from carrel.fleet.picking import set_aside
 from carrel.fleet.shards import Fleet
 from carrel.fleet.status import status_of, told
 from carrel.formats.write.collection.mets import write_mets
+from carrel_bench.answer import peak_mib
 from carrel_bench.figures import BenchError, Figure, figures_of
 from carrel_bench.fleets.simulation import FILES, Simulation, begin
 
@@ -101,5 +101,5 @@ def _merged(fleet: Fleet, case: str, aside: int) -> Iterator[Figure]:
         "merge CPU ms a shard": cpu_s / len(shards) * 1e3,
         "METS CPU ms a shard": mets_s / METS_SHARDS * 1e3,
         "KiB of a record": record.stat().st_size / 1024,
-        "peak MiB of this process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak MiB of this process": peak_mib(),
     })  # fmt: skip

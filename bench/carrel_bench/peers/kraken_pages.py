@@ -23,6 +23,7 @@ from PIL import Image
 from carrel_bench.accuracy.layout import TruePage, found_baselines, load_heatmaps, pages
 from carrel_bench.accuracy.layout_score import score_page
 from carrel_bench.figures import Figure, figures_of
+from carrel_bench.measure import Figures
 from carrel_bench.peers.programs import KRAKEN
 from carrel_bench.worker import Worker, peer_python, take_turns
 
@@ -66,22 +67,23 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         "kraken": partial(Worker, python, Path(__file__).with_name("kraken_worker.py"), ["pages"]),
     }
     chosen = chosen_pages(options.data, options.pages)
-    found = take_turns(workers, ({"page": str(options.data / page.name)} for page in chosen))
-    for name, costs in found.items():
+    turns = take_turns(workers, ({"page": str(options.data / page.name)} for page in chosen))
+    found = {name: Figures(costs[0], tuple(costs)) for name, costs in turns.items()}
+    for name, costs in turns.items():
         lines = [[np.array(line, float) for line in cost.answer["baselines"]] for cost in costs]
-        scores = [score_page(page.lines, own) for page, own in zip(chosen, lines, strict=True)]
+        scores = [score_page(page.lines, baselines) for page, baselines in zip(chosen, lines, strict=True)]
         for page, cost, score in zip(chosen, costs, scores, strict=True):
             numbers = {"recall": score.recall, "precision": score.precision, "CPU s": cost.cpu_s}
             yield from figures_of("kraken_pages", name, page.name, numbers)
         overall = reduce(add, scores)
-        ratios = [cost.cpu_s / theirs.cpu_s for cost, theirs in zip(costs, found["kraken"], strict=True)]
+        own, ratios = found[name], found[name].ratios(found["kraken"])
         numbers = {
             "recall": overall.recall,
             "precision": overall.precision,
-            "CPU s": median(cost.cpu_s for cost in costs),
-            "s": median(cost.wall_s for cost in costs),
+            "CPU s": own.cpu_s,
+            "s": own.wall_s,
             "CPU, ratio": median(ratios),
             "CPU, highest ratio": max(ratios),
-            "peak MiB": max(cost.peak_mib for cost in costs),
+            "peak MiB": own.peak_mib,
         }
         yield from figures_of("kraken_pages", name, "", numbers)

@@ -20,16 +20,12 @@ from carrel.evaluate import character_errors
 from carrel_bench.accuracy.folding import fold
 from carrel_bench.figures import BenchError, Figure
 from carrel_bench.measure import CARREL, in_turns, succeeded
-from carrel_bench.peers.print_pages import OWN_PAGES, PrintedPage, pages_of
+from carrel_bench.peers.print_pages import OWN_PAGES, PrintedPage, add_pages_option, pages_of
 
 ROUNDS = 3
 LANGUAGES = "eng+fra"
 BASE = "ocrmypdf, tesseract"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which pages."""
-    parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
+add_options = add_pages_option
 
 
 def commands(page: PrintedPage, folder: Path) -> dict[str, list[str]]:
@@ -71,7 +67,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         raise BenchError(
             "needs ocrmypdf and tesseract: pip install 'carrel[ocrmypdf]'; apt-get install tesseract-ocr", 3
         )
-    pages = list(pages_of(options.pages or OWN_PAGES))[: 1 if options.quick else None]
+    pages = pages_of(options.pages or OWN_PAGES)[: 1 if options.quick else None]
     with tempfile.TemporaryDirectory() as name:
         for page in pages:
             works = commands(page, Path(name))

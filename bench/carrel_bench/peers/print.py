@@ -22,9 +22,9 @@ from tempfile import TemporaryDirectory
 
 from carrel.evaluate import character_errors, word_errors
 from carrel_bench.accuracy.folding import fold
-from carrel_bench.figures import BenchError, Figure, figures_of, warn
-from carrel_bench.measure import Cost
-from carrel_bench.peers.print_pages import PrintedPage, own_pages, pages_of
+from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.measure import Cost, Figures
+from carrel_bench.peers.print_pages import PrintedPage, add_pages_option, own_pages, pages_of
 from carrel_bench.peers.programs import OCRMYPDF, RAPIDOCR, RAPIDOCR_OPENVINO
 from carrel_bench.worker import PeerError, Worker, peer_python, take_turns
 
@@ -38,7 +38,7 @@ SCRIPT = Path(__file__).with_name("print_worker.py")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add which pages and programs."""
-    parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
+    add_pages_option(parser)
     parser.add_argument("--only", action="append", help="a program; may be repeated")
 
 
@@ -61,24 +61,28 @@ def programs(only: Sequence[str] | None, *, quick: bool) -> dict[str, Path]:
 def numbers_of(own: Costs, pages: Sequence[PrintedPage], base: Costs | None) -> dict[str, float]:
     """Return what a program needs over all pages, with its ratios to ``base``."""
     texts = [fold(costs[-1].answer["text"]) for costs in own]
-    wanted, warm = [fold(page.text) for page in pages], [cost for costs in own for cost in costs[1:]]
+    wanted, found = [fold(page.text) for page in pages], _over_pages(own)
     words = sum(len(text.split()) for text in wanted)
     numbers = {
         "WER": sum(map(word_errors, wanted, texts)) / max(1, words),
         "cold start to the first page, s": own[0][0].wall_s,
-        "warm s/page": median(cost.wall_s for cost in warm),
-        "pages/min": 60 / median(cost.wall_s for cost in warm),
+        "warm s/page": found.wall_s,
+        "pages/min": 60 / found.wall_s,
         "lines/CPU s": sum(len(page.text.splitlines()) for page in pages) / _least(own),
-        "CPU s/page": median(cost.cpu_s for cost in warm),
+        "CPU s/page": found.cpu_s,
         "CPU s, all pages, of least": _least(own),
-        "peak MiB": max(cost.peak_mib for cost in warm),
+        "peak MiB": max(cost.peak_mib for cost in found.runs),
     }
     if base is not None:
-        theirs = [cost for costs in base for cost in costs[1:]]
-        pairs = [mine.cpu_s / other.cpu_s for mine, other in zip(warm, theirs, strict=True)]
+        pairs = found.ratios(_over_pages(base))
         numbers |= {"CPU, ratio": median(pairs), "CPU, ratio of least": _least(own) / _least(base)}
         numbers |= {"CPU, lowest ratio": min(pairs), "CPU, highest ratio": max(pairs)}
     return numbers
+
+
+def _over_pages(own: Costs) -> Figures:
+    """The runs of all pages but those for warming up."""
+    return Figures(own[0][0], tuple(cost for costs in own for cost in costs[1:]))
 
 
 def _least(own: Costs) -> float:
@@ -95,9 +99,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         The folder holds no pages.
     """
     with TemporaryDirectory() as folder:
-        pages = list(pages_of(options.pages) if options.pages else own_pages(Path(folder), few=options.quick))
-        if not pages:
-            raise BenchError(f"no images with NAME.gt.txt in {options.pages}", 3)
+        pages = pages_of(options.pages) if options.pages else list(own_pages(Path(folder), few=options.quick))
         interpreters = programs(options.only, quick=options.quick)
         workers = {name: partial(Worker, each, SCRIPT, (name, LANGUAGES)) for name, each in interpreters.items()}
         turns = take_turns(workers, ({"image": str(page.image)} for _ in range(1 + options.rounds) for page in pages))

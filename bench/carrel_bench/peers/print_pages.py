@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from carrel_bench.figures import BenchError
 
 OWN_PAGES = Path(__file__).parents[3] / "tests" / "pages"
 BOOK_PAGES = ("french", "two-columns")
@@ -80,10 +83,25 @@ def own_pages(folder: Path, *, few: bool = False) -> Iterator[PrintedPage]:
         yield PrintedPage(f"{image.stem}, degraded", worse, text)
 
 
-def pages_of(folder: Path) -> Iterator[PrintedPage]:
-    """Yield the images of a folder that have their text beside them (``NAME.gt.txt``)."""
+def add_pages_option(parser: argparse.ArgumentParser) -> None:
+    """Add which folder's pages."""
+    parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
+
+
+def pages_of(folder: Path) -> list[PrintedPage]:
+    """Return the images of a folder that have their text beside them (``NAME.gt.txt``).
+
+    Raises
+    ------
+    BenchError
+        It holds none.
+    """
+    found: list[PrintedPage] = []
     for ground_truth in sorted(folder.glob("*.gt.txt")):
         stem = ground_truth.name.removesuffix(".gt.txt")
         images = [p for p in sorted(folder.glob(f"{stem}.*")) if p.suffix.lower() in (".jpg", ".png", ".tif", ".tiff")]
         if images:
-            yield PrintedPage(stem, images[0], ground_truth.read_text("utf-8"))
+            found.append(PrintedPage(stem, images[0], ground_truth.read_text("utf-8")))
+    if not found:
+        raise BenchError(f"no images with NAME.gt.txt in {folder}", 3)
+    return found

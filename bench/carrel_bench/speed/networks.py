@@ -22,7 +22,7 @@ import numpy as np
 
 from carrel.models.folders import open_model, shipped_folder
 from carrel_bench.figures import Figure, figures_of, warn
-from carrel_bench.measure import Cost
+from carrel_bench.measure import Figures
 from carrel_bench.peers.programs import KRAKEN, TROCR
 from carrel_bench.speed.networks_worker import SIZES, TORCH, drawn_line
 from carrel_bench.worker import PeerError, Worker, own_packages, peer_python, take_turns
@@ -72,8 +72,9 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         for shape in options.shape or (["tiny"] if options.quick else ["small", "base"]):
             workers |= _trocr(python, shape, folder)
         costs = take_turns(workers, [{"lines": str(folder / "line.npz")}] * (1 + options.rounds))
-        for (case, program), found in costs.items():
-            yield from figures_of("networks", program, case, _numbers(found, costs.get((case, TORCH))))
+        figures = {name: Figures(cold, tuple(warm)) for name, (cold, *warm) in costs.items()}
+        for (case, program), found in figures.items():
+            yield from figures_of("networks", program, case, _numbers(found, figures.get((case, TORCH))))
 
 
 def _peer(python: Path | None, name: str, packages: Sequence[str]) -> Path | None:
@@ -117,16 +118,14 @@ def _runs(name: str, kind: str, model: Path) -> dict[Case, partial[Worker]]:
     return {(name, f"onnxruntime {p}"): partial(worker_of, [kind, p, str(model)]) for p in PRECISIONS if p in there}
 
 
-def _numbers(costs: list[Cost], peer: list[Cost] | None) -> dict[str, float]:
+def _numbers(found: Figures, peer: Figures | None) -> dict[str, float]:
     """Times of all turns but the first, which loads; the peak of all; both as a share of PyTorch's, turn by turn."""
-    warm = costs[1:]
     numbers = {
-        "CPU ms a line": 1000 * median(cost.cpu_s for cost in warm),
-        "CPU ms a line, least": 1000 * min(cost.cpu_s for cost in warm),
-        "peak MiB": max(cost.peak_mib for cost in costs),
+        "CPU ms a line": 1000 * found.cpu_s,
+        "CPU ms a line, least": 1000 * found.least_cpu_s,
+        "peak MiB": found.peak_mib,
     }
-    if peer and len(peer) == len(costs):
-        pairs = zip(warm, peer[1:], strict=True)
-        numbers["CPU, ratio to PyTorch"] = median(own.cpu_s / max(1e-9, other.cpu_s) for own, other in pairs)
-        numbers["peak, ratio to PyTorch"] = numbers["peak MiB"] / max(cost.peak_mib for cost in peer)
+    if peer is not None:
+        numbers["CPU, ratio to PyTorch"] = median(found.ratios(peer))
+        numbers["peak, ratio to PyTorch"] = found.peak_mib / peer.peak_mib
     return numbers
