@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from carrel.image.ink import median_level
 from carrel.image.median import median
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -32,3 +34,11 @@ def test_reading_a_line_loads_no_masked_arrays(tmp_path: Path) -> None:
     code = "import sys, carrel; carrel.read(sys.argv[1]); assert not {'numpy.ma', 'numpy.fft'} & set(sys.modules)"
     chosen = {**os.environ, "CARREL_BACKEND": "onnxruntime"}  # OpenVINO loads them, where it is installed
     subprocess.run([sys.executable, "-c", code, str(line)], check=True, env=chosen)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (31, 7), (40, 30)])
+@pytest.mark.parametrize("levels", [2, 256])
+def test_median_of_gray_levels(shape: tuple[int, int], levels: int) -> None:
+    for seed in range(5):
+        gray = np.random.default_rng(seed).integers(0, levels, shape).astype(np.uint8)
+        assert median_level(gray) == np.median(gray)

@@ -32,6 +32,14 @@ def gray_levels(
     return np.searchsorted(cumulated, np.array(fractions) * cumulated[-1])
 
 
+def median_level(gray: NDArray[np.uint8]) -> float:
+    """Return the median of gray levels, from the histogram: many pixels need not be sorted."""
+    import cv2
+
+    cumulated = np.cumsum(cv2.calcHist([gray], [0], None, [256], [0, 256]), dtype=np.float64)
+    return float(np.searchsorted(cumulated, [(gray.size - 1) // 2, gray.size // 2], side="right").mean())
+
+
 def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Normalize gray levels to ink: paper (the 80th percentile) 0, the darkest 1 % 1; float32 in [0, 1]."""
     ink_level, paper_level = gray_levels(gray, (0.01, 0.8))

@@ -48,7 +48,7 @@ def mark_uncovered(gray: NDArray[np.uint8], regions: Sequence[Region]) -> NDArra
     on a page that holds mostly those."""
     outside = _ink_and_uncovered(PageInk(gray), regions)[1]
     if uncovered_light_ink(gray, regions):
-        light = light_letters(gray, regions)[0]
+        light = light_letters(gray, regions)
         light = cv2.resize(light, outside.shape[::-1], interpolation=cv2.INTER_NEAREST)
         outside = np.maximum(outside, light, dtype=np.uint8)
     return outside.view(bool)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.image.median import median
+from carrel.image.ink import median_level
 from carrel.layout.ink import Mask
 from carrel.layout.types import SMALLEST_SIDE_PX, FoundRegion
 from carrel.page import Region
@@ -40,25 +40,32 @@ def uncovered_light_ink(gray: NDArray[np.uint8], regions: Sequence[FoundRegion |
     float
         In [0, 1]; 0 for a page whose ink is mostly dark.
     """
-    letters, dark_px = light_letters(gray, regions)
-    light_px = cv2.countNonZero(letters)
+    light, dark_px = _light_and_dark(gray, regions)
+    if cv2.countNonZero(light) <= _MIN_LIGHTER_RATIO * dark_px:  # then its letters are no more
+        return 0.0
+    light_px = cv2.countNonZero(_letters(light))
     return light_px / (light_px + dark_px) if light_px > _MIN_LIGHTER_RATIO * dark_px else 0.0
 
 
-def light_letters(gray: NDArray[np.uint8], regions: Sequence[FoundRegion | Region]) -> tuple[Mask, int]:
-    """Mark light letters outside all lines, uint8 0 or 1 on a copy of the page with sides of at most `SIDE_PX`; count its dark px."""
+def light_letters(gray: NDArray[np.uint8], regions: Sequence[FoundRegion | Region]) -> Mask:
+    """Mark light letters outside all lines, uint8 0 or 1 on a copy of the page with sides of at most `SIDE_PX`."""
+    return _letters(_light_and_dark(gray, regions)[0])
+
+
+def _light_and_dark(gray: NDArray[np.uint8], regions: Sequence[FoundRegion | Region]) -> tuple[Mask, int]:
+    """What is lighter than its ground outside all lines, 0 or 1 on the smaller copy, and how many px are darker."""
     scale = min(1.0, SIDE_PX / max(gray.shape))
     if scale * min(gray.shape) < SMALLEST_SIDE_PX:
         return np.zeros((1, 1), np.uint8), 0
     size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     ground = cv2.medianBlur(small, _GROUND_PX)
-    step = max(_LEAST_STEP, _NOISE_STEPS * median(cv2.absdiff(small, ground)))
+    step = max(_LEAST_STEP, _NOISE_STEPS * median_level(cv2.absdiff(small, ground).astype(np.uint8)))
     light = (cv2.subtract(small, ground) > step).astype(np.uint8)
     for line in (line for region in regions for line in region.lines):
         cv2.fillPoly(light, [np.rint(np.asarray(line.polygon, np.float32) * scale).astype(np.int32)], (0,))
     dark_px = int(np.count_nonzero(cv2.subtract(ground, small) > step))
-    return _letters(light), dark_px
+    return light, dark_px
 
 
 def _letters(light: Mask) -> Mask:

@@ -99,6 +99,8 @@ def find_table(gray: NDArray[np.uint8], rulings: Mask, x_height_px: float) -> Ta
     A table has at least ``MIN_RULINGS`` long rulings that begin and end together, over a good part of the page; a frame,
     a margin and a gutter have fewer, squared paper has many more.
     """
+    if not rulings.any():
+        return None
     height, width = rulings.shape
     _, labels, stats, centers = cv2.connectedComponentsWithStats(rulings, connectivity=8)
     long = np.flatnonzero(stats[1:, cv2.CC_STAT_HEIGHT] > LONG * height) + 1
