@@ -309,9 +309,15 @@ def test_accessible(browser: Browser, at: At, tmp_path: Path) -> None:
         assert found == []
 
     none_stays()
+    for name in ("a.png", "b.png"):
+        at.add(b"nothing", name)
+    wait_until(window.page.locator("#refusals").is_visible)
+    window.page.select_option("#language", "de")
+    none_stays()
     at.add(scan())
     wait_until(window.text)
     none_stays()
+    assert {"Strg+Enter", "Umschalt+↑ ↓"} <= set(window.page.locator("#keys dt").all_text_contents())
     window.page.keyboard.press("F8")
     none_stays()
     for button in ("#scan", "#camera", "#fields"):

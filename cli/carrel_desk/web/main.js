@@ -105,7 +105,7 @@ function speak(language) {
   setLanguage(language);
   by("language").value = language;
   localStorage.setItem("carrel-language", language);
-  by("keys").replaceChildren(...KEYS.flatMap(([key, name]) => [element("dt", key), element("dd", say(name))]));
+  by("keys").replaceChildren(...KEYS.flatMap(([key, name]) => [element("dt", key.replace(/[A-Z][a-z]+/g, (word) => say(word))), element("dd", say(name))]));
   fillFormats();
   showForm();
   sayProgress();

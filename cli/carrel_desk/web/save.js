@@ -7,7 +7,7 @@ import { say } from "./strings.js";
 export function fillFormats() {
   const chosen = by("format").value || "text", formats = [...(desk.state.formats ?? []), "all"];
   by("format").replaceChildren(...["", " *"].flatMap((all) => formats.map((name) => {
-    const words = `${name === "all" ? say("all") : name}: ${say(all ? "allPages" : "thisPage")}`;
+    const words = `${["all", "fields"].includes(name) ? say(name) : name}: ${say(all ? "allPages" : "thisPage")}`;
     return Object.assign(element("option", words), { value: name + all });
   })));
   by("format").value = chosen;
