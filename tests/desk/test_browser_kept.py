@@ -17,6 +17,7 @@ from playwright.sync_api import Browser
 from desk_browser import CHROMIUM, Window, wait_until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
+# Routes are told to a test only while it asks the browser something: each wait below does.
 WAITING = "JSON.parse(sessionStorage.getItem('carrel-waiting'))"
 
 
@@ -36,7 +37,7 @@ def test_what_waits_is_one_change_and_not_called_kept_before_it_is(browser: Brow
     page.route("**/api/keys", lambda route: held.append(route))  # noqa: PLW0108, playwright looks at its parameters
     typed = "not yet " + "b" * 40
     window.type_line(typed)
-    wait_until(lambda: held and window.text() == typed)
+    wait_until(lambda: window.text() == typed and held)
     assert page.evaluate(f"{WAITING}.length") == 2  # sent, and typed since
     page.keyboard.press("Alt+ArrowUp")
     page.keyboard.press("Alt+ArrowDown")
@@ -44,7 +45,7 @@ def test_what_waits_is_one_change_and_not_called_kept_before_it_is(browser: Brow
     page.reload()
     window.ready()
     assert (window.text(), window.kept()) == (typed, "Keeping…")
-    wait_until(lambda: len(held) == 2)  # the first went with the window
+    wait_until(lambda: window.text() and len(held) == 2)  # the first went with the window
     held[-1].continue_()
     wait_until(lambda: window.kept() == "Kept" and typed in texts(at))
     window.context.close()
@@ -69,7 +70,7 @@ def test_a_text_that_is_refused_holds_up_no_other_and_is_not_called_kept(browser
     page, held = window.page, list[Any]()
     page.route("**/api/keys", lambda route: route.continue_() if held else held.append(route))
     window.type_line("x")
-    wait_until(lambda: held)
+    wait_until(lambda: window.kept() == "Keeping…" and held)
     script = f"t => {{ t.value = 'x'.repeat({MOST_CHARACTERS + 1}); t.dispatchEvent(new Event('input')); }}"
     page.locator("#text").evaluate(script)  # as text does that was read so
     page.keyboard.press("Alt+ArrowUp")
