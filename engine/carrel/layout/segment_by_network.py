@@ -12,6 +12,7 @@ from carrel.layout.ink import Ink
 from carrel.layout.lines.coarse_scale import add_coarse_scale
 from carrel.layout.lines.fine_scale import segment_at_fine_scale
 from carrel.layout.lines.heatmaps import PROBABLE, ScoredBaseline, find_baselines
+from carrel.layout.lines.initials import part_initials, with_initials
 from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.lines.upright_lines import add_upright_lines
@@ -42,17 +43,17 @@ def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
 
 def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
     """Segment a page with the network; see `carrel.layout.segment_page`."""
-    lines, table = _lines(page, heatmaps)
+    lines, table, initials = _lines(page, heatmaps)
     lines, margins = add_upright_lines(page, lines, heatmaps, table)
-    return (*in_order_with_stamps(lines, page, table), *margins)
+    return (*with_initials(in_order_with_stamps(lines, page, table), initials), *margins)
 
 
-def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableArea | None]:
-    """Find the lines of a page, and the place of its table, px of the page."""
+def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableArea | None, Boxes]:
+    """Find the lines of a page, the place of its table, and its initials, px of the page."""
     gray = page.gray
     found, scale = find_baselines(gray, heatmaps)
     if not found:
-        return [], None
+        return [], None, np.zeros((0, 4))
     ink = page.ink
     found = add_coarse_scale(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     baselines = [_baseline_of(f, scale, ink) for f in found]
@@ -63,7 +64,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
         if f.probability >= PROBABLE or _in(table, baseline)
     ]
     if not baselines:
-        return [], None
+        return [], None, np.zeros((0, 4))
     baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
     table = separating(table, baselines, ink) if table is not None else None
     if table is None:
@@ -71,8 +72,12 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
         baselines = cut_at_rulings(baselines, between, ink) if between.any() else baselines
         baselines, ink = without_leaders(baselines, ink)
     baselines, area = _with_cells(baselines, table, ink)
+    initials = np.zeros((0, 4))
+    if area is None:
+        baselines, initials, ink = part_initials(baselines, ink)
     lines = without_lines_in_pictures(as_found_lines(baselines, ink, (gray.shape[0], gray.shape[1])), page.ink)
-    return without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0]), area
+    lines = without_halved_lines(without_facing_page(lines, gray.shape[1]), gray.shape[0])
+    return lines, area, initials / ink.scale
 
 
 def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tuple[list[Baseline], TableArea | None]:
