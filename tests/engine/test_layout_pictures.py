@@ -74,3 +74,10 @@ def crossed_out() -> NDArray[np.uint8]:
 @pytest.mark.parametrize("draw", [dense, framed, titled, crossed_out])
 def test_writing_and_frames_are_no_pictures(draw: Callable[[], NDArray[np.uint8]]) -> None:
     assert not len(find_pictures(PageInk(draw()).ink, X_HEIGHT))
+
+
+def test_lines_that_fill_what_looks_like_a_picture_stay() -> None:
+    lines: list[Points] = [[(60, y), (580, y)] for y in range(100, 700, 18)]
+    page = page_of(lines)
+    assert len(find_pictures(PageInk(page).ink, X_HEIGHT)) == 1
+    assert sum(len(region.lines) for region in segment_page(page, None, drawn_maps(lines))) > 0.9 * len(lines)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from carrel.image.median import median
 from carrel.layout.ink import Ink, Mask
@@ -19,6 +20,7 @@ NEAR_X_HEIGHTS = 2.0  # dark parts of one picture
 MIN_PICTURE_X_HEIGHTS = 8.0  # least side
 MIN_SOLID_SHARE = 0.4  # of a picture: the rest is bright
 EDGE_X_HEIGHTS = 1.0  # by which a line may lie beyond the edge
+MAX_LINES_SHARE = 0.6  # of a picture by lines in it: more is writing
 MIN_INSIDE_SHARE, SAMPLES = 0.8, 16  # of a line
 
 
@@ -30,7 +32,19 @@ def without_lines_in_pictures(lines: Sequence[FoundLine], ink: Ink) -> list[Foun
     pictures = find_pictures(ink, unit)
     if not len(pictures):
         return list(lines)
-    return [line for line in lines if not _lies_in(line, pictures / ink.scale, EDGE_X_HEIGHTS * unit / ink.scale)]
+    kept = list(lines)
+    for picture in pictures / ink.scale:
+        inside = {id(line) for line in kept if _lies_in(line, picture, EDGE_X_HEIGHTS * unit / ink.scale)}
+        if not _fill([line for line in kept if id(line) in inside], picture):
+            kept = [line for line in kept if id(line) not in inside]
+    return kept
+
+
+def _fill(lines: Sequence[FoundLine], picture: NDArray[np.float64]) -> bool:
+    """Tell whether lines fill what looks like a picture: it is dense writing."""
+    left, top, right, bottom = picture
+    covered = sum(2.0 * line.x_height_px * float(np.ptp(line.baseline[:, 0])) for line in lines)
+    return covered > MAX_LINES_SHARE * (right - left) * (bottom - top)
 
 
 def find_pictures(ink: Ink, x_height_px: float) -> Boxes:
@@ -72,11 +86,10 @@ def _solid(mask: Mask, step: int, cells: float) -> Mask:
     return opened.astype(np.uint8)
 
 
-def _lies_in(line: FoundLine, pictures: Boxes, edge_px: float) -> bool:
-    """Tell whether the most of a line lies in one of ``pictures``, px of the page."""
+def _lies_in(line: FoundLine, picture: NDArray[np.float64], edge_px: float) -> bool:
+    """Tell whether the most of a line lies in a picture, px of the page."""
     at = np.linspace(0, len(line.baseline) - 1, SAMPLES)
     x, y = (np.interp(at, np.arange(len(line.baseline)), along) for along in line.baseline.astype(np.float64).T)
     middle = y - 0.5 * line.x_height_px
-    left, top, right, bottom = (pictures + np.array((-1, -1, 1, 1)) * edge_px).T[..., None]
-    inside = (x > left) & (x < right) & (middle > top) & (middle < bottom)  # (pictures, points)
-    return bool((inside.mean(axis=1) >= MIN_INSIDE_SHARE).any())
+    left, top, right, bottom = picture + np.array((-1, -1, 1, 1)) * edge_px
+    return float(((x > left) & (x < right) & (middle > top) & (middle < bottom)).mean()) >= MIN_INSIDE_SHARE
