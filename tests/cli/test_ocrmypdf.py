@@ -113,13 +113,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_print_and_handwriting_are_found_in_the_pdf(made: Path, reader: carrel.Reader, letter: Page) -> None:
     found = texts_of(made / "out.pdf")
-    # PDFium stretches this page's width by a pixel; by so much blur 6 to 11 of 794 characters were wrong (the scan: 8).
-    # Where the picture that OCRmyPDF hands over is read worse than the scan, nothing else may be lost.
-    (picture,) = made.glob("ocrmypdf.io.*/000001_ocr.png")
-    handed_over = cer("letter", reader.read(picture).text)
-    assert cer("letter", found[0]) <= 1.05 * max(cer("letter", letter.text), handed_over)
-    assert handed_over <= 0.02
-    assert cer("french", found[1]) <= 0.002
+    # PDFium stretches these pages' width by a pixel; by so much blur 6 to 11 of the letter's 794 characters were wrong
+    # (the scan: 8). Where the picture that OCRmyPDF hands over is read worse than the scan, nothing else may be lost.
+    pictures = sorted(made.glob("ocrmypdf.io.*/00000?_ocr.png"))
+    handed_over = [cer(name, reader.read(picture).text) for name, picture in zip(ROTATED, pictures, strict=True)]
+    assert cer("letter", found[0]) <= 1.05 * max(cer("letter", letter.text), handed_over[0])
+    assert cer("french", found[1]) <= handed_over[1] + 0.001  # OCRmyPDF's writer loses one space of 1,498 characters
+    assert [rate <= limit for rate, limit in zip(handed_over, (0.02, 0.002), strict=True)] == [True, True]
     sidecar = (made / "text.txt").read_text("utf-8").split("\f")
     assert [cer(name, text) <= 0.02 for name, text in zip(ROTATED, sidecar, strict=False)] == [True, True]
 
