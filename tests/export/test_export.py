@@ -80,8 +80,9 @@ def test_run_time_reads_what_the_checkpoint_reads(exported: tuple[Path, Result],
     model = open_model(exported[0], "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-fp32"), model.name))
     for sample in _samples(pack, "val"):
+        ink = source.line_input.of(source.line_input.cropped(sample.gray))
         with torch.inference_mode():
-            logits = source.network(torch.from_numpy(source.line_input.of(sample.gray)))[0].numpy()
+            logits = source.network(torch.from_numpy(ink))[0].numpy()
         read = recognizer.logits_of(sample.gray)
         assert np.abs(read - logits).max() < 1e-2
         assert recognizer.text_of(recognizer.decode(read)[0]) == greedy(logits, str(source.alphabet)).strip()
@@ -193,7 +194,7 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path, suffix: str) 
 
 def test_unknown_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"x")
-    with pytest.raises(ExportError, match="neither a checkpoint of Carrel"):
+    with pytest.raises(ExportError, match=r"model\.h5: no checkpoint of Carrel"):
         open_source(tmp_path / "model.h5")
     (tmp_path / "model.pt").write_bytes(b"x")
     with pytest.raises(ExportError, match="no checkpoint of Carrel"):
