@@ -10,7 +10,6 @@ from typing import Any
 from ocrmypdf import hookimpl
 from ocrmypdf.pluginspec import OcrEngine
 
-_JUST_BELOW = 1 - 1e-6  # as for Carrel's own drawing of PDF pages
 TESSERACT_PLUGIN = "ocrmypdf.builtin_plugins.tesseract_ocr"
 
 
@@ -86,7 +85,9 @@ def rasterize_pdf_page(
     """
     from ocrmypdf.builtin_plugins import pypdfium
 
-    below = type(raster_dpi)(raster_dpi.x * _JUST_BELOW, raster_dpi.y * _JUST_BELOW)
+    from carrel.image.pdf.render import JUST_BELOW
+
+    below = type(raster_dpi)(raster_dpi.x * JUST_BELOW, raster_dpi.y * JUST_BELOW)
     return pypdfium.rasterize_pdf_page(
         input_file=input_file,
         output_file=output_file,

@@ -216,8 +216,7 @@ def _read(source: Source, order: Order, run: Run, count: int) -> Measured:
 def _calibration_inks(source: Source, lines: Sequence[LineSample]) -> list[Ink]:
     """Lines cut, or padded with paper, to one width: the percentile calibration takes one shape."""
     chosen = np.random.default_rng(0).choice(len(lines), min(CALIBRATION_LINES, len(lines)), replace=False)
-    made = source.line_input
-    inks = [made.of(made.cropped(lines[i].gray)) for i in chosen]
+    inks = [source.line_input.of_crop(lines[i].gray) for i in chosen]
     missing = ((0, 0),) * 3
     width = CALIBRATION_ASPECT * source.line_input.height_px
     return [np.pad(ink, (*missing, (0, max(0, width - ink.shape[3]))))[..., :width] for ink in inks]
@@ -226,9 +225,8 @@ def _calibration_inks(source: Source, lines: Sequence[LineSample]) -> list[Ink]:
 def _check_against(source: Source, samples: Sequence[LineSample], exported: Measured) -> None:
     """The exported network gives the same logits as the one it was made from."""
     for sample, logits in zip(samples[:CHECKED_LINES], exported.logits, strict=False):
-        ink = source.line_input.of(source.line_input.cropped(sample.gray))
         with torch.inference_mode():
-            expected = source.network(torch.from_numpy(ink))[0].numpy()
+            expected = source.network(torch.from_numpy(source.line_input.of_crop(sample.gray)))[0].numpy()
         worst = float(np.abs(expected - logits).max()) if expected.shape == logits.shape else np.inf
         if worst > LARGEST_DIFFERENCE:
             raise GateError(f"the exported network differs from the trained one by {worst:.4f} in a logit")

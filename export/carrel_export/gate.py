@@ -80,7 +80,7 @@ class Passed:
 
 def measure(run: Run, samples: Sequence[LineSample], alphabet: Sequence[str], line_input: LineInput) -> Measured:
     """Read the lines one by one, cropped as at run time."""
-    logits = [run(line_input.of(line_input.cropped(s.gray))) for s in samples]
+    logits = [run(line_input.of_crop(s.gray)) for s in samples]
     errors = [Levenshtein.distance(greedy(row, alphabet), s.text) for row, s in zip(logits, samples, strict=True)]
     return Measured(np.array(errors), np.array([len(s.text) for s in samples]), logits)
 

@@ -80,9 +80,8 @@ def test_run_time_reads_what_the_checkpoint_reads(exported: tuple[Path, Result],
     model = open_model(exported[0], "recognition")
     recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-fp32"), model.name))
     for sample in _samples(pack, "val"):
-        ink = source.line_input.of(source.line_input.cropped(sample.gray))
         with torch.inference_mode():
-            logits = source.network(torch.from_numpy(ink))[0].numpy()
+            logits = source.network(torch.from_numpy(source.line_input.of_crop(sample.gray)))[0].numpy()
         read = recognizer.logits_of(sample.gray)
         assert np.abs(read - logits).max() < 1e-2
         assert recognizer.text_of(recognizer.decode(read)[0]) == greedy(logits, str(source.alphabet)).strip()

@@ -146,6 +146,10 @@ class LineInput:
         make = to_ink if self.kind == "ink" else to_inverted
         return make(gray, self.height_px, self.margin_px, self.width_multiple_px)
 
+    def of_crop(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the network's input for a line as it comes from a page or a pack: `of` what `cropped` keeps of it."""
+        return self.of(self.cropped(crop))
+
 
 def holds_ink(gray: NDArray[np.uint8]) -> bool:
     """Tell whether a line, uint8 ``(height, width)``, has pixels clearly darker than its paper (0.1 % of them at least)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -34,9 +35,9 @@ def without_lines_in_pictures(lines: Sequence[FoundLine], ink: Ink) -> list[Foun
         return list(lines)
     kept = list(lines)
     for picture in pictures / ink.scale:
-        inside = {id(line) for line in kept if _lies_in(line, picture, EDGE_X_HEIGHTS * unit / ink.scale)}
-        if not _fill([line for line in kept if id(line) in inside], picture):
-            kept = [line for line in kept if id(line) not in inside]
+        inside = [_lies_in(line, picture, EDGE_X_HEIGHTS * unit / ink.scale) for line in kept]
+        if not _fill(list(compress(kept, inside)), picture):
+            kept = [line for line, lies_inside in zip(kept, inside, strict=True) if not lies_inside]
     return kept
 
 

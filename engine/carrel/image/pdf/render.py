@@ -25,7 +25,7 @@ _LOWEST_DPI, _HIGHEST_DPI = 100.0, 1200.0
 _PAGE_SHARE = 0.5  # pictures that cover this much of the page are the scan
 _SMALL_SHARE = 0.02  # pictures below this share of the page say nothing about its resolution
 _STAMP_SHARE = 0.05  # text that covers less of a scanned page is a stamp, a number or a heading on it
-_JUST_BELOW = 1 - 1e-6  # sizes are rounded up; a rounding error must not add a pixel
+JUST_BELOW = 1 - 1e-6  # sizes are rounded up; a rounding error must not add a pixel
 
 
 class PdfPage(NamedTuple):
@@ -85,14 +85,14 @@ def draw_in_color(document: Any, page_index: int, size: tuple[int, int]) -> Imag
     with opened_page(document, page_index, flat=False) as page:
         scale = max(size[0] / page.get_width(), size[1] / page.get_height())
         shrink_pictures(page)
-        bitmap = page.render(scale=scale * _JUST_BELOW, may_draw_forms=False, draw_annots=False)
+        bitmap = page.render(scale=scale * JUST_BELOW, may_draw_forms=False, draw_annots=False)
         image = bitmap.to_pil().convert("RGB")
         bitmap.close()
     return image if image.size == size else image.resize(size)
 
 
 def _drawn(page: Any, dpi: float) -> NDArray[np.uint8]:
-    bitmap = page.render(scale=dpi / POINTS_PER_INCH * _JUST_BELOW, grayscale=True, may_draw_forms=False)
+    bitmap = page.render(scale=dpi / POINTS_PER_INCH * JUST_BELOW, grayscale=True, may_draw_forms=False)
     pixels = bitmap.to_numpy()
     gray = np.array(pixels.reshape(pixels.shape[:2]))
     bitmap.close()

@@ -20,10 +20,8 @@ WIDTH_SHARES = (0.35, 1.8)  # of the height: braces are narrower
 MIN_LINES = 2  # beside an initial
 MIN_LINE_HEIGHTS = 3.0  # length of these, in heights of the initial
 BEFORE_X_HEIGHTS, BEHIND_X_HEIGHTS = 1.0, 2.5  # of an initial's edges: where lines beside it begin
-MIN_STROKE_X_HEIGHTS, MIN_ROW_X_HEIGHTS = (
-    0.5,
-    0.4,
-)  # width of the thickest stroke, and ink in its rows but near head and foot
+MIN_STROKE_X_HEIGHTS = 0.5  # width of the thickest stroke
+MIN_ROW_X_HEIGHTS = 0.4  # ink in each row but near head and foot
 """Letters of two lines of a hand that join are thinner, or hang together by a thread."""
 MIDDLE = (0.2, 0.8)  # of the height
 MIN_OWN_INK = 0.8  # of the ink in its box
