@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,6 +84,18 @@ class FoundRegion:
         """Return the region in px of the scan."""
         polygon = geometry.curve_to_scan(self.polygon, closed=True).astype(np.float32)
         return FoundRegion(self.kind, polygon, tuple(line.on_scan(geometry) for line in self.lines))
+
+
+def extent_of(polygons: Iterable[Points]) -> Points:
+    """Return left, top, right and bottom of polygons ``(k, 2)``, float32 ``(4,)``."""
+    points = np.concatenate(list(polygons))
+    return np.concatenate((points.min(axis=0), points.max(axis=0)))
+
+
+def ring_of(extent: Points) -> Points:
+    """Return the corners of left, top, right and bottom as a polygon, float32 ``(4, 2)``."""
+    left, top, right, bottom = extent
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
 
 
 def is_upright(line: FoundLine) -> bool:

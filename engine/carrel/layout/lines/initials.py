@@ -13,7 +13,7 @@ from carrel.image.median import median
 from carrel.layout.components import Components
 from carrel.layout.ink import Ink
 from carrel.layout.lines.polygons import Baseline
-from carrel.layout.types import Boxes, FoundLine, FoundRegion, Points
+from carrel.layout.types import Boxes, FoundLine, FoundRegion, extent_of, ring_of
 
 HEIGHT_X_HEIGHTS = (2.8, 12.0)
 WIDTH_SHARES = (0.35, 1.8)  # of the height: braces are narrower
@@ -115,7 +115,7 @@ def with_initials(regions: Sequence[FoundRegion], boxes: Boxes) -> tuple[FoundRe
             region = placed[k]
             line = _line_of(box, region.lines[place])
             lines = (*region.lines[:place], line, *region.lines[place:])
-            placed[k] = FoundRegion(region.kind, _around(region.polygon, line.polygon), lines)
+            placed[k] = FoundRegion(region.kind, ring_of(extent_of((region.polygon, line.polygon))), lines)
     return tuple(placed)
 
 
@@ -123,16 +123,10 @@ def _line_of(box: NDArray[np.float64], first: FoundLine) -> FoundLine:
     """An initial in the row of the ``first`` line behind it."""
     left, top, right, bottom = box
     edge = SIDE_X_HEIGHTS * first.x_height_px
-    ring = np.array([(left - edge, top - edge), (right + edge, bottom + edge)], np.float32)
+    extent = np.array((left - edge, top - edge, right + edge, bottom + edge), np.float32)
     base = float(first.baseline[0, 1])
     baseline = np.array([(left, base), (right, base)], np.float32)
-    return FoundLine(baseline, _around(np.maximum(ring, 0)), first.x_height_px)
-
-
-def _around(*polygons: Points) -> Points:
-    points = np.concatenate(polygons)
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    return FoundLine(baseline, ring_of(np.maximum(extent, 0)), first.x_height_px)
 
 
 def _is_behind(line: FoundLine, left: float, top: float, right: float, bottom: float) -> bool:

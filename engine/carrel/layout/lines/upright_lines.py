@@ -13,7 +13,7 @@ from carrel.image.median import median
 from carrel.layout.ink import Ink, Mask
 from carrel.layout.lines.heatmaps import ScoredBaseline, segmenter_input, trace_baselines
 from carrel.layout.page_ink import PageInk
-from carrel.layout.types import FoundLine, FoundRegion, Heatmaps, Points, TableArea
+from carrel.layout.types import FoundLine, FoundRegion, Heatmaps, Points, TableArea, extent_of, ring_of
 
 LONG_X_HEIGHTS = 5.0  # of lines that stay: shorter ones may be letters of an upright line
 MAX_COVERED = 0.3  # of a letter's ink by lines
@@ -140,10 +140,7 @@ def _zone(
         return None
     best.sort(key=lambda f: float(f.candidate.y.mean()))
     lines = tuple(_placed(f, turned, scale) for f in best)
-    points = np.concatenate([line.polygon for line in lines])
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    ring = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-    return FoundRegion("MarginTextZone", ring, lines)
+    return FoundRegion("MarginTextZone", ring_of(extent_of(line.polygon for line in lines)), lines)
 
 
 def _is_line(found: ScoredBaseline) -> bool:

@@ -16,7 +16,7 @@ from carrel.layout.order.crossed_columns import split_crossed_columns
 from carrel.layout.order.headed_columns import is_title, split_headed_columns
 from carrel.layout.order.text_columns import are_text_columns, holds_text_columns, split_intervals
 from carrel.layout.tables.cell_order import order_cells
-from carrel.layout.types import Boxes, FoundLine, FoundRegion, TableArea
+from carrel.layout.types import Boxes, FoundLine, FoundRegion, TableArea, extent_of, ring_of
 
 COLUMN_GAP = 2.4
 INSET = 1.2
@@ -161,20 +161,13 @@ def _without_numbers(block: list[int], boxes: Boxes, unit: float) -> list[list[i
     return [part for part in (block[:first], block[first:last], block[last:]) if part]
 
 
-def _ring(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    left, top, right, bottom = box
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-
-
 def _extent(lines: list[FoundLine]) -> NDArray[np.float32]:
-    """Left, top, right, bottom of the polygons."""
-    points = np.concatenate([line.polygon for line in lines])
-    return np.concatenate((points.min(axis=0), points.max(axis=0)))
+    return extent_of(line.polygon for line in lines)
 
 
 def region_of(lines: list[FoundLine]) -> FoundRegion:
     """Return lines in their order as one region of text."""
-    return FoundRegion("MainZone", _ring(_extent(lines)), tuple(lines))
+    return FoundRegion("MainZone", ring_of(_extent(lines)), tuple(lines))
 
 
 def _merged(blocks: list[list[FoundLine]], unit: float) -> list[list[FoundLine]]:
@@ -220,7 +213,7 @@ def in_reading_order(lines: list[FoundLine], table: TableArea | None = None) -> 
         [line for line, taken in zip(lines, mask, strict=True) if taken] for mask in (above, inside, ~inside & ~above)
     ]
     cells = order_cells(boxes[inside])
-    rows = (FoundRegion(table.kind, _ring(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
+    rows = (FoundRegion(table.kind, ring_of(_extent(groups[1])), tuple(groups[1][k] for k in cells)),) if cells else ()
     return _regions(groups[0]) + rows + _regions(groups[2])
 
 
@@ -236,6 +229,6 @@ def _regions(lines: list[FoundLine]) -> tuple[FoundRegion, ...]:
     extents = [_extent(block) for block in blocks]
     main = max(extents, key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
     return tuple(
-        FoundRegion(_kind(box, main, len(block), unit), _ring(box), tuple(block))
+        FoundRegion(_kind(box, main, len(block), unit), ring_of(box), tuple(block))
         for block, box in zip(blocks, extents, strict=True)
     )
