@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from carrel.budget import OutOfMemoryLimitError
 from carrel.errors import ModelError
 from carrel.image.source import Scan
 from carrel.workers.launch import Places
@@ -29,7 +30,7 @@ from carrel.workers.messages import PageRead, Work
 from carrel.workers.trial import _deeds  # pyright: ignore[reportPrivateUsage]
 from carrel.workers.worker import work
 
-HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW = range(7)
+HARMLESS, KILL, HANG, RAISE, EAT, PRY, SLOW, LARGE = range(8)
 ENTRY = "batch_pages:measure_pages"
 WIDTH_PX, HEIGHT_PX = 64, 48
 
@@ -133,6 +134,8 @@ def _act(what: int) -> None:
         raise AssertionError(f"{len(hoard)} blocks of 64 MiB fit into the limit")
     elif what == SLOW:
         select.poll().poll(300)  # under a clock that is turned, time.sleep may fail
+    elif what == LARGE:
+        raise OutOfMemoryLimitError("does not fit into 600 MiB of memory; --memory 818M will do")
     elif what == PRY:
         _pry()
 

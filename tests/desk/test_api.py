@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -23,17 +24,20 @@ from PIL import Image
 
 import batch_pages
 import desk_pages
+from carrel.errors import OutputError
 from carrel.formats import read_page
 from carrel.formats.json_page import parse
 from carrel.options import ReadOptions
+from carrel_desk.api.answers import Result
 from carrel_desk.api.app import make_api, token_of
-from carrel_desk.api.jobs import Jobs
+from carrel_desk.api.jobs import Job, Jobs
 from carrel_desk.api.openapi import document
 from carrel_desk.api.service import Service
 from carrel_desk.http.guard import Rules, digest
+from carrel_desk.http.problems import ProblemError
 from carrel_desk.http.server import hosts_of, listen, listen_unix
 from carrel_desk.reading.local import make_private
-from desk_client import TOKEN, Client, drawn_readers, serving, wait_until
+from desk_client import TOKEN, Client, Told, drawn_readers, serving, wait_until
 
 MOST_BYTES = 2**20
 
@@ -414,3 +418,212 @@ def test_pixels_are_those_sent(client: Client) -> None:
     Image.fromarray(np.full((40, 300), 200, np.uint8)).save(out, "PNG")
     page = client.post("/v1/pages", out.getvalue()).json["pages"][0]["page"]
     assert (page["width_px"], page["height_px"]) == (300, 40)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/plain;q=0.1, application/json;q=0.9", "application/json"),
+        ("text/plain;q=0, */*", "application/json"),
+        ("*/*;q=0.1, Text/Plain; charset=utf-8", "text/plain"),
+        ("application/alto+xml, text/*;q=0.5", "application/alto+xml"),
+        ("text/html, application/xml;q=0.9, */*;q=0.8", "text/html"),
+        ("image/png, application/*;q=0.5", "application/json"),
+        ("text/*", "text/plain"),
+        ("application/json;q=0", None),
+        ("text/plain;q=0.000, image/*", None),
+        ("garbage", None),
+    ],
+)
+def test_accept_is_weighed(client: Client, accept: str, kind: str | None) -> None:
+    told = client.post("/v1/pages", scan(), {"Accept": accept})
+    assert (told.status, told.headers["content-type"].partition(";")[0]) == (
+        (200, kind) if kind else (406, "application/problem+json")
+    )
+
+
+@pytest.mark.parametrize("query", ["wait=perhaps", "lang=eng&lang=fra", "format=json&format=text", "Format=json"])
+def test_a_refused_option_begins_nothing(client: Client, state: Path, query: str) -> None:
+    before = (state / "jobs").read_bytes()
+    told = client.post(f"/v1/pages?{query}", scan(), {"Idempotency-Key": query})
+    assert (told.status, told.json["error"], told.json["exit_code"]) == (422, "UsageError", 2)
+    assert query.partition("=")[0] in told.json["detail"]
+    assert client.get("/v1/health").json["waiting"] == 0
+    assert client.post("/v1/pages", scan(pages=2), {"Idempotency-Key": query}).status == 200  # the key is still free
+    assert (state / "jobs").read_bytes() == before
+
+
+def test_every_refusal_has_a_class_and_an_exit_code(client: Client) -> None:
+    told = [
+        client.post("/v1/pages?lang=xyz", scan()),
+        client.post("/v1/pages", b""),
+        client.get("/v1/jobs/none"),
+        client.get("/v1/health", {"Authorization": None}),
+        client.post("/v1/pages", b"none", {"Content-Type": "text/plain"}),
+    ]
+    assert [(t.status, t.json["error"], t.json["exit_code"]) for t in told] == [
+        (422, "ModelError", 4),
+        (400, "InputError", 3),
+        (404, "UsageError", 2),
+        (401, "UsageError", 2),
+        (415, "InputError", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/v1/jobs/none", {"GET", "HEAD", "DELETE"}), ("/v1/pages", {"POST"})], ids=["job", "pages"]
+)
+def test_a_wrong_method_is_told_all_right_ones(client: Client, path: str, methods: set[str]) -> None:
+    for method in ("PUT", "OPTIONS"):
+        told = client.ask(method, path)
+        assert (told.status, set(told.headers["allow"].split(", "))) == (405, methods)
+    assert client.get(f"{path}/").status == 404  # no redirect
+
+
+def test_results_name_the_file_that_was_sent(client: Client) -> None:
+    def named(told: Told) -> tuple[str, str]:
+        source = told.json["pages"][0]["page"]["source"]
+        return source["file_name"], read_page(json.dumps(told.json["pages"][0]["page"]).encode()).source.file_name
+
+    assert named(client.post("/v1/pages?name=a%2Fdeed.tif", scan())) == ("deed.tif", "deed.tif")
+    assert named(client.post("/v1/pages", scan())) == ("scan", "scan")
+    told = client.post("/v1/pages", form(('; filename="Übergabe 日本.tif"', scan())), FORM)
+    assert named(told) == ("Übergabe 日本.tif", "Übergabe 日本.tif")
+    told = client.post("/v1/pages?format=page", form(('; filename="Übergabe.tif"', scan())), FORM)
+    assert 'imageFilename="Übergabe.tif"' in told.body.decode()
+    told = client.post("/v1/pages?format=alto", form(("; filename*=UTF-8''%C3%9Cb.TIF", scan(pages=2))), FORM)
+    assert zipfile.ZipFile(io.BytesIO(told.body)).namelist() == ["Üb-0001.alto.xml", "Üb-0002.alto.xml"]
+
+
+def test_a_result_in_another_format(client: Client) -> None:
+    where = client.post("/v1/pages?wait=false&format=text", scan()).headers["location"]
+    wait_until(lambda: client.get(where).json["state"] == "done")
+    assert client.get(f"{where}/result").body.startswith(b"first line")
+    assert client.get(f"{where}/result", {"Accept": "*/*"}).body.startswith(b"first line")
+    assert "faurth" in read_page(client.get(f"{where}/result?format=alto").body).text
+    assert client.get(f"{where}/result", {"Accept": "application/json"}).json["format"] == "carrel-answer/1"
+    refused = client.get(f"{where}/result?format=pdf")
+    assert (refused.status, "is not kept" in refused.json["detail"]) == (406, True)
+    assert client.get(f"{where}/result?format=docx").status == 406
+    assert client.get(f"{where}/result?formt=alto").status == 422
+    client.ask("DELETE", where)
+
+
+def test_a_key_has_one_answer(client: Client) -> None:
+    key = {"Idempotency-Key": "one answer" + "x" * 300}
+    told = client.post("/v1/pages", scan(), key)
+    again = client.post("/v1/pages", scan(), key)
+    assert (told.status, again.status, again.body == told.body) == (200, 200, True)  # the time of reading, too
+    assert client.post("/v1/pages", scan(pages=2), key).status == 422
+    assert client.post("/v1/pages?format=text", scan(), key).status == 422
+    assert client.post("/v1/pages", scan(pages=2), {"Idempotency-Key": key["Idempotency-Key"] + "y"}).status == 200
+
+
+def test_two_at_once_with_one_key(client: Client) -> None:
+    key = {"Idempotency-Key": "two at once"}
+    told: list[Told] = []
+    threads = [
+        threading.Thread(target=lambda: told.append(client.post("/v1/pages?format=text", scan(), key)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [(t.status, t.body[:10]) for t in told] == [(200, b"first line")] * 4
+
+
+def test_a_key_whose_reading_failed_by_no_fault_of_the_file_is_free(client: Client) -> None:
+    key = {"Idempotency-Key": "failed"}
+    assert client.post("/v1/pages", scan(batch_pages.RAISE), key).status == 500
+    assert client.post("/v1/pages?format=text", scan(), key).status == 200
+
+
+def test_what_is_no_http_gets_a_problem_document(client: Client) -> None:
+    for request in (b"garbage\r\n\r\n", f"GET /v1/health HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()):
+        with _raw(client, request) as connection:
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, answer.getheader("content-type")) == (400, "application/problem+json")
+            assert json.loads(answer.read())["error"] == "InputError"
+
+
+def test_one_connection_too_many_is_told_to_come_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.http.server.MOST_CONNECTIONS", 2)
+    with _raw(client, b"GET"), _raw(client, b"GET"):
+        told = client.get("/v1/health")
+        assert (told.status, told.headers["content-type"]) == (503, "application/problem+json")
+        assert told.headers["retry-after"] == "1"
+    wait_until(lambda: client.get("/v1/health").status == 200)
+
+
+def test_small_answers_do_not_wait_for_acknowledgements(state: Path) -> None:
+    with listen(0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP  # what asyncio sets TCP_NODELAY by: else 40 ms a request
+
+
+@pytest.mark.parametrize("host", ["LocalHost", "127.0.0.1"])
+def test_hosts_in_any_case(client: Client, host: str) -> None:
+    assert client.get("/v1/health", {"Host": f"{host}:{client.port}"}).status == 200
+
+
+def test_a_compressed_body_is_refused(client: Client) -> None:
+    told = client.post("/v1/pages", scan(), {"Content-Encoding": "gzip"})
+    assert (told.status, "Content-Encoding gzip" in told.json["detail"]) == (415, True)
+
+
+def test_a_page_that_memory_does_not_allow(client: Client) -> None:
+    told = client.post("/v1/pages", scan(batch_pages.LARGE))
+    assert (told.status, told.json["error"], told.json["exit_code"]) == (503, "InputError", 3)
+    assert "--memory 818M with --workers 1 will do, where the server is started so" in told.json["detail"]
+
+
+def _ended(jobs: Jobs, identity: str, size: int) -> Job:
+    job = Job(identity, result=Result([bytes(size)], "", "json", 0.5))
+    job.end("done")
+    jobs._jobs[identity] = job  # pyright: ignore[reportPrivateUsage]
+    return job
+
+
+def test_results_that_wait_take_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.api.jobs.MOST_KEPT_BYTES", 1000)
+    jobs = Jobs(tmp_path / "jobs")
+    _ended(jobs, "a", 600)
+    _ended(jobs, "b", 300)
+    assert jobs.get("a") and jobs.get("b")
+    _ended(jobs, "c", 5000)
+    assert jobs.get("c")  # the newest stays, however large
+    for gone in ("a", "b"):
+        with pytest.raises(ProblemError, match="had to make room"):
+            jobs.get(gone)
+
+
+def test_the_file_of_promised_jobs_stays_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carrel_desk.api.jobs.MOST_LINES", 10)
+    jobs = Jobs(tmp_path / "jobs")
+    kept = _ended(jobs, "kept", 1)
+    jobs.keep(kept)
+    for number in range(100):
+        job = _ended(jobs, f"job{number}", 1)
+        jobs.keep(job)
+        jobs.delete(job)
+    assert len((tmp_path / "jobs").read_bytes().splitlines()) <= 11
+    assert Jobs(tmp_path / "jobs").get("kept").state == "lost"
+
+
+def test_a_promise_that_cannot_be_written_is_none(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    (tmp_path / "jobs").unlink()
+    (tmp_path / "jobs").mkdir()
+    job = _ended(jobs, "a", 1)
+    with pytest.raises(ProblemError, match="free space"):
+        jobs.keep(job)
+    assert not job.kept
+
+
+def test_an_empty_token_is_none(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n", "ascii")
+    with pytest.raises(OutputError, match="holds no token"):
+        token_of(tmp_path / "token")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,9 @@ import msgspec
 from carrel.evaluate.coverage import wrong_characters
 from carrel.formats import FORMATS
 from carrel.formats.json_page import parse
+from carrel.image.files import PICTURE_SUFFIXES
 from carrel.page import Line, Page, needs_review
+from carrel_desk.http.problems import ProblemError
 
 FORMAT = "carrel-answer/1"
 MEDIA_TYPES = {
@@ -28,13 +31,11 @@ MEDIA_TYPES = {
 }
 """Of the formats that can be asked for; `zip` holds several pages of a format that takes one."""
 ZIP = "application/zip"
-_OTHER_MEDIA_TYPES = {
-    "text/plain": "text",
+_BY_TYPE = {kind.partition(";")[0]: name for name, kind in MEDIA_TYPES.items()} | {
     "application/xml": "alto",
     "text/xml": "alto",
-    "text/html": "hocr",
-    "text/csv": "csv",
 }
+"""Media type -> format, the one that is preferred first."""
 
 
 class LineReview(msgspec.Struct):
@@ -80,15 +81,75 @@ class Body(NamedTuple):
 def format_for(asked: str | None, accept: str) -> str | None:
     """Return the name of the format that a request asks for; None where there is none such.
 
-    ``asked`` is the query's ``format``; else the first media type of ``accept`` that is known counts.
+    ``asked`` is the query's ``format``; else ``accept`` counts (RFC 9110, 12.5.1): the media type with the highest weight,
+    of several the one that is named rather than meant by ``*``, of those the first.
     """
     if asked is not None:
         return asked if asked in MEDIA_TYPES else None
-    by_type = {kind.partition(";")[0]: name for name, kind in MEDIA_TYPES.items()} | _OTHER_MEDIA_TYPES
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
-    if not kinds or any(kind in ("*/*", "application/*") for kind in kinds):
-        return next((by_type[kind] for kind in kinds if kind in by_type), "json")
-    return next((by_type[kind] for kind in kinds if kind in by_type), None)
+    ranges = {kind: (weight, -place) for place, (kind, weight) in enumerate(_ranges(accept))} or {"*/*": (1.0, 0)}
+    best, found = (0.0, 0, 0), None
+    for kind, name in _BY_TYPE.items():
+        names = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+        exactness, (weight, place) = next(((-n, ranges[k]) for n, k in enumerate(names) if k in ranges), (0, (0.0, 0)))
+        if weight > 0 and (weight, exactness, place) > best:
+            best, found = (weight, exactness, place), name
+    return found
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Media types and their weights, as they are named."""
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if kind:
+            yield kind, next((_weight(value[2:]) for value in parameters if value.startswith("q=")), 1.0)
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        return 1.0
+    return weight if 0 <= weight <= 1 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything that was read of a file: its pages in JSON, and ``document``, the format that was asked for where that needs the scan."""
+
+    stored: Sequence[bytes]
+    name: str
+    format: str
+    review_below: float
+    document: bytes | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that it takes."""
+        return sum(map(len, self.stored)) + len(self.document or b"")
+
+    def body(self, format_name: str) -> Body:
+        """Return the pages in a format.
+
+        Raises
+        ------
+        ProblemError
+            406: the format needs the scan, which is not kept.
+        """
+        if format_name == "json":
+            return answer_of(self.stored, self.review_below)
+        if not FORMATS[format_name].needs_scan:
+            return written(self.stored, format_name, _stem(self.name))
+        if self.document is None or format_name != self.format:
+            raise ProblemError(
+                406, f"{format_name} shows the scan, which is not kept; send it with ?format={format_name}"
+            )
+        return Body(self.document, MEDIA_TYPES[format_name])
+
+
+def _stem(name: str) -> str:
+    """The name of a file without the suffix of a scan."""
+    suffixes = (*PICTURE_SUFFIXES, ".pdf")
+    return next((name[: -len(suffix)] for suffix in suffixes if name.lower().endswith(suffix)), name) or name
 
 
 def review_of(page: Page, below: float) -> PageReview:

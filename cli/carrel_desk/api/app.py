@@ -32,7 +32,9 @@ def make_api(service: Service, rules: Rules) -> ASGIApp:
             await service.jobs.close()
             service.readers.close()
 
-    return Guard(Starlette(routes=routes(service), exception_handlers=HANDLERS, lifespan=lifespan), rules)
+    app = Starlette(routes=routes(service), exception_handlers=HANDLERS, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return Guard(app, rules)
 
 
 def token_of(path: Path) -> str:
@@ -48,6 +50,9 @@ def token_of(path: Path) -> str:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(secrets.token_urlsafe(32) + "\n", "ascii")
-        return path.read_text("ascii").strip()
+        token = path.read_text("ascii").strip()
     except (OSError, UnicodeError) as error:
         raise OutputError(f"{path}: no token can be kept there ({error}); choose another with --token-file") from error
+    if not token:
+        raise OutputError(f"{path}: holds no token; delete it, and a new one is made")
+    return token

@@ -19,14 +19,18 @@ import msgspec
 
 from carrel.errors import CarrelError
 from carrel.output import write_file
-from carrel_desk.api.answers import Body
+from carrel_desk.api.answers import Result
 from carrel_desk.http.problems import ProblemDocument, ProblemError, problem_of
 
 JobState = Literal["waiting", "reading", "done", "failed", "cancelled", "lost"]
 KEPT_S = 3600.0
 """A finished job that nobody fetches is forgotten after this time."""
 MOST_KEPT = 256
+MOST_KEPT_BYTES = 256 * 2**20
+"""Results that take more together are forgotten, the oldest first; the newest stays."""
 MOST_LOST = 1000
+MOST_LINES = 20_000
+"""Of the file of promised jobs; it is then written anew."""
 OVER: tuple[JobState, ...] = ("done", "failed", "cancelled", "lost")
 
 
@@ -51,7 +55,7 @@ class Job:
     pages: int | None = None
     pages_done: int = 0
     problem: ProblemError | None = None
-    body: Body | None = None
+    result: Result | None = None
     task: asyncio.Task[None] | None = None
     over_at: float = 0.0
     kept: bool = False
@@ -62,6 +66,11 @@ class Job:
         """The answer that tells of the job."""
         problem = self.problem.document if self.problem else None
         return JobStatus(self.id, self.state, self.pages, self.pages_done, problem)
+
+    @property
+    def may_succeed_again(self) -> bool:
+        """An end that is not the file's fault: cancelled, lost, or a defect."""
+        return self.state in ("cancelled", "lost") or (self.problem is not None and self.problem.status >= 500)
 
     def end(self, state: JobState, problem: ProblemError | None = None) -> None:
         """Settle the job for good."""
@@ -75,6 +84,7 @@ class Jobs:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
         self._jobs: dict[str, Job] = {}
+        self._lines = 0
         for identity in _unfinished(path)[-MOST_LOST:]:
             job = Job(identity, kept=True)
             detail = "the server ended before the answer was fetched, and the file's copy is gone; send it again"
@@ -85,7 +95,7 @@ class Jobs:
     def start(
         self, read: Callable[[Job], Awaitable[None]], over: Callable[[], None], key: str = "", digest: str = ""
     ) -> Job:
-        """Begin a job; ``read`` is a coroutine function that sets `Job.body`, ``over`` is called whatever comes of it."""
+        """Begin a job; ``read`` is a coroutine function that sets `Job.result`, ``over`` is called whatever comes of it."""
         self._expire()
         job = Job(secrets.token_urlsafe(12), key, digest)
         self._jobs[job.id] = job
@@ -94,8 +104,9 @@ class Jobs:
         return job
 
     def by_key(self, key: str) -> Job | None:
-        """Return the job that was started with this key and is still known."""
-        return next((job for job in self._jobs.values() if key and job.key == key), None)
+        """Return the job that was started with this key and is still known, unless reading the file again may help."""
+        self._expire()
+        return next((job for job in self._jobs.values() if key and job.key == key and not job.may_succeed_again), None)
 
     def get(self, identity: str) -> Job:
         """Return a job.
@@ -107,13 +118,19 @@ class Jobs:
         """
         self._expire()
         if identity not in self._jobs:
-            raise ProblemError(404, "no such job; it was deleted, fetched long ago, or never was")
+            raise ProblemError(404, "no such job; it was deleted, ended long ago, had to make room, or never was")
         return self._jobs[identity]
 
     def keep(self, job: Job) -> None:
-        """Promise an answer: the job outlives its request, and a kill of the server by name."""
-        job.kept = True
+        """Promise an answer: the job outlives its request, and a kill of the server by name.
+
+        Raises
+        ------
+        ProblemError
+            503: the promise cannot be written down.
+        """
         self._append(f"+{job.id}\n")
+        job.kept = True
 
     def delete(self, job: Job) -> None:
         """Call a job off, or forget it and its result."""
@@ -134,6 +151,7 @@ class Jobs:
         try:
             await read(job)
             job.end("done")
+            self._expire()
         except asyncio.CancelledError:
             job.end("cancelled")
             raise
@@ -146,18 +164,30 @@ class Jobs:
 
     def _expire(self) -> None:
         over = sorted((job for job in self._jobs.values() if job.state in OVER), key=lambda job: job.over_at)
-        late = [job for job in over if self._clock() - job.over_at > KEPT_S]
-        for job in {*late, *over[: max(0, len(over) - MOST_KEPT)]}:
-            self.delete(job)
+        kept_bytes = sum(job.result.size_bytes for job in over if job.result)
+        for place, job in enumerate(over, 1):
+            too_many = len(over) - place >= MOST_KEPT or (kept_bytes > MOST_KEPT_BYTES and place < len(over))
+            if too_many or self._clock() - job.over_at > KEPT_S:
+                kept_bytes -= job.result.size_bytes if job.result else 0
+                self.delete(job)
 
     def _append(self, line: str) -> None:
-        with open(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="ascii") as file:  # noqa: PTH123
-            file.write(line)
-            file.flush()
-            os.fdatasync(file.fileno())
+        try:
+            if self._lines >= MOST_LINES:
+                self._write_all()
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "a", encoding="ascii") as file:
+                file.write(line)
+                file.flush()
+                os.fdatasync(file.fileno())
+        except OSError as error:
+            raise ProblemError(503, f"the job cannot be noted ({error.strerror}); free space") from error
+        self._lines += 1
 
     def _write_all(self) -> None:
-        write_file(self._path, "".join(f"+{identity}\n" for identity in self._jobs).encode())
+        promised = [job.id for job in self._jobs.values() if job.kept]
+        write_file(self._path, "".join(f"+{identity}\n" for identity in promised).encode())
+        self._lines = len(promised)
 
 
 def _unfinished(path: Path) -> list[str]:

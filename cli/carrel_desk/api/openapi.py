@@ -40,7 +40,7 @@ OPERATIONS = (
     }),
     Operation("GET", "/v1/jobs/{id}", "getJob", "How a job is doing.", {200: "its state", 404: ""}),
     Operation("GET", "/v1/jobs/{id}/result", "getResult", "What was read, once the job is done.", {
-        200: "what was read", 404: "", 409: "", 422: "", 500: "", 503: "",
+        200: "what was read", 404: "", 406: "", 409: "", 422: "", 500: "", 503: "",
     }),
     Operation("DELETE", "/v1/jobs/{id}", "deleteJob", "Call a job off, or forget its result.", {204: "forgotten", 404: ""}),
     Operation("GET", "/v1/models", "listModels", "Models that ship with Carrel, and those in use.", {200: "the models", 503: ""}),
@@ -82,6 +82,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if "{id}" in operation.path:
         described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if operation.id == "getResult":
+        described["parameters"].append(_parameter("format", {"enum": list(MEDIA_TYPES)}, "Instead of Accept."))
     if operation.id == "readPages":
         described["parameters"] = _query()
         anything = {"schema": {"type": "string", "format": "binary"}}
@@ -119,21 +121,22 @@ def _reference(schema: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def _query() -> list[dict[str, Any]]:
-    def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-        return {"name": name, "in": "query", "schema": schema, "description": description}
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
 
+
+def _query() -> list[dict[str, Any]]:
     key = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
     return [
-        parameter("format", {"enum": list(MEDIA_TYPES)}, "Instead of Accept."),
-        parameter("name", {"type": "string"}, "Name of the file, for names in a zip."),
-        parameter("wait", {"type": "boolean", "default": True}, "false: always a job."),
-        parameter(
+        _parameter("format", {"enum": list(MEDIA_TYPES)}, "Instead of Accept."),
+        _parameter("name", {"type": "string"}, "Name of the file, for names in a zip."),
+        _parameter("wait", {"type": "boolean", "default": True}, "false: always a job."),
+        _parameter(
             "review_below", {"type": "number", "minimum": 0, "maximum": 1, "default": REVIEW_BELOW}, "Confidence."
         ),
-        parameter("lang", {"type": "string"}, "Languages of print, as eng+fra."),
-        parameter("writing", {"enum": list(WRITINGS)}, "Decide for each line, or send all to one recognizer."),
-        *(parameter(name, {"type": "boolean"}, "As the option of the same name of carrel read.") for name in FLAGS),
+        _parameter("lang", {"type": "string"}, "Languages of print, as eng+fra."),
+        _parameter("writing", {"enum": list(WRITINGS)}, "Decide for each line, or send all to one recognizer."),
+        *(_parameter(name, {"type": "boolean"}, "As the option of the same name of carrel read.") for name in FLAGS),
         key,
     ]
 

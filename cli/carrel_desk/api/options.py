@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from carrel.errors import ModelError, UsageError
 from carrel.options import REVIEW_BELOW, ReadOptions
 from carrel.recognizers.tesseract import tessdata_folders
 from carrel_desk.http.problems import ProblemError
@@ -37,7 +38,7 @@ def options_of(query: Mapping[str, str], base: ReadOptions) -> ReadOptions | Non
         changes["languages"] = _languages(query["lang"])
     if "writing" in query:
         if query["writing"] not in WRITINGS:
-            raise ProblemError(422, f"writing is one of {', '.join(WRITINGS)}")
+            raise refused_option(f"writing is one of {', '.join(WRITINGS)}")
         changes["writing"] = query["writing"]
     options = replace(base, **changes)
     return None if options == base else options
@@ -52,7 +53,7 @@ def flag(value: str, name: str) -> bool:
         422: neither.
     """
     if value.lower() not in (*_TRUE, *_FALSE):
-        raise ProblemError(422, f"{name} is true or false")
+        raise refused_option(f"{name} is true or false")
     return value.lower() in _TRUE
 
 
@@ -69,7 +70,7 @@ def review_below_of(query: Mapping[str, str]) -> float:
     except ValueError:
         below = -1.0
     if not 0 <= below <= 1:
-        raise ProblemError(422, "review_below is a number from 0 to 1")
+        raise refused_option("review_below is a number from 0 to 1")
     return below
 
 
@@ -77,7 +78,11 @@ def _languages(text: str) -> tuple[str, ...]:
     names = tuple(part for part in text.replace(",", "+").replace(" ", "+").split("+") if part)
     missing = [name for name in names if name not in installed_languages()]
     if missing or not names:
-        raise ProblemError(
-            422, f"lang: no data for {'+'.join(missing)[:100] or 'nothing'}; GET /v1/languages names what is installed"
-        )
+        what = f"lang: no data for {'+'.join(missing)[:100] or 'nothing'}; GET /v1/languages names what is installed"
+        raise ProblemError(422, what, ModelError(what))
     return names
+
+
+def refused_option(message: str) -> ProblemError:
+    """Return the refusal of an option."""
+    return ProblemError(422, message, UsageError(message))

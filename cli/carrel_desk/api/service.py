@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carrel.errors import CarrelError, InputError
@@ -22,7 +22,7 @@ from carrel.workers.messages import (
     WritePage,
     WrittenOut,
 )
-from carrel_desk.api.answers import MEDIA_TYPES, Body, answer_of, written
+from carrel_desk.api.answers import Result
 from carrel_desk.api.jobs import Job, Jobs
 from carrel_desk.http.problems import ProblemError
 from carrel_desk.reading.room import Readers
@@ -81,35 +81,35 @@ async def read_file(service: Service, job: Job, file: SeenFile, wish: Wish) -> N
         raise _problem(opened)
     job.pages, job.state = opened.pages, "reading"
     job.counted.set()
-    job.body = await _read_pages(service, job, file, wish, opened.pages)
+    job.result = await _read_pages(service, job, file, wish, opened.pages)
 
 
-async def _read_pages(service: Service, job: Job, file: SeenFile, wish: Wish, count: int) -> Body:
+async def _read_pages(service: Service, job: Job, file: SeenFile, wish: Wish, count: int) -> Result:
     needs_scan = FORMATS[wish.format].needs_scan
     formats = ("json", wish.format) if needs_scan and count == 1 else ("json",)
     at_once = asyncio.Semaphore(2 * service.workers)
 
     async def read(index: int) -> PageRead:
         async with at_once:
-            outcome = await service.readers.ask(lambda name: ReadPage(name, file, index, formats, wish.options))
+            outcome = await service.readers.ask(
+                lambda name: ReadPage(name, file, index, formats, wish.options, file_name=wish.name)
+            )
         if not isinstance(outcome, PageRead):
             raise _problem(outcome, f"page {index + 1}: " if count > 1 else "")
         job.pages_done += 1
         return outcome
 
     pages = await _all(read(index) for index in range(count))
-    stored = [page.files["json"] for page in pages]
-    if needs_scan:
-        data = pages[0].files.get(wish.format) or await _document(service, file, wish, stored)
-        return Body(data, MEDIA_TYPES[wish.format])
-    if wish.format == "json":
-        return await asyncio.to_thread(answer_of, stored, wish.review_below)
-    return await asyncio.to_thread(written, stored, wish.format, wish.name)
+    read_all = Result([page.files["json"] for page in pages], wish.name, wish.format, wish.review_below)
+    if not needs_scan:
+        return read_all
+    data = pages[0].files.get(wish.format) or await _document(service, file, wish, read_all)
+    return replace(read_all, document=data)
 
 
-async def _document(service: Service, file: SeenFile, wish: Wish, stored: Sequence[bytes]) -> bytes:
+async def _document(service: Service, file: SeenFile, wish: Wish, read: Result) -> bytes:
     """Return all pages of a file as one document that shows them."""
-    pages = b"".join(stored)
+    pages = b"".join(read.stored)
     outcome = await service.readers.ask(lambda name: WritePage(name, file, 0, pages, (wish.format,)))
     if not isinstance(outcome, WrittenOut):
         raise _problem(outcome)
@@ -127,8 +127,13 @@ async def _all(reads: Iterable[Coroutine[None, None, PageRead]]) -> list[PageRea
 
 def _problem(outcome: Outcome, where: str = "") -> ProblemError:
     match outcome:
+        case Refused(reason, lacks_memory=True):
+            told = f"{where}{reason.removesuffix(' will do')} will do, where the server is started so"
+            return ProblemError(503, told, InputError(reason))
         case Refused(reason):
             return ProblemError(422, f"{where}{reason}", InputError(reason))
+        case Failed(reason, ends=True):
+            return ProblemError(503, f"{where}{reason}", CarrelError(reason), {"retry-after": "10"})
         case Failed(reason):
             return ProblemError(500, f"{where}{reason}", CarrelError(reason))
         case _:

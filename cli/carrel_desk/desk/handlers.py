@@ -164,7 +164,7 @@ async def add_scan(desk: Desk, request: Request) -> Response:
     require_scan_type(request)
     if desk.service.readers.asked > 2000:
         raise ProblemError(429, "too many pages wait", headers={"retry-after": "30"})
-    body = await receive_file(request, desk.service.spool)
+    body = (await receive_file(request, desk.service.spool)).file
     scan = await desk.intake.add(body, file_name(request.query_params.get("name")))
     return answer({"scan": scan.id}, 202)
 

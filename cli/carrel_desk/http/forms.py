@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ _LONGEST_BOUNDARY = 70  # RFC 2046
 _CHUNK_BYTES = 2**20
 
 
-class _Span(NamedTuple):
+class _Found(NamedTuple):
     begin: int
     end: int
+    name: str
 
 
 def form_boundary(content_type: str) -> bytes | None:
@@ -41,8 +42,8 @@ def form_boundary(content_type: str) -> bytes | None:
     return boundary.encode("ascii")
 
 
-def keep_file_of_form(path: Path, boundary: bytes) -> None:
-    """Leave of a form's body in ``path`` only the contents of the part that is a file.
+def keep_file_of_form(path: Path, boundary: bytes) -> str:
+    """Leave of a form's body in ``path`` only the contents of the part that is a file; returns the name that it gives the file.
 
     Raises
     ------
@@ -50,17 +51,18 @@ def keep_file_of_form(path: Path, boundary: bytes) -> None:
         400: no form, or one without exactly one file.
     """
     if path.stat().st_size == 0:
-        return
+        return ""
     with path.open("r+b") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
             found = _files(body, b"--" + boundary)
         if len(found) != 1:
             raise ProblemError(400, f"a form with {len(found)} files; send one file a request")
         _move_to_front(file.fileno(), found[0])
+    return found[0].name
 
 
-def _files(body: mmap.mmap, dashes: bytes) -> list[_Span]:
-    found: list[_Span] = []
+def _files(body: mmap.mmap, dashes: bytes) -> list[_Found]:
+    found: list[_Found] = []
     at = 0 if body[: len(dashes)] == dashes else body.find(b"\r\n" + dashes) + 2
     for _ in range(MOST_PARTS if body[at : at + len(dashes)] == dashes else 0):
         at += len(dashes)
@@ -70,17 +72,17 @@ def _files(body: mmap.mmap, dashes: bytes) -> list[_Span]:
         part_end = body.find(b"\r\n" + dashes, at if head_end < 0 else head_end + 2)
         if head_end < 0 or part_end < 0:
             break
-        if _has_file_name(body[at + 2 : head_end + 4]):
-            found.append(_Span(head_end + 4, max(part_end, head_end + 4)))
+        if (name := _file_name(body[at + 2 : head_end + 4])) is not None:
+            found.append(_Found(head_end + 4, max(part_end, head_end + 4), name))
         at = part_end + 2
     raise ProblemError(400, f"a form that is cut off or has more than {MOST_PARTS} parts; send the scan as the body")
 
 
-def _has_file_name(head: bytes) -> bool:
-    return BytesHeaderParser().parsebytes(head).get_filename() is not None
+def _file_name(head: bytes) -> str | None:
+    return HeaderParser().parsestr(head.decode("utf-8", "replace")).get_filename()
 
 
-def _move_to_front(descriptor: int, span: _Span) -> None:
+def _move_to_front(descriptor: int, span: _Found) -> None:
     for at in range(span.begin, span.end, _CHUNK_BYTES):
         chunk = os.pread(descriptor, min(_CHUNK_BYTES, span.end - at), at)
         os.pwrite(descriptor, chunk, at - span.begin)

@@ -94,7 +94,7 @@ class Guard:
         await self._app(scope, body.receive, body.closing(send))
 
     def _check(self, scope: Scope) -> None:
-        rules, own = self._rules, _values(scope, b"host")
+        rules, own = self._rules, [host.lower() for host in _values(scope, b"host")]
         if len(own) != 1 or (rules.hosts and own[0] not in rules.hosts):
             raise ProblemError(421, "Host names another server; use the address that was printed at the start")
         origins = _values(scope, b"origin")

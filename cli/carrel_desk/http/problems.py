@@ -29,6 +29,11 @@ TITLES: Mapping[int, str] = {
     500: "A defect",
     503: "Not now",
 }
+_CLASSES: Mapping[int, type[CarrelError]] = {
+    **dict.fromkeys((400, 408, 413, 415, 422), InputError),
+    **dict.fromkeys((429, 500, 503), CarrelError),
+}
+"""Status -> class of a refusal that no error of Carrel's led to; of all others, what was asked wrongly."""
 _STATUS: Mapping[type[CarrelError], int] = {UsageError: 422, InputError: 422, ModelError: 503, OutputError: 503}
 
 
@@ -38,9 +43,9 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     title: str
     status: int
     detail: str
+    error: str
+    exit_code: int
     type: str = "about:blank"
-    error: str = ""
-    exit_code: int = 0
 
 
 class ProblemError(Exception):
@@ -51,9 +56,9 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.status, self.headers = status, dict(headers or {})
-        name, code = (type(error).__name__, error.exit_code) if error else ("", 0)
+        kind = type(error) if error else _CLASSES.get(status, UsageError)
         title = TITLES.get(status, "Refused")
-        self.document = ProblemDocument(title, status, detail, error=name, exit_code=code)
+        self.document = ProblemDocument(title, status, detail, kind.__name__, kind.exit_code)
 
 
 def problem_of(error: CarrelError) -> ProblemError:

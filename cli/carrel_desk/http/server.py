@@ -11,16 +11,20 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from carrel.errors import UsageError
+from carrel_desk.http.guard import API_HEADERS
+from carrel_desk.http.problems import ProblemError, response_of
 
 HEAD_S = 10.0
 """A request's head is complete by then, or the connection ends."""
 MOST_CONNECTIONS = 128
 LOOPBACK = "127.0.0.1"
+_HTTP_PORT = 80
 
 
 class TimedProtocol(H11Protocol):
@@ -31,12 +35,27 @@ class TimedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self.app = _busy  # pyright: ignore[reportAttributeAccessIssue]
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; a head that is incomplete has until the deadline."""
         super().data_received(data)
         self._wait_for_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        problem = ProblemError(400, "no HTTP/1.1 request with one Host and one length of its body")
+        refusal = response_of(problem)
+        head = h11.Response(
+            status_code=400,
+            headers=[*refusal.raw_headers, *API_HEADERS, (b"connection", b"close")],
+            reason=b"Bad Request",
+        )
+        for event in (head, h11.Data(data=bytes(refusal.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -58,6 +77,13 @@ class TimedProtocol(H11Protocol):
             self.transport.close()
 
 
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer on a connection that is one too many."""
+    headers = {"retry-after": "1", "connection": "close"}
+    problem = ProblemError(503, f"{MOST_CONNECTIONS} connections are open already", headers=headers)
+    await response_of(problem)(scope, receive, send)
+
+
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     """Return a listening socket on one address of this machine, by default the loopback one; port 0 takes a free one.
 
@@ -66,7 +92,7 @@ def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     UsageError
         The port is taken, or the address is no single one of this machine.
     """
-    listening = socket.socket(socket.AF_INET)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else no TCP_NODELAY: 40 ms
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         if ipaddress.ip_address(socket.gethostbyname(host)).is_unspecified:
@@ -127,7 +153,8 @@ def hosts_of(listening: socket.socket, host: str = LOOPBACK) -> frozenset[str]:
         return frozenset()
     address, port = listening.getsockname()
     names = {address, host, *((LOOPBACK, "localhost") if is_loopback(host) else ())}
-    return frozenset(f"{name}:{port}" for name in names)
+    named = frozenset(f"{name}:{port}".lower() for name in names)
+    return named | frozenset(name.lower() for name in names if port == _HTTP_PORT)  # which a client leaves out
 
 
 def is_loopback(host: str) -> bool:
@@ -149,7 +176,6 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )

@@ -87,7 +87,8 @@ def _kept(folders: Folders | None) -> list[str]:
         f"what networks run fastest on: {cache_folder().parent}/runtime, and openvino beside it; nothing of any page",
         f"temporary files of carrel read, inspect and tesseract: {tempfile.gettempdir()}/carrel-*, for you alone (0700);"
         " deleted at the end",
-        "carrel serve: bodies lie in its state folder (0700) while they are read, results in memory; of jobs, ids alone stay",
+        "carrel serve: bodies lie in its state folder (0700) while they are read, results of jobs and of files"
+        " sent with an Idempotency-Key in memory, an hour at most; of jobs, ids alone stay",
         "carrel desk: scans, pages, every change of a line with the seconds it took, and models that were learned, in its folder;"
         " without one, and with --kiosk, deleted at the end; what was saved to --export-to and --printer stays there",
         "worksheets, reports, line packs: where carrel review and manifest were told to write them; named below with OUT",

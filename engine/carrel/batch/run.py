@@ -302,7 +302,8 @@ class Batch:
                     self.pace.page()
             case WrittenOut(files):
                 self.patiently(lambda: self.journal.page_written(key, self._deliver(page, files)))
-            case Refused(reason) if page.stored is None:
+            case Refused(reason, lacks_memory=lacks_memory) if page.stored is None:
+                reason = f"{reason.removesuffix(' will do')} --retry will do" if lacks_memory else reason
                 self.patiently(lambda: self.journal.page_refused(key, reason))
                 self.log(f"{_shown(key)}: refused: {reason}")
             case Gone() if page.stored is None:

@@ -61,6 +61,7 @@ class ReadPage(Struct, frozen=True, tag="read"):
 
     ``options`` are those of the pool's work where they are None; others cost the worker a new start of its models.
     ``earlier`` is the JSON of the page where it was read before: ids and corrections of its lines are carried over.
+    ``file_name`` is what results call the file, by default its own name.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ReadPage(Struct, frozen=True, tag="read"):
     formats: tuple[str, ...]
     options: ReadOptions | None = None
     earlier: bytes | None = None
+    file_name: str = ""
 
 
 class WritePage(Struct, frozen=True, tag="write"):
@@ -145,10 +147,14 @@ class WrittenOut(Struct, frozen=True, tag="written", forbid_unknown_fields=True)
 
 
 class Refused(Struct, frozen=True, tag="refused", forbid_unknown_fields=True):
-    """The file or page is at fault, for good; ``sha256`` where the file could be read at all."""
+    """The file or page is at fault, for good; ``sha256`` where the file could be read at all.
+
+    ``lacks_memory``: the page does not fit into the limit, and the reason names one that will do.
+    """
 
     reason: Reason
     sha256: Digest | None = None
+    lacks_memory: bool = False
 
 
 class Failed(Struct, frozen=True, tag="failed", forbid_unknown_fields=True):

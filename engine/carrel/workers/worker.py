@@ -194,7 +194,7 @@ def _outcome(task: Task, descriptor: int | None, desk: _Desk, decoded: Callable[
     except InputError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
-        return Refused(_reason(error), sha256)
+        return Refused(_reason(error), sha256, isinstance(error, OutOfMemoryLimitError))
     except (CarrelError, ImportError) as error:
         return Failed(missing_package(error) if isinstance(error, ImportError) else str(error))
     except MemoryError:
@@ -241,8 +241,12 @@ def _scan(task: ReadPage | WritePage, descriptor: int | None, desk: _Desk) -> Sc
         own_text=options.own_text,
     )
     for scan in scans:
-        return replace(scan, source=replace(scan.source, file_name=task.file.path.name))
+        return replace(scan, source=replace(scan.source, file_name=_known_as(task)))
     raise InputError("the page is not in the file; scan it again")
+
+
+def _known_as(task: ReadPage | WritePage) -> str:
+    return (task.file_name if isinstance(task, ReadPage) else "") or task.file.path.name
 
 
 def _path(descriptor: int) -> Path:
@@ -254,7 +258,7 @@ def _reason(error: InputError) -> str:
     """Why a page was refused. A worker names the limit that does for it alone."""
     message = _without_path(error)
     if isinstance(error, OutOfMemoryLimitError):
-        return f"{message.removesuffix(' will do')} with --workers 1 --retry will do"
+        return f"{message.removesuffix(' will do')} with --workers 1 will do"
     return message
 
 
