@@ -79,28 +79,17 @@ def rasterize_pdf_page(
     options: Any,
     use_cropbox: bool,
 ) -> Path | None:
-    """Draw a page as OCRmyPDF does by PDFium, at a resolution that is lower by far less than a pixel.
+    """Draw a page with every pixel of a scan as it is; what other programs are asked for is left to OCRmyPDF."""
+    from carrel_ocrmypdf.drawing import MODES, draw_page
 
-    OCRmyPDF rounds the size up, and a rounding error adds a pixel, over which every scan would be stretched and blurred.
-    """
-    from ocrmypdf.builtin_plugins import pypdfium
-
-    from carrel.image.pdf.render import JUST_BELOW
-
-    below = type(raster_dpi)(raster_dpi.x * JUST_BELOW, raster_dpi.y * JUST_BELOW)
-    return pypdfium.rasterize_pdf_page(
-        input_file=input_file,
-        output_file=output_file,
-        raster_device=raster_device,
-        raster_dpi=below,
-        pageno=pageno,
-        page_dpi=page_dpi or raster_dpi,
-        rotation=rotation,
-        filter_vector=filter_vector,
-        stop_on_soft_error=stop_on_soft_error,
-        options=options,
-        use_cropbox=use_cropbox,
+    kind = str(raster_device).lower()
+    if kind not in MODES or getattr(options, "rasterizer", "auto") == "ghostscript":
+        return None
+    told_dpi, degrees = page_dpi or raster_dpi, rotation or 0
+    draw_page(
+        input_file, pageno, output_file, kind, dpi=raster_dpi, told_dpi=told_dpi, rotation=degrees, crop=use_cropbox
     )
+    return output_file
 
 
 def _is_chosen(options: Any) -> bool:
