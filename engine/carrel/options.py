@@ -42,7 +42,8 @@ class ReadOptions:
     form
         The template of a form: the fields of pages that fit it are read by name. See ``docs/forms.md``.
     threads
-        Lines read at the same time; 0 takes ``CARREL_THREADS``, or as many as processors and memory allow.
+        Lines read at the same time, and the most threads that OpenCV may use in this process; 0 takes ``CARREL_THREADS``, or
+        as many as processors and memory allow.
     max_megapixels
         Pages above this are refused before they are decoded.
     flatten, deskew

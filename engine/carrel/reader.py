@@ -23,6 +23,7 @@ from carrel.image.pdf.text import merged
 from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.quality import measure_quality
 from carrel.image.source import Scan, count_pages, open_scans
+from carrel.image.threads import limit_threads
 from carrel.layout import (
     FoundLine,
     FoundRegion,
@@ -208,6 +209,7 @@ class Reader:
         They are found on the prepared page but cropped from the scan: flattening and rotating cost detail.
         """
         watch.begin("prepare")
+        limit_threads(self.threads)
         gray, rotation = rotate(scan.gray, degrees)
         prepared = prepare(gray, flatten=self.options.flatten, deskew=self.options.deskew)
         watch.begin("segment")
@@ -237,6 +239,7 @@ class Reader:
 
     def _recognize(self, scan: Scan, lines: Sequence[FoundLine], watch: Watch) -> tuple[list[Crop], list[Reading]]:
         watch.begin("recognize")
+        limit_threads(self.threads)
         source = binarize(scan.gray, self.threads) if self.options.binarize else scan.gray
         crops = [crop_line(source, line.baseline, line.polygon) for line in lines]
         threads = self._engines.threads_for(scan.gray.size)

@@ -98,9 +98,10 @@ def _runs(mask: Mask, length_px: int, vertical: bool) -> Mask:
     along = (1, length_px) if vertical else (length_px, 1)
     thick = (9, 1) if vertical else (1, 9)
     fat = cv2.dilate(mask, np.ones(across[::-1], np.uint8))
-    lines = cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(along[::-1], np.uint8)).astype(np.uint8)
-    if not lines.any():
-        return lines
+    middles = cv2.erode(fat, np.ones(along[::-1], np.uint8))
+    if not middles.any():  # as on most pages
+        return middles.astype(np.uint8)
+    lines = cv2.dilate(middles, np.ones(along[::-1], np.uint8)).astype(np.uint8)
     blocks = cv2.dilate(
         cv2.morphologyEx(fat, cv2.MORPH_OPEN, np.ones(thick[::-1], np.uint8)), np.ones((3, 3), np.uint8)
     )

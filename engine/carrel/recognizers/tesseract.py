@@ -176,8 +176,8 @@ class Tesseract:
         text = " ".join(word.text for word in words)
         if not text:
             return PrintReading(Recognition("", 0.0, reason="no text in it"))
-        weights = [len(word.text) for word in words]
-        confidence = float(np.average([word.confidence for word in words], weights=weights))
+        letters = sum(len(word.text) for word in words)
+        confidence = sum(word.confidence * len(word.text) for word in words) / letters
         return PrintReading(Recognition(text, confidence, words, language=language), known)
 
 

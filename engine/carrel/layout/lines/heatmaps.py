@@ -27,6 +27,7 @@ SMALL_LETTERS_PX, TINY_LETTERS_PX = 9.5, 8.0
 CLEAR_PROBABILITY = 0.82
 FINE_FACTOR = 1.55  # px of the finer input per px of the first
 X_HEIGHT_PER_BODY = 0.9
+_INK_OF_LEVEL = (np.float32(255) - np.arange(256, dtype=np.float32)) / np.float32(255)
 JOIN_GAP_BETWEEN_ENDS = 10.0  # ends and starts keep lines apart, white space need not
 
 
@@ -44,8 +45,12 @@ def segmenter_input(gray: NDArray[np.uint8], scale: float) -> Map:
     if scale != 1.0:
         size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
         gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC).astype(np.uint8)
-    pad = [(0, -side % multiple) for side, multiple in zip(gray.shape, MULTIPLE_PX, strict=True)]
-    return np.pad((255.0 - gray.astype(np.float32)) / 255.0, pad).astype(np.float32)
+    height, width = gray.shape
+    ink = np.zeros(
+        [side + -side % multiple for side, multiple in zip(gray.shape, MULTIPLE_PX, strict=True)], np.float32
+    )
+    ink[:height, :width] = cv2.LUT(gray, _INK_OF_LEVEL)
+    return ink
 
 
 def find_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps) -> tuple[list[ScoredBaseline], float]:

@@ -70,13 +70,31 @@ def find_nearest(baselines: list[Baseline], parts: Components) -> tuple[NDArray[
             )
         )
         cv2.fillPoly(seeds, [np.rint(ring).astype(np.int32)], (k + 1,))
-    distance, nearest = cv2.distanceTransformWithLabels(
-        (seeds == 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    rows, columns = _held_by(seeds, parts)
+    seeds = seeds[rows, columns]
+    free = (seeds == 0).astype(np.uint8)
+    distance, nearest = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     table = np.zeros(int(nearest.max()) + 1, np.int32)
-    inside = seeds > 0
+    inside = free == 0
     table[nearest[inside]] = seeds[inside]
-    return table[nearest.ravel()[parts.pixels]], distance.ravel()[parts.pixels].astype(np.float32)
+    y, x = np.divmod(parts.pixels, parts.shape[1])
+    at = (y - rows.start) * seeds.shape[1] + (x - columns.start)
+    return table[nearest.ravel()[at]], distance.ravel()[at].astype(np.float32)
+
+
+def _held_by(seeds: NDArray[np.int32], parts: Components) -> tuple[slice, slice]:
+    """Rows and columns that hold all seeds and all ink: the way from one to the other stays among them."""
+    left, top, width, height, _ = parts.stats[1:].T
+    held: list[slice] = []
+    for axis, (low, high) in enumerate(((top, top + height), (left, left + width))):
+        seeded = np.flatnonzero(seeds.any(axis=1 - axis))
+        ends = (
+            [*seeded[[0, -1]], int(low.min()), int(high.max()) - 1]
+            if len(low) and len(seeded)
+            else [0, seeds.shape[axis] - 1]
+        )
+        held.append(slice(int(min(ends)), int(max(ends)) + 1))
+    return held[0], held[1]
 
 
 def cover_mask(baselines: list[Baseline], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -92,25 +92,37 @@ def _groups(ink: Ink, level: Sequence[FoundLine], unit: float) -> list[tuple[Mas
     letters = _free_letters(ink, level, small)
     if int(letters.sum()) < MIN_LETTERS:
         return []
-    mask = ink.parts.kept(letters).mask()
-    reach = np.ones((max(3, round(GAP_X_HEIGHTS * small)), max(1, round(SIDE_GAP_X_HEIGHTS * small))), np.uint8)
-    joined = cv2.dilate(mask, reach).astype(np.uint8)
+    reach = (max(3, round(GAP_X_HEIGHTS * small)), max(1, round(SIDE_GAP_X_HEIGHTS * small)))
+    rows, columns = _around(ink.parts.stats[letters], reach, ink.parts.shape)
+    mask = ink.parts.kept(letters).mask()[rows, columns]
+    joined = cv2.dilate(mask, np.ones(reach, np.uint8)).astype(np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     tall = boxes[:, cv2.CC_STAT_HEIGHT] > np.maximum(
         MIN_LENGTH_X_HEIGHTS * small, MIN_ASPECT * boxes[:, cv2.CC_STAT_WIDTH]
     )
     tall[0] = False
     x, y = (ink.parts.stats[letters, k] + ink.parts.stats[letters, k + 2] // 2 for k in (0, 1))
-    counts = np.bincount(labels[y, x], minlength=len(boxes))
+    counts = np.bincount(labels[y - rows.start, x - columns.start], minlength=len(boxes))
     chosen = np.flatnonzero(tall & (counts >= MIN_LETTERS))
     written = sum(cv2.countNonZero(mask & (labels == k).astype(np.uint8)) for k in chosen)
     if len(chosen) > MAX_GROUPS or written > MAX_INK_SHARE * ink.parts.stats[1:, cv2.CC_STAT_AREA].sum():
         return []
-    return [
-        ((labels == k).astype(np.uint8), (int(left), int(top), int(left + wide), int(top + high)))
-        for k in chosen
-        for left, top, wide, high, _ in [boxes[k]]
-    ]
+    groups: list[tuple[Mask, tuple[int, int, int, int]]] = []
+    for k in chosen:
+        group = np.zeros(ink.parts.shape, np.uint8)
+        group[rows, columns] = labels == k
+        left, top = int(boxes[k, 0]) + columns.start, int(boxes[k, 1]) + rows.start
+        groups.append((group, (left, top, left + int(boxes[k, 2]), top + int(boxes[k, 3]))))
+    return groups
+
+
+def _around(boxes: NDArray[np.int32], reach: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a page of this ``shape`` that hold all boxes, and ``reach`` (rows, columns) more on every side."""
+    left, top, width, height, _ = boxes.T
+    return (
+        slice(max(0, int(top.min()) - reach[0]), min(shape[0], int((top + height).max()) + reach[0])),
+        slice(max(0, int(left.min()) - reach[1]), min(shape[1], int((left + width).max()) + reach[1])),
+    )
 
 
 def _free_letters(ink: Ink, level: Sequence[FoundLine], small: float) -> NDArray[np.bool_]:

@@ -60,11 +60,12 @@ def upright_rulings(gray: NDArray[np.uint8], x_height_px: float) -> Mask:
     thin = (cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, across) > MIN_DARKNESS).astype(np.uint8)
     fat = cv2.dilate(thin, np.ones((1, 3), np.uint8))
     filled = cv2.boxFilter(fat, cv2.CV_32F, (1, window), borderType=cv2.BORDER_CONSTANT) > FILLED
-    if not filled.any():
+    height, gap = gray.shape[0], max(3, round(GAP * gray.shape[0]))
+    rows = np.flatnonzero(filled.any(axis=1))
+    if not len(rows) or np.ptp(rows) + window // 2 + 2 * gap <= TALLEST_STROKE * height:  # no stroke can be tall enough
         return np.zeros(gray.shape, np.uint8)
     runs = np.minimum(fat, cv2.dilate(filled.astype(np.uint8), np.ones((window // 2, 1), np.uint8)))
-    height = gray.shape[0]
-    closed = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((max(3, round(GAP * height)), 3), np.uint8))
+    closed = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((gap, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=8)
     tall = stats[:, cv2.CC_STAT_HEIGHT] > TALLEST_STROKE * height
     return components_kept(closed.astype(np.uint8, copy=False), labels.astype(np.int32, copy=False), tall)
