@@ -107,7 +107,7 @@ def cli(verbose: bool, log_format: str) -> None:
 
 def tesseract() -> None:
     """Run ``carrel tesseract`` as a command of its own, ``carrel-tesseract``."""
-    sys.argv[1:1] = ["tesseract"]
+    sys.argv[:1] = ["carrel", "tesseract"]  # what its messages call it
     main()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from ocrd import OcrdPageResult, Processor
 from ocrd.decorators import ocrd_cli_options, ocrd_cli_wrap_processor
 from ocrd_models.ocrd_page import parseString, to_xml
@@ -32,7 +34,7 @@ class CarrelRecognize(Processor):
     """Carrel as a processor; METS and what becomes of a page that fails are the framework's."""
 
     @property
-    def executable(self) -> str:
+    def executable(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The name of the command."""
         return EXECUTABLE
 
@@ -45,7 +47,7 @@ class CarrelRecognize(Processor):
             Its picture cannot be read, or a model or language is missing.
         """
         pcgts = input_pcgts[0]
-        parameter: dict[str, Any] = self.parameter
+        parameter: dict[str, Any] = self.parameter or {}
         reader = _reader(_options(parameter))
         scan = self._scan(reader, pcgts)
         known = read_page(to_xml(pcgts).encode())
@@ -144,10 +146,25 @@ def _add_texts(pcgts: Any, read: Any) -> None:
 
 
 def _replace_regions(pcgts: Any, read: Any) -> None:
-    page, found = pcgts.get_Page(), read.get_Page()
-    page.set_TextRegion(found.get_TextRegion())
+    page = pcgts.get_Page()
+    page.set_TextRegion([])
     page.set_TableRegion([])
+    page.set_ReadingOrder(None)
+    found: Any = parseString(_with_other_ids(to_xml(read), to_xml(pcgts)), silence=True).get_Page()
+    page.set_TextRegion(found.get_TextRegion())
     page.set_ReadingOrder(found.get_ReadingOrder())
+
+
+def _with_other_ids(read: str, kept: str) -> bytes:
+    """The PAGE of what was read, with ids that nothing else on the page has."""
+    taken = {value for element in etree.fromstring(kept.encode()).iter() for value in element.xpath("@id")}
+    root: Any = etree.fromstring(read.encode())
+    if taken & set(root.xpath("//@id")):
+        prefix = next(f"carrel{n}_" for n in count() if not any(name.startswith(f"carrel{n}_") for name in taken))
+        for element in root.iter(etree.Element):
+            for name in {"id", "regionRef"} & set(element.attrib):
+                element.set(name, prefix + element.get(name))
+    return etree.tostring(root)
 
 
 def _keep_levels(pcgts: Any, level: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from PIL import Image
 
 import carrel
@@ -134,6 +135,27 @@ def test_lines_of_a_workspace_are_read_where_they_stand(workspace: Path) -> None
     assert not any(line.words for line in again.lines)
     same = sum(a.text == b.text for a, b in zip(again.lines, first.lines, strict=True))
     assert same >= len(first.lines) - 2  # cut from whole px instead of parts of px
+
+
+def test_ids_of_what_stays_on_a_page_are_not_given_again(workspace: Path) -> None:
+    (file,) = (workspace / "READ").glob("*one*.xml")
+    before = file.read_bytes()
+    image = b'<pc:ImageRegion id="%s"><pc:Coords points="0,0 9,0 9,9 0,9"/></pc:ImageRegion>'
+    kept = image % b"r0l1" + image % b"carrel0_r0"
+    marked = before.replace(b"</pc:Page>", kept + b"</pc:Page>").replace(b'"r0l1"', b'"l1"', 1)
+    assert marked.count(kept) == 1
+    file.write_bytes(marked)
+    try:
+        done = ocrd(workspace, "process", "carrel-recognize -I READ -O ANEW -P segmentation always")
+        assert done.returncode == 0, done.stderr[-2000:]
+    finally:
+        file.write_bytes(before)
+    (made,) = (workspace / "ANEW").glob("*one*.xml")
+    root = etree.fromstring(made.read_bytes())
+    ids = root.xpath("//@id")
+    assert len(ids) == len(set(ids)) and {"r0l1", "carrel0_r0", "carrel1_r0", "carrel1_r0l1"} <= set(ids)
+    assert set(root.xpath("//@regionRef")) <= set(ids)
+    assert [line.text for line in read_page(made).lines] == [line.text for line in read_page(before).lines]
 
 
 def test_without_the_framework_the_command_says_what_to_install(tmp_path: Path) -> None:

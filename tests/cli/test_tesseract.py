@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -150,6 +151,10 @@ def test_what_is_asked_wrongly_is_said(line: Path, tmp_path: Path, capfdbinary: 
     )
     code, _, err = run(capfdbinary, tmp_path / "none.png", "-")
     assert (code, "none.png" in err) == (3, True)
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{line}\n{tmp_path / 'gone.png'}\n", "utf-8")
+    code, _, err = run(capfdbinary, listed, "-", "--psm", "7")
+    assert (code, "gone.png: no such file" in err) == (3, True), err
     code, _, err = run(capfdbinary, line, "-", "-l", "xyz")
     assert (code, "Tesseract has no data for xyz" in err) == (4, True)
     before = line.read_bytes()
@@ -193,6 +198,11 @@ def test_pytesseract_gets_text_and_data(pytesseract: Any, small: Path) -> None:
     assert tuple(data) == TSV_COLUMNS
     assert all(-1 <= confidence <= 100 for confidence in data["conf"])
     assert max(data["conf"]) > 80
+
+
+def test_its_own_command_is_called_by_its_name(pytesseract: Any) -> None:
+    done = subprocess.run([pytesseract.pytesseract.tesseract_cmd], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0][:24]) == (2, "Usage: carrel tesseract ")
 
 
 def test_pytesseract_gets_the_rest(pytesseract: Any, line: Path) -> None:

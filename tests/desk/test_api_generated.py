@@ -57,4 +57,5 @@ def test_generated_calls(tmp_path: Path) -> None:
         assert list((tmp_path / "bodies").iterdir()) == []
     finally:
         server.stdin.close()
+        server.stdout.close()
         assert server.wait(60) == 0

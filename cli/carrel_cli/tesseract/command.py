@@ -152,7 +152,7 @@ def _images(named: str) -> list[Path]:
     except (OSError, UnicodeDecodeError):  # no such file, which is said later, or a picture
         listed = []
     files = [Path(line.strip()) for line in listed if line.strip()]
-    return files if files and all(_is_file(file) for file in files) else [path]
+    return files if any(map(_is_file, files)) else [path]
 
 
 def _is_file(path: Path) -> bool:
