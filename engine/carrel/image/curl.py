@@ -83,7 +83,7 @@ def _slopes(ink: NDArray[np.float32], energies: Callable[..., NDArray[np.float64
     edges = np.linspace(0, ink.shape[1], WINDOWS + 1).astype(int).tolist()
     found = np.full(WINDOWS, np.nan)
     for k in range(WINDOWS):
-        told = energies(np.ascontiguousarray(ink[:, edges[k] : edges[k + 1]]), angles)
+        told = energies(ink[:, edges[k] : edges[k + 1]], angles)
         best = int(told.argmax())
         if told[best] >= MIN_WINDOW_PEAK_RATIO * max(float(np.partition(told, len(told) // 2)[len(told) // 2]), 1e-9):
             near = slice(max(best - 1, 0), best + 2)

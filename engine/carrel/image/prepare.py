@@ -294,13 +294,14 @@ def _divided(gray: NDArray[np.uint8], paper: NDArray[np.uint8], cell_px: int) ->
 
 
 def _ink_strips(small: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Ink of the reduced page, summed over upright strips of 8 px; float32, (rows, strips)."""
+    """Ink of the reduced page, summed over upright strips of 8 px; float32, (rows, strips), strip after strip in memory."""
     import cv2
 
     ink = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
     strips = -(-ink.shape[1] // _STRIP_PX)
     ink = cv2.copyMakeBorder(ink, 0, 0, 0, strips * _STRIP_PX - ink.shape[1], cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.resize(ink, (strips, ink.shape[0]), interpolation=cv2.INTER_AREA), np.float32)
+    summed = cv2.resize(ink, (strips, ink.shape[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(summed, np.float32, order="F")  # each strip is moved as a whole, again and again
 
 
 def _profile_energies(ink: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float64]:

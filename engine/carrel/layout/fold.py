@@ -33,19 +33,21 @@ def find_fold(gray: NDArray[np.uint8]) -> float | None:
     edges = np.linspace(INSET_SHARE * height, (1 - INSET_SHARE) * height, BANDS + 1).astype(int)
     if edges[1] - edges[0] < 2 or width < 60:
         return None
-    bands = np.stack([_paper(gray[top:foot]) for top, foot in pairwise(edges.tolist())])
-    bands = cv2.blur(bands, (3, 1))
     aside = max(3, round(SIDE_SHARE * width))
-    dips = np.minimum(bands[:, : -2 * aside], bands[:, 2 * aside :]) - bands[:, aside:-aside]
     reach = 2 * round(ASLANT_SHARE * width) + 1
+    low, high = (round(share * width) - aside for share in MIDDLE)
+    first = max(0, low - reach - 1)
+    near = gray[:, first : high + 2 * aside + reach + 1]  # all that is looked at near the middle
+    bands = np.stack([_paper(near[top:foot]) for top, foot in pairwise(edges.tolist())])
+    bands = cv2.blur(bands, (3, 1))
+    dips = np.minimum(bands[:, : -2 * aside], bands[:, 2 * aside :]) - bands[:, aside:-aside]
     shows = cv2.dilate((dips > MIN_DIP).astype(np.uint8), np.ones((1, reach), np.uint8)).astype(bool)
     whole = (shows.mean(axis=0) >= MIN_BANDS_SHARE) & shows[:END_BANDS].any(axis=0) & shows[-END_BANDS:].any(axis=0)
-    low, high = (round(share * width) - aside for share in MIDDLE)
-    places = np.flatnonzero(whole[low:high]) + low
+    places = np.flatnonzero(whole[low - first : high - first]) + low - first
     if not len(places) or places[-1] - places[0] > 2 * reach:
         return None
     depth = np.minimum(dips, 20.0).sum(axis=0)
-    return float(places[int(depth[places].argmax())] + aside)
+    return float(places[int(depth[places].argmax())] + aside + first)
 
 
 def _paper(band: NDArray[np.uint8]) -> NDArray[np.float32]:
