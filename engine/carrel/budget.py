@@ -33,6 +33,12 @@ class OutOfMemoryLimitError(InputError):
     """A page that does not fit into the limit; the message names one that will do."""
 
 
+def add_option(message: str, option: str) -> str:
+    """Return the message of an `OutOfMemoryLimitError` with a further option beside the limit that it names."""
+    end = " will do"
+    return f"{message.removesuffix(end)} {option}{end}"
+
+
 @dataclass(frozen=True, slots=True)
 class PageSize:
     """Pixels of a page, and bytes that the decoder takes for each."""

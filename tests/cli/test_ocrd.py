@@ -113,6 +113,17 @@ def test_the_workspace_is_valid(workspace: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
 
 
+def read_again(workspace: Path, file: Path, marked: bytes, options: str) -> None:
+    """Read what was read, with one PAGE file ``marked`` meanwhile."""
+    before = file.read_bytes()
+    file.write_bytes(marked)
+    try:
+        done = ocrd(workspace, "process", f"carrel-recognize -I READ {options}")
+        assert done.returncode == 0, done.stderr[-2000:]
+    finally:
+        file.write_bytes(before)
+
+
 def test_lines_of_a_workspace_are_read_where_they_stand(workspace: Path) -> None:
     (file,) = (workspace / "READ").glob("*one*.xml")
     before = file.read_bytes()
@@ -123,12 +134,7 @@ def test_lines_of_a_workspace_are_read_where_they_stand(workspace: Path) -> None
         .replace(b'regionRef="r0"', b'regionRef="block"')
     )
     assert marked != before
-    file.write_bytes(marked)
-    try:
-        done = ocrd(workspace, "process", "carrel-recognize -I READ -O AGAIN -P textequiv_level line")
-        assert done.returncode == 0, done.stderr[-2000:]
-    finally:
-        file.write_bytes(before)
+    read_again(workspace, file, marked, "-O AGAIN -P textequiv_level line")
     again = result(workspace, "AGAIN")
     assert [line.id for line in again.lines] == [line.id.replace("r0l", "foreign_") for line in first.lines]
     assert [(line.baseline, line.polygon) for line in again.lines] == [(o.baseline, o.polygon) for o in first.lines]
@@ -144,12 +150,7 @@ def test_ids_of_what_stays_on_a_page_are_not_given_again(workspace: Path) -> Non
     kept = image % b"r0l1" + image % b"carrel0_r0"
     marked = before.replace(b"</pc:Page>", kept + b"</pc:Page>").replace(b'"r0l1"', b'"l1"', 1)
     assert marked.count(kept) == 1
-    file.write_bytes(marked)
-    try:
-        done = ocrd(workspace, "process", "carrel-recognize -I READ -O ANEW -P segmentation always")
-        assert done.returncode == 0, done.stderr[-2000:]
-    finally:
-        file.write_bytes(before)
+    read_again(workspace, file, marked, "-O ANEW -P segmentation always")
     (made,) = (workspace / "ANEW").glob("*one*.xml")
     root = etree.fromstring(made.read_bytes())
     ids = root.xpath("//@id")

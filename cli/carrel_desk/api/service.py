@@ -128,7 +128,7 @@ async def _all(reads: Iterable[Coroutine[None, None, PageRead]]) -> list[PageRea
 def _problem(outcome: Outcome, where: str = "") -> ProblemError:
     match outcome:
         case Refused(reason, lacks_memory=True):
-            told = f"{where}{reason.removesuffix(' will do')} will do, where the server is started so"
+            told = f"{where}{reason}, where the server is started so"
             return ProblemError(503, told, InputError(reason))
         case Refused(reason):
             return ProblemError(422, f"{where}{reason}", InputError(reason))

@@ -24,6 +24,7 @@ from carrel.batch.results import SUFFIXES, WHOLE, PageKey, Written
 from carrel.batch.settings import Settings
 from carrel.batch.status import HEARTBEAT_S, Pace, told_jump, write_heartbeat
 from carrel.batch.whole import Documents
+from carrel.budget import add_option
 from carrel.errors import OutputError
 from carrel.formats import side_names
 from carrel.workers.files import SeenFile
@@ -303,7 +304,7 @@ class Batch:
             case WrittenOut(files):
                 self.patiently(lambda: self.journal.page_written(key, self._deliver(page, files)))
             case Refused(reason, lacks_memory=lacks_memory) if page.stored is None:
-                reason = f"{reason.removesuffix(' will do')} --retry will do" if lacks_memory else reason
+                reason = add_option(reason, "--retry") if lacks_memory else reason
                 self.patiently(lambda: self.journal.page_refused(key, reason))
                 self.log(f"{_shown(key)}: refused: {reason}")
             case Gone() if page.stored is None:

@@ -58,8 +58,10 @@ def refuse_printed_bleed_through(
         and reading.writing.kind != "handwritten"
     ]
     sample = sorted(doubtful, key=lambda k: -crops[k].shape[1])[:SAMPLE_LINES]
-    half = len(sample) // 2 + 1  # without one among these there is no majority
-    found = _mirrored(crops, readings, sample[:half], recognizer, spread) if len(sample) == SAMPLE_LINES else []
+    if len(sample) < SAMPLE_LINES:
+        return list(readings)
+    half = SAMPLE_LINES // 2 + 1  # without one among these there is no majority
+    found = _mirrored(crops, readings, sample[:half], recognizer, spread)
     if found:
         found += _mirrored(crops, readings, sample[half:], recognizer, spread)
     if 2 * len(found) <= SAMPLE_LINES:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from carrel.budget import OutOfMemoryLimitError
+from carrel.budget import OutOfMemoryLimitError, add_option
 from carrel.errors import CarrelError, InputError
 from carrel.installed import missing_package
 from carrel.options import ReadOptions
@@ -258,7 +258,7 @@ def _reason(error: InputError) -> str:
     """Why a page was refused. A worker names the limit that does for it alone."""
     message = _without_path(error)
     if isinstance(error, OutOfMemoryLimitError):
-        return f"{message.removesuffix(' will do')} with --workers 1 will do"
+        return add_option(message, "with --workers 1")
     return message
 
 
