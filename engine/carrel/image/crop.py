@@ -59,7 +59,7 @@ def _resample(curve: Curve, step: float) -> tuple[Curve, Curve]:
     points = np.stack([np.interp(at, length, curve[:, i]) for i in (0, 1)], 1)
     if len(points) > 4:  # a jagged baseline would fan the letters out
         kernel = np.ones(5) / 5
-        padded = np.pad(points, ((2, 2), (0, 0)), mode="reflect", reflect_type="odd")
+        padded = np.concatenate((2 * points[:1] - points[2:0:-1], points, 2 * points[-1:] - points[-2:-4:-1]))
         points = np.stack([np.convolve(padded[:, i], kernel, "valid") for i in (0, 1)], 1)
     tangent = np.gradient(points, axis=0) if len(points) > 1 else np.array([[1.0, 0.0]])
     tangent /= np.maximum(np.hypot(tangent[:, :1], tangent[:, 1:]), 1e-6)

@@ -139,7 +139,7 @@ def estimate_x_height(mask: Mask) -> float:
 
 def _correlation(profile: NDArray[np.float64], lag: int) -> float:
     """Of the profiles (h, n) with themselves, ``lag`` rows lower."""
-    return float(np.vdot(profile[lag:], profile[: len(profile) - lag]))
+    return float(np.einsum("ij,ij->", profile[lag:], profile[: len(profile) - lag]))
 
 
 def refine_x_height(common: float, parts: Components) -> float:

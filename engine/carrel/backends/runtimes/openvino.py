@@ -100,7 +100,11 @@ def pad(array: Array) -> Array:
     height, width = array.shape[2:]
     step = STEP_PX if height < PAGE_STEP_PX else PAGE_STEP_PX
     below = 0 if height < PAGE_STEP_PX else -height % PAGE_STEP_PX
-    return np.pad(array, ((0, 0), (0, 0), (0, below), (0, -width % step)))
+    if not (below or width % step):
+        return array
+    padded = np.zeros((*array.shape[:2], height + below, width + -width % step), array.dtype)
+    padded[..., :height, :width] = array
+    return padded
 
 
 def cut(output: Array, padded: tuple[int, ...], shape: tuple[int, ...]) -> Array:

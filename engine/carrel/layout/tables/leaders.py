@@ -14,6 +14,7 @@ from carrel.layout.ink import Ink
 from carrel.layout.lines.polygons import Baseline
 
 MAX_DOT_X_HEIGHTS = 0.45  # either side
+ABOVE_X_HEIGHTS, BELOW_X_HEIGHTS = 0.9, 0.3  # of the baseline: ink of a line
 MIN_DOTS = 8  # in succession
 MIN_STEP_WIDTHS = 1.8  # from dot to dot, in widths of a dot: crumbs of faint letters lie closer
 MAX_STEP_SHARE = 0.3  # by which the middle four fifths of their distances differ from the median: type is even
@@ -28,16 +29,19 @@ def without_leaders(baselines: Sequence[Baseline], ink: Ink) -> tuple[list[Basel
     right, bottom, largest = left + width, top + height, np.maximum(width, height)
     leader = np.zeros(len(stats), bool)
     largest_unit = max((baseline.x_height_px for baseline in baselines), default=0.0)
-    small = np.flatnonzero(largest < MAX_DOT_X_HEIGHTS * largest_unit)
+    small_boxes = np.stack([left, top, right, bottom])[:, largest < MAX_DOT_X_HEIGHTS * largest_unit]
     kept: list[Baseline] = []
     for baseline in baselines:
         unit = baseline.x_height_px
-        if not _may_hold_leaders(baseline, left[small], bottom[small]):
+        if not _may_hold_leaders(baseline, small_boxes):
             kept.append(baseline)
             continue
         base = np.interp(left + width / 2, baseline.x, baseline.y)
         mine = (
-            (right > baseline.x[0]) & (left < baseline.x[-1]) & (bottom > base - 0.9 * unit) & (top < base + 0.3 * unit)
+            (right > baseline.x[0])
+            & (left < baseline.x[-1])
+            & (bottom > base - ABOVE_X_HEIGHTS * unit)
+            & (top < base + BELOW_X_HEIGHTS * unit)
         )
         mine[0] = False
         order = np.flatnonzero(mine)[np.argsort(left[mine])]
@@ -53,11 +57,12 @@ def without_leaders(baselines: Sequence[Baseline], ink: Ink) -> tuple[list[Basel
     return kept, replace(ink, parts=parts, mask=parts.mask())
 
 
-def _may_hold_leaders(baseline: Baseline, left: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:
-    """Tell whether enough of the small ink at ``left`` and ``bottom`` (n,) lies along a line."""
-    reach = baseline.x_height_px
-    along = (left > baseline.x[0]) & (left < baseline.x[-1])
-    return int((along & (bottom > baseline.y.min() - reach) & (bottom < baseline.y.max() + reach)).sum()) >= MIN_DOTS
+def _may_hold_leaders(baseline: Baseline, small: NDArray[np.float64]) -> bool:
+    """Tell whether enough small ink, boxes ``(4, n)``, stands on a line."""
+    left, top, right, bottom = small[:, (small[2] > baseline.x[0]) & (small[0] < baseline.x[-1])]
+    base = np.interp((left + right) / 2, baseline.x, baseline.y)
+    reach = MAX_DOT_X_HEIGHTS * baseline.x_height_px
+    return np.count_nonzero((bottom > base - reach) & (top < base + BELOW_X_HEIGHTS * baseline.x_height_px)) >= MIN_DOTS
 
 
 def _leaders(
