@@ -33,6 +33,11 @@ def test_so_do_those_on_the_left() -> None:
     assert without_facing_page([*page, *mirrored(column(820, 999))], WIDTH) == page
 
 
+def test_so_do_a_few_beside_a_part_of_the_page() -> None:
+    page = mirrored(column(100, 700, 36))
+    assert without_facing_page([*page, *mirrored(column(930, 999, 9))], WIDTH) == page
+
+
 def test_a_close_cut_page_keeps_its_lines() -> None:
     page = [*column(20, 999, 12), *column(20, 700, 3)]
     assert without_facing_page(page, WIDTH) == page

@@ -12,8 +12,10 @@ from carrel.layout.types import FoundLine
 EDGE_SHARE = 0.02
 """A line that ends nearer to the side of the scan than this share of its width is cut."""
 MIN_CUT_LINES = 4
-MIN_CUT_SHARE = 0.3
-"""A facing page has as many lines as this share of the others at least; numbers in the margin have fewer."""
+MIN_CUT_SHARE = 0.2
+"""A facing page has as many lines as this share of the others at least,"""
+MIN_CUT_SHARE_BESIDE = 0.3
+"""and as this share of those beside its own; numbers in the margin have fewer."""
 HEAD_X_HEIGHTS, FOOT_X_HEIGHTS = 0.8, 0.25
 """How far a baseline must be from the upper and the lower edge of the scan, in x-heights."""
 SHORT_SHARE = 0.6
@@ -29,7 +31,7 @@ def without_facing_page(lines: Sequence[FoundLine], width_px: int) -> list[Found
     kept = list(lines)
     for mirrored in (False, True):
         spans = np.array([_span(line, width_px, mirrored) for line in kept]).reshape(-1, 2)
-        dropped = _facing(spans, width_px)
+        dropped = _facing(spans, np.array([_middle(line) for line in kept]), width_px)
         kept = [line for line, drop in zip(kept, dropped, strict=True) if not drop]
     return kept
 
@@ -56,16 +58,20 @@ def _span(line: FoundLine, width_px: int, mirrored: bool) -> tuple[float, float]
     return (width_px - right, width_px - left) if mirrored else (left, right)
 
 
-def _facing(spans: np.ndarray, width_px: int) -> np.ndarray:
-    """Which lines ``(n, 2)``, left and right, belong to a page that the right edge cuts, bool (n,)."""
+def _facing(spans: np.ndarray, heights: np.ndarray, width_px: int) -> np.ndarray:
+    """Which lines ``(n, 2)``, left and right, at ``heights`` (n,), belong to a page that the right edge cuts, bool (n,)."""
     none = np.zeros(len(spans), bool)
     cut = spans[:, 1] >= (1 - EDGE_SHARE) * width_px
     if cut.sum() < MIN_CUT_LINES or cut.all():
         return none
     gutter = float(np.percentile(spans[~cut, 1], 90))
-    begins = spans[cut & (spans[:, 0] > gutter - EDGE_SHARE * width_px), 0]
-    if len(begins) < max(MIN_CUT_LINES, MIN_CUT_SHARE * int((~cut).sum())):
+    ends = cut & (spans[:, 0] > gutter - EDGE_SHARE * width_px)
+    if ends.sum() < max(MIN_CUT_LINES, MIN_CUT_SHARE * int((~cut).sum())):
         return none
+    beside = ~cut & (heights >= heights[ends].min()) & (heights <= heights[ends].max())
+    if ends.sum() < MIN_CUT_SHARE_BESIDE * int(beside.sum()):
+        return none
+    begins = spans[ends, 0]
     facing = spans[:, 0] >= float(np.percentile(begins, 10)) - EDGE_SHARE * width_px
     lengths = spans[:, 1] - spans[:, 0]
     return facing if median(lengths[facing]) < SHORT_SHARE * median(lengths[~facing]) else none

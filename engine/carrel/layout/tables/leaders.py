@@ -62,7 +62,8 @@ def _may_hold_leaders(baseline: Baseline, small: NDArray[np.float64]) -> bool:
     left, top, right, bottom = small[:, (small[2] > baseline.x[0]) & (small[0] < baseline.x[-1])]
     base = np.interp((left + right) / 2, baseline.x, baseline.y)
     reach = MAX_DOT_X_HEIGHTS * baseline.x_height_px
-    return np.count_nonzero((bottom > base - reach) & (top < base + BELOW_X_HEIGHTS * baseline.x_height_px)) >= MIN_DOTS
+    stands = (bottom > base - reach) & (top < base + BELOW_X_HEIGHTS * baseline.x_height_px)
+    return int(stands.sum()) >= MIN_DOTS
 
 
 def _leaders(
