@@ -1,8 +1,8 @@
 """The one command of all benches: options, the table, JSON lines, the plot, the comparison with an earlier run.
 
 A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``; beside these it may have
-``add_options(parser)`` for options of its own, ``DATA``, the folder of real material that it reads (``lines`` or
-``pages``; ``DATA_IS_OPTIONAL`` where it can do without), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
+``OPTIONS``, a table of its own ones, ``DATA``, the folder of real material that it reads (``lines`` or ``pages``;
+``DATA_IS_OPTIONAL`` where it can do without), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from types import ModuleType
 from typing import TypeVar
 
 from carrel.errors import CarrelError
-from carrel_bench.figures import BenchError, Figure, circumstances, json_lines, load, markdown, ratios, warn
+from carrel_bench.figures import (
+    BenchError,
+    Figure,
+    Table,
+    circumstances,
+    json_lines,
+    load,
+    markdown,
+    ratios,
+    warn,
+)
 
 ROOMS = {
     "peers": ("print", "kraken", "kraken_pages", "pdf_engines"),
@@ -30,6 +40,17 @@ ROOMS = {
 BENCHES = {name: f"carrel_bench.{room}.{name}" for room, names in ROOMS.items() for name in names}
 DEFAULT = ("print", "start", "stages", "size")
 """What runs where no bench is named."""
+OPTIONS: Table = {
+    "--data": {"type": Path, "metavar": "DIR", "help": "real material; or a folder with lines/ and pages/"},
+    "--python": {"type": Path, "help": "interpreter of an environment with the peer, instead of a new one"},
+    "--rounds": {"type": int, "help": "how often each case is measured"},
+    "--quick": {"action": "store_true", "help": "one round, few cases, nothing that has to be installed"},
+    "--minutes": {"type": float, "default": 20.0, "help": "time after which a bench stops  [default: 20]"},
+    "--json": {"metavar": "FILE", "nargs": "?", "const": "-", "help": "write JSON lines; without FILE to stdout"},
+    "--resume": {"action": "store_true", "help": "do not run benches again that are in the file of --json"},
+    "--compare": {"type": Path, "metavar": "FILE", "help": "print ratios against a file of --json"},
+    "--plot": {"type": Path, "metavar": "FILE", "help": "draw the figures; needs matplotlib"},
+}
 NO_DATA = 3
 """Exit code where there is nothing to measure."""
 T = TypeVar("T")
@@ -44,17 +65,8 @@ def parser_of(benches: Sequence[ModuleType]) -> argparse.ArgumentParser:
         epilog=None if alone else f"benches: {', '.join(BENCHES)}; without a name: {', '.join(DEFAULT)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--data", type=Path, metavar="DIR", help="real material; or a folder with lines/ and pages/")
-    made.add_argument("--python", type=Path, help="interpreter of an environment with the peer, instead of a new one")
-    made.add_argument("--rounds", type=int, help="how often each case is measured")
-    made.add_argument("--quick", action="store_true", help="one round, few cases, nothing that has to be installed")
-    made.add_argument("--minutes", type=float, default=20.0, help="time after which a bench stops  [default: 20]")
-    made.add_argument("--json", metavar="FILE", nargs="?", const="-", help="write JSON lines; without FILE to stdout")
-    made.add_argument("--resume", action="store_true", help="do not run benches again that are in the file of --json")
-    made.add_argument("--compare", type=Path, metavar="FILE", help="print ratios against a file of --json")
-    made.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures; needs matplotlib")
-    if alone and hasattr(alone, "add_options"):
-        alone.add_options(made)
+    for name, settings in {**OPTIONS, **getattr(alone, "OPTIONS", {})}.items():
+        made.add_argument(name, **settings)
     return made
 
 

@@ -1,7 +1,8 @@
-"""Figures that a bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run."""
+"""Figures that a bench has measured: written as JSON lines, shown as Markdown, compared with an earlier run; its options."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import carrel
 from carrel.installed import installed_version
@@ -19,6 +20,9 @@ PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "numba
 OVERALL = "overall"
 """The case of figures over all sources."""
 T = TypeVar("T")
+Options = argparse.Namespace
+Table = Mapping[str, Mapping[str, Any]]
+"""Options of a bench: what argparse is told of each, by its name."""
 SHARES = ("CER", "WER", "recall", "precision", "share", "order error", "calibration error", "agreement")
 """First words of figures that are shown as percentages."""
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from carrel.decode.beam import beam_search_lines
 from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
-from carrel_bench.speed.decode import load_logits, shipped_logits
+from carrel_bench.peers.decode_worker import load_logits
+from carrel_bench.speed.decode import shipped_logits
 from ctc_reference import cut, forward_score, prefix_search, softmax, viterbi_starts
 
 PACKS = Path(__file__).parents[3] / "shared" / "data" / "lines"

@@ -9,7 +9,6 @@ all pages of the source. ``marked`` are fields that are named for review; a wron
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import tempfile
@@ -46,7 +45,7 @@ from carrel.recognizers.glyphs.reader import GlyphReader
 from carrel.recognizers.tesseract import Tesseract
 from carrel.review.training_lines import LineSample, read_packs
 from carrel_bench.accuracy.drawn_forms import LAYOUTS, PLACES, drawn_form, worn
-from carrel_bench.figures import Figure, by_source, figures_of
+from carrel_bench.figures import Figure, Options, Table, by_source, figures_of
 
 DATA = "lines"
 DATA_IS_OPTIONAL = True
@@ -57,6 +56,10 @@ MIN_DIGIT, WIDEST_DIGIT = 0.3, 1.1
 """Height of a digit that is pasted, in heights of its line, and most width, in its own height."""
 MIN_NUMBERS = 3
 """Lone numbers on a real page from which it is read."""
+OPTIONS: Table = {
+    "--split": {"default": "test", "help": "of the line packs  [default: test]"},
+    "--count": {"type": int, "default": 6, "help": "drawn forms of each layout  [default: 6]"},
+}
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,7 @@ class JudgedField:
     marked: bool
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how much is read."""
-    parser.add_argument("--split", default="test", help="of the line packs  [default: test]")
-    parser.add_argument("--count", type=int, default=6, help="drawn forms of each layout  [default: 6]")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of numbers, drawn forms and real pages."""
     recognizers = shipped_recognizers()
     lines = list(read_packs(options.data, (options.split,))) if options.data else []

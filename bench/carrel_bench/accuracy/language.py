@@ -7,7 +7,6 @@ lowest CER on every third line.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,27 +14,34 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.beam import beam_search_lines
 from carrel.decode.lexicon import Lexicon, parse_words
 from carrel.decode.model import LanguageModel
 from carrel.decode.ngram import Language, NgramModel
 from carrel.decode.options import DecodeOptions
 from carrel.evaluate import character_errors
-from carrel.loading import HANDWRITING_MODEL, language_of
-from carrel.models.folders import Model, open_model, shipped_model
+from carrel.loading import language_of
+from carrel.models.folders import Model
 from carrel.models.manifest import Recognition
-from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
-from carrel_bench.accuracy.packs import add_pack_options, lines_of
-from carrel_bench.figures import OVERALL, Figure, by_source, figures_of
+from carrel_bench.accuracy.packs import lines_of, pack_options
+from carrel_bench.figures import OVERALL, Figure, Options, Table, by_source, figures_of
 from carrel_bench.measure import cost_of
+from carrel_bench.models import handwriting_model, recognizer_of
 
 FITTED_ON = 3
 """Every so many lines are looked at by the fit."""
 STEPS = {"language_weight": 0.08, "length_bonus": 0.8, "lexicon_penalty": 0.1}
 Bound = tuple[Language, Lexicon | None]
 DATA = "lines"
+OPTIONS: Table = {
+    **pack_options("val"),
+    "--model": {"type": Path, "help": "folder of a handwriting model (default: the shipped one)"},
+    "--ngrams": {"type": Path, "action": "append", "help": "n-gram file; may be repeated (default: shipped)"},
+    "--lexicon": {"type": Path, "help": "file of words, for n-gram files (the shipped model has its own)"},
+    "--no-lexicon": {"action": "store_true", "help": "leave the shipped model's words out"},
+    "--fit": {"action": "store_true", "help": "fit language weight, length bonus and lexicon penalty"},
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def outputs_of(model: Model, lines: Sequence[LineSample]) -> Outputs:
     manifest = model.manifest_as(Recognition)
     search = manifest.calibration.search
     bias = np.array(search.class_bias or [0.0], np.float32)
-    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
+    recognizer = recognizer_of(model)
     options = DecodeOptions(
         beam_width=search.beam_width,
         beam_threshold=search.beam_threshold,
@@ -120,21 +126,9 @@ def numbers_of(outputs: Outputs, model: LanguageModel, fitted: bool) -> Iterator
     yield OVERALL, settings
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add lines, network and n-gram files."""
-    add_pack_options(parser, "val")
-    parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
-    parser.add_argument("--ngrams", type=Path, action="append", help="n-gram file; may be repeated (default: shipped)")
-    parser.add_argument("--lexicon", type=Path, help="file of words, for n-gram files (the shipped model has its own)")
-    parser.add_argument("--no-lexicon", action="store_true", help="leave the shipped model's words out")
-    parser.add_argument("--fit", action="store_true", help="fit language weight, length bonus and lexicon penalty")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every n-gram file."""
-    task = "recognition"
-    model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
-    outputs = outputs_of(model, lines_of(options))
+    outputs = outputs_of(handwriting_model(options.model), lines_of(options))
     for file in options.ngrams or [None]:
         known = language_of(file)
         if options.lexicon:

@@ -6,7 +6,6 @@ page images and their ALTO or PAGE files, or packs ``pages*.zip`` with ``pages.j
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 import zipfile
@@ -26,9 +25,15 @@ from carrel.formats import read_page
 from carrel.layout.types import Heatmaps
 from carrel_bench.accuracy.layout_score import LayoutScore, Points, TrueLine, score_page
 from carrel_bench.answer import forget_peak, peak_mib
-from carrel_bench.figures import OVERALL, Figure, by_source, figures_of, warn
+from carrel_bench.figures import OVERALL, Figure, Options, Table, by_source, figures_of, warn
+from carrel_bench.models import heatmaps_of
 
 DATA = "pages"
+OPTIONS: Table = {
+    "--split": {"default": "val", "help": "split of the packs"},
+    "--finder": {"choices": ("model", "ink"), "default": "model", "help": "ink: the finder without a model"},
+    "--model": {"type": Path, "help": "folder of a segmenter; default: the shipped one, if there is one"},
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,18 +92,6 @@ def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
     return (page for pack in sorted(folder.glob("pages*.zip")) for page in _packed_pages(pack, split))
 
 
-def load_heatmaps(model: Path | None) -> Heatmaps | None:
-    """Return the segmenter in a model folder, else the shipped one; None where there is none."""
-    from carrel.backends.runtimes.ort import OrtBackend
-    from carrel.models.folders import has_shipped_model, open_model, shipped_model
-
-    if model is None and not has_shipped_model("segmenter"):
-        return None
-    opened = open_model(model, "segmentation") if model else shipped_model("segmenter", "segmentation")
-    network = OrtBackend(opened.read_file(opened.network_file("int8")), opened.name)
-    return lambda ink: network.run({"ink": ink[None, None]})["maps"][0]
-
-
 def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple[list[Points], float]:
     """Return the baselines that Carrel finds on a scan, px of the scan, in reading order, and the seconds of layout alone."""
     from carrel.image.prepare import prepare
@@ -131,16 +124,9 @@ def numbers_of(score: LayoutScore) -> dict[str, float]:
     }
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add split and segmenter."""
-    parser.add_argument("--split", default="val", help="split of the packs")
-    parser.add_argument("--finder", choices=("model", "ink"), default="model", help="ink: the finder without a model")
-    parser.add_argument("--model", type=Path, help="folder of a segmenter; default: the shipped one, if there is one")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every page (``page``), every source and over all."""
-    heatmaps = load_heatmaps(options.model) if options.finder == "model" else None
+    heatmaps = heatmaps_of(options.model) if options.finder == "model" else None
     scores: list[tuple[str, LayoutScore]] = []
     forget_peak()
     for page in pages(options.data, options.split):

@@ -10,23 +10,21 @@ and, as ``words alone``, to the parent. A collection counts as unseen only with 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, load_language, shipped_language
 from carrel.models.folders import folder_of, open_model
-from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineRow, LineSample, pack_files, read_packs, write_pack
 from carrel_bench.accuracy.packs import drawn_evenly
-from carrel_bench.figures import BenchError, Figure, figures_of
+from carrel_bench.figures import BenchError, Figure, Options, Table, figures_of
 from carrel_bench.measure import Cost, cost_of
+from carrel_bench.models import handwriting_model, recognizer_of
 
 DATA = "lines"
 COMMANDS = {
@@ -35,19 +33,17 @@ COMMANDS = {
 }
 REFUSED = 3
 """Exit code where the gate refuses, or lines are too few."""
+OPTIONS: Table = {
+    "--source": {"action": "append", "help": "collection to learn; may be repeated  [default: the first]"},
+    "--lines": {"default": "0,20,50,200", "help": "numbers of corrected lines  [default: 0,20,50,200]"},
+    "--from": {"dest": "parent", "type": Path, "default": Path(HANDWRITING_MODEL), "help": "model to learn from"},
+    "--keep-others": {"action": "store_true", "help": "learn so that other hands are forgotten less"},
+    "--learn-minutes": {"type": float, "default": 20.0, "help": "as --minutes of carrel learn  [default: 20]"},
+    "--test-lines": {"type": int, "default": 150, "help": "of the collection, and of all others together"},
+}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which collections, how many lines, and which parent."""
-    parser.add_argument("--source", action="append", help="collection to learn; may be repeated  [default: the first]")
-    parser.add_argument("--lines", default="0,20,50,200", help="numbers of corrected lines  [default: 0,20,50,200]")
-    parser.add_argument("--from", dest="parent", type=Path, default=Path(HANDWRITING_MODEL), help="model to learn from")
-    parser.add_argument("--keep-others", action="store_true", help="learn so that other hands are forgotten less")
-    parser.add_argument("--learn-minutes", type=float, default=20.0, help="as --minutes of carrel learn  [default: 20]")
-    parser.add_argument("--test-lines", type=int, default=150, help="of the collection, and of all others together")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield CER on the collection and on others, by number of lines, with the cost of learning.
 
     Raises
@@ -78,7 +74,7 @@ def _of_count(
     source: str,
     lines: Sequence[LineSample],
     tested: Sequence[Sequence[LineSample]],
-    options: argparse.Namespace,
+    options: Options,
     at: Path,
 ) -> Iterator[Figure]:
     model, found, language = folder_of(options.parent), dict[str, float](), shipped_language()
@@ -98,13 +94,13 @@ def _of_count(
     yield from figures_of("learn", source, str(len(lines)), found)
 
 
-def _learn(pack: Path, target: Path, options: argparse.Namespace) -> Cost:
+def _learn(pack: Path, target: Path, options: Options) -> Cost:
     arguments = [pack, "--from", options.parent, "--to", target, "--minutes", options.learn_minutes, "-q"]
     arguments += ["--keep-others"] if options.keep_others else []
     return _run("learn", arguments, options)
 
 
-def _run(name: str, arguments: Sequence[object], options: argparse.Namespace) -> Cost:
+def _run(name: str, arguments: Sequence[object], options: Options) -> Cost:
     """Run ``carrel NAME``."""
     program = [options.python or sys.executable, "-c", _with_exit_codes(COMMANDS[name])]
     cost = cost_of([*program, *map(str, arguments)], {"OMP_NUM_THREADS": "1"})
@@ -124,9 +120,7 @@ def _with_exit_codes(program: str) -> str:
 
 def cer_of(folder: Path, samples: Sequence[LineSample], language: LanguageModel) -> float:
     """Return the CER of lines read as at run time: int8, with a language model."""
-    model = open_model(folder, "recognition")
-    network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
-    recognizer = CtcRecognizer(model, network, language)
+    recognizer = recognizer_of(handwriting_model(folder), language)
     errors = sum(
         character_errors(s.text, recognizer.text_of(recognizer.decode(recognizer.logits_of(s.gray))[0]))
         for s in samples

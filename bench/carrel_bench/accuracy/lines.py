@@ -10,7 +10,6 @@ corrects these removes. ``--plot`` draws both curves, of int8 with the language 
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.backends.runtimes.ort import OrtBackend
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors, word_errors
 from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
@@ -28,11 +26,11 @@ from carrel.evaluate.distance import align
 from carrel.loading import shipped_language
 from carrel.models.folders import Model, open_model
 from carrel.recognizers import Recognition
-from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
-from carrel_bench.accuracy.packs import add_pack_options, handwriting_folders, lines_of
-from carrel_bench.figures import OVERALL, Figure, by_source, figures_of, warn
+from carrel_bench.accuracy.packs import lines_of, pack_options
+from carrel_bench.figures import OVERALL, Figure, Options, Table, by_source, figures_of, warn
 from carrel_bench.measure import cost_of
+from carrel_bench.models import handwriting_folders, recognizer_of
 
 DATA = "lines"
 RESAMPLES = 1000
@@ -43,6 +41,11 @@ LONE_NUMBER = re.compile(r"[0-9]{1,4}\.?")
 PAPER_PERCENTILE = 80
 """Of a line's gray levels, the one taken for paper."""
 Floats = NDArray[np.float64]
+OPTIONS: Table = {
+    **pack_options(),
+    "--model": {"type": Path, "action": "append", "help": "model folder; may be repeated (default: shipped)"},
+    "--margin": {"type": float, "default": 0.0, "help": "paper above and below, as a share of the height"},
+}
 
 
 @dataclass(frozen=True)
@@ -137,14 +140,7 @@ def curves(program: str, judged: Sequence[Judged]) -> Iterator[Figure]:
         )
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which lines and models."""
-    add_pack_options(parser)
-    parser.add_argument("--model", type=Path, action="append", help="model folder; may be repeated (default: shipped)")
-    parser.add_argument("--margin", type=float, default=0.0, help="paper above and below, as a share of the height")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every precision of each model, greedy and with the language model."""
     lines, language = [with_margin(line, options.margin) for line in lines_of(options)], shipped_language()
     for folder in options.model or handwriting_folders():
@@ -155,9 +151,10 @@ def _of_model(
     model: Model, lines: Sequence[LineSample], decoders: Mapping[str, LanguageModel | None]
 ) -> Iterator[Figure]:
     for precision in ("fp32", "int8"):
-        backend = OrtBackend(model.read_file(f"onnx-{precision}"), model.name)
         for decoding, known in decoders.items():
-            cost = cost_of(partial(CtcRecognizer(model, backend, known).read, [line.gray for line in lines]))
+            cost = cost_of(
+                partial(recognizer_of(model, known, f"onnx-{precision}").read, [line.gray for line in lines])
+            )
             rate = len(lines) / cost.cpu_s
             judged = [judge(line, read) for line, read in zip(lines, cost.answer, strict=True)]
             program = f"{model.name} {precision} {decoding}"

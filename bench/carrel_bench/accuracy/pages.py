@@ -12,7 +12,6 @@ Carrel reads the lines of the ground truth too, which tells what finding them co
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -33,13 +32,20 @@ from carrel_bench.accuracy.folding import fold
 from carrel_bench.accuracy.layout import lines_of_xml
 from carrel_bench.accuracy.layout_score import TrueLine, score_page
 from carrel_bench.accuracy.page_lines import line_errors
-from carrel_bench.figures import BenchError, Figure, by_source, figures_of, warn
+from carrel_bench.figures import BenchError, Figure, Options, Table, by_source, figures_of, warn
 from carrel_bench.measure import Ended, cost_of
 
 DATA = "pages"
 TESSERACT_LIMIT_S = 120
 Counts = dict[str, float]
 """What is counted on a page: characters and errors of each kind, lines, seconds, MiB."""
+OPTIONS: Table = {
+    "--source": {"action": "append", "help": "only pages of this source; may be repeated"},
+    "--lang": {"default": "eng+fra", "help": "languages of printed text"},
+    "--threads": {"type": int, "default": 0, "help": "0: all allowed"},
+    "--tesseract": {"action": "store_true", "help": "the Tesseract command on the same pages too"},
+    "--true-lines": {"action": "store_true", "help": "read the lines of the ground truth too"},
+}
 
 
 def run_tesseract(image: Path, languages: str, ground_truth: str) -> Counts:
@@ -124,16 +130,7 @@ def of_tesseract(pages: Sequence[Counts]) -> dict[str, float]:
     return {"CER": cer, "s/page": median(seconds), "s/page, slowest": max(seconds)}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which pages, and what else reads them."""
-    parser.add_argument("--source", action="append", help="only pages of this source; may be repeated")
-    parser.add_argument("--lang", default="eng+fra", help="languages of printed text")
-    parser.add_argument("--threads", type=int, default=0, help="0: all allowed")
-    parser.add_argument("--tesseract", action="store_true", help="the Tesseract command on the same pages too")
-    parser.add_argument("--true-lines", action="store_true", help="read the lines of the ground truth too")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every page (``page``), every source and over all.
 
     Raises

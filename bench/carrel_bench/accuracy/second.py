@@ -7,42 +7,38 @@ are read by the second, too, and the more confident reading is taken, as ``carre
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from carrel.backends.runtimes.ort import OrtBackend
 from carrel.evaluate import character_errors
 from carrel.loading import HANDWRITING_MODEL, shipped_language
-from carrel.models.folders import Model, open_model, shipped_folder, shipped_model
+from carrel.models.folders import Model, shipped_folder
 from carrel.options import SECOND_BELOW
-from carrel.recognizers.ctc import CtcRecognizer
 from carrel.review.training_lines import LineSample
-from carrel_bench.accuracy.packs import add_pack_options, drawn_evenly, lines_of
-from carrel_bench.figures import Figure, by_source, figures_of
+from carrel_bench.accuracy.packs import drawn_evenly, lines_of, pack_options
+from carrel_bench.figures import Figure, Options, Table, by_source, figures_of
 from carrel_bench.measure import Cost, cost_of
+from carrel_bench.models import handwriting_model, recognizer_of
 
 DATA = "lines"
 DEFAULT_SECOND = "handwriting-best"
+OPTIONS: Table = {
+    **pack_options(),
+    "--second": {"type": Path, "help": f"model folder [default: {DEFAULT_SECOND}]"},
+    "--below": {"type": float, "default": SECOND_BELOW, "help": f"confidence [default: {SECOND_BELOW}]"},
+    "--each": {"type": int, "default": 40, "help": "lines of each source, 0 for all [default: 40]"},
+}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which lines, the second network, and when it is asked."""
-    add_pack_options(parser)
-    parser.add_argument("--second", type=Path, help=f"model folder [default: {DEFAULT_SECOND}]")
-    parser.add_argument("--below", type=float, default=SECOND_BELOW, help=f"confidence [default: {SECOND_BELOW}]")
-    parser.add_argument("--each", type=int, default=40, help="lines of each source, 0 for all [default: 40]")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield CER by source of the three ways to read, and the share of lines that the second was asked for and won."""
-    second = open_model(options.second or shipped_folder(DEFAULT_SECOND), "recognition")
+    second = handwriting_model(options.second or shipped_folder(DEFAULT_SECOND))
     by_name: dict[str, list[LineSample]] = {}
     for line in lines_of(options):
         by_name.setdefault(line.source, []).append(line)
     lines = [line for of in by_name.values() for line in drawn_evenly(of, options.each)]
-    costs = [_read(shipped_model(HANDWRITING_MODEL, "recognition"), lines), _read(second, lines)]
+    costs = [_read(handwriting_model(), lines), _read(second, lines)]
     first, other = (cost.answer for cost in costs)
     asked = [read.confidence < options.below for read in first]
     won = [a and b.confidence > f.confidence for a, f, b in zip(asked, first, other, strict=True)]
@@ -63,5 +59,4 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
 
 def _read(model: Model, lines: Sequence[LineSample]) -> Cost:
     """Recognitions in int8, or fp32 where there is no int8, with the language model, and what they cost."""
-    network = OrtBackend(model.read_file(model.network_file("int8")), model.name)
-    return cost_of(partial(CtcRecognizer(model, network, shipped_language()).read, [line.gray for line in lines]))
+    return cost_of(partial(recognizer_of(model, shipped_language()).read, [line.gray for line in lines]))

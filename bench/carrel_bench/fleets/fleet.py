@@ -8,7 +8,6 @@ half an hour (``--minutes``).
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,21 +20,19 @@ from carrel.fleet.shards import Fleet
 from carrel.fleet.status import status_of, told
 from carrel.formats.write.collection.mets import write_mets
 from carrel_bench.answer import peak_mib
-from carrel_bench.figures import BenchError, Figure, figures_of
+from carrel_bench.figures import BenchError, Figure, Options, Table, figures_of
 from carrel_bench.fleets.simulation import FILES, Simulation, begin
 
 SHARDS, MACHINES = 10_000, 200
 METS_SHARDS = 5
+OPTIONS: Table = {
+    "--shards": {"type": int, "default": SHARDS, "help": f"of {FILES} pages each  [default: {SHARDS}]"},
+    "--machines": {"type": int, "default": MACHINES, "help": f"[default: {MACHINES}]"},
+    "--folder": {"type": Path, "help": "where files are written and deleted again"},
+}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the size."""
-    parser.add_argument("--shards", type=int, default=SHARDS, help=f"of {FILES} pages each  [default: {SHARDS}]")
-    parser.add_argument("--machines", type=int, default=MACHINES, help=f"[default: {MACHINES}]")
-    parser.add_argument("--folder", type=Path, help="where files are written and deleted again")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield figures of a tenth, then of the whole.
 
     Raises

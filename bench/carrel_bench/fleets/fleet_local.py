@@ -7,13 +7,12 @@ compiled before, as an installation leaves them. Texts must be the same.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from carrel_bench.figures import BenchError, Figure
+from carrel_bench.figures import BenchError, Figure, Options, Table
 from carrel_bench.measure import CARREL, Cost, cost_of, in_turns, succeeded
 from carrel_bench.peers.print_pages import BOOK_PAGES, OWN_PAGES
 
@@ -22,14 +21,10 @@ ROUNDS = 2
 HEIGHT_PX = 640
 STEP_PX = 13
 PROGRAMS = {"batch": ("--workers", PROCESSES), "fleet": ("--quiet-for", 0, "--local", PROCESSES)}
+OPTIONS: Table = {"--pages": {"type": int, "default": 200, "help": "[default: 200]"}}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how many pages."""
-    parser.add_argument("--pages", type=int, default=200, help="[default: 200]")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of both, the fleet's with its ratio to the batch.
 
     Raises

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from carrel.backends import Runtime, builtin
 from carrel.budget import Budget
 from carrel.process_memory import MIB, trim
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.worker import PeerError, Worker
 
 BACKENDS = Path(str(resources.files("carrel.backends")))
@@ -38,6 +37,7 @@ CPU_RUNTIMES = (
     Runtime("openvino", "cpu", "int8"),
     Runtime("openvino", "cpu", "fp32"),
 )
+OPTIONS: Table = {"--write": {"action": "store_true", "help": "keep the figures in the engine"}}
 
 
 def peak_of(work: Callable[[], object]) -> tuple[float, float]:
@@ -200,12 +200,7 @@ def calibrate(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {**stored, **costs, "runtimes": runtimes, "runtime": max(runtimes.values())}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is kept."""
-    parser.add_argument("--write", action="store_true", help="keep the figures in the engine")
-
-
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of the memory model."""
     file = BACKENDS / "costs.json"
     found = calibrate(json.loads(file.read_text("utf-8")))

@@ -8,7 +8,6 @@ Both run as commands, one job, in turns; OCRmyPDF in an environment of its own t
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from carrel_bench.figures import BenchError, Figure, figures_of, warn
+from carrel_bench.figures import BenchError, Figure, Options, figures_of, warn
 from carrel_bench.measure import CARREL, Figures, in_turns, succeeded
 from carrel_bench.peers.print_pages import A4_PAGES, OWN_PAGES, WORN, degraded
 from carrel_bench.peers.programs import OCRMYPDF
@@ -66,7 +65,7 @@ def makers_of(quick: bool) -> dict[str, Command]:
     return found
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield size over input, and what the making takes."""
     makers = makers_of(options.quick)
     with tempfile.TemporaryDirectory() as folder:

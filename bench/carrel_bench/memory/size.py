@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
-from carrel_bench.figures import Figure
+from carrel_bench.figures import Figure, Options
 
 MB = 1e6
 NAME = re.compile(r"[\w.-]*\w")
 
 
-def measure(_options: argparse.Namespace) -> Iterator[Figure]:
+def measure(_options: Options) -> Iterator[Figure]:
     """Yield the size of Carrel, of each of its models, and of the packages that it requires."""
     for package in ("carrel", "carrel_models"):
         yield Figure("size", "installed", package, "MB", folder_bytes(Path(str(resources.files(package)))) / MB)

@@ -170,11 +170,17 @@ DECODERS = {
 }
 
 
+def load_logits(file: Path) -> tuple[list[Any], str]:
+    """Return the logits of each line, float32 ``(t, classes)``, and the alphabet."""
+    with np.load(file) as saved:
+        parts = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
+        return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
+
+
 def start(name: str, file: str, ngrams: str = "", arpa: str = "") -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Load a decoder and the logits."""
-    saved = np.load(file)
-    lines = [np.ascontiguousarray(part) for part in np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])]
-    decoder: Any = DECODERS[name](str(saved["alphabet"]), ngrams, arpa)
+    lines, alphabet = load_logits(Path(file))
+    decoder: Any = DECODERS[name](alphabet, ngrams, arpa)
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         chosen = [lines[i] * np.float32(question.get("sharpness", 1.0)) for i in question["lines"]]

@@ -12,7 +12,6 @@ kraken's that is there already and compares that alone. ``--work`` keeps what wa
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -31,7 +30,7 @@ from PIL import Image
 
 from carrel.models.folders import open_model
 from carrel.review.training_lines import LineSample, pack_files, read_packs
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.peers.line_turns import LinesRead, read_in_turns
 from carrel_bench.peers.programs import KRAKEN
 from carrel_bench.worker import PeerError, Worker, own_packages, peer_python
@@ -58,15 +57,13 @@ Trainer(Path(out), Path(packs), options).run()
 LINES_A_TURN = 10
 POLL_S = 1.0
 NO_LIMIT_S = 1e9
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is trained, and where it is kept."""
-    parser.add_argument("--source", default="peraire")
-    parser.add_argument("--size", default="best", help="of Carrel's network, as `carrel_export train` has it")
-    parser.add_argument("--train-minutes", type=float, default=15.0, help="processor time of each training")
-    parser.add_argument("--work", type=Path, help="keeps what was trained  [default: a temporary folder]")
-    parser.add_argument("--model", type=Path, help="a recognition model of kraken's, instead of training")
+OPTIONS: Table = {
+    "--source": {"default": "peraire"},
+    "--size": {"default": "best", "help": "of Carrel's network, as `carrel_export train` has it"},
+    "--train-minutes": {"type": float, "default": 15.0, "help": "processor time of each training"},
+    "--work": {"type": Path, "help": "keeps what was trained  [default: a temporary folder]"},
+    "--model": {"type": Path, "help": "a recognition model of kraken's, instead of training"},
+}
 
 
 def write_ground_truth(lines: Sequence[LineSample], folder: Path, height_px: int = 32) -> Path:
@@ -178,7 +175,7 @@ def read_by_all(
     return read_in_turns(workers, lines, LINES_A_TURN)
 
 
-def trained(options: argparse.Namespace, packs: Path, work: Path, python: Path) -> dict[str, dict[str, Any]]:
+def trained(options: Options, packs: Path, work: Path, python: Path) -> dict[str, dict[str, Any]]:
     """Train what is not trained yet; weights and what was spent, by name."""
     record = work / "trained.json"
     found: dict[str, dict[str, Any]] = json.loads(record.read_text("utf-8")) if record.exists() else {}
@@ -193,7 +190,7 @@ def trained(options: argparse.Namespace, packs: Path, work: Path, python: Path) 
     return found
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Train what is not trained yet, then let all read; the figures of each."""
     python = options.python or peer_python("kraken", KRAKEN)
     (pack,) = pack_files(options.data, (options.source,))

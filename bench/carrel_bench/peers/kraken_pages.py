@@ -7,7 +7,6 @@ baselines. kraken uses the model that comes with it. ``CPU, ratio`` is Carrel's 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,19 +19,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from carrel_bench.accuracy.layout import TruePage, found_baselines, load_heatmaps, pages
+from carrel_bench.accuracy.layout import TruePage, found_baselines, pages
 from carrel_bench.accuracy.layout_score import score_page
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures
+from carrel_bench.models import heatmaps_of
 from carrel_bench.peers.programs import KRAKEN
 from carrel_bench.worker import Worker, peer_python, take_turns
 
 DATA = "pages"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how many pages."""
-    parser.add_argument("--pages", type=int, default=6)
+OPTIONS: Table = {"--pages": {"type": int, "default": 6}}
 
 
 def chosen_pages(folder: Path, count: int) -> list[TruePage]:
@@ -46,7 +42,7 @@ def chosen_pages(folder: Path, count: int) -> list[TruePage]:
 
 def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return Carrel's layout, answering in a process of its own."""
-    heatmaps = load_heatmaps(None)
+    heatmaps = heatmaps_of()
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         with Image.open(question["page"]) as image:
@@ -59,7 +55,7 @@ def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
     return answer
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of both on every page and over all."""
     python = options.python or peer_python("kraken", KRAKEN)
     workers = {

@@ -8,7 +8,6 @@ in the PDF. The peak is that of the largest process. ``carrel read`` stands besi
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -18,14 +17,14 @@ from pathlib import Path
 
 from carrel.evaluate import character_errors
 from carrel_bench.accuracy.folding import fold
-from carrel_bench.figures import BenchError, Figure
+from carrel_bench.figures import BenchError, Figure, Options
 from carrel_bench.measure import CARREL, in_turns, succeeded
-from carrel_bench.peers.print_pages import OWN_PAGES, PrintedPage, add_pages_option, pages_of
+from carrel_bench.peers.print_pages import OWN_PAGES, PAGES_OPTION, PrintedPage, pages_of
 
 ROUNDS = 3
 LANGUAGES = "eng+fra"
 BASE = "ocrmypdf, tesseract"
-add_options = add_pages_option
+OPTIONS = PAGES_OPTION
 
 
 def commands(page: PrintedPage, folder: Path) -> dict[str, list[str]]:
@@ -55,7 +54,7 @@ def text_of(pdf: Path) -> str:
         document.close()
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield for each page and program the CER of the PDF, and what the making takes, with ratios to Tesseract's engine.
 
     Raises

@@ -11,7 +11,6 @@ disturbs least.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,9 @@ from tempfile import TemporaryDirectory
 
 from carrel.evaluate import character_errors, word_errors
 from carrel_bench.accuracy.folding import fold
-from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.figures import Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Cost, Figures
-from carrel_bench.peers.print_pages import PrintedPage, add_pages_option, own_pages, pages_of
+from carrel_bench.peers.print_pages import PAGES_OPTION, PrintedPage, own_pages, pages_of
 from carrel_bench.peers.programs import OCRMYPDF, RAPIDOCR, RAPIDOCR_OPENVINO
 from carrel_bench.worker import PeerError, Worker, peer_python, take_turns
 
@@ -34,12 +33,10 @@ BASE = "tesserocr"
 Costs = list[list[Cost]]
 """Of a program: for each page what reading it cost, first in the round that warms up."""
 SCRIPT = Path(__file__).with_name("print_worker.py")
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which pages and programs."""
-    add_pages_option(parser)
-    parser.add_argument("--only", action="append", help="a program; may be repeated")
+OPTIONS: Table = {
+    **PAGES_OPTION,
+    "--only": {"action": "append", "help": "a program; may be repeated"},
+}
 
 
 def programs(only: Sequence[str] | None, *, quick: bool) -> dict[str, Path]:
@@ -90,7 +87,7 @@ def _least(own: Costs) -> float:
     return sum(min(cost.cpu_s for cost in costs[1:]) for costs in own)
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield for each program CER and least CPU seconds of each page, and figures over all pages.
 
     Raises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel_bench.figures import BenchError
+from carrel_bench.figures import BenchError, Table
 
 OWN_PAGES = Path(__file__).parents[3] / "tests" / "pages"
 BOOK_PAGES = ("french", "two-columns")
+PAGES_OPTION: Table = {"--pages": {"type": Path, "metavar": "DIR", "help": "images with NAME.gt.txt beside them"}}
 A4_PAGES = ("a4-caladea", "a4-ebgaramond12", "a4-oldstandard")
 
 
@@ -81,11 +81,6 @@ def own_pages(folder: Path, *, few: bool = False) -> Iterator[PrintedPage]:
         worse = folder / f"{image.stem}-degraded.jpg"
         degraded(image, worse, wear)
         yield PrintedPage(f"{image.stem}, degraded", worse, text)
-
-
-def add_pages_option(parser: argparse.ArgumentParser) -> None:
-    """Add which folder's pages."""
-    parser.add_argument("--pages", type=Path, metavar="DIR", help="images with NAME.gt.txt beside them")
 
 
 def pages_of(folder: Path) -> list[PrintedPage]:

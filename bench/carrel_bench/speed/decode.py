@@ -12,7 +12,6 @@ over rounds of peer time by Carrel time. The flatter logits are the same ones ti
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.loading import HANDWRITING_MODEL, language_of
+from carrel.loading import language_of
 from carrel.review.training_lines import pack_files, read_packs
-from carrel_bench.figures import BenchError, Figure, figures_of, warn
+from carrel_bench.figures import BenchError, Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Figures, in_turns
+from carrel_bench.models import handwriting_model, recognizer_of
 from carrel_bench.peers.decode_worker import LOGITS, PROBABILITIES, SPACE
 from carrel_bench.peers.programs import DECODERS
 from carrel_bench.speed.decode_language import truncated, write_arpa
@@ -46,14 +46,12 @@ KENLM_ORDER = 6
 SLOW = ("pyctcdecode", "flashlight-text")
 SLOW_LINES = 6
 WORKER = Path(__file__).parents[1] / "peers" / "decode_worker.py"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is decoded, and by what."""
-    parser.add_argument("--logits", type=Path, help="npz with logits (rows, classes), frames (lines,), alphabet")
-    parser.add_argument("--ngrams", type=Path, help="n-gram file; the shipped one by default")
-    parser.add_argument("--lines", type=int, default=24)
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+OPTIONS: Table = {
+    "--logits": {"type": Path, "help": "npz with logits (rows, classes), frames (lines,), alphabet"},
+    "--ngrams": {"type": Path, "help": "n-gram file; the shipped one by default"},
+    "--lines": {"type": int, "default": 24},
+    "--peers": {"nargs": "*", "choices": PEERS, "default": PEERS},
+}
 
 
 def open_workers(stack: ExitStack, files: Sequence[Path], peers: Sequence[str]) -> dict[str, Worker]:
@@ -128,7 +126,7 @@ def language_cost(carrel: Worker, rounds: int, count: int) -> Iterator[Figure]:
         yield Figure("decode", OWN, f"x{sharpness} width 25", "time with the language model over without", ratio)
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every decoder in every case."""
     count, peers = options.lines, () if options.quick else options.peers
     with TemporaryDirectory() as folder, ExitStack() as stack:
@@ -153,26 +151,12 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
 
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Write logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
-    from carrel.backends.runtimes.ort import OrtBackend
-    from carrel.models.folders import shipped_model
-    from carrel.models.manifest import Recognition
-    from carrel.recognizers.ctc import CtcRecognizer
-
-    model = shipped_model(HANDWRITING_MODEL, "recognition")
-    recognizer = CtcRecognizer(model, OrtBackend(model.read_file("onnx-int8"), model.name))
+    recognizer = recognizer_of(handwriting_model())
     turns = zip_longest(*(_crops(packs, pack.stem, count) for pack in pack_files(packs)))
     crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
     lines = [recognizer.logits_of(crop) for crop in crops]
     frames = np.array([len(line) for line in lines])
-    alphabet = model.manifest_as(Recognition).symbols
-    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array("".join(alphabet)))
-
-
-def load_logits(file: Path) -> tuple[list[NDArray[np.float32]], str]:
-    """Return the logits of each line and the alphabet from a file of `shipped_logits`."""
-    with np.load(file) as saved:
-        parts = np.split(saved["logits"], np.cumsum(saved["frames"])[:-1])
-        return [np.ascontiguousarray(part) for part in parts], str(saved["alphabet"])
+    np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array("".join(recognizer.symbols)))
 
 
 def _crops(packs: Path, source: str, count: int) -> Iterator[NDArray[np.uint8]]:

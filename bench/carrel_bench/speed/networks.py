@@ -10,7 +10,6 @@ export extra.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from statistics import median
 import numpy as np
 
 from carrel.models.folders import open_model, shipped_folder
-from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.figures import Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Figures
 from carrel_bench.peers.programs import KRAKEN, TROCR
 from carrel_bench.speed.networks_worker import SIZES, TORCH, drawn_line
@@ -34,20 +33,20 @@ SHIPPED = ("handwriting-fast", "handwriting-best")
 PRECISIONS = ("fp32", "int8")
 Case = tuple[str, str]
 """A model, and what runs it."""
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which shapes and models."""
-    parser.add_argument(
-        "--shape", action="append", choices=sorted(SIZES), help="of TrOCR; may be repeated [default: small, base]"
-    )
-    parser.add_argument(
-        "--variant", action="append", choices=VARIANTS, help="of kraken's PP-OCRv6; may be repeated [default: all]"
-    )
-    parser.add_argument("--kraken", type=Path, metavar="PYTHON", help="interpreter of an environment with kraken")
-    parser.add_argument(
-        "--model", action="append", type=Path, default=[], help="folder of a CTC model; may be repeated"
-    )
+OPTIONS: Table = {
+    "--shape": {
+        "action": "append",
+        "choices": sorted(SIZES),
+        "help": "of TrOCR; may be repeated [default: small, base]",
+    },
+    "--variant": {
+        "action": "append",
+        "choices": VARIANTS,
+        "help": "of kraken's PP-OCRv6; may be repeated [default: all]",
+    },
+    "--kraken": {"type": Path, "metavar": "PYTHON", "help": "interpreter of an environment with kraken"},
+    "--model": {"action": "append", "type": Path, "default": [], "help": "folder of a CTC model; may be repeated"},
+}
 
 
 def worker_of(script_arguments: list[str], python: Path | None = None) -> Worker:
@@ -56,7 +55,7 @@ def worker_of(script_arguments: list[str], python: Path | None = None) -> Worker
     return Worker(python or sys.executable, WORKER, script_arguments, environment=environment)
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all models."""
     with tempfile.TemporaryDirectory(prefix="carrel-bench-") as name:
         folder = Path(name)

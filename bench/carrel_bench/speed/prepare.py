@@ -9,7 +9,6 @@ differ from Carrel's kernel by more than 2 gray levels, ``gain`` the fastest pee
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -20,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel_bench.figures import Figure, figures_of, warn
+from carrel_bench.figures import Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Cost, Figures, Work, in_turns
 from carrel_bench.peers.pixels_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
 from carrel_bench.peers.print_pages import A4_PAGES, OWN_PAGES, WORN, degraded
@@ -33,11 +32,7 @@ Step = tuple[str, str]
 ROUNDS = 15
 OWN = "carrel, compiled"
 COPY = ("copy", "numpy")
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the page."""
-    parser.add_argument("--page", type=Path, help="a scan to use instead")
+OPTIONS: Table = {"--page": {"type": Path, "help": "a scan to use instead"}}
 
 
 def page_of(file: Path | None, quick: bool) -> Gray:
@@ -130,7 +125,7 @@ def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
         yield Figure("prepare", OWN, step, "gain", min(peers) / found[step, OWN].least_cpu_s)
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all contestants."""
     cv2.setNumThreads(1)
     page = page_of(options.page, options.quick)

@@ -9,7 +9,6 @@ that has torch, the same weights in PyTorch take part.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -19,12 +18,12 @@ import numpy as np
 
 from carrel.backends.devices import versions
 from carrel.backends.settings import allowed_cores
-from carrel.loading import HANDWRITING_MODEL
-from carrel.models.folders import Model, open_model, shipped_model
+from carrel.models.folders import Model
 from carrel.review.training_lines import LineSample
-from carrel_bench.accuracy.packs import add_pack_options, drawn_evenly, lines_of
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.accuracy.packs import drawn_evenly, lines_of, pack_options
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.memory.calibrate import CPU_RUNTIMES
+from carrel_bench.models import handwriting_model
 from carrel_bench.peers.line_turns import read_in_turns
 from carrel_bench.speed.network_worker import DEFAULTS, TORCH
 from carrel_bench.worker import Worker, own_packages
@@ -36,13 +35,11 @@ WIDTHS_PX = (800, 400, 1200, 1800, 600, 1000, 1400, 500)
 LINES_A_TURN = 40
 Case = tuple[str, int]
 """A way to run the network, and threads."""
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which lines and model."""
-    add_pack_options(parser)
-    parser.add_argument("--model", type=Path, help="folder of a handwriting model (default: the shipped one)")
-    parser.add_argument("--lines", type=int, default=400, help="so many lines of packs, drawn evenly; 0 for all")
+OPTIONS: Table = {
+    **pack_options(),
+    "--model": {"type": Path, "help": "folder of a handwriting model (default: the shipped one)"},
+    "--lines": {"type": int, "default": 400, "help": "so many lines of packs, drawn evenly; 0 for all"},
+}
 
 
 def drawn_lines(count: int) -> list[LineSample]:
@@ -71,10 +68,9 @@ def size_mb(model: Model, name: str) -> float:
     return model.manifest.files[model.network_file(precision)].bytes / 1e6
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all cases."""
-    task = "recognition"
-    model = open_model(options.model, task) if options.model else shipped_model(HANDWRITING_MODEL, task)
+    model = handwriting_model(options.model)
     lines = drawn_lines(options.rounds * LINES_A_TURN)
     if options.data:
         lines = drawn_evenly(lines_of(options), options.lines)

@@ -6,7 +6,6 @@ memory rose above what it was before the stage, at most, in a third reading, bec
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -19,7 +18,7 @@ from unittest import mock
 
 import carrel
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, Options, figures_of
 from carrel_bench.peers.print_pages import OWN_PAGES, own_pages
 from carrel_bench.worker import Worker
 
@@ -104,7 +103,7 @@ def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda question: {name: asdict(stage) for name, stage in profile(Path(question["page"])).items()}
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield calls, CPU seconds, share and rise of each stage on some of the project's own pages."""
     with TemporaryDirectory() as folder:
         pages = {page.name: page.image for page in own_pages(Path(folder), few=options.quick)}

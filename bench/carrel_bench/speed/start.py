@@ -8,7 +8,6 @@ takes long), from numba's cache, and from the library that Carrel brings.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from importlib import resources
@@ -16,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from carrel.kernels.native import belongs, shipped_folder
-from carrel_bench.figures import Figure, figures_of
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures, in_turns, succeeded
 from carrel_bench.peers.print_pages import OWN_PAGES
 
@@ -51,11 +50,7 @@ CACHED = "numba's cache"
 LINES = {"printed line": ("french", (180, 360, 1600, 450)), "written line": ("letter", (100, 400, 1700, 540))}
 """Where single lines are cut from the project's own pages: left, top, right, bottom."""
 ONE_THREAD = {"CARREL_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the page."""
-    parser.add_argument("--page", type=Path, default=OWN_PAGES / "letter.jpg", help="a page with handwriting")
+OPTIONS: Table = {"--page": {"type": Path, "default": OWN_PAGES / "letter.jpg", "help": "a page with handwriting"}}
 
 
 def cut(folder: Path) -> dict[str, Path]:
@@ -70,7 +65,7 @@ def cut(folder: Path) -> dict[str, Path]:
     return found
 
 
-def measure(options: argparse.Namespace) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the seconds of starts with their ratio to the floor, then those with each kind of kernels."""
     with TemporaryDirectory(prefix="carrel-start-") as name:
         yield from _beside_the_floor(Path(name), options.rounds)
