@@ -8,10 +8,10 @@ answer's seconds include Python, imports and ``start``.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import resource
+import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -57,23 +57,12 @@ def cpu_s() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def load_script(script: str) -> Callable[..., Answer]:
-    """Return the function ``start`` of a script."""
-    spec = importlib.util.spec_from_file_location("answering", script)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{script}: no Python script")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["answering"] = module
-    spec.loader.exec_module(module)
-    return module.start
-
-
 def main() -> None:
     """Answer until standard input ends."""
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # programs print
     began, cpu_began = time.perf_counter(), 0.0
-    answer = load_script(sys.argv[1])(*sys.argv[2:])
+    answer: Answer = runpy.run_path(sys.argv[1], run_name="answering")["start"](*sys.argv[2:])
     started_s = time.perf_counter() - began
     for line in sys.stdin:
         began = time.perf_counter() - started_s

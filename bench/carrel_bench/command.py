@@ -1,6 +1,7 @@
 """The one command of all benches: options, the table, JSON lines, the plot, the comparison with an earlier run.
 
-A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``; beside these it may have
+A bench is a module with a docstring and ``measure(options) -> Iterable[Figure]``, where ``options.scratch`` is an empty folder
+that is deleted afterwards; beside these it may have
 ``OPTIONS``, a table of its own ones, ``DATA``, the folder of real material that it reads (``lines`` or ``pages``;
 ``DATA_IS_OPTIONAL`` where it can do without), and ``ROUNDS``, how often a case is measured unless asked otherwise. `ROOMS` lists it.
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TypeVar
 
@@ -107,8 +109,10 @@ def run(bench: ModuleType, options: argparse.Namespace) -> tuple[list[Figure], i
     try:
         given.data = data_of(bench, options.data)
         given.rounds = options.rounds or (1 if options.quick else getattr(bench, "ROUNDS", 3))
-        for figure in within(60 * given.minutes, bench.measure(given)):
-            found.append(figure)
+        with TemporaryDirectory(prefix=f"carrel-{_name(bench)}-") as folder:
+            given.scratch = Path(folder)
+            for figure in within(60 * given.minutes, bench.measure(given)):
+                found.append(figure)
     except (BenchError, CarrelError) as error:
         warn(str(error))
         return found, error.exit_code

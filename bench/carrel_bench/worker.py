@@ -11,10 +11,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from importlib.metadata import distributions
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import carrel
@@ -59,6 +58,15 @@ def peer_python(name: str, packages: Sequence[str], python: str = "3.11") -> Pat
     return interpreter
 
 
+def optional_python(name: str, packages: Sequence[str], given: Path | None = None) -> Path | None:
+    """Return ``given``, else as `peer_python`; None, named on stderr, where that cannot be made."""
+    try:
+        return given or peer_python(name, packages)
+    except PeerError as error:
+        warn(f"left out, it has to be installed from the network: {error}")
+        return None
+
+
 def _installation(folder: Path, interpreter: Path, packages: Sequence[str], python: str) -> list[list[str]]:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv:
@@ -84,7 +92,7 @@ def own_packages() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, given))}
 
 
-class Worker:
+class Worker(AbstractContextManager["Worker"]):
     """A script that answers questions (see `carrel_bench.answer`), each within ``limit_s``; a context manager."""
 
     def __init__(
@@ -149,12 +157,7 @@ class Worker:
             self._process.wait()
         self._process.stdout.close()
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

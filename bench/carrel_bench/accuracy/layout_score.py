@@ -13,6 +13,9 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.evaluate.matching import distances, height_of, sampled
+from carrel.same_place import one_to_one
+
 AGREEMENT = 0.7
 SAMPLES = 64
 
@@ -80,36 +83,9 @@ class LayoutScore:
         return self.inverted / max(self.pairs, 1)
 
 
-def _samples(line: Points) -> Points:
-    """Evenly spaced points along a polyline, ``(SAMPLES, 2)``."""
-    steps = np.hypot(*np.diff(line, axis=0).T)
-    along = np.concatenate(([0.0], np.cumsum(steps)))
-    at = np.linspace(0.0, along[-1], SAMPLES)
-    return np.stack((np.interp(at, along, line[:, 0]), np.interp(at, along, line[:, 1])), 1)
-
-
-def _distance(points: Points, line: Points) -> NDArray[np.float64]:
-    """Distance of every point to a polyline."""
-    start, edge = line[:-1], np.diff(line, axis=0)
-    length = np.maximum((edge**2).sum(axis=1), 1e-9)
-    offset = points[:, None, :] - start[None, :, :]
-    t = np.clip((offset * edge).sum(axis=2) / length, 0.0, 1.0)
-    gap = offset - t[..., None] * edge[None, :, :]
-    return np.sqrt((gap**2).sum(axis=2)).min(axis=1)
-
-
-def _length(line: Points) -> float:
-    return float(np.hypot(*np.diff(line, axis=0).T).sum())
-
-
-def _area(polygon: Points) -> float:
-    x, y = polygon.T
-    return 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
-
-
 def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:
     """Return height of every true line: its polygon's area per length, at most the distance to the next baseline."""
-    heights = np.array([_area(line.polygon) / max(_length(line.baseline), 1.0) for line in lines])
+    heights = np.array([height_of(line.baseline, line.polygon) for line in lines])
     heights = np.clip(heights, 1.0, 2.0 * float(np.median(heights))) if len(heights) else heights
     for i, line in enumerate(lines):
         x = (line.baseline[:, 0].min(), line.baseline[:, 0].max())
@@ -117,40 +93,27 @@ def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:
             if i != j and min(x[1], other.baseline[:, 0].max()) - max(x[0], other.baseline[:, 0].min()) > 0.3 * (
                 x[1] - x[0]
             ):
-                apart = float(np.median(_distance(_samples(line.baseline), other.baseline)))
+                apart = float(np.median(distances(sampled(line.baseline, SAMPLES), other.baseline)))
                 if apart > 0.3 * heights[i]:
                     heights[i] = min(heights[i], apart)
     return heights
 
 
-def _one_to_one(agreement: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Pairs (row, column) of at least ``AGREEMENT``, best first, each row and column once."""
-    pairs: list[tuple[int, int]] = []
-    rows: set[int] = set()
-    columns: set[int] = set()
-    for flat in np.argsort(-agreement, axis=None):
-        i, j = divmod(int(flat), agreement.shape[1])
-        if agreement[i, j] < AGREEMENT:
-            break
-        if i not in rows and j not in columns:
-            rows.add(i)
-            columns.add(j)
-            pairs.append((i, j))
-    return pairs
+def _matched(agreement: NDArray[np.float64]) -> dict[int, int]:
+    """Pairs of a row and a column of at least ``AGREEMENT``, best first, each row and column once."""
+    return dict(one_to_one((-agreement[i, j], i, j) for i, j in np.argwhere(agreement >= AGREEMENT).tolist()))
 
 
 def score_page(true: Sequence[TrueLine], found: Sequence[Points], seconds: float = 0.0) -> LayoutScore:
     """Score the baselines found on a page, in reading order, against its true lines in theirs."""
     covered, backed = agreements(true, found)
-    recalled = _one_to_one(covered) if covered.size else []
-    precise = _one_to_one(backed) if backed.size else []
-    whole, pieces = _joined(covered, backed, dict(recalled), dict(precise))
-    place = dict(recalled)
+    place, precise = _matched(covered), _matched(backed)
+    whole, pieces = _joined(covered, backed, place, precise)
     pairs = [(place[i], place[i + 1]) for i in range(len(true) - 1) if i in place and i + 1 in place]
     wrong = sum(a > b for a, b in pairs)
     both, inverted = _pairs_in_regions(true, place)
     return LayoutScore(
-        len(true), len(recalled), len(found), len(precise), len(pairs), wrong, both, inverted, whole, pieces, 1, seconds
+        len(true), len(place), len(found), len(precise), len(pairs), wrong, both, inverted, whole, pieces, 1, seconds
     )
 
 
@@ -180,11 +143,11 @@ def agreements(true: Sequence[TrueLine], found: Sequence[Points]) -> tuple[NDArr
     backed = np.zeros_like(covered)
     heights = line_heights(true)
     for i, line in enumerate(true):
-        samples, reach = _samples(line.baseline), 0.5 * heights[i]
+        samples, reach = sampled(line.baseline, SAMPLES), 0.5 * heights[i]
         low, high = line.baseline.min(axis=0) - reach, line.baseline.max(axis=0) + reach
         for j, other in enumerate(found):
             if (other.max(axis=0) < low).any() or (other.min(axis=0) > high).any():
                 continue
-            covered[i, j] = float((_distance(samples, other) <= reach).mean())
-            backed[i, j] = float((_distance(_samples(other), line.baseline) <= reach).mean())
+            covered[i, j] = float((distances(samples, other) <= reach).mean())
+            backed[i, j] = float((distances(sampled(other, SAMPLES), line.baseline) <= reach).mean())
     return covered, backed

@@ -11,10 +11,10 @@ and, as ``words alone``, to the parent. A collection counts as unseen only with 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import mkdtemp
 
 from carrel.decode.model import LanguageModel
 from carrel.evaluate import character_errors
@@ -62,8 +62,7 @@ def measure(options: Options) -> Iterator[Figure]:
             raise BenchError(f"no train and test lines of {source} in {options.data}", 3)
         tested = [drawn_evenly(lines, min(options.test_lines, len(lines))) for lines in (own, others) if lines]
         for count in counts:
-            with tempfile.TemporaryDirectory(prefix="carrel-bench-") as folder:
-                yield from _of_count(source, learning[:count], tested, options, Path(folder))
+            yield from _of_count(source, learning[:count], tested, options)
 
 
 def _test_lines(packs: Path, source: str, most: int) -> list[LineSample]:
@@ -71,13 +70,10 @@ def _test_lines(packs: Path, source: str, most: int) -> list[LineSample]:
 
 
 def _of_count(
-    source: str,
-    lines: Sequence[LineSample],
-    tested: Sequence[Sequence[LineSample]],
-    options: Options,
-    at: Path,
+    source: str, lines: Sequence[LineSample], tested: Sequence[Sequence[LineSample]], options: Options
 ) -> Iterator[Figure]:
     model, found, language = folder_of(options.parent), dict[str, float](), shipped_language()
+    at = Path(mkdtemp(dir=options.scratch))
     if lines:
         pack = at / f"{source}.zip"
         write_pack(pack, ((LineRow(f"{Path(s.name).stem}.png", s.text, s.page, "train"), s.gray) for s in lines))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from carrel_bench.figures import BenchError, Figure, Options, Table
 from carrel_bench.measure import CARREL, Cost, cost_of, in_turns, succeeded
@@ -32,19 +31,18 @@ def measure(options: Options) -> Iterator[Figure]:
     BenchError
         A command failed, or their texts differ.
     """
-    with TemporaryDirectory(prefix="carrel-fleet-") as name:
-        place, pages = Path(name), 2 if options.quick else options.pages
-        cut_pages(place / "in", pages)
-        cut_pages(place / "few", PROCESSES)
-        for program in PROGRAMS:
-            _work(place, program, PROCESSES, "few")()  # compiles
-        works = {program: _work(place, program, pages) for program in PROGRAMS}
-        found = in_turns(works, options.rounds, warm_up=0)
-        texts = {program: texts_below(place, program) for program in PROGRAMS}
-        if len(texts["batch"]) != pages or texts["fleet"] != texts["batch"]:
-            raise BenchError(f"the fleet's texts of {pages} pages are not those of the batch")
-        for program, figures in found.items():
-            yield from figures.rows("fleet_local", program, f"{pages} pages", found["batch"])
+    place, pages = options.scratch, 2 if options.quick else options.pages
+    cut_pages(place / "in", pages)
+    cut_pages(place / "few", PROCESSES)
+    for program in PROGRAMS:
+        _work(place, program, PROCESSES, "few")()  # compiles
+    works = {program: _work(place, program, pages) for program in PROGRAMS}
+    found = in_turns(works, options.rounds, warm_up=0)
+    texts = {program: texts_below(place, program) for program in PROGRAMS}
+    if len(texts["batch"]) != pages or texts["fleet"] != texts["batch"]:
+        raise BenchError(f"the fleet's texts of {pages} pages are not those of the batch")
+    for program, figures in found.items():
+        yield from figures.rows("fleet_local", program, f"{pages} pages", found["batch"])
 
 
 def cut_pages(folder: Path, pages: int) -> None:

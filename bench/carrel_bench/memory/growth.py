@@ -8,18 +8,16 @@ Both run as commands, one job, in turns; OCRmyPDF in an environment of its own t
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from carrel_bench.figures import BenchError, Figure, Options, figures_of, warn
 from carrel_bench.measure import CARREL, Figures, in_turns, succeeded
-from carrel_bench.peers.print_pages import A4_PAGES, OWN_PAGES, WORN, degraded
+from carrel_bench.peers.print_pages import worn_page
 from carrel_bench.peers.programs import OCRMYPDF
-from carrel_bench.worker import PeerError, peer_python
+from carrel_bench.worker import optional_python
 
 Command = Callable[[Path, Path], list[str]]
 ROUNDS = 1
@@ -39,9 +37,7 @@ QUICK = ("G4", "JPEG")
 def inputs(folder: Path, kinds: Iterable[str] = KINDS) -> dict[str, Path]:
     """Write the page in every kind; their files."""
     files = dict[str, Path]()
-    worn = folder / "worn.jpg"
-    degraded(OWN_PAGES / "a4" / f"{A4_PAGES[0]}.png", worn, replace(WORN, quality=95))
-    with Image.open(worn) as scan:
+    with Image.open(worn_page(folder, quality=95)) as scan:
         page = scan.resize((1654, 2339))
     for name in kinds:
         mode, suffix, options = KINDS[name]
@@ -55,27 +51,23 @@ def makers_of(quick: bool) -> dict[str, Command]:
     """Return for each program that is there the command that makes a PDF of an input."""
     read = [*CARREL, "read", "-q", "-f", "pdf", "--threads", "1"]
     found: dict[str, Command] = {"carrel": lambda source, target: [*read, str(source), "-o", str(target.parent)]}
-    try:
-        if not quick:
-            convert = [str(peer_python("ocrmypdf", OCRMYPDF)), "-m", "ocrmypdf", "--output-type", "pdf", "--jobs", "1"]
-            convert += ["--image-dpi", str(DPI[0]), "--optimize", "0", "-q"]
-            found["ocrmypdf"] = lambda source, target: [*convert, str(source), str(target)]
-    except PeerError as error:
-        warn(f"left out: {error}")
+    if python := None if quick else optional_python("ocrmypdf", OCRMYPDF):
+        convert = [str(python), "-m", "ocrmypdf", "--output-type", "pdf", "--jobs", "1"]
+        convert += ["--image-dpi", str(DPI[0]), "--optimize", "0", "-q"]
+        found["ocrmypdf"] = lambda source, target: [*convert, str(source), str(target)]
     return found
 
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield size over input, and what the making takes."""
     makers = makers_of(options.quick)
-    with tempfile.TemporaryDirectory() as folder:
-        for case, source in inputs(Path(folder), QUICK if options.quick else KINDS).items():
-            targets = {name: Path(folder) / name / f"{source.stem}.pdf" for name in makers}
-            for target in targets.values():
-                target.parent.mkdir(exist_ok=True)
-            works = {name: makers[name](source, target) for name, target in targets.items()}
-            for name, made in in_turns(works, options.rounds, warm_up=0).items():
-                yield from _rows(name, case, made, targets[name], source.stat().st_size)
+    for case, source in inputs(options.scratch, QUICK if options.quick else KINDS).items():
+        targets = {name: options.scratch / name / f"{source.stem}.pdf" for name in makers}
+        for target in targets.values():
+            target.parent.mkdir(exist_ok=True)
+        works = {name: makers[name](source, target) for name, target in targets.items()}
+        for name, made in in_turns(works, options.rounds, warm_up=0).items():
+            yield from _rows(name, case, made, targets[name], source.stat().st_size)
 
 
 def _rows(program: str, case: str, made: Figures, target: Path, input_bytes: int) -> Iterator[Figure]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.metadata import distribution, requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from carrel_bench.figures import Figure, Options
 
 MB = 1e6
-NAME = re.compile(r"[\w.-]*\w")
 
 
 def measure(_options: Options) -> Iterator[Figure]:
@@ -35,16 +36,12 @@ def required(package: str = "carrel") -> list[str]:
     found: dict[str, None] = {}
     waiting = [package]
     while waiting:
-        for requirement in requires(waiting.pop()) or []:
-            name = NAME.match(requirement)[0].lower().replace("_", "-")  # type: ignore[index]
-            if "extra ==" in requirement or name in found:
-                continue
-            try:
-                distribution(name)
-            except PackageNotFoundError:  # for other systems
-                continue
-            found[name] = None
-            waiting.append(name)
+        for requirement in map(Requirement, requires(waiting.pop()) or []):
+            name = canonicalize_name(requirement.name)
+            needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if needed and name not in found:
+                found[name] = None
+                waiting.append(name)
     return sorted(found)
 
 

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -194,21 +193,20 @@ def measure(options: Options) -> Iterator[Figure]:
     """Train what is not trained yet, then let all read; the figures of each."""
     python = options.python or peer_python("kraken", KRAKEN)
     (pack,) = pack_files(options.data, (options.source,))
-    with TemporaryDirectory() as temporary:
-        work: Path = options.work or Path(temporary)
-        packs = work / "packs"
-        packs.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            (packs / pack.name).symlink_to(pack.resolve())
-        made = {} if options.model else trained(options, packs, work, python)
-        models = {name: Path(made[name]["weights"]) for name in NETWORKS if name in made}
-        models = models or {"kraken, small": options.model}
-        small = export(python, models["kraken, small"], pack, work / "kraken-exported")
-        folders = {"carrel with kraken's small": small}
-        if "carrel" in made:
-            folders["carrel"] = export(python, Path(made["carrel"]["weights"]), pack, work / "exported")
-        lines = list(read_packs(packs, ("test",)))
-        read = read_by_all(python, models, folders, lines)
+    work: Path = options.work or options.scratch
+    packs = work / "packs"
+    packs.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (packs / pack.name).symlink_to(pack.resolve())
+    made = {} if options.model else trained(options, packs, work, python)
+    models = {name: Path(made[name]["weights"]) for name in NETWORKS if name in made}
+    models = models or {"kraken, small": options.model}
+    small = export(python, models["kraken, small"], pack, work / "kraken-exported")
+    folders = {"carrel with kraken's small": small}
+    if "carrel" in made:
+        folders["carrel"] = export(python, Path(made["carrel"]["weights"]), pack, work / "exported")
+    lines = list(read_packs(packs, ("test",)))
+    read = read_by_all(python, models, folders, lines)
     for name, found in read.items():
         base = read["kraken, small" if "small" in name else next(iter(models))]
         spent = made.get("carrel" if name.startswith("carrel, ") else name, {})

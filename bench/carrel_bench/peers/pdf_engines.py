@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,15 +66,14 @@ def measure(options: Options) -> Iterator[Figure]:
             "needs ocrmypdf and tesseract: pip install 'carrel[ocrmypdf]'; apt-get install tesseract-ocr", 3
         )
     pages = pages_of(options.pages or OWN_PAGES)[: 1 if options.quick else None]
-    with tempfile.TemporaryDirectory() as name:
-        for page in pages:
-            works = commands(page, Path(name))
-            for program in works:
-                (Path(name) / program).mkdir(exist_ok=True)
-            made = in_turns(works, options.rounds, warm_up=0)
-            for program, figures in made.items():
-                for run in figures.warm:
-                    succeeded(run)
-                true, text = fold(page.text), fold(text_of(_pdf(Path(name), program, page)))
-                yield Figure("pdf_engines", program, page.name, "CER", character_errors(true, text) / len(true))
-                yield from figures.rows("pdf_engines", program, page.name, made[BASE])
+    for page in pages:
+        works = commands(page, options.scratch)
+        for program in works:
+            (options.scratch / program).mkdir(exist_ok=True)
+        made = in_turns(works, options.rounds, warm_up=0)
+        for program, figures in made.items():
+            for run in figures.warm:
+                succeeded(run)
+            true, text = fold(page.text), fold(text_of(_pdf(options.scratch, program, page)))
+            yield Figure("pdf_engines", program, page.name, "CER", character_errors(true, text) / len(true))
+            yield from figures.rows("pdf_engines", program, page.name, made[BASE])

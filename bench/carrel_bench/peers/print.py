@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from carrel.evaluate import character_errors, word_errors
 from carrel_bench.accuracy.folding import fold
@@ -25,7 +24,7 @@ from carrel_bench.figures import Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Cost, Figures
 from carrel_bench.peers.print_pages import PAGES_OPTION, PrintedPage, own_pages, pages_of
 from carrel_bench.peers.programs import OCRMYPDF, RAPIDOCR, RAPIDOCR_OPENVINO
-from carrel_bench.worker import PeerError, Worker, peer_python, take_turns
+from carrel_bench.worker import Worker, optional_python, take_turns
 
 LANGUAGES = "eng+fra"
 PEERS = {"rapidocr": RAPIDOCR, "rapidocr-ov": RAPIDOCR_OPENVINO, "ocrmypdf": OCRMYPDF}
@@ -47,11 +46,8 @@ def programs(only: Sequence[str] | None, *, quick: bool) -> dict[str, Path]:
         warn("left out: no tesseract command; apt-get install tesseract-ocr")
         del found["tesseract"]
     for name in () if quick else PEERS:
-        try:
-            if not only or name in only:
-                found[name] = peer_python(name, PEERS[name])
-        except PeerError as error:
-            warn(f"left out, it has to be installed from the network: {error}")
+        if (not only or name in only) and (python := optional_python(name, PEERS[name])):
+            found[name] = python
     return {name: python for name, python in found.items() if not only or name in only}
 
 
@@ -95,11 +91,10 @@ def measure(options: Options) -> Iterator[Figure]:
     BenchError
         The folder holds no pages.
     """
-    with TemporaryDirectory() as folder:
-        pages = pages_of(options.pages) if options.pages else list(own_pages(Path(folder), few=options.quick))
-        interpreters = programs(options.only, quick=options.quick)
-        workers = {name: partial(Worker, each, SCRIPT, (name, LANGUAGES)) for name, each in interpreters.items()}
-        turns = take_turns(workers, ({"image": str(page.image)} for _ in range(1 + options.rounds) for page in pages))
+    pages = pages_of(options.pages) if options.pages else list(own_pages(options.scratch, few=options.quick))
+    interpreters = programs(options.only, quick=options.quick)
+    workers = {name: partial(Worker, each, SCRIPT, (name, LANGUAGES)) for name, each in interpreters.items()}
+    turns = take_turns(workers, ({"image": str(page.image)} for _ in range(1 + options.rounds) for page in pages))
     read = {name: [costs[i :: len(pages)] for i in range(len(pages))] for name, costs in turns.items()}
     for name, own in read.items():
         for page, costs in zip(pages, own, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,13 @@ def degraded(image: Path, target: Path, wear: Wear = COPIED) -> None:
     worn = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     worn.save(out, "JPEG", quality=wear.quality, dpi=(300, 300))
     target.write_bytes(out.getvalue())
+
+
+def worn_page(folder: Path, quality: int = WORN.quality) -> Path:
+    """Write the first A4 page as an office scan of poor quality into ``folder``; its file."""
+    target = folder / "worn.jpg"
+    degraded(OWN_PAGES / "a4" / f"{A4_PAGES[0]}.png", target, replace(WORN, quality=quality))
+    return target
 
 
 def _light(shape: tuple[int, ...], lost: float) -> NDArray[np.float32]:

@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from itertools import islice, zip_longest
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -129,16 +128,16 @@ def language_cost(carrel: Worker, rounds: int, count: int) -> Iterator[Figure]:
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every decoder in every case."""
     count, peers = options.lines, () if options.quick else options.peers
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        logits = options.logits or Path(folder) / "logits.npz"
-        if not logits.exists():
-            if options.data is None:
-                raise BenchError("decode: give --data or --logits", 2)
-            shipped_logits(options.data, count, logits)
-        ngrams, arpa = Path(folder) / "ngram.bin", Path(folder) / "model.arpa"
-        model = truncated(language_of(options.ngrams).ngrams, KENLM_ORDER)
-        ngrams.write_bytes(model.to_bytes())
-        write_arpa(model, arpa, SPACE)
+    logits = options.logits or options.scratch / "logits.npz"
+    if not logits.exists():
+        if options.data is None:
+            raise BenchError("decode: give --data or --logits", 2)
+        shipped_logits(options.data, count, logits)
+    ngrams, arpa = options.scratch / "ngram.bin", options.scratch / "model.arpa"
+    model = truncated(language_of(options.ngrams).ngrams, KENLM_ORDER)
+    ngrams.write_bytes(model.to_bytes())
+    write_arpa(model, arpa, SPACE)
+    with ExitStack() as stack:
         workers = open_workers(stack, (logits, ngrams, arpa), peers)
         count = min(count, len(np.load(logits)["frames"]))
         for case, question, partners in questions():

@@ -11,8 +11,7 @@ export extra.
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -20,11 +19,11 @@ from statistics import median
 import numpy as np
 
 from carrel.models.folders import open_model, shipped_folder
-from carrel_bench.figures import Figure, Options, Table, figures_of, warn
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures
 from carrel_bench.peers.programs import KRAKEN, TROCR
 from carrel_bench.speed.networks_worker import SIZES, TORCH, drawn_line
-from carrel_bench.worker import PeerError, Worker, own_packages, peer_python, take_turns
+from carrel_bench.worker import Worker, optional_python, own_packages, take_turns
 
 WORKER = Path(__file__).with_name("networks_worker.py")
 KRAKEN_WORKER = Path(__file__).parents[1] / "peers" / "kraken_worker.py"
@@ -57,32 +56,22 @@ def worker_of(script_arguments: list[str], python: Path | None = None) -> Worker
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all models."""
-    with tempfile.TemporaryDirectory(prefix="carrel-bench-") as name:
-        folder = Path(name)
-        np.savez(folder / "line.npz", drawn_line())
-        workers: dict[Case, partial[Worker]] = {}
-        for model in [*map(shipped_folder, SHIPPED[: 1 if options.quick else 2]), *options.model]:
-            workers |= _runs(open_model(model).name, "ctc", model)
-        if not options.quick:
-            kraken = _peer(options.kraken, "kraken", KRAKEN)
-            for variant in options.variant or VARIANTS:
-                workers |= _kraken(kraken, variant, folder)
-        python = options.python if options.quick else _peer(options.python, "trocr", TROCR)
-        for shape in options.shape or (["tiny"] if options.quick else ["small", "base"]):
-            workers |= _trocr(python, shape, folder)
-        costs = take_turns(workers, [{"lines": str(folder / "line.npz")}] * (1 + options.rounds))
-        figures = {name: Figures(cold, tuple(warm)) for name, (cold, *warm) in costs.items()}
-        for (case, program), found in figures.items():
-            yield from figures_of("networks", program, case, _numbers(found, figures.get((case, TORCH))))
-
-
-def _peer(python: Path | None, name: str, packages: Sequence[str]) -> Path | None:
-    """The interpreter of a peer, made where none is given; None, named on stderr, where it cannot be."""
-    try:
-        return python or peer_python(name, packages)
-    except PeerError as error:
-        warn(f"left out: {error}")
-        return None
+    folder: Path = options.scratch
+    np.savez(folder / "line.npz", drawn_line())
+    workers: dict[Case, partial[Worker]] = {}
+    for model in [*map(shipped_folder, SHIPPED[: 1 if options.quick else 2]), *options.model]:
+        workers |= _runs(open_model(model).name, "ctc", model)
+    if not options.quick:
+        kraken = optional_python("kraken", KRAKEN, options.kraken)
+        for variant in options.variant or VARIANTS:
+            workers |= _kraken(kraken, variant, folder)
+    python = options.python if options.quick else optional_python("trocr", TROCR, options.python)
+    for shape in options.shape or (["tiny"] if options.quick else ["small", "base"]):
+        workers |= _trocr(python, shape, folder)
+    costs = take_turns(workers, [{"lines": str(folder / "line.npz")}] * (1 + options.rounds))
+    figures = {name: Figures(cold, tuple(warm)) for name, (cold, *warm) in costs.items()}
+    for (case, program), found in figures.items():
+        yield from figures_of("networks", program, case, _numbers(found, figures.get((case, TORCH))))
 
 
 def _kraken(python: Path | None, variant: str, folder: Path) -> dict[Case, partial[Worker]]:

@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel_bench.figures import Figure, Options, Table, figures_of, warn
+from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Cost, Figures, Work, in_turns
 from carrel_bench.peers.pixels_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
-from carrel_bench.peers.print_pages import A4_PAGES, OWN_PAGES, WORN, degraded
+from carrel_bench.peers.print_pages import worn_page
 from carrel_bench.peers.programs import PIXELS
-from carrel_bench.worker import PeerError, Worker, peer_python
+from carrel_bench.worker import Worker, optional_python
 
 Gray = NDArray[np.uint8]
 Step = tuple[str, str]
@@ -35,16 +34,12 @@ COPY = ("copy", "numpy")
 OPTIONS: Table = {"--page": {"type": Path, "help": "a scan to use instead"}}
 
 
-def page_of(file: Path | None, quick: bool) -> Gray:
+def page_of(options: Options) -> Gray:
     """Return the page; a corner of it where there is little time."""
     from carrel.image.source import open_scans
 
-    with TemporaryDirectory() as folder:
-        worn = Path(folder) / "worn.jpg"
-        if file is None:
-            degraded(OWN_PAGES / "a4" / f"{A4_PAGES[0]}.png", worn, WORN)
-        gray = next(open_scans(file or worn, 250.0)).gray
-    return gray[300:1200, 300:1000].copy() if quick else gray
+    gray = next(open_scans(options.page or worn_page(options.scratch), 250.0)).gray
+    return gray[300:1200, 300:1000].copy() if options.quick else gray
 
 
 def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
@@ -90,18 +85,14 @@ def _opencv_sauvola(gray: Gray) -> Gray:
     return np.asarray(cv2.compare(gray.astype(np.float32), mean, cv2.CMP_GT), np.uint8)
 
 
-def in_their_environment(stack: ExitStack, page: Gray, python: Path | None) -> dict[Step, Work]:
+def in_their_environment(stack: ExitStack, page: Gray, options: Options) -> dict[Step, Work]:
     """Return the contestants of `carrel_bench.peers.pixels_worker`, in a process that ends with the stack."""
-    folder = Path(stack.enter_context(TemporaryDirectory()))
-    files = folder / "page.npy", folder / "result.npy"
+    files = options.scratch / "page.npy", options.scratch / "result.npy"
     np.save(files[0], page)
-    try:
-        script = Path(__file__).parents[1] / "peers" / "pixels_worker.py"
-        python = python or peer_python("pixels", PIXELS)
-        worker = stack.enter_context(Worker(python, script, [str(file) for file in files]))
-    except PeerError as error:
-        warn(f"left out: {error}")
+    script = Path(__file__).parents[1] / "peers" / "pixels_worker.py"
+    if (python := optional_python("pixels", PIXELS, options.python)) is None:
         return {}
+    worker = stack.enter_context(Worker(python, script, [str(file) for file in files]))
 
     def work(step: Step) -> Cost:
         cost = worker.asking(step=step[0], name=step[1])()
@@ -128,10 +119,10 @@ def numbers_of(found: Mapping[Step, Figures]) -> Iterator[Figure]:
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all contestants."""
     cv2.setNumThreads(1)
-    page = page_of(options.page, options.quick)
+    page = page_of(options)
     target = np.empty_like(page)
     with ExitStack() as stack:
         works: dict[Step, Work] = {COPY: lambda: np.copyto(target, page), **contestants(page)}
         if not options.quick:
-            works |= in_their_environment(stack, page, options.python)
+            works |= in_their_environment(stack, page, options)
         yield from numbers_of(in_turns(works, options.rounds))

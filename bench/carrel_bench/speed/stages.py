@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -105,16 +104,15 @@ def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield calls, CPU seconds, share and rise of each stage on some of the project's own pages."""
-    with TemporaryDirectory() as folder:
-        pages = {page.name: page.image for page in own_pages(Path(folder), few=options.quick)}
-        clean = {name: image for name, image in pages.items() if name.endswith("clean")}
-        chosen = dict(list(clean.items())[-1 if options.quick else -2 :])
-        if not options.quick:
-            chosen["letter, by hand"] = OWN_PAGES / "letter.jpg"
-        for case, page in chosen.items():
-            with Worker(sys.executable, Path(__file__)) as worker:
-                answer = worker.ask(page=str(page))
-            stages = {name: Stage(**value) for name, value in answer.items() if isinstance(value, dict)}
-            for name, stage in stages.items():
-                numbers = {"CPU s": stage.cpu_s, "share": stage.cpu_s / stages[WHOLE].cpu_s, "calls": stage.calls}
-                yield from figures_of("stages", name, case, numbers | {"rise MiB": stage.rise_mib})
+    pages = {page.name: page.image for page in own_pages(options.scratch, few=options.quick)}
+    clean = {name: image for name, image in pages.items() if name.endswith("clean")}
+    chosen = dict(list(clean.items())[-1 if options.quick else -2 :])
+    if not options.quick:
+        chosen["letter, by hand"] = OWN_PAGES / "letter.jpg"
+    for case, page in chosen.items():
+        with Worker(sys.executable, Path(__file__)) as worker:
+            answer = worker.ask(page=str(page))
+        stages = {name: Stage(**value) for name, value in answer.items() if isinstance(value, dict)}
+        for name, stage in stages.items():
+            numbers = {"CPU s": stage.cpu_s, "share": stage.cpu_s / stages[WHOLE].cpu_s, "calls": stage.calls}
+            yield from figures_of("stages", name, case, numbers | {"rise MiB": stage.rise_mib})

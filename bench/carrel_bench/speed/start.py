@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from carrel.kernels.native import belongs, shipped_folder
 from carrel_bench.figures import Figure, Options, Table, figures_of
@@ -67,10 +66,9 @@ def cut(folder: Path) -> dict[str, Path]:
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the seconds of starts with their ratio to the floor, then those with each kind of kernels."""
-    with TemporaryDirectory(prefix="carrel-start-") as name:
-        yield from _beside_the_floor(Path(name), options.rounds)
-        if not options.quick:
-            yield from _by_kernels(Path(name), options.page, options.rounds)
+    yield from _beside_the_floor(options.scratch, options.rounds)
+    if not options.quick:
+        yield from _by_kernels(options.scratch, options.page, options.rounds)
 
 
 def _beside_the_floor(folder: Path, rounds: int) -> Iterator[Figure]:

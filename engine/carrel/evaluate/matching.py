@@ -94,33 +94,36 @@ def _links_by_place(ground_truth: Sequence[TextLine], hypothesis: Sequence[TextL
 
 def _tolerance(line: TextLine) -> float:
     """How far beside the baseline another still counts as the same line, in px."""
-    points = np.array(line.baseline, dtype=float)
-    length = float(np.hypot(*np.diff(points, axis=0).T).sum())
-    x, y = np.array(line.polygon, dtype=float).T if line.polygon else (np.zeros(1), np.zeros(1))
-    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-    return max(_TOLERANCE_HEIGHTS * area / max(length, 1.0), _LEAST_TOLERANCE_PX)
+    height = height_of(np.array(line.baseline, float), np.array(line.polygon, float)) if line.polygon else 0.0
+    return max(_TOLERANCE_HEIGHTS * height, _LEAST_TOLERANCE_PX)
+
+
+def height_of(baseline: Points2, polygon: Points2) -> float:
+    """Return the height of a line in px: the area of its polygon (n, 2) by the length of its baseline (m, 2)."""
+    length = float(np.hypot(*np.diff(baseline, axis=0).T).sum())
+    x, y = polygon.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max(length, 1.0)
 
 
 def _share_near(baseline: Points, other: Points, tolerance: float) -> float:
     """Share of ``baseline`` that lies within ``tolerance`` px of ``other``."""
-    points, line = _sampled(baseline), np.array(other, dtype=float)
+    points, line = sampled(np.array(baseline, float)), np.array(other, dtype=float)
     low, high = line.min(0) - tolerance, line.max(0) + tolerance
     near = ((points >= low) & (points <= high)).all(1)
     if not near.any():
         return 0.0
-    return float((_distances(points[near], line) <= tolerance).sum()) / _SAMPLES
+    return float((distances(points[near], line) <= tolerance).sum()) / _SAMPLES
 
 
-def _sampled(baseline: Points) -> Points2:
-    """Points at equal steps along a baseline, (_SAMPLES, 2)."""
-    points = np.array(baseline, dtype=float)
+def sampled(points: Points2, count: int = _SAMPLES) -> Points2:
+    """Return points at equal steps along a baseline (n, 2), float64 ``(count, 2)``."""
     along = np.concatenate([[0.0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
-    steps = np.linspace(0, along[-1], _SAMPLES)
+    steps = np.linspace(0, along[-1], count)
     return np.stack([np.interp(steps, along, points[:, 0]), np.interp(steps, along, points[:, 1])], axis=1)
 
 
-def _distances(points: Points2, line: Points2) -> NDArray[np.float64]:
-    """Distance of each point (n, 2) to the nearest of the line's segments (m, 2)."""
+def distances(points: Points2, line: Points2) -> NDArray[np.float64]:
+    """Return the distance of each point (n, 2) to the nearest of the line's segments (m, 2), float64 ``(n,)``."""
     start, step = line[:-1], np.diff(line, axis=0)
     squared = np.maximum((step**2).sum(1), 1e-9)
     offset = points[:, None] - start[None]  # (n, m - 1, 2)
