@@ -50,11 +50,11 @@ def test_cells_of_a_row_that_truth_has_in_one_line_are_joined() -> None:
     row = [base(0, 140, 100), base(150, 300, 100), base(320, 500, 100)]
     score = score_page([line(0, 500, 100), line(0, 500, 150)], [*row, base(0, 200, 300)])
     assert (score.recalled, score.cut, score.pieces) == (0, 1, 2)
-    assert score.joined_recall == 0.5
-    assert score.joined_precision == 0.75
+    assert score.numbers()["recall, rows joined"] == 0.5
+    assert score.numbers()["precision, rows joined"] == 0.75
     whole = score_page([line(0, 500, 100)], [base(0, 500, 100)])
     assert (whole.cut, whole.pieces) == (0, 0)
-    assert (score + whole).joined_recall == pytest.approx(2 / 3)
+    assert (score + whole).numbers()["recall, rows joined"] == pytest.approx(2 / 3)
 
 
 def test_order_counts_neighbours() -> None:
@@ -70,7 +70,7 @@ def test_order_between_regions_is_no_error_of_pairs() -> None:
     assert (second_first.pairs, second_first.inverted) == (6, 0)
     swapped = score_page(true, [base(0, 500, 50.0 * k) for k in (0, 2, 1, 3, 4, 5)])
     assert (swapped.pairs, swapped.inverted) == (6, 1)
-    assert swapped.pair_error == pytest.approx(1 / 6)
+    assert swapped.numbers()["pair error"] == pytest.approx(1 / 6)
 
 
 def test_line_height_stops_at_the_next_baseline() -> None:
@@ -79,9 +79,9 @@ def test_line_height_stops_at_the_next_baseline() -> None:
 
 
 def test_nothing_found_and_nothing_true() -> None:
-    assert score_page([], []).recall == 0.0
-    assert score_page([line(0, 500, 100)], []).recall == 0.0
-    assert score_page([], [base(0, 500, 100)]).precision == 0.0
+    assert score_page([], []).numbers()["recall"] == 0.0
+    assert score_page([line(0, 500, 100)], []).numbers()["recall"] == 0.0
+    assert score_page([], [base(0, 500, 100)]).numbers()["precision"] == 0.0
 
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>

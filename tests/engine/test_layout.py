@@ -148,6 +148,6 @@ def test_sample_pages(name: str, recall: float) -> None:
     lines = [line.baseline for region in segment_page(ready.gray, None) for line in region.lines]
     on_scan = [ready.geometry.to_scan(line) for line in lines]
     score = score_page(true_lines(name), on_scan)
-    assert score.recall >= recall
-    assert score.precision >= 0.9
+    assert score.numbers()["recall"] >= recall
+    assert score.numbers()["precision"] >= 0.9
     assert score.misordered == 0

@@ -22,7 +22,6 @@ from carrel.decode.options import DecodeOptions
 from carrel.evaluate import character_errors
 from carrel.loading import language_of
 from carrel.models.folders import Model
-from carrel.models.manifest import Recognition
 from carrel.review.training_lines import LineSample
 from carrel_bench.accuracy.packs import lines_of, pack_options
 from carrel_bench.figures import OVERALL, Figure, Options, Table, by_source, figures_of
@@ -56,19 +55,9 @@ class Outputs:
 
 def outputs_of(model: Model, lines: Sequence[LineSample]) -> Outputs:
     """Return the network's outputs for lines."""
-    manifest = model.manifest_as(Recognition)
-    search = manifest.calibration.search
-    bias = np.array(search.class_bias or [0.0], np.float32)
     recognizer = recognizer_of(model)
-    options = DecodeOptions(
-        beam_width=search.beam_width,
-        beam_threshold=search.beam_threshold,
-        temperature=search.temperature,
-        language_weight=search.language_weight,
-        length_bonus=search.length_bonus,
-        lexicon_penalty=search.lexicon_penalty,
-    )
-    return Outputs(lines, [recognizer.logits_of(line.gray) + bias for line in lines], manifest.symbols, options)
+    logits = [recognizer.logits_of(line.gray) + recognizer.class_bias for line in lines]
+    return Outputs(lines, logits, recognizer.symbols, replace(recognizer.search_options, alternatives=1))
 
 
 def errors_of(outputs: Outputs, known: Bound, options: DecodeOptions) -> NDArray[np.int64]:

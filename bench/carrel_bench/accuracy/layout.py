@@ -105,25 +105,6 @@ def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple
     return [ready.geometry.curve_to_scan(line) for line in lines], seconds
 
 
-def numbers_of(score: LayoutScore) -> dict[str, float]:
-    """Return what is reported of a page, a source, or all."""
-    return {
-        "pages": score.pages,
-        "true lines": score.true_lines,
-        "found lines": score.found_lines,
-        "recall": score.recall,
-        "precision": score.precision,
-        "recall, rows joined": score.joined_recall,
-        "precision, rows joined": score.joined_precision,
-        "lines missed": score.true_lines - score.recalled - score.cut,
-        "lines extra": score.found_lines - score.precise - score.pieces,
-        "neighbours misordered": score.misordered,
-        "order error": score.order_error,
-        "pair error": score.pair_error,
-        "seconds per page": score.seconds / score.pages,
-    }
-
-
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every page (``page``), every source and over all."""
     heatmaps = heatmaps_of(options.model) if options.finder == "model" else None
@@ -133,9 +114,10 @@ def measure(options: Options) -> Iterator[Figure]:
         found, seconds = found_baselines(page.gray, heatmaps)
         score = score_page(page.lines, found, seconds)
         scores.append((page.source, score))
-        warn(f"{page.name}: recall {score.recall:.1%}, precision {score.precision:.1%}, {seconds:.2f} s")
-        yield from figures_of("layout", "page", page.name, numbers_of(score))
+        numbers = score.numbers()
+        warn(f"{page.name}: recall {numbers['recall']:.1%}, precision {numbers['precision']:.1%}, {seconds:.2f} s")
+        yield from figures_of("layout", "page", page.name, numbers)
     for source, own in by_source(scores):
-        yield from figures_of("layout", options.finder, source, numbers_of(reduce(add, own)))
+        yield from figures_of("layout", options.finder, source, reduce(add, own).numbers())
     if scores:
         yield Figure("layout", options.finder, OVERALL, "peak MiB", peak_mib())

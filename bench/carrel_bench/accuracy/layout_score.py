@@ -52,35 +52,29 @@ class LayoutScore:
     def __add__(self, other: LayoutScore) -> LayoutScore:
         return LayoutScore(*map(add, astuple(self), astuple(other)))
 
-    @property
-    def recall(self) -> float:
-        """Share of true lines that were found."""
-        return self.recalled / max(self.true_lines, 1)
+    def numbers(self) -> dict[str, float]:
+        """Return what is reported of a page, a source, or all.
 
-    @property
-    def precision(self) -> float:
-        """Share of found lines that are true."""
-        return self.precise / max(self.found_lines, 1)
-
-    @property
-    def joined_recall(self) -> float:
-        """Share of true lines that were found whole or in pieces, as the rows of tables are that the ground truth has in one line."""
-        return (self.recalled + self.cut) / max(self.true_lines, 1)
-
-    @property
-    def joined_precision(self) -> float:
-        """Share of found lines that are true, or pieces of true ones."""
-        return (self.precise + self.pieces) / max(self.found_lines, 1)
-
-    @property
-    def order_error(self) -> float:
-        """Share of neighbouring true lines, both found, whose order is wrong."""
-        return self.misordered / max(self.neighbours, 1)
-
-    @property
-    def pair_error(self) -> float:
-        """Share of pairs of true lines of one region, both found, that come in the wrong order."""
-        return self.inverted / max(self.pairs, 1)
+        Rows joined, lines that were found in pieces count too, as the rows of tables are that the ground truth has in one
+        line. ``order error`` is the share of neighbouring true lines, both found, whose order is wrong; ``pair error`` that
+        of pairs of true lines of one region, both found.
+        """
+        true_lines, found_lines = max(self.true_lines, 1), max(self.found_lines, 1)
+        return {
+            "pages": self.pages,
+            "true lines": self.true_lines,
+            "found lines": self.found_lines,
+            "recall": self.recalled / true_lines,
+            "precision": self.precise / found_lines,
+            "recall, rows joined": (self.recalled + self.cut) / true_lines,
+            "precision, rows joined": (self.precise + self.pieces) / found_lines,
+            "lines missed": self.true_lines - self.recalled - self.cut,
+            "lines extra": self.found_lines - self.precise - self.pieces,
+            "neighbours misordered": self.misordered,
+            "order error": self.misordered / max(self.neighbours, 1),
+            "pair error": self.inverted / max(self.pairs, 1),
+            "seconds per page": self.seconds / self.pages,
+        }
 
 
 def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel.decode.model import LanguageModel
-from carrel.evaluate import character_errors, word_errors
+from carrel.evaluate import Counts, count
+from carrel.evaluate.bootstrap import resampled_rates
 from carrel.evaluate.coverage import coverage, share_removed, wrong_characters
 from carrel.evaluate.distance import align
 from carrel.loading import shipped_language
@@ -33,7 +34,6 @@ from carrel_bench.measure import cost_of
 from carrel_bench.models import handwriting_folders, recognizer_of
 
 DATA = "lines"
-RESAMPLES = 1000
 BINS = 15
 REVIEWED = 0.2
 """Share of the lines that a person looks at."""
@@ -53,10 +53,7 @@ class Judged:
     """A line that was read: errors made and expected, and each character's confidence and whether it is right."""
 
     page: tuple[str, str]
-    characters: int
-    character_errors: int
-    words: int
-    word_errors: int
+    counts: Counts
     expected_errors: float
     lone_number: bool
     spans: tuple[tuple[float, bool], ...]
@@ -70,10 +67,7 @@ def judge(line: LineSample, found: Recognition) -> Judged:
     right = {j for i, j in align(true, read) if i is not None and j is not None and true[i] == read[j]}
     return Judged(
         (line.source, line.page),
-        len(line.text),
-        character_errors(line.text, found.text),
-        len(line.text.split()),
-        word_errors(line.text, found.text),
+        count(line.text, found.text),
         wrong_characters(found.text, found.confidence),
         LONE_NUMBER.fullmatch(line.text) is not None,
         tuple((span.confidence, j in right) for j, span in enumerate(spans)),
@@ -82,22 +76,20 @@ def judge(line: LineSample, found: Recognition) -> Judged:
 
 def summarize(judged: Sequence[Judged]) -> dict[str, float]:
     """Return CER, its 95 % interval by resampling pages, WER, and what confidences are worth."""
-    totals: dict[tuple[str, str], list[int]] = {}
+    pages: dict[tuple[str, str], Counts] = {}
     for line in judged:
-        total = totals.setdefault(line.page, [0, 0])
-        total[0] += line.character_errors
-        total[1] += line.characters
-    table = np.array([totals[page] for page in sorted(totals)])  # (pages, 2)
-    sums = table[np.random.default_rng(0).integers(0, len(table), (RESAMPLES, len(table)))].sum(1)
-    low, high = np.percentile(sums[:, 0] / sums[:, 1], (2.5, 97.5))
-    numbers = [line.character_errors == 0 for line in judged if line.lone_number]
+        pages[line.page] = pages.get(line.page, Counts()) + line.counts
+    total = sum(pages.values(), Counts())
+    rates = resampled_rates(np.array([(page.character_errors, page.characters) for page in pages.values()]))
+    low, high = np.percentile(rates, (2.5, 97.5))
+    numbers = [line.counts.character_errors == 0 for line in judged if line.lone_number]
     whole = {"lone numbers": len(numbers), "lone numbers read whole": sum(numbers) / len(numbers)} if numbers else {}
     return {
         "lines": len(judged),
-        "CER": float(table[:, 0].sum() / table[:, 1].sum()),
+        "CER": total.cer,
         "CER, low": float(low),
         "CER, high": float(high),
-        "WER": sum(line.word_errors for line in judged) / max(1, sum(line.words for line in judged)),
+        "WER": total.wer,
         "calibration error": calibration_error(reliability(judged)),
         "share of errors in the first fifth": share_removed(review_curve(judged), REVIEWED),
         **whole,
@@ -126,7 +118,7 @@ def calibration_error(table: Floats) -> float:
 
 def review_curve(judged: Sequence[Judged]) -> Floats:
     """Return the share of errors removed by the share of lines reviewed, ``(lines + 1, 2)``."""
-    return coverage([line.expected_errors for line in judged], [line.character_errors for line in judged])
+    return coverage([line.expected_errors for line in judged], [line.counts.character_errors for line in judged])
 
 
 def curves(program: str, judged: Sequence[Judged]) -> Iterator[Figure]:

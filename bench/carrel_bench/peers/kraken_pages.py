@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from carrel_bench.accuracy.layout import TruePage, found_baselines, pages
-from carrel_bench.accuracy.layout_score import score_page
+from carrel_bench.accuracy.layout_score import LayoutScore, score_page
 from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures
 from carrel_bench.models import heatmaps_of
@@ -69,13 +69,9 @@ def measure(options: Options) -> Iterator[Figure]:
         lines = [[np.array(line, float) for line in cost.answer["baselines"]] for cost in costs]
         scores = [score_page(page.lines, baselines) for page, baselines in zip(chosen, lines, strict=True)]
         for page, cost, score in zip(chosen, costs, scores, strict=True):
-            numbers = {"recall": score.recall, "precision": score.precision, "CPU s": cost.cpu_s}
-            yield from figures_of("kraken_pages", name, page.name, numbers)
-        overall = reduce(add, scores)
+            yield from figures_of("kraken_pages", name, page.name, _shares(score) | {"CPU s": cost.cpu_s})
         own, ratios = found[name], found[name].ratios(found["kraken"])
-        numbers = {
-            "recall": overall.recall,
-            "precision": overall.precision,
+        numbers = _shares(reduce(add, scores)) | {
             "CPU s": own.cpu_s,
             "s": own.wall_s,
             "CPU, ratio": median(ratios),
@@ -83,3 +79,7 @@ def measure(options: Options) -> Iterator[Figure]:
             "peak MiB": own.peak_mib,
         }
         yield from figures_of("kraken_pages", name, "", numbers)
+
+
+def _shares(score: LayoutScore) -> dict[str, float]:
+    return {name: score.numbers()[name] for name in ("recall", "precision")}

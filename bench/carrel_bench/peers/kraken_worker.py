@@ -3,8 +3,7 @@ thread.
 
 ``lines MODEL``: a question names a file of lines (``.npz``); the answer holds the texts and the processor seconds from line
 image to text: kraken's own preparation, network, decoder and codec, one line a call. ``pages``: a question names a page;
-the answer holds the baselines of kraken's default segmenter. ``make VARIANT``: a question names a file, into which a PP-OCRv6
-network of random weights is written.
+the answer holds the baselines of kraken's default segmenter.
 """
 
 # pyright: reportMissingImports=false
@@ -13,7 +12,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,6 @@ from PIL import Image
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 PADDING_PX = 16
-HEIGHT_PX = 48
-LETTERS = [chr(code) for code in (*range(32, 127), *range(192, 239))]
 
 
 def read_lines(model: str) -> Answer:
@@ -72,36 +68,8 @@ def segment_pages() -> Answer:
     return answer
 
 
-def make_network(variant: str) -> Answer:
-    """Return what writes a network of random weights."""
-    from kraken.lib.ppocr.model import PPOCRv6Model
-    from kraken.models.writers import write_safetensors
-
-    def answer(question: dict[str, Any]) -> dict[str, Any]:
-        torch.manual_seed(1)
-        codec = {letter: [label] for label, letter in enumerate(LETTERS, 1)}
-        network = PPOCRv6Model(variant, 1 + len(LETTERS), HEIGHT_PX, codec, one_channel_mode="L")
-        _settle(network.nn)
-        write_safetensors([network.eval()], Path(question["file"]))
-        return {}
-
-    return answer
-
-
-def _settle(layers: Any) -> None:
-    """Give norms the statistics of random strokes: with those of no line, values fade from layer to layer, and 8 bits hold none."""
-    for layer in layers.modules():
-        if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
-            layer.momentum = None
-    strokes = (torch.rand(4, 1, HEIGHT_PX, 400) > 0.85).float().expand(-1, 3, -1, -1)
-    with torch.no_grad():
-        layers.train()(strokes, torch.full((4,), 400))
-
-
-def start(kind: str, detail: str = "") -> Answer:
+def start(kind: str, model: str = "") -> Answer:
     """Load kraken."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    if kind == "make":
-        return make_network(detail)
-    return read_lines(detail) if kind == "lines" else segment_pages()
+    return read_lines(model) if kind == "lines" else segment_pages()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +53,12 @@ def tesseract(languages: str) -> Read:
     return read
 
 
-def rapidocr(languages: str) -> Read:
-    """Return RapidOCR on onnxruntime with the models in its package."""
-    return _rapidocr("onnxruntime", {"EngineConfig.onnxruntime.intra_op_num_threads": 1})
-
-
-def rapidocr_openvino(languages: str) -> Read:
-    """Return the same on OpenVINO."""
-    return _rapidocr("openvino", {"EngineConfig.openvino.inference_num_threads": 1})
-
-
-def _rapidocr(engine: str, settings: dict[str, object]) -> Read:
-    """Return RapidOCR without the classifier of upside-down lines, which turns good ones round."""
+def rapidocr(engine: str, threads: str, languages: str) -> Read:
+    """Return RapidOCR with the models in its package, without the classifier of upside-down lines, which turns good ones round."""
     from rapidocr import EngineType, RapidOCR  # pyright: ignore[reportMissingImports]
 
     engines = {f"{part}.engine_type": EngineType(engine) for part in ("Det", "Cls", "Rec")}
+    settings = {f"EngineConfig.{engine}.{threads}": 1}
     read_lines: Any = RapidOCR(params={"Global.log_level": "error", **engines, **settings})
 
     def read(image: str) -> str:
@@ -93,8 +85,8 @@ PROGRAMS: dict[str, Callable[[str], Read]] = {
     "carrel": carrel,
     "tesserocr": tesserocr,
     "tesseract": tesseract,
-    "rapidocr": rapidocr,
-    "rapidocr-ov": rapidocr_openvino,
+    "rapidocr": partial(rapidocr, "onnxruntime", "intra_op_num_threads"),
+    "rapidocr-ov": partial(rapidocr, "openvino", "inference_num_threads"),
     "ocrmypdf": ocrmypdf,
 }
 

@@ -113,14 +113,9 @@ def numbers_of(name: str, found: Mapping[str, Figures], count: int) -> dict[str,
 def language_cost(carrel: Worker, rounds: int, count: int) -> Iterator[Figure]:
     """Yield what the language model costs at width 25 with a beam threshold of 1e-3, in turns."""
     for sharpness in (1.0, FLATTER):
-        question = {
-            "width": 25,
-            "sharpness": sharpness,
-            "beam_threshold": 1e-3,
-            "lines": list(range(count)),
-            "repeats": 3,
-        }
-        found = in_turns({model: carrel.asking(model=model, **question) for model in (False, True)}, rounds, warm_up=0)
+        question = {"width": 25, "sharpness": sharpness, "beam_threshold": 1e-3, "lines": list(range(count))}
+        works = {model: carrel.asking(model=model, repeats=3, **question) for model in (False, True)}
+        found = in_turns(works, rounds, warm_up=0)
         ratio = median(found[True].ratios(found[False]))
         yield Figure("decode", OWN, f"x{sharpness} width 25", "time with the language model over without", ratio)
 

@@ -83,7 +83,7 @@ def _kraken(python: Path | None, variant: str, folder: Path) -> dict[Case, parti
         folder / f"{variant}.safetensors",
         folder / f"kraken-{variant}",
     )
-    with Worker(python, KRAKEN_WORKER, ["make", variant]) as worker:
+    with worker_of(["kraken", variant], python) as worker:
         worker.ask(file=str(checkpoint))
     with worker_of(["export"]) as worker:
         worker.ask(checkpoint=str(checkpoint), model=str(model))

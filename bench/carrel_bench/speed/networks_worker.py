@@ -1,8 +1,8 @@
 """One network that reads a line, for `carrel_bench.speed.networks`: ``KIND PRECISION FOLDER``.
 
 ``text`` searches 24 tokens with an encoder-decoder of a model folder, ``ctc`` reads the best path with a network of one, ``torch``
-searches the same tokens with the transformers library. ``make SHAPE`` makes a model folder of TrOCR's shapes, ``export`` one of
-a file of kraken's. One thread.
+searches the same tokens with the transformers library. ``make SHAPE`` makes a model folder of TrOCR's shapes, ``kraken VARIANT``,
+in kraken's environment, a file of kraken's of PP-OCRv6 shapes and random weights, ``export`` a model folder of it. One thread.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ TORCH = "PyTorch"
 TOKENS, BEAMS = 24, 4
 LINE_PX = (48, 800)
 SPREAD = 0.02
+LETTERS = [chr(code) for code in (*range(32, 127), *range(192, 239))]
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "encoder": ("deit", 384, 12, 6, 1536, 384),
@@ -113,6 +115,33 @@ def make(shape: str) -> Answer:
     return answer
 
 
+def write_kraken(variant: str) -> Answer:
+    """Return what writes a network of kraken's into a file."""
+    torch: Any = import_module("torch")
+    network_class: Any = import_module("kraken.lib.ppocr.model").PPOCRv6Model
+    write: Any = import_module("kraken.models.writers").write_safetensors
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        torch.manual_seed(1)
+        codec = {letter: [label] for label, letter in enumerate(LETTERS, 1)}
+        network = network_class(variant, 1 + len(LETTERS), LINE_PX[0], codec, one_channel_mode="L")
+        _settle(torch, network.nn)
+        write([network.eval()], Path(question["file"]))
+        return {}
+
+    return answer
+
+
+def _settle(torch: Any, layers: Any) -> None:
+    """Give norms the statistics of random strokes: with those of no line, values fade from layer to layer, and 8 bits hold none."""
+    for layer in layers.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            layer.momentum = None
+    strokes = (torch.rand(4, 1, LINE_PX[0], 400) > 0.85).float().expand(-1, 3, -1, -1)
+    with torch.no_grad():
+        layers.train()(strokes, torch.full((4,), 400))
+
+
 def make_of_kraken() -> Answer:
     """Return what makes a model folder of kraken's network, both precisions, whatever int8 loses."""
     build: Any = import_module("carrel_export.build")
@@ -184,8 +213,9 @@ def read_in_torch(folder: str) -> Answer:
 
 def start(kind: str, detail: str = "", folder: str = "") -> Answer:
     """Open the network."""
-    if kind in ("make", "export"):
-        return make(detail) if kind == "make" else make_of_kraken()
+    makers = {"make": partial(make, detail), "kraken": partial(write_kraken, detail), "export": make_of_kraken}
+    if kind in makers:
+        return makers[kind]()
     if kind == TORCH:
         return read_in_torch(folder)
     return read_text(detail, folder) if kind == "text" else read_best_path(detail, folder)

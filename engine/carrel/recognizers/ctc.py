@@ -75,7 +75,7 @@ class CtcRecognizer:
             entry.height_px, entry.margin_px, entry.kind, entry.width_multiple_px, entry.min_width_px
         )
         self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
-        self._class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
+        self.class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
         self._constraints: dict[int, tuple[Constraint, Lexicon]] = {}  # by identity: those of a form's fields
         self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)
 
@@ -83,6 +83,19 @@ class CtcRecognizer:
     def symbols(self) -> tuple[str, ...]:
         """The texts of classes 1, 2, ...; class 0 is the blank."""
         return self._alphabet
+
+    @property
+    def search_options(self) -> DecodeOptions:
+        """The choices of the search with a language model, as the manifest has them."""
+        return DecodeOptions(
+            beam_width=self._search.beam_width,
+            alternatives=ALTERNATIVES,
+            beam_threshold=self._search.beam_threshold,
+            temperature=self._search.temperature,
+            language_weight=self._search.language_weight,
+            length_bonus=self._search.length_bonus,
+            lexicon_penalty=self._search.lexicon_penalty,
+        )
 
     def logits_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits of one line, float32 ``(t, classes)``."""
@@ -107,16 +120,8 @@ class CtcRecognizer:
             return (greedy(logits, self._blank, self._greedy.temperature),)
         from carrel.decode.beam import beam_search
 
-        options = DecodeOptions(
-            beam_width=self._search.beam_width,
-            alternatives=ALTERNATIVES,
-            beam_threshold=self._search.beam_threshold,
-            temperature=self._search.temperature,
-            language_weight=self._search.language_weight,
-            length_bonus=self._search.length_bonus,
-            lexicon_penalty=self._search.lexicon_penalty,
-        )
-        return beam_search(logits + self._class_bias, options, self._language, self._lexicon, self._blank)
+        options = self.search_options
+        return beam_search(logits + self.class_bias, options, self._language, self._lexicon, self._blank)
 
     def read_along(
         self, logits: NDArray[np.float32], constraint: Constraint, count: int = ALTERNATIVES
