@@ -57,7 +57,7 @@ def read_under(backend: str, page: Path, limit_mib: int) -> Swept:
         cost = cost_of([*CARREL, "read", "--backend", backend, *limit, "-o", folder, page])
     ended: Ended = cost.answer
     named = 0
-    if ended.code:
+    if ended.returncode:
         if "will do" not in ended.stderr:
             raise BenchError(f"{page.name} within {limit_mib} MiB: {ended.stderr.strip()[-300:]}")
         named = int(ended.stderr.partition("--memory ")[2].partition("M ")[0])

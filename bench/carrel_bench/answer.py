@@ -30,11 +30,6 @@ def peak_mib() -> float:
     return _status_kib("VmHWM") / 1024
 
 
-def children_peak_mib() -> float:
-    """Return the highest peak of the children that have ended, in MiB."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
-
 def resident_mib() -> float:
     """Return the resident memory of this process in MiB (Linux)."""
     return _status_kib("VmRSS") / 1024
@@ -67,7 +62,8 @@ def main() -> None:
     for line in sys.stdin:
         began = time.perf_counter() - started_s
         given = answer(json.loads(line))
-        wall_s, peak = time.perf_counter() - began, max(peak_mib(), children_peak_mib())
+        wall_s, of_children_kib = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        peak = max(peak_mib(), of_children_kib / 1024)  # the highest of those that have ended
         cost = {"wall_s": wall_s, "cpu_s": cpu_s() - cpu_began, "peak_mib": peak}
         output.write(json.dumps(cost | given) + "\n")
         output.flush()

@@ -23,6 +23,8 @@ from carrel_bench.figures import BenchError, Figure
 
 Work = Sequence[str | Path] | Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)
+Ended = subprocess.CompletedProcess[str]
+"""What came of a command."""
 
 CARREL = (sys.executable, "-c", "from carrel_cli.main import main; main()")
 """The command of this environment."""
@@ -41,15 +43,6 @@ print(json.dumps([done.returncode, wall_s, used.ru_utime + used.ru_stime, used.r
 """
 """Runs a command from a small process: the kernel counts what starts a process towards the peak of its memory. Processes that
 outlive their parents come to it (on Linux, ``PR_SET_CHILD_SUBREAPER``), so that their seconds count, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of a command: exit code, what it printed."""
-
-    code: int
-    stdout: str
-    stderr: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +124,7 @@ def cost_of(work: Work, environment: Mapping[str, str] | None = None) -> Cost:
         own = {**os.environ, **(environment or {})}
         done = subprocess.run(driver, env=own, capture_output=True, text=True, check=True)
         code, wall_s, spent_s, peak_kib, stdout, stderr = json.loads(done.stdout)
-        return Cost(wall_s, spent_s, peak_kib / 1024, Ended(code, stdout, stderr))
+        return Cost(wall_s, spent_s, peak_kib / 1024, Ended(driver, code, stdout, stderr))
     forget_peak()
     began, cpu_began = time.perf_counter(), cpu_s()
     answer = work()
@@ -149,7 +142,7 @@ def succeeded(cost: Cost) -> Cost:
         It failed; the message is its last line on stderr.
     """
     ended: Ended = cost.answer
-    if ended.code:
+    if ended.returncode:
         said = (ended.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise BenchError(f"a measured command failed with exit status {ended.code}: {said}")
+        raise BenchError(f"a measured command failed with exit status {ended.returncode}: {said}")
     return cost

@@ -52,7 +52,7 @@ def peer_python(name: str, packages: Sequence[str], python: str = "3.11") -> Pat
         for command in _installation(folder, interpreter, packages, python):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise PeerError(f"{name}: {' '.join(command[:3])} failed: {done.stderr.strip()[-600:]}")
+                raise PeerError(f"{name}: {' '.join(command[:5])} failed: {done.stderr.strip()[-600:]}")
         (folder / "complete").touch()
     warn(", ".join(f"{package} {version}" for package, version in versions_of(interpreter, packages).items()))
     return interpreter
@@ -68,12 +68,10 @@ def optional_python(name: str, packages: Sequence[str], given: Path | None = Non
 
 
 def _installation(folder: Path, interpreter: Path, packages: Sequence[str], python: str) -> list[list[str]]:
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    if uv:
-        make = [uv, "venv", "--quiet", "--python", python, str(folder)]
-        return [make, [uv, "pip", "install", "--quiet", "--python", str(interpreter), *packages]]
-    make = [sys.executable, "-m", "venv", str(folder)]
-    return [make, [str(interpreter), "-m", "pip", "install", "--quiet", *packages]]
+    found = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    uv = [found] if found else [sys.executable, "-m", "uv"]
+    make = [*uv, "venv", "--quiet", "--python", python, str(folder)]
+    return [make, [*uv, "pip", "install", "--quiet", "--python", str(interpreter), *packages]]
 
 
 def versions_of(python: Path, packages: Sequence[str]) -> dict[str, str]:
@@ -113,6 +111,8 @@ class Worker(AbstractContextManager["Worker"]):
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables | (environment or {})
         )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """Send one object, wait for one.
@@ -122,13 +122,12 @@ class Worker(AbstractContextManager["Worker"]):
         PeerError
             The worker has ended, or was ended because it took too long.
         """
-        assert self._process.stdin is not None and self._process.stdout is not None
         alarm = threading.Timer(self._limit_s, self._process.kill)
         alarm.start()
         try:
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            self._questions.write(json.dumps(question) + "\n")
+            self._questions.flush()
+            answer = self._answers.readline()
         except BrokenPipeError:
             answer = ""
         finally:
@@ -148,14 +147,13 @@ class Worker(AbstractContextManager["Worker"]):
 
     def close(self) -> None:
         """End the worker."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        self._questions.close()
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from carrel.page import Line, Page, Region, Source, Writing, WritingKind
-from carrel_bench.accuracy.folding import fold
 from carrel_bench.accuracy.page_lines import LineErrors, line_errors
 
 TRUE_LINES = {50: "first line", 100: "second line", 150: "third line"}
@@ -25,7 +24,7 @@ def errors_of(tmp_path: Path, *lines: Line) -> LineErrors:
     file = tmp_path / "page.xml"
     file.write_text(ALTO.format("".join(LINE.format(y, y - 30, text) for y, text in TRUE_LINES.items())), "utf-8")
     page = Page(800, 500, None, (Region("MainZone", lines[0].polygon, lines),), Source("page.png"))
-    return line_errors(file, 2.0, page, fold)
+    return line_errors(file, 2.0, page)
 
 
 def test_order_does_not_count(tmp_path: Path) -> None:

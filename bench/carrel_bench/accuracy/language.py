@@ -38,7 +38,6 @@ OPTIONS: Table = {
     "--model": {"type": Path, "help": "folder of a handwriting model (default: the shipped one)"},
     "--ngrams": {"type": Path, "action": "append", "help": "n-gram file; may be repeated (default: shipped)"},
     "--lexicon": {"type": Path, "help": "file of words, for n-gram files (the shipped model has its own)"},
-    "--no-lexicon": {"action": "store_true", "help": "leave the shipped model's words out"},
     "--fit": {"action": "store_true", "help": "fit language weight, length bonus and lexicon penalty"},
 }
 
@@ -118,10 +117,9 @@ def numbers_of(outputs: Outputs, model: LanguageModel, fitted: bool) -> Iterator
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of every n-gram file."""
     outputs = outputs_of(handwriting_model(options.model), lines_of(options))
+    words = parse_words(options.lexicon.read_bytes(), str(options.lexicon)) if options.lexicon else None
     for file in options.ngrams or [None]:
         known = language_of(file)
-        if options.lexicon:
-            known = replace(known, words=parse_words(options.lexicon.read_bytes(), str(options.lexicon)))
-        known = replace(known, words=None) if options.no_lexicon else known
+        known = replace(known, words=words or known.words)
         for source, numbers in numbers_of(outputs, known, options.fit):
             yield from figures_of("language", str(file or "shipped"), source, numbers)

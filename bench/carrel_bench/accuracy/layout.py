@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from carrel.formats import read_page
-from carrel.layout.types import Heatmaps
+from carrel.image.prepare import prepare
+from carrel.layout import Heatmaps, segment_page
 from carrel_bench.accuracy.layout_score import LayoutScore, Points, TrueLine, score_page
 from carrel_bench.answer import forget_peak, peak_mib
 from carrel_bench.figures import OVERALL, Figure, Options, Table, by_source, figures_of, warn
@@ -94,9 +95,6 @@ def pages(folder: Path, split: str = "val") -> Iterator[TruePage]:
 
 def found_baselines(gray: NDArray[np.uint8], heatmaps: Heatmaps | None) -> tuple[list[Points], float]:
     """Return the baselines that Carrel finds on a scan, px of the scan, in reading order, and the seconds of layout alone."""
-    from carrel.image.prepare import prepare
-    from carrel.layout import segment_page
-
     ready = prepare(gray)
     began = time.perf_counter()
     regions = segment_page(ready.gray, None, heatmaps)

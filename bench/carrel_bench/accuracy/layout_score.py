@@ -82,11 +82,10 @@ def line_heights(lines: Sequence[TrueLine]) -> NDArray[np.float64]:
     heights = np.array([height_of(line.baseline, line.polygon) for line in lines])
     heights = np.clip(heights, 1.0, 2.0 * float(np.median(heights))) if len(heights) else heights
     for i, line in enumerate(lines):
-        x = (line.baseline[:, 0].min(), line.baseline[:, 0].max())
+        left, right = line.baseline[:, 0].min(), line.baseline[:, 0].max()
         for j, other in enumerate(lines):
-            if i != j and min(x[1], other.baseline[:, 0].max()) - max(x[0], other.baseline[:, 0].min()) > 0.3 * (
-                x[1] - x[0]
-            ):
+            beside_px = min(right, other.baseline[:, 0].max()) - max(left, other.baseline[:, 0].min())
+            if i != j and beside_px > 0.3 * (right - left):
                 apart = float(np.median(distances(sampled(line.baseline, SAMPLES), other.baseline)))
                 if apart > 0.3 * heights[i]:
                     heights[i] = min(heights[i], apart)

@@ -82,8 +82,8 @@ def _of_count(
         found["CER, words alone"] = cer_of(model, tested[0], words)
         cost = _learn(pack, at / "model", options)
         found |= {"CPU s to learn": cost.cpu_s, "peak MiB to learn": cost.peak_mib}
-        found["published"] = float(cost.answer.code == 0)
-        model = at / "model" if cost.answer.code == 0 else model
+        found["published"] = float(cost.answer.returncode == 0)
+        model = at / "model" if cost.answer.returncode == 0 else model
         found["CER, with words"] = cer_of(model, tested[0], words)
     for name, samples in zip(("CER", "CER, other hands"), tested, strict=False):
         found[name] = cer_of(model, samples, language)
@@ -100,9 +100,9 @@ def _run(name: str, arguments: Sequence[object], options: Options) -> Cost:
     """Run ``carrel NAME``."""
     program = [options.python or sys.executable, "-c", _with_exit_codes(COMMANDS[name])]
     cost = cost_of([*program, *map(str, arguments)], {"OMP_NUM_THREADS": "1"})
-    if cost.answer.code not in (0, REFUSED):
+    if cost.answer.returncode not in (0, REFUSED):
         said = (cost.answer.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise BenchError(f"carrel {name} failed with exit status {cost.answer.code}: {said}")
+        raise BenchError(f"carrel {name} failed with exit status {cost.answer.returncode}: {said}")
     return cost
 
 

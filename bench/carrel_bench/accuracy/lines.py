@@ -127,9 +127,8 @@ def curves(program: str, judged: Sequence[Judged]) -> Iterator[Figure]:
         yield Figure("confidence", program, f"{confidence:.3f}", "share right, by confidence", float(right))
     curve = review_curve(judged)
     for part in np.linspace(0, 1, 11):
-        yield Figure(
-            "confidence", program, f"{part:.1f}", "share of errors, by share of lines", share_removed(curve, part)
-        )
+        removed = share_removed(curve, part)
+        yield Figure("confidence", program, f"{part:.1f}", "share of errors, by share of lines", removed)
 
 
 def measure(options: Options) -> Iterator[Figure]:

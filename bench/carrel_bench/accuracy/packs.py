@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from carrel.review.training_lines import LineSample, read_packs
-from carrel_bench.figures import BenchError, Options, Table
+from carrel_bench.figures import BenchError, Options, T, Table
 
 
 def pack_options(split: str = "test") -> Table:
@@ -32,7 +32,7 @@ def lines_of(options: Options) -> list[LineSample]:
     return lines
 
 
-def drawn_evenly(lines: Sequence[LineSample], count: int) -> list[LineSample]:
-    """Return so many of the lines; 0 for all."""
-    chosen = np.linspace(0, len(lines) - 1, count or len(lines)).astype(int)
-    return [lines[i] for i in np.unique(chosen)]
+def drawn_evenly(items: Sequence[T], count: int) -> list[T]:
+    """Return so many of the lines, or of what else there is; 0 for all."""
+    chosen = np.linspace(0, len(items) - 1, count or len(items)).astype(int)
+    return [items[i] for i in np.unique(chosen)]

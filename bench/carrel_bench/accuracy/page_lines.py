@@ -6,13 +6,21 @@ of a line or lines run into one together, as ``carrel eval`` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carrel.evaluate import Document, from_page, score_document
 from carrel.formats import read_page
 from carrel.page import Page, Points
+
+FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "¬": "-"})  # fmt: skip
+"""What ground truths write in different ways."""
+
+
+def fold(text: str) -> str:
+    """Return the text in NFC, with typographic signs as ASCII, white space as single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(FOLDED).split())
 
 
 @dataclass(frozen=True)
@@ -34,23 +42,22 @@ class LineErrors:
         return self.misread + self.missed + self.extra
 
 
-def line_errors(ground_truth: Path, scale: float, page: Page, fold: Callable[[str], str]) -> LineErrors:
-    """Compare ``page`` with an ALTO or PAGE file line by line; ``scale`` is image px per px of the file."""
-    wanted = _folded(from_page(ground_truth.name, read_page(ground_truth)), fold, scale)
-    found = _folded(from_page(ground_truth.name, page), fold)
+def line_errors(ground_truth: Path, scale: float, page: Page) -> LineErrors:
+    """Compare ``page`` with an ALTO or PAGE file line by line, texts folded; ``scale`` is image px per px of the file."""
+    wanted = _folded(from_page(ground_truth.name, read_page(ground_truth)), scale)
+    found = _folded(from_page(ground_truth.name, page))
     scores = score_document(replace(wanted, size_px=found.size_px), found).lines
     extra = [(len(score.hypothesis), score.writing) for score in scores if not score.ground_truth]
+    both = [score.counts["as is"] for score in scores if score.ground_truth and score.hypothesis]
     return LineErrors(
-        misread=sum(
-            score.counts["as is"].character_errors for score in scores if score.ground_truth and score.hypothesis
-        ),
+        misread=sum(counts.character_errors for counts in both),
         missed=sum(len(score.ground_truth) for score in scores if not score.hypothesis),
         extra=sum(length for length, _ in extra),
         extra_handwritten=sum(length for length, writing in extra if writing == "handwritten"),
     )
 
 
-def _folded(document: Document, fold: Callable[[str], str], scale: float = 1.0) -> Document:
+def _folded(document: Document, scale: float = 1.0) -> Document:
     def scaled(points: Points) -> Points:
         return tuple((round(x * scale), round(y * scale)) for x, y in points)
 

@@ -28,10 +28,9 @@ from carrel.image.source import open_scans
 from carrel.loading import load_engines
 from carrel.page import Page
 from carrel.recognizers.routing import Router
-from carrel_bench.accuracy.folding import fold
 from carrel_bench.accuracy.layout import lines_of_xml
 from carrel_bench.accuracy.layout_score import TrueLine, score_page
-from carrel_bench.accuracy.page_lines import line_errors
+from carrel_bench.accuracy.page_lines import fold, line_errors
 from carrel_bench.figures import BenchError, Figure, Options, Table, by_source, figures_of, warn
 from carrel_bench.measure import Ended, cost_of
 
@@ -53,7 +52,7 @@ def run_tesseract(image: Path, languages: str, ground_truth: str) -> Counts:
     command = ["timeout", str(TESSERACT_LIMIT_S), "tesseract", str(image), "-", "-l", languages]
     cost = cost_of(command, {"OMP_THREAD_LIMIT": "1"})
     ended: Ended = cost.answer
-    text = "" if ended.code else fold(ended.stdout)
+    text = "" if ended.returncode else fold(ended.stdout)
     return {"by Tesseract": character_errors(ground_truth, text), "Tesseract s": cost.wall_s}
 
 
@@ -75,7 +74,7 @@ def read_page(
     cost = cost_of(lambda: reader.read(image))
     page: Page = cost.answer
     ground_truth, text = fold((folder / entry["text"]).read_text("utf-8")), fold(page.text)
-    true_lines, errors = lines_of_xml(xml, scale), line_errors(xml, scale, page, fold)
+    true_lines, errors = lines_of_xml(xml, scale), line_errors(xml, scale, page)
     score = score_page(true_lines, [np.array(line.baseline, np.float64) for line in page.lines])
     counts: Counts = {
         "lines": score.true_lines,
@@ -93,9 +92,8 @@ def read_page(
         "MiB": cost.peak_mib,
     }
     if router is not None:
-        counts["given the true lines"] = character_errors(
-            ground_truth, fold(read_true_lines(router, image, true_lines))
-        )
+        given = fold(read_true_lines(router, image, true_lines))
+        counts["given the true lines"] = character_errors(ground_truth, given)
     return counts | (run_tesseract(image, languages, ground_truth) if languages else {})
 
 

@@ -18,8 +18,16 @@ from typing import Any
 import numpy as np
 
 from carrel.backends import Runtime, builtin
+from carrel.backends.runtimes.networks import open_network, open_page_network
 from carrel.budget import Budget
+from carrel.image.prepare import prepare
+from carrel.layout import segment_page, uncovered_ink
+from carrel.loading import HANDWRITING_MODEL, network_models, shipped_language
+from carrel.models.folders import shipped_model
+from carrel.options import ReadOptions
 from carrel.process_memory import MIB, trim
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.tesseract import Tesseract
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
 from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.worker import PeerError, Worker
@@ -73,10 +81,6 @@ def measure_base() -> dict[str, float]:
 
 def opened(task: str, runtime: Runtime = CPU_RUNTIMES[0]) -> Any:
     """Return a shipped network; for ``segmentation`` what makes maps of a page."""
-    from carrel.backends.runtimes.networks import open_network, open_page_network
-    from carrel.loading import network_models
-    from carrel.options import ReadOptions
-
     model = network_models(ReadOptions())[task]
     if task == "segmentation":
         return open_page_network(model, runtime, Budget())
@@ -109,10 +113,6 @@ def measure_runtime(runtime: Runtime) -> dict[str, float]:
 
 def measure_language() -> dict[str, float]:
     """Measure the language model and its search; with the compiler where no library of kernels was built."""
-    from carrel.loading import HANDWRITING_MODEL, shipped_language
-    from carrel.models.folders import shipped_model
-    from carrel.recognizers.ctc import CtcRecognizer
-
     imported()
     model, network = shipped_model(HANDWRITING_MODEL, "recognition"), opened("recognition")
     logits = [network.run({"ink": line})["logits"][0] for line in builtin.lines()]
@@ -129,8 +129,6 @@ def measure_language() -> dict[str, float]:
 
 def measure_tesseract() -> dict[str, float]:
     """Measure Tesseract with two languages, for each."""
-    from carrel.recognizers.tesseract import Tesseract
-
     imported()
     crop = np.tile((255 - 255 * builtin.lines()[2][0, 0]).astype(np.uint8), (1, 4))
     tesseract = Tesseract(("eng", "fra"), 5.0)
@@ -139,9 +137,6 @@ def measure_tesseract() -> dict[str, float]:
 
 def measure_layout() -> dict[str, float]:
     """Measure preparing a page and segmenting it, beside the pages themselves and the segmenter."""
-    from carrel.image.prepare import prepare
-    from carrel.layout import segment_page, uncovered_ink
-
     imported()
     gray = (255 - 255 * np.kron(builtin.page(), np.ones((3, 3)))).astype(np.uint8)
     maps, kept = opened("segmentation"), dict[bytes, Any]()

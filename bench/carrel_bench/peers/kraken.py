@@ -45,14 +45,6 @@ SHARE_PLANNED = 0.95
 """Of what the trial promises; the schedule should end before its time is up."""
 COLUMNS = 8192
 """Px columns of a batch: from nothing, many small steps teach more than few large ones."""
-TRAIN = """
-import sys
-from pathlib import Path
-from carrel_export.handwriting.training import Trainer, TrainingOptions
-packs, size, columns, lines, out = sys.argv[1:]
-options = TrainingOptions(size=size, lines=int(lines), columns_per_batch=int(columns))
-Trainer(Path(out), Path(packs), options).run()
-"""
 LINES_A_TURN = 10
 POLL_S = 1.0
 NO_LIMIT_S = 1e9
@@ -117,11 +109,11 @@ def run_for(command: Sequence[str], cpu_s: float, log: Path) -> float:
 
 def train_carrel(python: Path, packs: Path, work: Path, size: str, cpu_s: float) -> dict[str, Any]:
     """Train Carrel; its best weights, what it spent, and how many lines it saw."""
-    command = [str(python), "-c", TRAIN, str(packs), size, str(COLUMNS)]
+    command = [str(python), "-m", "carrel_export", "train", str(packs), "--size", size, "--columns", str(COLUMNS)]
     log = work / "carrel.log"
-    trial_s = run_for([*command, str(TRIAL_LINES), str(work / "trial")], cpu_s, log)
+    trial_s = run_for([*command, "--lines", str(TRIAL_LINES), "--out", str(work / "trial")], cpu_s, log)
     lines = round(SHARE_PLANNED * TRIAL_LINES * cpu_s / trial_s)
-    spent = run_for([*command, str(lines), str(work / "carrel")], cpu_s, log)
+    spent = run_for([*command, "--lines", str(lines), "--out", str(work / "carrel")], cpu_s, log)
     return {"weights": str(work / "carrel" / "best.pt"), "training CPU s": round(spent), "lines seen": lines}
 
 
@@ -181,10 +173,8 @@ def trained(options: Options, packs: Path, work: Path, python: Path) -> dict[str
     cpu_s = 60 * options.train_minutes
     for name in ("carrel", *NETWORKS):
         if name not in found:
-            if name == "carrel":
-                found[name] = train_carrel(python, packs, work, options.size, cpu_s)
-            else:
-                found[name] = train_kraken(python, packs, work, name, cpu_s)
+            train, which = (train_carrel, options.size) if name == "carrel" else (train_kraken, name)
+            found[name] = train(python, packs, work, which, cpu_s)
             record.write_text(json.dumps(found), "utf-8")
     return found
 

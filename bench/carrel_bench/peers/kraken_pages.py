@@ -21,6 +21,7 @@ from PIL import Image
 
 from carrel_bench.accuracy.layout import TruePage, found_baselines, pages
 from carrel_bench.accuracy.layout_score import LayoutScore, score_page
+from carrel_bench.accuracy.packs import drawn_evenly
 from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures
 from carrel_bench.models import heatmaps_of
@@ -33,11 +34,8 @@ OPTIONS: Table = {"--pages": {"type": int, "default": 6}}
 
 def chosen_pages(folder: Path, count: int) -> list[TruePage]:
     """Return so many pages, each of another source as far as there are any, drawn evenly."""
-    by_source: dict[str, list[TruePage]] = {}
-    for page in pages(folder):
-        by_source.setdefault(page.source, []).append(page)
-    firsts = [found[0] for _, found in sorted(by_source.items())]
-    return [firsts[i] for i in np.unique(np.linspace(0, len(firsts) - 1, count).astype(int))]
+    firsts = {page.source: page for page in reversed(list(pages(folder)))}
+    return drawn_evenly([firsts[source] for source in sorted(firsts)], count)
 
 
 def start() -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from carrel.evaluate import character_errors
-from carrel_bench.accuracy.folding import fold
+from carrel_bench.accuracy.page_lines import fold
 from carrel_bench.figures import BenchError, Figure, Options
 from carrel_bench.measure import CARREL, in_turns, succeeded
 from carrel_bench.peers.print_pages import OWN_PAGES, PAGES_OPTION, PrintedPage, pages_of

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from carrel.evaluate import character_errors, word_errors
-from carrel_bench.accuracy.folding import fold
+from carrel_bench.accuracy.page_lines import fold
 from carrel_bench.figures import Figure, Options, Table, figures_of, warn
 from carrel_bench.measure import Cost, Figures
 from carrel_bench.peers.print_pages import PAGES_OPTION, PrintedPage, own_pages, pages_of

@@ -21,12 +21,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carrel.loading import language_of
 from carrel.review.training_lines import pack_files, read_packs
 from carrel_bench.figures import BenchError, Figure, Options, Table, figures_of, warn
-from carrel_bench.measure import Figures, in_turns
+from carrel_bench.measure import Figures, Work, in_turns
 from carrel_bench.models import handwriting_model, recognizer_of
 from carrel_bench.peers.decode_worker import LOGITS, PROBABILITIES, SPACE
 from carrel_bench.peers.programs import DECODERS
@@ -82,19 +81,8 @@ def questions() -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
         yield f"language model x{sharpness} width 25", {"width": 25, "sharpness": sharpness, "model": True}, SLOW
 
 
-def decode_in_turns(
-    workers: Mapping[str, Worker], rounds: int, count: int, question: dict[str, Any]
-) -> dict[str, Figures]:
-    """Let decoders decode the same lines in turns, slow ones the first few of them."""
-    works = {
-        name: worker.asking(lines=list(range(count_of(name, count))), repeats=3 if name == OWN else 1, **question)
-        for name, worker in workers.items()
-    }
-    return in_turns(works, rounds, warm_up=0)
-
-
 def count_of(name: str, count: int) -> int:
-    """Return how many lines a decoder gets."""
+    """Return how many lines a decoder gets: slow ones the first few."""
     return min(SLOW_LINES, count) if name in SLOW else count
 
 
@@ -136,8 +124,11 @@ def measure(options: Options) -> Iterator[Figure]:
         workers = open_workers(stack, (logits, ngrams, arpa), peers)
         count = min(count, len(np.load(logits)["frames"]))
         for case, question, partners in questions():
-            taking_part = {name: worker for name, worker in workers.items() if name in (OWN, *partners)}
-            found = decode_in_turns(taking_part, options.rounds, count, question)
+            works: dict[str, Work] = {}
+            for name in [each for each in workers if each in (OWN, *partners)]:
+                asked = question | {"lines": list(range(count_of(name, count))), "repeats": 3 if name == OWN else 1}
+                works[name] = workers[name].asking(**asked)
+            found = in_turns(works, options.rounds, warm_up=0)
             for name in found:
                 yield from figures_of("decode", name, case, numbers_of(name, found, count))
         yield from language_cost(workers[OWN], options.rounds, count)
@@ -146,13 +137,8 @@ def measure(options: Options) -> Iterator[Figure]:
 def shipped_logits(packs: Path, count: int, file: Path) -> None:
     """Write logits of ``count`` lines of the test split by the shipped network as an ``.npz``: in turn one of each pack."""
     recognizer = recognizer_of(handwriting_model())
-    turns = zip_longest(*(_crops(packs, pack.stem, count) for pack in pack_files(packs)))
-    crops = islice((crop for turn in turns for crop in turn if crop is not None), count)
-    lines = [recognizer.logits_of(crop) for crop in crops]
+    turns = zip_longest(*(read_packs(packs, ("test",), (pack.stem,)) for pack in pack_files(packs)))
+    samples = islice((sample for turn in turns for sample in turn if sample is not None), count)
+    lines = [recognizer.logits_of(sample.gray) for sample in samples]
     frames = np.array([len(line) for line in lines])
     np.savez(file, logits=np.concatenate(lines), frames=frames, alphabet=np.array("".join(recognizer.symbols)))
-
-
-def _crops(packs: Path, source: str, count: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the first lines of a source's test split."""
-    return (sample.gray for sample in islice(read_packs(packs, ("test",), (source,)), count))

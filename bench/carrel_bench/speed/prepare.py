@@ -18,6 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.image.prepare import flatten_illumination
+from carrel.image.source import open_scans
+from carrel.kernels.prepare import sauvola
 from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Cost, Figures, Work, in_turns
 from carrel_bench.peers.pixels_worker import CONTESTANTS, ENVELOPE_PX, WINDOW, K
@@ -36,23 +39,18 @@ OPTIONS: Table = {"--page": {"type": Path, "help": "a scan to use instead"}}
 
 def page_of(options: Options) -> Gray:
     """Return the page; a corner of it where there is little time."""
-    from carrel.image.source import open_scans
-
     gray = next(open_scans(options.page or worn_page(options.scratch), 250.0)).gray
     return gray[300:1200, 300:1000].copy() if options.quick else gray
 
 
 def contestants(page: Gray) -> dict[Step, Callable[[], Gray]]:
     """Return Carrel's and OpenCV's ways."""
-    from carrel.image import prepare
-    from carrel.kernels import prepare as kernels
-
     return {
-        ("flatten", OWN): partial(prepare.flatten_illumination, page),
+        ("flatten", OWN): partial(flatten_illumination, page),
         ("flatten", "opencv: mean filter"): partial(_opencv_mean, page),
         ("flatten", "opencv: closing"): partial(_opencv_closing, page),
         ("flatten", "opencv: median filter"): partial(_opencv_median, page),
-        ("sauvola", OWN): partial(kernels.sauvola, page, WINDOW, K),
+        ("sauvola", OWN): partial(sauvola, page, WINDOW, K),
         ("sauvola", "opencv: box filters"): partial(_opencv_sauvola, page),
     }
 

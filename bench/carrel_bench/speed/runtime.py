@@ -71,9 +71,8 @@ def size_mb(model: Model, name: str) -> float:
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures of all cases."""
     model = handwriting_model(options.model)
-    lines = drawn_lines(options.rounds * LINES_A_TURN)
-    if options.data:
-        lines = drawn_evenly(lines_of(options), options.lines)
+    of_packs = drawn_evenly(lines_of(options), options.lines) if options.data else []
+    lines = of_packs or drawn_lines(options.rounds * LINES_A_TURN)
     todo = cases(options.python is not None, options.quick)
     workers = {case: partial(open_worker, case, model.folder, options.python) for case in todo}
     read = read_in_turns(workers, lines, LINES_A_TURN)

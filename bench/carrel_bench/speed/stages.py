@@ -16,6 +16,10 @@ from typing import Any
 from unittest import mock
 
 import carrel
+from carrel import reader
+from carrel.recognizers.ctc import CtcRecognizer
+from carrel.recognizers.routing import Router
+from carrel.recognizers.tesseract import Tesseract
 from carrel_bench.answer import forget_peak, peak_mib, resident_mib
 from carrel_bench.figures import Figure, Options, figures_of
 from carrel_bench.peers.print_pages import OWN_PAGES, own_pages
@@ -35,11 +39,6 @@ class Stage:
 
 def places() -> dict[str, tuple[Any, str]]:
     """Return for each stage the module or class, and the name of the function in it, that does the work."""
-    from carrel import reader
-    from carrel.recognizers.ctc import CtcRecognizer
-    from carrel.recognizers.routing import Router
-    from carrel.recognizers.tesseract import Tesseract
-
     return {
         "prepare": (reader, "prepare"),
         "segment": (reader, "segment_page"),
@@ -81,16 +80,16 @@ def _counted(work: Callable[..., Any], stage: Stage, *, with_memory: bool) -> Ca
 
 def profile(page: Path) -> dict[str, Stage]:
     """Return the stages of a page, and the whole page."""
-    reader = carrel.Reader(carrel.ReadOptions(threads=1))
-    reader.read(page)
+    opened = carrel.Reader(carrel.ReadOptions(threads=1))
+    opened.read(page)
     times: dict[str, Stage] = {}
     rises: dict[str, Stage] = {}
     with watched(times, with_memory=False):
         began = time.process_time()
-        reader.read(page)
+        opened.read(page)
         whole = time.process_time() - began
     with watched(rises, with_memory=True):
-        reader.read(page)
+        opened.read(page)
     times = {name: replace(stage, rise_mib=rises[name].rise_mib) for name, stage in times.items()}
     times["everything else"] = Stage(1, whole - sum(stage.cpu_s for stage in times.values()))
     times[WHOLE] = Stage(1, whole, resident_mib())
@@ -104,9 +103,9 @@ def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield calls, CPU seconds, share and rise of each stage on some of the project's own pages."""
-    pages = {page.name: page.image for page in own_pages(options.scratch, few=options.quick)}
-    clean = {name: image for name, image in pages.items() if name.endswith("clean")}
-    chosen = dict(list(clean.items())[-1 if options.quick else -2 :])
+    pages = own_pages(options.scratch, few=options.quick)
+    clean = [(page.name, page.image) for page in pages if page.name.endswith("clean")]
+    chosen = dict(clean[-1 if options.quick else -2 :])
     if not options.quick:
         chosen["letter, by hand"] = OWN_PAGES / "letter.jpg"
     for case, page in chosen.items():

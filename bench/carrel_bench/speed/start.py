@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+from PIL import Image
+
 from carrel.kernels.native import belongs, shipped_folder
 from carrel_bench.figures import Figure, Options, Table, figures_of
 from carrel_bench.measure import Figures, in_turns, succeeded
@@ -54,8 +56,6 @@ OPTIONS: Table = {"--page": {"type": Path, "default": OWN_PAGES / "letter.jpg", 
 
 def cut(folder: Path) -> dict[str, Path]:
     """Write images of one line each; their files."""
-    from PIL import Image
-
     found: dict[str, Path] = {}
     for name, (page, box) in LINES.items():
         found[name] = folder / f"{page}-line.png"

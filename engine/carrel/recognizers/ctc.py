@@ -76,6 +76,7 @@ class CtcRecognizer:
         )
         self._greedy, self._search = manifest.calibration.greedy, manifest.calibration.search
         self.class_bias = np.array(self._search.class_bias or np.zeros(len(self._alphabet) + 1), np.float32)
+        """What the search with a language model adds to the logits of each class, float32 ``(classes,)``."""
         self._constraints: dict[int, tuple[Constraint, Lexicon]] = {}  # by identity: those of a form's fields
         self._language, self._lexicon = language.bound(self._alphabet, self._blank) if language else (None, None)
 
