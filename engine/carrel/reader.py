@@ -76,6 +76,15 @@ class _Segmented:
         return tuple(line for region in self.regions for line in region.lines)
 
 
+@dataclass(frozen=True)
+class _Recognized:
+    """A segmented page with the crop and the reading of each of its lines."""
+
+    found: _Segmented
+    crops: Sequence[Crop]
+    readings: Sequence[Reading]
+
+
 class Reader:
     """A reader of pages; it holds the recognizers, so that one serves many pages.
 
@@ -140,46 +149,16 @@ class Reader:
     def read_scan(self, scan: Scan, watch: Watch | None = None) -> Page:
         """Read one scan: prepare and segment it, crop its lines, recognize them, and put the page together."""
         watch = watch or Watch(timeout_s=self.options.page_timeout_s)
-        height_px, width_px = scan.gray.shape
         if scan.is_read:
-            provenance = self._provenance(0.0, ())
-            return Page(width_px, height_px, scan.dpi, scan.regions, scan.source, provenance)
-        found = self._segment(scan, 0, watch)
-        crops, readings = self._recognize(found.scan, found.lines, watch)
-        degrees = self._orientation(scan, found, readings, watch)
+            height_px, width_px = scan.gray.shape
+            return Page(width_px, height_px, scan.dpi, scan.regions, scan.source, self._provenance(0.0, ()))
+        read = self._recognized(self._segment(scan, 0, watch), watch)
+        degrees = self._orientation(scan, read.found, read.readings, watch)
         if degrees:
-            found = self._segment(scan, degrees, watch)
-            crops, readings = self._recognize(found.scan, found.lines, watch)
-        if any(is_upright(line) for line in found.lines):
-            scan_read = found.scan
-            regions, crops, readings = settle_margins(
-                found.regions, crops, readings, lambda lines: self._recognize(scan_read, lines, watch)
-            )
-            found = replace(found, regions=regions)
-        texts = [reading.recognition.text for reading in readings]
-        if mostly_right_to_left(texts):
-            found, crops, readings = _rearranged(found, in_leftward_order(found.regions), crops, readings)
-        elif (columns := in_read_columns(found.regions, texts)) is not None:
-            found, crops, readings = _rearranged(found, columns, crops, readings)
+            read = self._recognized(self._segment(scan, degrees, watch), watch)
+        read = self._ordered(self._with_margins(read, watch))
         watch.begin("assemble")
-        regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, crops, readings)
-        provenance = self._provenance(found.skew_degrees, readings)
-        quality = measure_quality(
-            [crop.gray for crop in crops],
-            [line.x_height_px for line in found.lines],
-            [line for region in regions for line in region.lines],
-            (width_px, height_px),
-            found.skew_degrees - 90 * round(found.skew_degrees / 90),
-            scan.gray,
-        )
-        regions = merged(regions, scan.regions)
-        page = Page(
-            width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter, quality
-        )
-        form = self._engines.form
-        return (
-            form.read(scan.gray, page, Spread(self._engines.threads_for(scan.gray.size), watch.check)) if form else page
-        )
+        return self._with_fields(scan, self._assembled(scan, read), watch)
 
     def read_regions(self, scan: Scan, regions: Sequence[FoundRegion]) -> Page:
         """Read lines that were found before, px of the scan, and put the page together; their order is kept."""
@@ -245,6 +224,9 @@ class Reader:
         threads = self._engines.threads_for(scan.gray.size)
         return crops, self._engines.router.read([crop.gray for crop in crops], Spread(threads, watch.check))
 
+    def _recognized(self, found: _Segmented, watch: Watch) -> _Recognized:
+        return _Recognized(found, *self._recognize(found.scan, found.lines, watch))
+
     def _orientation(self, scan: Scan, found: _Segmented, readings: Sequence[Reading], watch: Watch) -> int:
         if found.uncovered_ink == 0 and not found.lines:  # nothing to read
             return 0
@@ -254,6 +236,46 @@ class Reader:
             read=lambda lines: self._recognize(found.scan, lines, watch)[1],
             segment=lambda degrees: self._segment(scan, degrees, watch).regions,
         )
+
+    def _with_margins(self, read: _Recognized, watch: Watch) -> _Recognized:
+        """The page with its lines up and down as they make sense, without blocks of which neither way does."""
+        scan, found = read.found.scan, read.found
+        if not any(is_upright(line) for line in found.lines):
+            return read
+        regions, crops, readings = settle_margins(
+            found.regions, read.crops, read.readings, lambda lines: self._recognize(scan, lines, watch)
+        )
+        return _Recognized(replace(found, regions=regions), crops, readings)
+
+    def _ordered(self, read: _Recognized) -> _Recognized:
+        """The lines in the order of their script and columns: segmentation cannot know them, what was read tells."""
+        texts, regions = [reading.recognition.text for reading in read.readings], read.found.regions
+        if mostly_right_to_left(texts):
+            return _rearranged(read, in_leftward_order(regions))
+        columns = in_read_columns(regions, texts)
+        return read if columns is None else _rearranged(read, columns)
+
+    def _assembled(self, scan: Scan, read: _Recognized) -> Page:
+        found, (height_px, width_px) = read.found, scan.gray.shape
+        regions = assemble_regions(ScanFrame(width_px, height_px), found.regions, read.crops, read.readings)
+        quality = measure_quality(
+            [crop.gray for crop in read.crops],
+            [line.x_height_px for line in found.lines],
+            [line for region in regions for line in region.lines],
+            (width_px, height_px),
+            found.skew_degrees - 90 * round(found.skew_degrees / 90),
+            scan.gray,
+        )
+        provenance, regions = self._provenance(found.skew_degrees, read.readings), merged(regions, scan.regions)
+        return Page(
+            width_px, height_px, scan.dpi, regions, scan.source, provenance, found.uncovered_ink, found.gutter, quality
+        )
+
+    def _with_fields(self, scan: Scan, page: Page, watch: Watch) -> Page:
+        """The page with the fields of the form that the options name."""
+        if (form := self._engines.form) is None:
+            return page
+        return form.read(scan.gray, page, Spread(self._engines.threads_for(scan.gray.size), watch.check))
 
     def pages(
         self,
@@ -366,14 +388,12 @@ def _on_the_sheet(scan: Scan, regions: tuple[FoundRegion, ...]) -> tuple[FoundRe
     return tuple(new for new, region in zip(kept, regions, strict=True) if new.lines or not region.lines)
 
 
-def _rearranged(
-    found: _Segmented, regions: tuple[FoundRegion, ...], crops: Sequence[Crop], readings: Sequence[Reading]
-) -> tuple[_Segmented, list[Crop], list[Reading]]:
-    """The same lines in ``regions``: segmentation cannot know the script, and what a line says; what was read tells it."""
-    places = {id(line): index for index, line in enumerate(found.lines)}
-    ordered = replace(found, regions=regions)
-    order = [places[id(line)] for line in ordered.lines]
-    return ordered, [crops[index] for index in order], [readings[index] for index in order]
+def _rearranged(read: _Recognized, regions: tuple[FoundRegion, ...]) -> _Recognized:
+    """The same lines in ``regions``."""
+    places = {id(line): index for index, line in enumerate(read.found.lines)}
+    found = replace(read.found, regions=regions)
+    order = [places[id(line)] for line in found.lines]
+    return _Recognized(found, [read.crops[index] for index in order], [read.readings[index] for index in order])
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Printed or handwritten: a small network over a line image."""
+"""Classification of writing, printed or handwritten: a small network over a line image."""
 
 from __future__ import annotations
 
