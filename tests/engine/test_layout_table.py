@@ -105,6 +105,19 @@ def test_cells_come_row_by_row() -> None:
     assert middles == sorted(middles)
 
 
+@pytest.mark.parametrize("rulings", [RULINGS[1:], RULINGS[:-1]])
+def test_columns_outside_of_the_outermost_rulings_are_cells(rulings: tuple[int, ...]) -> None:
+    page = page_of(CELLS)
+    with_rulings(page, (*rulings[:2], 330, *rulings[2:]))
+    cells = [cell for cell in CELLS if cell[0][0] != 190 + 18]
+    wide = [part for (_, y), _ in ROWS for part in ([(208, y), (318, y)], [(348, y), (488, y)])]
+    regions = segment_page(page, None, drawn_maps([*cells, *wide]))
+    assert [region.kind for region in regions] == ["TableZone"]
+    bases = [float(line.baseline[:, 1].mean()) for line in regions[0].lines]
+    assert len(bases) == len(CELLS) + len(ROWS)
+    assert all(after - before > -10 for before, after in pairwise(bases))
+
+
 def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
     rows: list[Points] = [
         [(left, y), (right, y)] for y in range(120, 720, 50) for left, right in ((50, 90), (200, 480))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from carrel.layout.broken_rulings import BrokenRulings, find_broken_rulings
 from carrel.layout.components import Components, Mask, components_of
 from carrel.layout.types import scale_to
 
@@ -38,6 +39,8 @@ class Ink:
         Those of all that is dark, borders and rulings as well.
     whole
         Whether nothing was taken out as a border or a ruling.
+    broken
+        The upright rulings that were not connected.
     """
 
     mask: Mask
@@ -47,6 +50,7 @@ class Ink:
     parts: Components
     dark: Components
     whole: bool = False
+    broken: BrokenRulings | None = None
 
 
 def _threshold(gray: Mask) -> Mask:
@@ -170,6 +174,10 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     parts = _without_borders(dark)
     written = parts.mask()
     common = estimate_x_height(written)
+    broken = find_broken_rulings(parts, common)
+    if broken is not None:
+        parts = parts.kept(~broken.pieces)
+        written = parts.mask()
     mask, rulings = _without_rulings(written, common)
     whole = parts is dark and mask is written
     if mask is not written:
@@ -177,4 +185,6 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     x_height = refine_x_height(common, parts)
     # components that are too small even for a dot
     parts = parts.kept(parts.stats[:, cv2.CC_STAT_AREA] >= max(2.0, 0.012 * x_height**2))
-    return Ink(parts.mask(), rulings, scale, x_height, parts, dark, whole)
+    if broken is None:
+        return Ink(parts.mask(), rulings, scale, x_height, parts, dark, whole)
+    return Ink(parts.mask(), rulings | broken.drawn, scale, x_height, parts, dark, whole, broken)

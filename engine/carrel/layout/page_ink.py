@@ -39,7 +39,13 @@ class PageInk:
         """Long thin upright strokes, working px; see `carrel.layout.tables.rulings.upright_rulings`."""
         from carrel.layout.tables.rulings import upright_rulings
 
-        return upright_rulings(self.small[0], self.ink.x_height_px)
+        connected = upright_rulings(self.small[0], self.ink.x_height_px)
+        return connected if self.ink.broken is None else connected | self.ink.broken.drawn
+
+    @cached_property
+    def without_broken_rulings(self) -> NDArray[np.uint8]:
+        """The page without the rows of dots and dashes between columns, which join lines on both their sides."""
+        return self.gray if self.ink.broken is None else self.ink.broken.erased(self.gray, self.ink.scale)
 
     @cached_property
     def gutter_px(self) -> float | None:

@@ -21,15 +21,14 @@ from carrel.layout.pictures import without_lines_in_pictures
 from carrel.layout.stamps.zones import in_order_with_stamps
 from carrel.layout.tables.aligned import AlignedTable, find_aligned_table
 from carrel.layout.tables.column_cuts import cut_at_columns
+from carrel.layout.tables.column_gutters import cut_at_gutters
 from carrel.layout.tables.column_rulings import column_rulings
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
+from carrel.layout.tables.open_sides import PAGE_EDGE_SHARE, with_open_sides
 from carrel.layout.tables.rulings import Table, find_table
 from carrel.layout.tables.split_cells import cut_at_rulings, holds_cells, separating, split_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
-
-PAGE_EDGE_SHARE = 0.02
-"""Lines nearer to the sides of the scan than this share of its width are of a facing page, no cells of a table."""
 
 
 def _baseline_of(found: ScoredBaseline, scale: float, ink: Ink) -> Baseline:
@@ -50,14 +49,17 @@ def segment_by_network(page: PageInk, heatmaps: Heatmaps) -> tuple[FoundRegion, 
 
 def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableArea | None, Boxes]:
     """Find the lines of a page, the place of its table, and its initials, px of the page."""
-    gray = page.gray
+    gray = page.without_broken_rulings
     found, scale = find_baselines(gray, heatmaps)
     if not found:
         return [], None, np.zeros((0, 4))
     ink = page.ink
     found = add_coarse_scale(gray, found, heatmaps, scale, partial(_missed, found, scale, ink))
     baselines = [_baseline_of(f, scale, ink) for f in found]
-    table = find_table(page.small[0], page.rulings, median([baseline.x_height_px for baseline in baselines]))
+    unit = median([baseline.x_height_px for baseline in baselines])
+    table = find_table(page.small[0], page.rulings, unit)
+    if table is not None:
+        table = with_open_sides(table, baselines, ink.mask.shape[1], unit)
     baselines = [
         baseline
         for f, baseline in zip(found, baselines, strict=True)
@@ -66,6 +68,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
     if not baselines:
         return [], None, np.zeros((0, 4))
     baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
+    baselines = cut_at_gutters(baselines, ink)
     table = separating(table, baselines, ink) if table is not None else None
     if table is None:
         between = column_rulings(baselines, page.rulings, ink)
