@@ -32,6 +32,7 @@ from carrel.errors import (
     PageTimeoutError,
     UsageError,
 )
+from carrel.installed import VERSION
 from carrel.options import ReadOptions
 from carrel.page import Alternative, Box, Character, Correction, Line, Page, Provenance, Region, Source, Word, Writing
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 if "onnxruntime" not in sys.modules:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Alternative",
     "Box",

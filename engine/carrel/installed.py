@@ -1,4 +1,4 @@
-"""Versions of installed packages, without `importlib.metadata`: that takes as long to import as a small network."""
+"""Versions of Carrel and of installed packages, without `importlib.metadata`: that takes as long to import as a small network."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from contextlib import suppress
 
+VERSION = "0.1.0"
+"""Of Carrel."""
 SUFFIX = ".dist-info"
 _PACKAGES = {"cv2": "opencv-python-headless", "PIL": "pillow", "carrel": "carrel"}
 """Packages whose modules have other names."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import carrel
 from carrel.assembly import ScanFrame, assemble_regions
 from carrel.budget import Budget, PageSize
 from carrel.direction import mostly_right_to_left
@@ -24,6 +23,7 @@ from carrel.image.prepare import binarize, prepare, rotate
 from carrel.image.quality import measure_quality
 from carrel.image.source import Scan, count_pages, open_scans
 from carrel.image.threads import limit_threads
+from carrel.installed import VERSION
 from carrel.layout import (
     FoundLine,
     FoundRegion,
@@ -372,7 +372,7 @@ class Reader:
         return self._engines.models
 
     def _provenance(self, skew_degrees: float, readings: Sequence[Reading]) -> Provenance:
-        software = f"Carrel {carrel.__version__}"
+        software = f"Carrel {VERSION}"
         languages = languages_of(readings) or self.options.languages
         return Provenance(software, self.models, languages, round(skew_degrees, 3), _now())
 

@@ -75,7 +75,7 @@ def command(
         raise UsageError("--calibration is missing: lines to calibrate and compare the networks on")
     from carrel.loading import language_of
     from carrel_export.build import Order, publish_source
-    from carrel_export.sources.source import open_source
+    from carrel_export.sources.opening import open_source
 
     samples = _read_lines(lines)
     order = Order(

@@ -20,7 +20,7 @@ from carrel.decode.lexicon import entry_lexicon
 from carrel.decode.ngram import Language
 from carrel.decode.options import DecodeOptions
 from carrel.kernels import build as building
-from carrel.kernels import native
+from carrel.kernels import lookup, native
 from carrel.kernels.build import LINKERS, build_library, warm
 from carrel.kernels.compiled import compile_entry
 from carrel.kernels.native import (
@@ -176,10 +176,10 @@ def test_a_start_that_compiles_says_so(
 ) -> None:
     monkeypatch.setattr(native, "shipped_folder", lambda: tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(native, "built_library", cache(native.built_library.__wrapped__))
+    monkeypatch.setattr(lookup, "built_library", cache(native.built_library.__wrapped__))
     assert not has_library()
     with caplog.at_level("WARNING", "carrel"):
-        native.kernel.__wrapped__("sauvola_rows")
+        lookup.kernel.__wrapped__("sauvola_rows")
     assert "compiling them" in caplog.text
     assert "carrel warm" in caplog.text
 

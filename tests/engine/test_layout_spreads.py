@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carrel.layout import PageInk
-from carrel.layout.spreads import find_gutter, segment_spread
+from carrel.layout import PageInk, segment_page
+from carrel.layout.spreads import segment_spread
 from drawn_pages import LETTER
 
 H, W = 800, 1300
@@ -33,7 +35,7 @@ def spread(slopes: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.uint8]:
 
 
 def test_the_gutter_lies_between_the_pages() -> None:
-    gutter = find_gutter(PageInk(spread()))
+    gutter = PageInk(spread()).gutter_px
     assert gutter is not None
     assert 580 < gutter < 720
 
@@ -70,22 +72,22 @@ def one_sided() -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("page", [card(), across(), one_sided(), blank(), upright(spread(), (40, 200, 500, 800, 1250))])
 def test_one_page_stays_one(page: NDArray[np.uint8]) -> None:
-    assert find_gutter(PageInk(page)) is None
+    assert PageInk(page).gutter_px is None
 
 
 def test_tables_of_one_form_on_both_pages_are_two_pages() -> None:
     page = upright(spread(), (40, 130, 300, 590, 700, 790, 960, 1250))
-    assert find_gutter(PageInk(page)) is not None
+    assert PageInk(page).gutter_px is not None
 
 
 def test_an_upright_page_of_two_columns_is_no_spread() -> None:
     page = cv2.resize(spread(), (700, 900)).astype(np.uint8)
-    assert find_gutter(PageInk(page)) is None
+    assert PageInk(page).gutter_px is None
 
 
 def test_each_page_is_deskewed_and_read_left_then_right() -> None:
     page = spread((0.03, -0.03))
-    regions = segment_spread(PageInk(page), 650.0, None, _by_ink)
+    regions = segment_spread(page, 650.0, partial(segment_page, dpi=None, heatmaps=_by_ink, spreads=False))
     lines = [line for region in regions for line in region.lines]
     lefts = [float(line.baseline[0, 0]) for line in lines]
     split = sum(x < 650 for x in lefts)
@@ -132,8 +134,8 @@ def one_page(first: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("first", [60, 720])
 def test_a_fold_parts_a_page_from_a_blank_one(first: int, slope: float) -> None:
     page = one_page(first)
-    assert find_gutter(PageInk(page)) is None
-    assert find_gutter(PageInk(folded(page, slope=slope))) == pytest.approx(650, abs=8)
+    assert PageInk(page).gutter_px is None
+    assert PageInk(folded(page, slope=slope)).gutter_px == pytest.approx(650, abs=8)
 
 
 def test_a_fold_parts_forms_whose_writing_reaches_it() -> None:
@@ -143,23 +145,23 @@ def test_a_fold_parts_forms_whose_writing_reaches_it() -> None:
         write(page, 700, 1240, y)
     for x in (40, 130, 300, 500, 690, 960):
         cv2.line(page, (x, 160), (x, 600), (60,), 2)
-    assert find_gutter(PageInk(page)) is None
-    assert find_gutter(PageInk(folded(page))) == pytest.approx(650, abs=6)
+    assert PageInk(page).gutter_px is None
+    assert PageInk(folded(page)).gutter_px == pytest.approx(650, abs=6)
 
 
 def test_writing_across_a_fold_is_one_page() -> None:
-    assert find_gutter(PageInk(folded(across()))) is None
+    assert PageInk(folded(across())).gutter_px is None
 
 
 def test_a_register_whose_rulings_cross_the_fold_is_one_page() -> None:
     page = upright(spread(), (40, 200, 500, 800, 1250))
     for y in range(112, 720, 40):
         cv2.line(page, (40, y), (1250, y), (90,), 2)
-    assert find_gutter(PageInk(folded(page))) is None
+    assert PageInk(folded(page)).gutter_px is None
 
 
 def test_squared_paper_has_no_fold() -> None:
     page = one_page(60)
     for x in range(20, W, 40):
         cv2.line(page, (x, 0), (x, H), (215,), 2)
-    assert find_gutter(PageInk(page)) is None
+    assert PageInk(page).gutter_px is None

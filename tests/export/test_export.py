@@ -29,7 +29,8 @@ from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.command import command  # noqa: E402
 from carrel_export.gate import GateError, Measured, Quantizer, quantize_within_gate  # noqa: E402
 from carrel_export.handwriting.training import greedy  # noqa: E402
-from carrel_export.sources.source import ExportError, Source, open_source  # noqa: E402
+from carrel_export.sources.opening import open_source  # noqa: E402
+from carrel_export.sources.source import ExportError, Source  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 MODELS = Path(str(resources.files("carrel_models")))

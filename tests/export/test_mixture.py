@@ -19,7 +19,8 @@ from carrel_export.build import Order, publish_source  # noqa: E402
 from carrel_export.handwriting.training import load_network  # noqa: E402
 from carrel_export.onnx_export import runner  # noqa: E402
 from carrel_export.sources.carrel import mixture  # noqa: E402
-from carrel_export.sources.source import ExportError, Source, open_source  # noqa: E402
+from carrel_export.sources.opening import open_source  # noqa: E402
+from carrel_export.sources.source import ExportError, Source  # noqa: E402
 from drawn_lines import write_pack  # noqa: E402
 
 MODELS = Path(str(resources.files("carrel_models")))

@@ -12,7 +12,8 @@ from drawn_lines import draw_line, write_pack
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
-from carrel_export.sources.source import ExportError, open_source  # noqa: E402
+from carrel_export.sources.opening import open_source  # noqa: E402
+from carrel_export.sources.source import ExportError  # noqa: E402
 
 SPEC = "[1,32,0,1 Cr3,3,8 Mp2,2 Cr3,3,12 Do0.1,2 Mp2,2 S1(1x0)1,3 Lbx16 Do0.2,2 Lfx16 O1c{classes}]"
 LETTERS = {c: [i] for i, c in enumerate("abcdefghijklmnopqrstuvwxyz ", start=1)}

@@ -23,7 +23,8 @@ from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
 from carrel.review.training_lines import LineSample  # noqa: E402
 from carrel_export import build, gate  # noqa: E402
 from carrel_export.command import command  # noqa: E402
-from carrel_export.sources.source import ExportError, open_source  # noqa: E402
+from carrel_export.sources.opening import open_source  # noqa: E402
+from carrel_export.sources.source import ExportError  # noqa: E402
 
 CLASSES = len(LETTERS) + 1
 

@@ -17,8 +17,9 @@ from carrel.backends.runtimes.ort import OrtBackend  # noqa: E402
 from carrel.models.folders import open_model  # noqa: E402
 from carrel.recognizers.ctc import CtcRecognizer  # noqa: E402
 from carrel_export.command import command  # noqa: E402
+from carrel_export.sources.opening import open_source  # noqa: E402
 from carrel_export.sources.paddle import cut_to_scripts  # noqa: E402
-from carrel_export.sources.source import ExportError, open_source  # noqa: E402
+from carrel_export.sources.source import ExportError  # noqa: E402
 from paddle_network import DICTIONARY, probabilities, write_paddle  # noqa: E402
 
 TEXTS = ("the keeper of tide tables waited a quarter hour", "a", "no. 17")

@@ -18,8 +18,9 @@ from drawn_lines import draw_line
 
 torch = pytest.importorskip("torch", reason="the export extra (torch) is not installed")
 
+from carrel_export.sources.opening import open_source  # noqa: E402
 from carrel_export.sources.pylaia import LaiaNetwork  # noqa: E402
-from carrel_export.sources.source import ExportError, open_source  # noqa: E402
+from carrel_export.sources.source import ExportError  # noqa: E402
 
 INTERPRETER = os.environ.get("CARREL_PYLAIA_PYTHON")
 ARGUMENTS: dict[str, Any] = {

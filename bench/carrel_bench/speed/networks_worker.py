@@ -145,7 +145,7 @@ def _settle(torch: Any, layers: Any) -> None:
 def make_of_kraken() -> Answer:
     """Return what makes a model folder of kraken's network, both precisions, whatever int8 loses."""
     build: Any = import_module("carrel_export.build")
-    open_source: Any = import_module("carrel_export.sources.source").open_source
+    open_source: Any = import_module("carrel_export.sources.opening").open_source
     sample: Any = import_module("carrel.review.training_lines").LineSample
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:

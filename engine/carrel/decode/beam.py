@@ -18,7 +18,8 @@ from carrel.decode.options import DecodeOptions
 from carrel.decode.types import Decoded
 from carrel.errors import UsageError
 from carrel.kernels import records
-from carrel.kernels.native import Kernel, kernel
+from carrel.kernels.lookup import kernel
+from carrel.kernels.native import Kernel
 from carrel.kernels.records import BROKEN, SETTINGS, address_of, addresses_record, sides_record
 
 Readings = tuple[Decoded, ...]

@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from carrel.page import Page, Provenance
 
+READ = "read"
+"""The PURPOSE of an alternative in ALTO that is the whole line as it was read."""
+
 
 def settings_json(page: Page) -> str:
     """Return models, languages, skew, resolution, uncovered ink and page index, in ASCII."""

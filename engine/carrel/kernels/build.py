@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from carrel.kernels.native import DIGESTS, LIBRARY, belongs, digests, kernel, shipped_folder, writable_folder
+from carrel.kernels.lookup import kernel
+from carrel.kernels.native import DIGESTS, LIBRARY, belongs, digests, shipped_folder, writable_folder
 from carrel.kernels.records import ENTRIES
 
 LINKERS = ("cc", "clang", "ld", "ld.lld")

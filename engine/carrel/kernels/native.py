@@ -1,4 +1,4 @@
-"""Kernels as functions of C: from a library that was built ahead, or else compiled by numba when first used.
+"""Libraries of kernels that were built ahead: where they lie, and whether they belong to these sources.
 
 Libraries are looked for in this order; with one of them, numba is never imported:
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import logging
 import platform
 import sys
 from collections.abc import Callable
@@ -24,23 +23,15 @@ from carrel.cache_folders import cache_root, is_trusted, make_private
 from carrel.installed import installed_version
 from carrel.kernels.records import ENTRIES
 
-log = logging.getLogger(__name__)
-
 Kernel = Callable[..., None]
 LIBRARY, DIGESTS = "kernels.so", "kernels.sha256"
-_NO_SOURCES = ("__init__.py", "build.py", "native.py", "prepare.py")  # what machine code does not depend on
-
-
-@cache
-def kernel(name: str) -> Kernel:
-    """Return a kernel, ready to be called with numbers and addresses; it checks nothing and lets other threads run."""
-    library = built_library()
-    if library is not None:
-        return library[name]
-    log.warning("there are no built kernels for this machine: compiling them, which takes some 20 s; see carrel warm")
-    from carrel.kernels.compiled import compile_entry
-
-    return compile_entry(name)
+_NO_SOURCES = (
+    "__init__.py",
+    "build.py",
+    "lookup.py",
+    "native.py",
+    "prepare.py",
+)  # what machine code does not depend on
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel.kernels.native import kernel
+from carrel.kernels.lookup import kernel
 from carrel.kernels.records import address_of
 
 WIDEST_WINDOW = 181

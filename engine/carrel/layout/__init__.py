@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,8 @@ def segment_page(
         from carrel.layout.spreads import segment_spread
 
         if spreads and page.gutter_px is not None:
-            return segment_spread(page, page.gutter_px, dpi, heatmaps)
+            one_page = partial(segment_page, dpi=dpi, heatmaps=heatmaps, spreads=False)
+            return segment_spread(page.gray, page.gutter_px, one_page)
         return segment_by_network(page, heatmaps)
     from carrel.layout.segment_classically import segment_classically
 

@@ -50,6 +50,6 @@ class PageInk:
     @cached_property
     def gutter_px(self) -> float | None:
         """Place of the gutter of a spread, px from the left; see `carrel.layout.spreads.find_gutter`."""
-        from carrel.layout.spreads import find_gutter
+        from carrel.layout.spreads import find_gutter, is_wide
 
-        return find_gutter(self)
+        return find_gutter(self.small[0], self.ink, lambda: self.rulings) if is_wide(self.gray) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +12,8 @@ from carrel.geometry import Affine, Geometry
 from carrel.image.prepare import prepare
 from carrel.layout.fold import MIDDLE, find_fold, is_crossed, rulings_cross
 from carrel.layout.ink import Ink
-from carrel.layout.page_ink import PageInk
 from carrel.layout.tables.rulings import Table, find_table
-from carrel.layout.types import FoundRegion, Heatmaps
+from carrel.layout.types import FoundRegion
 
 MIN_ASPECT = 1.15  # width to height: two pages side by side; single pages lie below, but for broadsheets on their side
 MIN_GUTTER_X_HEIGHTS = 2.5  # without ink: more than between words
@@ -26,37 +27,39 @@ SAME_RULING_SHARE = 0.025  # of the width: rulings of two pages of one form stan
 SAME_FORM_SHARE = 0.7  # of the rulings of either page that the other has too
 
 
-def segment_spread(page: PageInk, gutter_px: float, dpi: float | None, heatmaps: Heatmaps) -> tuple[FoundRegion, ...]:
-    """Segment both pages of a spread, each deskewed; left then right, in px of ``page.gray``."""
-    from carrel.layout import segment_page
-
-    gray, middle = page.gray, round(gutter_px)
+def segment_spread(
+    gray: NDArray[np.uint8], gutter_px: float, segment: Callable[[NDArray[np.uint8]], tuple[FoundRegion, ...]]
+) -> tuple[FoundRegion, ...]:
+    """Let ``segment`` segment both pages of a spread, each deskewed; left then right, in px of ``gray``."""
+    middle = round(gutter_px)
     regions: list[FoundRegion] = []
     for left, half in ((0, gray[:, :middle]), (middle, gray[:, middle:])):
         prepared = prepare(np.ascontiguousarray(half), flatten=False, perspective=False)
         to_page = prepared.geometry.then(Geometry((Affine(((1, 0, left), (0, 1, 0))),)))
-        regions += [region.on_scan(to_page) for region in segment_page(prepared.gray, dpi, heatmaps, spreads=False)]
+        regions += [region.on_scan(to_page) for region in segment(prepared.gray)]
     return tuple(regions)
 
 
-def find_gutter(page: PageInk) -> float | None:
-    """Find the gutter of a spread: x in px of ``page.gray``; None where the picture holds one page.
+def is_wide(gray: NDArray[np.uint8]) -> bool:
+    """Tell whether a picture is as wide as two pages side by side."""
+    height, width = gray.shape
+    return width >= MIN_ASPECT * height
 
-    The picture is wide, and a fold that no words cross runs down near its middle, or a band without writing between two
+
+def find_gutter(small: NDArray[np.uint8], ink: Ink, rulings: Callable[[], NDArray[np.uint8]]) -> float | None:
+    """Find the gutter of a wide picture, px from the left at full size; None where it holds one page.
+
+    A fold that no words cross runs down near its middle, or a band without writing between two
     pages with writing. A table that runs across makes one page of both: level rulings cross the fold, or it is not two
     tables of one form.
     """
-    height, width = page.gray.shape
-    if width < MIN_ASPECT * height:
-        return None
-    small, ink = page.small[0], page.ink
     fold = find_fold(small)
     if fold is not None and not is_crossed(ink, fold):
         return None if rulings_cross(small, fold, ink.x_height_px) else fold / ink.scale
     gutter = _empty_band(ink)
     if gutter is None or not _hold_long_lines(ink, round(gutter)):
         return None
-    table = find_table(small, page.rulings, ink.x_height_px)
+    table = find_table(small, rulings(), ink.x_height_px)
     if table is not None and _runs_across(table, gutter, ink.mask.shape[1]):
         return None
     return gutter / ink.scale

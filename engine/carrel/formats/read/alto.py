@@ -10,7 +10,8 @@ import json
 from dataclasses import replace
 
 from carrel.errors import InputError
-from carrel.formats.provenance import with_settings
+from carrel.formats.hyphens import HYPHENS
+from carrel.formats.provenance import READ, with_settings
 from carrel.formats.read.values import (
     corners,
     extent,
@@ -22,8 +23,6 @@ from carrel.formats.read.values import (
     probability,
     whole,
 )
-from carrel.formats.write.alto import READ
-from carrel.formats.write.hyphens import HYPHENS
 from carrel.formats.xml_tree import Element
 from carrel.page import (
     Box,

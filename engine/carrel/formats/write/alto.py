@@ -14,8 +14,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from carrel.formats.halves import Side, box_of, half_of
-from carrel.formats.provenance import settings_json
-from carrel.formats.write.hyphens import Part, broken_words
+from carrel.formats.hyphens import Part, broken_words
+from carrel.formats.provenance import READ, settings_json
 from carrel.formats.write.interchange import interchange
 from carrel.formats.write.table_cells import TABLE_ZONE, cells_of
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
@@ -34,8 +34,6 @@ _TAGS = {
     "row": "ROW",
     "column": "COL",
 }
-READ = "read"
-"""The PURPOSE of an alternative that is the whole line as it was read."""
 _Tag = tuple[str, str, str]  # kind, label, description
 _Tags = dict[_Tag, str]
 

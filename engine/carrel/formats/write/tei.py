@@ -10,8 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 
 from carrel.formats.halves import box_of, half_of, sides_of
+from carrel.formats.hyphens import broken_words
 from carrel.formats.write.alto import taken_ids
-from carrel.formats.write.hyphens import broken_words
 from carrel.formats.write.interchange import interchange
 from carrel.formats.xml_tree import Element, child, decimal, joined, to_bytes
 from carrel.identity import unused
