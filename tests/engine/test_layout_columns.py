@@ -85,6 +85,16 @@ def test_a_heading_over_some_columns_comes_before_them(count: int, over: tuple[i
     assert indices(lines, shuffled(lines), ruled=False) == list(range(len(lines)))
 
 
+@pytest.mark.parametrize("count, over", [(4, (1, 2)), (6, (2, 3)), (7, (1, 4)), (5, (0, 1))])
+def test_a_heading_in_white_that_runs_through_parts_all_columns(count: int, over: tuple[int, int]) -> None:
+    place = [60 + 250 * k for k in range(count)]
+    upper = [one for left in place for one in column(left, 220, 200, 8)]
+    heading = line(place[over[0]] + 20, place[over[1]] + 150, 480)
+    lower = [one for left in place for one in column(left, 220, 550, 8)]
+    lines = [*upper, heading, *lower]
+    assert indices(lines, shuffled(lines), ruled=False) == list(range(len(lines)))
+
+
 def test_headings_one_below_the_other_part_the_columns_under_them() -> None:
     place = [60 + 250 * k for k in range(4)]
     halves = [[column(left, 220, top, 7) for left in place[:2]] for top in (200, 470)]

@@ -8,6 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from carrel.layout import PageInk, segment_page
+from carrel.layout.ink import find_ink
+from carrel.layout.lines.polygons import Baseline
+from carrel.layout.tables.column_gutters import cut_at_gutters
 from drawn_columns import PITCH, TOP, page_in_columns
 from drawn_pages import drawn_maps
 
@@ -94,3 +97,24 @@ def test_a_heading_over_narrow_gutters_stays_whole() -> None:
     shifted = [[(x, y + len(head)) for x, y in line] for line in across]
     lines = [line for region in segment_page(page, None, drawn_maps([*over, *shifted])) for line in region.lines]
     assert sum(line.baseline[-1, 0] - line.baseline[0, 0] > 400 for line in lines) == 1
+
+
+def test_a_line_below_columns_stays_whole_though_one_of_its_spaces_lies_over_a_gutter() -> None:
+    page, across = page_in_columns([(50, 290), (308, 550), (568, 830), (848, 1090)], ROWS)
+    foot, over = page_in_columns([(50, 550), (568, 1090)], 3, seed=9)
+    bases = [line[0][1] for line in across] + [line[0][1] + len(page) for line in over]
+    x = np.arange(50.0, 1090.0)
+    lines = [Baseline(x, np.full(len(x), base), 9.0) for base in bases]
+    cut = cut_at_gutters(lines, find_ink(np.vstack((page, foot))))
+    assert cut[4 * ROWS :] == lines[ROWS:]
+
+
+@pytest.mark.parametrize("kind", ["dotted", "dashed", "broken"])
+def test_a_ruling_that_is_not_connected_leaves_out_a_heading_over_it(kind: str) -> None:
+    page, across = page_in_columns([(50, 290), (320, 560)], ROWS)
+    draw_ruling(page, GUTTERS[0], kind)
+    base = int(across[ROWS // 2][0][1])
+    page[base - 20 : base + 8] = 255
+    cv2.putText(page, "mmmmmmmmmmmmmmmmmmmmmmmmm", (60, base), cv2.FONT_HERSHEY_COMPLEX, 0.8, (30,), 2)
+    lines = [line for region in segment_page(page, None, drawn_maps(across)) for line in region.lines]
+    assert len(lines) == 2 * ROWS - 1

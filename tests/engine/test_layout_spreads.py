@@ -85,6 +85,12 @@ def test_an_upright_page_of_two_columns_is_no_spread() -> None:
     assert PageInk(page).gutter_px is None
 
 
+def test_two_columns_with_lines_over_both_are_no_spread() -> None:
+    page = spread()
+    write(page, 90, 1210, 760)
+    assert PageInk(page).gutter_px is None
+
+
 def test_each_page_is_deskewed_and_read_left_then_right() -> None:
     page = spread((0.03, -0.03))
     regions = segment_spread(page, 650.0, partial(segment_page, dpi=None, heatmaps=_by_ink, spreads=False))

@@ -100,7 +100,7 @@ def _drawn(rulings: list[Index], narrow: Flags, parts: Components, x_height_px: 
         own = np.flatnonzero(narrow & _inside(parts, box))
         if _other_share(mask, own, parts, box) <= MAX_OTHER_SHARE and not _are_in_step(mask, own, parts, x_height_px):
             pieces[own] = True
-            _draw(drawn, stack, parts)
+            _draw(drawn, stack, parts, mask)
     if not pieces.any():
         return None
     corners = parts.stats[pieces, :2]
@@ -139,9 +139,16 @@ def _are_in_step(mask: Mask, own: Index, parts: Components, x_height_px: float) 
     return float(beside[filled].mean()) > MAX_IN_STEP * max(white, 1.0)
 
 
-def _draw(drawn: Mask, stack: Index, parts: Components) -> None:
-    """Draw one stroke through pieces, from the first one's top to the last one's bottom."""
-    left, top, width, height, _ = parts.stats[stack[np.argsort(parts.stats[stack, cv2.CC_STAT_TOP])]].T
-    x, y = left + width / 2, top + height / 2
-    points = [(x[0], top[0]), *zip(x, y, strict=True), (x[-1], (top + height)[-1] - 1)]
-    cv2.polylines(drawn, [np.rint(points).astype(np.int32)], False, (1,), 2)
+def _draw(drawn: Mask, stack: Index, parts: Components, mask: Mask) -> None:
+    """Draw a stroke through pieces, from the first one's top to the last one's bottom, but not through other ink between them."""
+    before: tuple[int, int] | None = None
+    for k in stack[np.argsort(parts.stats[stack, cv2.CC_STAT_TOP])]:
+        left, top, width, height, _ = (int(side) for side in parts.stats[k])
+        x, bottom = left + width // 2, top + height
+        if (
+            before is not None
+            and not mask[before[1] : top, min(x, before[0]) - EDGE_PX : max(x, before[0]) + EDGE_PX].any()
+        ):
+            cv2.line(drawn, before, (x, top), (1,), 2)
+        cv2.line(drawn, (x, top), (x, bottom - 1), (1,), 2)
+        before = x, bottom

@@ -18,6 +18,7 @@ from carrel.layout.types import FoundRegion
 MIN_ASPECT = 1.15  # width to height: two pages side by side; single pages lie below, but for broadsheets on their side
 MIN_GUTTER_X_HEIGHTS = 2.5  # without ink: more than between words
 MAX_GUTTER_INK_SHARE = 0.004  # of the ink of the page: specks, and what a line's end reaches over
+CROSSING_X_HEIGHTS, MAX_CROSSING_ROWS_X_HEIGHTS = (0.1, 1.25), 0.5  # from the gutter; rows of words across it
 MIN_HALF_INK_SHARE = 0.12  # of either page: less is a marginal note
 LINE_GAP_X_HEIGHTS = 2.5
 MIN_PAGE_LINE_X_HEIGHTS, MIN_PAGE_LINES = 14.0, 3  # long lines of either page: columns of numbers have none
@@ -57,7 +58,7 @@ def find_gutter(small: NDArray[np.uint8], ink: Ink, rulings: Callable[[], NDArra
     if fold is not None and not is_crossed(ink, fold):
         return None if rulings_cross(small, fold, ink.x_height_px) else fold / ink.scale
     gutter = _empty_band(ink)
-    if gutter is None or not _hold_long_lines(ink, round(gutter)):
+    if gutter is None or _words_cross(ink, round(gutter)) or not _hold_long_lines(ink, round(gutter)):
         return None
     table = find_table(small, rulings(), ink.x_height_px)
     if table is not None and _runs_across(table, gutter, ink.mask.shape[1]):
@@ -84,6 +85,14 @@ def _empty_band(ink: Ink) -> float | None:
     middle = (int(widest[0]) + int(widest[-1]) + band) / 2
     left = int(sums[round(middle)])
     return middle if min(left, total - left) >= MIN_HALF_INK_SHARE * total else None
+
+
+def _words_cross(ink: Ink, gutter: int) -> bool:
+    """Tell whether letters stand close to both sides of a band's middle in some rows: a heading, or text below two columns."""
+    near, far = (max(1, round(share * ink.x_height_px)) for share in CROSSING_X_HEIGHTS)
+    left = ink.mask[:, max(0, gutter - far) : max(1, gutter - near)].any(axis=1)
+    right = ink.mask[:, gutter + near : gutter + far].any(axis=1)
+    return int((left & right).sum()) > MAX_CROSSING_ROWS_X_HEIGHTS * ink.x_height_px
 
 
 def _hold_long_lines(ink: Ink, gutter: int) -> bool:

@@ -15,6 +15,8 @@ Flags = NDArray[np.bool_]
 Index = NDArray[np.int64]
 MAX_OVER_SHARE = 0.15  # of the lines of a column: so many may run over the white beside it
 MAX_CROSSING_SHARE = 0.15  # of all lines
+BAND_X_HEIGHTS, MAX_BAND_X_HEIGHTS = 0.8, 6.0
+"""White over and under a heading, in all columns, more than between lines; and how far columns then are."""
 SAMPLES_PER_X_HEIGHT = 2.0
 LARGE_TYPE = 1.25
 """Titles are larger than the text by this factor, in x-heights."""
@@ -80,7 +82,32 @@ def columns_between_gutters(boxes: Boxes, x_height: float) -> Columns | None:
     own = [boxes[single & (reach[:, 0] == k)] for k in range(len(gutters) + 1)]
     if len(own) < 2 or (~single).sum() > MAX_CROSSING_SHARE * len(boxes) or not all(len(part) for part in own):
         return None
-    return Columns(np.array([(part[:, 0].min(), part[:, 2].max()) for part in own]), reach)
+    edges = np.array([(part[:, 0].min(), part[:, 2].max()) for part in own])
+    return Columns(edges, _over_free_columns(reach, boxes, x_height))
+
+
+def _over_free_columns(reach: Index, boxes: Boxes, x_height: float) -> Index:
+    """Let headings over several columns reach over all, where none of the others has a line beside: they part these, too."""
+    single = reach[:, 0] == reach[:, 1]
+    last, widened = int(reach.max()), reach.copy()
+    for k in np.flatnonzero(~single):
+        others = single & ((reach[:, 0] < reach[k, 0]) | (reach[:, 0] > reach[k, 1]))
+        above = boxes[k, 1] - boxes[others, 3]
+        below = boxes[others, 1] - boxes[k, 3]
+        beside = np.maximum(above, below) < BAND_X_HEIGHTS * x_height
+        if not beside.any() and _all_near(reach[others, 0], above, below, MAX_BAND_X_HEIGHTS * x_height):
+            widened[k] = 0, last
+    return widened
+
+
+def _all_near(column: Index, above: NDArray[np.float64], below: NDArray[np.float64], reach: float) -> bool:
+    """Tell whether every column goes on close above a heading and below it; one that ends there may begin, or end, anywhere."""
+    for k in np.flatnonzero(np.bincount(column)):
+        own = column == k
+        over, under = above[own & (above > 0)], below[own & (below > 0)]
+        if len(over) and len(under) and max(over.min(), under.min()) > reach:
+            return False
+    return True
 
 
 def _emptiest(count: Index, start: int, stop: int) -> int:

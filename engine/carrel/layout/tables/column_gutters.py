@@ -17,6 +17,7 @@ BESIDE_X_HEIGHTS = 3.0  # of a line's ends, where the next column may begin
 MIN_LINES = 6  # beside a gutter or over it, one below the other
 MAX_CHANCE = 1e-3  # of so many spaces between words over each other, somewhere on a page
 MIN_PART_X_HEIGHTS = 12.0  # median length of what stands at either side: cells are shorter
+LARGE_TYPE = 1.25  # of headings, whose spaces may lie over a gutter, in x-heights
 SAME_GUTTER_X_HEIGHTS = 1.5  # between spaces of neighbouring lines
 
 Flags = NDArray[np.bool_]
@@ -51,9 +52,36 @@ def _spaces_in_gutters(lines: list[Baseline], ink: Ink) -> list[list[Span]]:
         for start, stop in runs[-1]:
             white[k, start + aside : stop - aside] = True
     enough = _count_over_each_other(covered, white) >= _least(covered, white)
-    return [
-        [(float(a * STEP_PX), float(b * STEP_PX)) for a, b in own if enough[k, a:b].any()] for k, own in enumerate(runs)
+    found = [
+        [
+            (float(a * STEP_PX), float(b * STEP_PX))
+            for a, b in own
+            if enough[k, a:b].any() and _is_inside(lines[k], a, b)
+        ]
+        for k, own in enumerate(runs)
     ]
+    if not any(found):
+        return found
+    over = _run_over_gutters(covered, enough)
+    return [[] if over[k] else own for k, own in enumerate(found)]
+
+
+def _is_inside(line: Baseline, first: int, last: int) -> bool:
+    """Tell whether white, from the ``first`` place to the ``last``, lies between letters of a line."""
+    return bool(line.x[0] < first * STEP_PX and last * STEP_PX < line.x[-1])
+
+
+def _run_over_gutters(covered: Flags, gutter: Flags) -> Flags:
+    """Tell which lines run with letters over more of the gutters close above, or close below, than with white, ``(lines,)``."""
+    over = np.zeros(len(gutter), bool)
+    for order in (range(len(gutter)), reversed(range(len(gutter)))):
+        near = np.zeros(gutter.shape[1], bool)
+        for k in order:
+            crossed = near & covered[k]
+            kept = int((np.diff((crossed & gutter[k]).astype(np.int8)) > 0).sum())
+            over[k] |= int((np.diff(crossed.astype(np.int8)) > 0).sum()) > 2 * kept
+            near = np.where(covered[k] & ~over[k], gutter[k], near)
+    return over
 
 
 def _white_places(line: Baseline, ink: Ink) -> tuple[int, Flags]:
@@ -95,9 +123,10 @@ def _least(covered: Flags, white: Flags) -> float:
 
 def _between_long_parts(lines: list[Baseline], spaces: list[list[Span]]) -> list[list[Span]]:
     """The spaces of those gutters that most often stand between parts too long for cells."""
+    unit = median([line.x_height_px for line in lines])
     found: list[tuple[float, int, Span, float]] = []
     for k, (line, own) in enumerate(zip(lines, spaces, strict=True)):
-        inside = [(a, b) for a, b in own if line.x[0] < a and b < line.x[-1]]
+        inside = own if line.x_height_px <= LARGE_TYPE * unit else []
         edges = [float(line.x[0]), *(x for span in inside for x in span), float(line.x[-1])]
         lengths = (np.array(edges[1::2]) - np.array(edges[::2])) / line.x_height_px
         found += [
@@ -106,7 +135,7 @@ def _between_long_parts(lines: list[Baseline], spaces: list[list[Span]]) -> list
         ]
     found.sort(key=lambda one: one[0])
     middles = np.array([one[0] for one in found])
-    reach = SAME_GUTTER_X_HEIGHTS * median([line.x_height_px for line in lines])
+    reach = SAME_GUTTER_X_HEIGHTS * unit
     kept: list[list[Span]] = [[] for _ in lines]
     for gutter in np.split(np.arange(len(found)), np.flatnonzero(np.diff(middles) > reach) + 1):
         if len(gutter) and median([found[k][3] for k in gutter]) >= MIN_PART_X_HEIGHTS:
