@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 
 from carrel.layout import FoundLine, FoundRegion, in_read_columns
@@ -51,6 +54,57 @@ def test_running_text_in_narrow_columns_is_read_down_them(columns: tuple[tuple[s
 
 @pytest.mark.parametrize("columns", [(NUMBERS, NAMES, REMARKS), (NAMES, NUMBERS, REMARKS, NUMBERS), (NAMES,) * 3])
 def test_cells_stay_in_their_rows(columns: tuple[tuple[str, ...], ...]) -> None:
+    lines, texts, _ = read_across(*columns)
+    assert in_read_columns([FoundRegion("TableZone", region_of(lines).polygon, tuple(lines))], texts) is None
+
+
+MORE_NAMES = ("Hadley B", "Ingram C", "Jessop D", "Kelsey E", "Ludlow F", "Mercer G", "Naylor H")
+LAST_NAMES = ("Ormond A", "Pickard B", "Quayle C", "Radley D", "Selby E", "Tapley F", "Upton G")
+PAGES = ("12", "8", "103", "44, 45", "7", "91", "230")
+
+
+@pytest.mark.parametrize(
+    "columns, widths",
+    [
+        ((NAMES, MORE_NAMES, LAST_NAMES), (1, 1, 1)),
+        ((NAMES, PAGES, MORE_NAMES, NUMBERS), (2, 2)),
+        ((NAMES, NUMBERS, PAGES, MORE_NAMES, PAGES, NUMBERS, LAST_NAMES, NUMBERS, PAGES), (3, 3, 3)),
+    ],
+)
+def test_a_sorted_list_goes_on_in_the_next_column(
+    columns: tuple[tuple[str, ...], ...], widths: tuple[int, ...]
+) -> None:
+    lines, texts, _ = read_across(*columns)
+    head = placed_line(60, 60 + 130 * len(columns), 40)
+    ends = np.cumsum((0, *widths)).tolist()
+    down = [text for a, b in pairwise(ends) for row in zip(*columns[a:b], strict=True) for text in row]
+    found = in_read_columns(
+        [region_of([head]), FoundRegion("TableZone", region_of(lines).polygon, tuple(lines))], ["INDEX", *texts]
+    )
+    assert found is not None
+    assert order_of(found, [head, *lines], ["INDEX", *texts]) == ["INDEX", *down]
+
+
+def test_a_line_in_pieces_is_one_name_of_a_sorted_list() -> None:
+    lines, texts, _ = read_across(NAMES, MORE_NAMES, LAST_NAMES)
+    jessop = texts.index("Jessop D")
+    lines[jessop : jessop + 1] = [placed_line(190, 198, 160), placed_line(200, 280, 160)]
+    texts[jessop : jessop + 1] = ["J", "essop D"]
+    found = in_read_columns([FoundRegion("TableZone", region_of(lines).polygon, tuple(lines))], texts)
+    assert found is not None
+    assert order_of(found, lines, texts)[7:13] == ["Hadley B", "Ingram C", "J", "essop D", "Kelsey E", "Ludlow F"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        (NAMES, MORE_NAMES, REMARKS),
+        (NUMBERS, NAMES, MORE_NAMES),
+        (NAMES, NUMBERS, NUMBERS, NUMBERS),
+        (NAMES, NUMBERS, tuple(reversed(MORE_NAMES)), NUMBERS),
+    ],
+)
+def test_tables_with_sorted_names_stay_tables(columns: tuple[tuple[str, ...], ...]) -> None:
     lines, texts, _ = read_across(*columns)
     assert in_read_columns([FoundRegion("TableZone", region_of(lines).polygon, tuple(lines))], texts) is None
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from carrel.image.median import median
 from carrel.layout.order.headed_columns import Columns, columns_between_gutters, is_title, order_columns
 from carrel.layout.order.regions import boxes_of, region_of
+from carrel.layout.order.sorted_lists import find_sorted_lists
 from carrel.layout.types import FoundRegion
 from carrel.page import STAMP_ZONE
 
@@ -44,14 +45,19 @@ def in_read_columns(regions: Sequence[FoundRegion], texts: Sequence[str]) -> tup
     boxes = boxes_of(lines)
     title = is_title(boxes)
     rest = np.flatnonzero(~title)
-    columns = columns_between_gutters(boxes[rest], median([line.x_height_px for line in lines]))
+    unit = median([line.x_height_px for line in lines])
+    columns = columns_between_gutters(boxes[rest], unit)
     if columns is None or len(columns.edges) < 3 or not _are_read_across(columns):
         return None
-    if not are_read_on([text_of[id(lines[k])] for k in rest], boxes[rest], columns):
+    read = [text_of[id(lines[k])] for k in rest]
+    if are_read_on(read, boxes[rest], columns):
+        found = [part[np.argsort(boxes[rest][part, 3], kind="stable")] for part in order_columns(columns, boxes[rest])]
+    else:
+        found = find_sorted_lists(read, boxes[rest], columns, unit)
+    if found is None:
         return None
-    parts = [rest[part] for part in order_columns(columns, boxes[rest])]
-    parts = [np.flatnonzero(title), *parts] if title.any() else parts
-    ordered = [region_of([lines[k] for k in part[np.argsort(boxes[part, 3], kind="stable")]]) for part in parts]
+    parts = [np.flatnonzero(title), *(rest[part] for part in found)] if title.any() else [rest[part] for part in found]
+    ordered = [region_of([lines[k] for k in part]) for part in parts]
     return (*ordered, *(region for region in regions if all(region is not other for other in text)))
 
 
