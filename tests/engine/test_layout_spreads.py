@@ -85,6 +85,19 @@ def test_an_upright_page_of_two_columns_is_no_spread() -> None:
     assert PageInk(page).gutter_px is None
 
 
+@pytest.mark.parametrize("shift, pages", [(0, 1), (20, 2)])
+def test_a_wide_table_with_some_long_cells_is_no_spread(shift: int, pages: int) -> None:
+    page = blank()
+    for k, y in enumerate(range(100, 700, 40)):
+        write(page, 60, 100, y)
+        write(page, 160, 200, y)
+        write(page, 260, 320 if k % 3 else 560, y)
+        write(page, 720, 780, y + shift)
+        write(page, 840, 900 if k % 4 else 1140, y + shift)
+        write(page, 1180, 1220, y + shift)
+    assert (PageInk(page).gutter_px is None) == (pages == 1)
+
+
 def test_two_columns_with_lines_over_both_are_no_spread() -> None:
     page = spread()
     write(page, 90, 1210, 760)

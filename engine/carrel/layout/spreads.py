@@ -22,6 +22,14 @@ CROSSING_X_HEIGHTS, MAX_CROSSING_ROWS_X_HEIGHTS = (0.1, 1.25), 0.5  # from the g
 MIN_HALF_INK_SHARE = 0.12  # of either page: less is a marginal note
 LINE_GAP_X_HEIGHTS = 2.5
 MIN_PAGE_LINE_X_HEIGHTS, MIN_PAGE_LINES = 14.0, 3  # long lines of either page: columns of numbers have none
+MIN_WORD_X_HEIGHTS, MIN_LONG_SHARE = (
+    1.5,
+    0.6,
+)  # of what is written, by its length, in long lines: a table has a few long cells
+ROW_INK_X_HEIGHTS = 1.0  # more tells no more of a row
+MIN_ROW_CORRELATION = (
+    0.8  # of the ink of the halves of one table; both spreads without a fold on val and train pages less than 0.4
+)
 MIN_ACROSS_SHARE = 0.1
 """A table runs across where it reaches so many widths beyond the gutter on both sides."""
 SAME_RULING_SHARE = 0.025  # of the width: rulings of two pages of one form stand so near to the same place
@@ -101,9 +109,25 @@ def _hold_long_lines(ink: Ink, gutter: int) -> bool:
     for half in (ink.mask[:, :gutter], ink.mask[:, gutter:]):
         joined = cv2.morphologyEx(half, cv2.MORPH_CLOSE, window, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
         stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2][1:]
-        if (stats[:, cv2.CC_STAT_WIDTH] > MIN_PAGE_LINE_X_HEIGHTS * ink.x_height_px).sum() < MIN_PAGE_LINES:
+        width = stats[:, cv2.CC_STAT_WIDTH].astype(np.int64)
+        lines = width[width > MIN_PAGE_LINE_X_HEIGHTS * ink.x_height_px]
+        words = width[width > MIN_WORD_X_HEIGHTS * ink.x_height_px]
+        if len(lines) < MIN_PAGE_LINES:
+            return False
+        if lines.sum() < MIN_LONG_SHARE * words.sum() and _rows_go_on(ink, gutter):
             return False
     return True
+
+
+def _rows_go_on(ink: Ink, gutter: int) -> bool:
+    """Tell whether both halves have their ink in the same rows, as the cells of one table do."""
+    profiles: list[NDArray[np.float64]] = []
+    for half in (ink.mask[:, :gutter], ink.mask[:, gutter:]):
+        inked = np.minimum(half.sum(axis=1, dtype=np.float64), ROW_INK_X_HEIGHTS * ink.x_height_px)
+        rows = cv2.blur(inked[:, None], (1, max(1, round(ink.x_height_px))))[:, 0]
+        profiles.append((rows - rows.mean()).astype(np.float64))
+    size = float(np.sqrt((profiles[0] ** 2).sum() * (profiles[1] ** 2).sum()))
+    return float((profiles[0] * profiles[1]).sum()) > MIN_ROW_CORRELATION * size
 
 
 def _runs_across(table: Table, gutter: float, width: int) -> bool:
