@@ -65,6 +65,18 @@ def test_marks_that_the_segmenter_leaves_out_are_cells(mark: str) -> None:
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize("place", [22, 610])
+def test_marks_beside_the_outermost_column_belong_to_their_rows(place: int) -> None:
+    lines = cells()
+    page = page_of(lines)
+    for y in ROWS:
+        cv2.line(page, (place, y - 12), (place + 6, y), (30,), 2)
+    regions = segment_page(page, None, drawn_maps(lines))
+    assert [region.kind for region in regions] == ["TableZone"]
+    assert len(places(regions)) == len(lines) + len(ROWS)
+    assert places(regions) == sorted(places(regions))
+
+
 def test_small_ditto_marks_in_a_column_are_cells() -> None:
     lines = cells()
     page = page_of(lines)

@@ -118,6 +118,16 @@ def test_columns_outside_of_the_outermost_rulings_are_cells(rulings: tuple[int, 
     assert all(after - before > -10 for before, after in pairwise(bases))
 
 
+def test_a_few_cells_outside_of_the_outermost_ruling_show_where_the_digits_beside_them_are() -> None:
+    digits: list[Points] = [[(50, y), (56, y)] for (_, y), _ in ROWS]
+    inner = [cell for cell in CELLS if cell[0][0] != RULINGS[0] + 18]
+    page = page_of([*inner, *digits])
+    with_rulings(page, (*RULINGS[1:], 300))
+    regions = segment_page(page, None, drawn_maps([*inner, *([(44, y), (64, y)] for (_, y), _ in ROWS[::3])]))
+    assert [region.kind for region in regions] == ["TableZone"]
+    assert sum(line.baseline[0, 0] < 80 for line in regions[0].lines) == len(ROWS)
+
+
 def test_lines_over_and_under_the_table_are_no_part_of_it() -> None:
     rows: list[Points] = [
         [(left, y), (right, y)] for y in range(120, 720, 50) for left, right in ((50, 90), (200, 480))

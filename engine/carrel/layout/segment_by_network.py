@@ -96,8 +96,11 @@ def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tup
     cut = cut_at_columns(baselines, aligned, ink)
     if len(cut) > len(baselines):
         baselines, aligned = cut, _aligned_table(cut, ink, unit) or aligned
-    area = TableArea(*(side / ink.scale for side in aligned.box), kind="TableZone" if aligned.has_cells else "MainZone")
-    return baselines + find_marks(baselines, aligned.rows, ink, unit), area
+    marks = find_marks(baselines, aligned.rows, ink, unit)
+    left, top, right, bottom = aligned.box
+    left, right = min([left, *(float(m.x[0]) for m in marks)]), max([right, *(float(m.x[-1]) for m in marks)])
+    box = (side / ink.scale for side in (left, top, right, bottom))
+    return baselines + marks, TableArea(*box, kind="TableZone" if aligned.has_cells else "MainZone")
 
 
 def _aligned_table(baselines: list[Baseline], ink: Ink, unit: float) -> AlignedTable | None:

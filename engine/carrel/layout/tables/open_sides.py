@@ -12,7 +12,7 @@ from carrel.layout.tables.aligned import number_rows
 from carrel.layout.tables.rulings import Table
 
 MIN_ROWS = 4
-MIN_ROWS_SHARE = 0.5  # of the rows between the outermost rulings that go on beyond one of them
+MIN_ROWS_SHARE = 0.3  # of the rows between the outermost rulings that go on beyond one of them
 PAGE_EDGE_SHARE = 0.02
 """Lines nearer to the sides of the scan than this share of its width are of a facing page, no cells of a table."""
 
