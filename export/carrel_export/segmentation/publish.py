@@ -181,7 +181,7 @@ def card(manifest: dict[str, Any]) -> str:
     if layout:
         rows = [*sorted(layout["sources"].items()), ("overall", layout["overall"])]
         lines += ["| source | lines | recall | precision |", "|---|---|---|---|"]
-        lines += [f"| {n} | {r['true_lines']} | {r['recall']:.1%} | {r['precision']:.1%} |" for n, r in rows]
+        lines += [f"| {n} | {r['true_lines']:.0f} | {r['recall']:.1%} | {r['precision']:.1%} |" for n, r in rows]
         lines += [""]
     lines += [
         "Writing that runs upwards or downwards is not followed.",
