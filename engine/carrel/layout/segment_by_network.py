@@ -13,6 +13,7 @@ from carrel.layout.lines.coarse_scale import add_coarse_scale
 from carrel.layout.lines.fine_scale import segment_at_fine_scale
 from carrel.layout.lines.heatmaps import PROBABLE, ScoredBaseline, find_baselines
 from carrel.layout.lines.initials import part_initials, with_initials
+from carrel.layout.lines.line_ends import with_line_ends
 from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.lines.upright_lines import add_upright_lines
@@ -67,7 +68,7 @@ def _lines(page: PageInk, heatmaps: Heatmaps) -> tuple[list[FoundLine], TableAre
     ]
     if not baselines:
         return [], None, np.zeros((0, 4))
-    baselines += segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)
+    baselines = with_line_ends([*baselines, *segment_at_fine_scale(gray, ink, baselines, heatmaps, scale)])
     baselines = cut_at_gutters(baselines, ink)
     table = separating(table, baselines, ink) if table is not None else None
     if table is None:
