@@ -14,7 +14,7 @@ from carrel.layout.lines.fine_scale import segment_at_fine_scale
 from carrel.layout.lines.heatmaps import PROBABLE, ScoredBaseline, find_baselines
 from carrel.layout.lines.initials import part_initials, with_initials
 from carrel.layout.lines.line_ends import with_line_ends
-from carrel.layout.lines.page_edges import without_facing_page, without_halved_lines
+from carrel.layout.lines.page_edges import EDGE_SHARE, without_facing_page, without_halved_lines
 from carrel.layout.lines.polygons import Baseline, as_found_lines, cover_mask
 from carrel.layout.lines.upright_lines import add_upright_lines
 from carrel.layout.page_ink import PageInk
@@ -26,7 +26,7 @@ from carrel.layout.tables.column_gutters import cut_at_gutters
 from carrel.layout.tables.column_rulings import column_rulings
 from carrel.layout.tables.leaders import without_leaders
 from carrel.layout.tables.marks import find_marks
-from carrel.layout.tables.open_sides import PAGE_EDGE_SHARE, with_open_sides
+from carrel.layout.tables.open_sides import with_open_sides
 from carrel.layout.tables.rulings import Table, find_table
 from carrel.layout.tables.split_cells import cut_at_rulings, holds_cells, separating, split_cells
 from carrel.layout.types import Boxes, FoundLine, FoundRegion, Heatmaps, TableArea
@@ -107,7 +107,7 @@ def _with_cells(baselines: list[Baseline], table: Table | None, ink: Ink) -> tup
 def _aligned_table(baselines: list[Baseline], ink: Ink, unit: float) -> AlignedTable | None:
     """Find the table that lines make, those of a facing page apart."""
     boxes, width = _boxes(baselines), ink.mask.shape[1]
-    inside = (boxes[:, 0] > PAGE_EDGE_SHARE * width) & (boxes[:, 2] < (1 - PAGE_EDGE_SHARE) * width)
+    inside = (boxes[:, 0] > EDGE_SHARE * width) & (boxes[:, 2] < (1 - EDGE_SHARE) * width)
     return find_aligned_table(boxes[inside], unit)
 
 

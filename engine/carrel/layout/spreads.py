@@ -22,14 +22,11 @@ CROSSING_X_HEIGHTS, MAX_CROSSING_ROWS_X_HEIGHTS = (0.1, 1.25), 0.5  # from the g
 MIN_HALF_INK_SHARE = 0.12  # of either page: less is a marginal note
 LINE_GAP_X_HEIGHTS = 2.5
 MIN_PAGE_LINE_X_HEIGHTS, MIN_PAGE_LINES = 14.0, 3  # long lines of either page: columns of numbers have none
-MIN_WORD_X_HEIGHTS, MIN_LONG_SHARE = (
-    1.5,
-    0.6,
-)  # of what is written, by its length, in long lines: a table has a few long cells
+MIN_WORD_X_HEIGHTS, MIN_LONG_SHARE = 1.5, 0.6
+"""Of what is written, by its length, in long lines: a table has a few long cells."""
 ROW_INK_X_HEIGHTS = 1.0  # more tells no more of a row
-MIN_ROW_CORRELATION = (
-    0.8  # of the ink of the halves of one table; both spreads without a fold on val and train pages less than 0.4
-)
+MIN_ROW_CORRELATION = 0.8
+"""Of the ink of the halves of one table; both spreads without a fold on val and train pages have less than 0.4."""
 MIN_ACROSS_SHARE = 0.1
 """A table runs across where it reaches so many widths beyond the gutter on both sides."""
 SAME_RULING_SHARE = 0.025  # of the width: rulings of two pages of one form stand so near to the same place

@@ -10,7 +10,7 @@ from carrel.image.median import median
 from carrel.layout.types import FoundLine
 
 EDGE_SHARE = 0.02
-"""A line that ends nearer to the side of the scan than this share of its width is cut."""
+"""A line that ends nearer to the side of the scan than this share of its width is cut: it is of a facing page, no cell of a table."""
 MIN_CUT_LINES = 4
 MIN_CUT_SHARE = 0.2
 """A facing page has as many lines as this share of the others at least,"""

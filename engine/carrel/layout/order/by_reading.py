@@ -56,8 +56,8 @@ def in_read_columns(regions: Sequence[FoundRegion], texts: Sequence[str]) -> tup
         found = find_sorted_lists(read, boxes[rest], columns, unit)
     if found is None:
         return None
-    parts = [np.flatnonzero(title), *(rest[part] for part in found)] if title.any() else [rest[part] for part in found]
-    ordered = [region_of([lines[k] for k in part]) for part in parts]
+    parts = [np.flatnonzero(title), *(rest[part] for part in found)]
+    ordered = [region_of([lines[k] for k in part]) for part in parts if len(part)]
     return (*ordered, *(region for region in regions if all(region is not other for other in text)))
 
 

@@ -7,21 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from carrel.layout.lines.page_edges import EDGE_SHARE
 from carrel.layout.lines.polygons import Baseline
 from carrel.layout.tables.aligned import number_rows
 from carrel.layout.tables.rulings import Table
 
 MIN_ROWS = 4
 MIN_ROWS_SHARE = 0.3  # of the rows between the outermost rulings that go on beyond one of them
-PAGE_EDGE_SHARE = 0.02
-"""Lines nearer to the sides of the scan than this share of its width are of a facing page, no cells of a table."""
 
 
 def with_open_sides(table: Table, baselines: Sequence[Baseline], width_px: int, unit: float) -> Table:
     """Return a table with the columns beside its outermost rulings, where most of its rows have cells there, working px."""
     left, top, right, bottom = table.box
     level = [b for b in baselines if top < float(b.y.mean()) < bottom]
-    edge = PAGE_EDGE_SHARE * width_px
+    edge = EDGE_SHARE * width_px
     ends = np.array([(b.x[0], b.x[-1], b.y.mean()) for b in level if b.x[0] > edge and b.x[-1] < width_px - edge])
     if len(ends) < MIN_ROWS:
         return table
